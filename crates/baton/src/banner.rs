@@ -1,0 +1,49 @@
+//! What an operator sees at the first start, once.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use web::App;
+
+/// The first-run banner; the password is in it only if it was generated here.
+pub fn first_run(app: &App, listen: SocketAddr) -> String {
+    let mut out = String::new();
+    let url = app.config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let data = std::fs::canonicalize(&app.config.data).unwrap_or_else(|_| app.config.data.clone());
+    let database = match &app.config.database {
+        Some(_) => "PostgreSQL (durable as its synchronous_commit says)",
+        None => "embedded SQLite (WAL, synchronous=FULL: an answer means it is on disk)",
+    };
+    let _ = writeln!(out, "Baton {}", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(out, "Independent project, not affiliated with UiPath.\n");
+    let _ = writeln!(out, "  URL        {url}");
+    let _ = writeln!(out, "  Data       {}", data.display());
+    let _ = writeln!(out, "  Database   {database}");
+    let Some(first) = &app.first else { return out };
+    let _ = writeln!(out, "  Tenant     default/DefaultTenant");
+    if first.generated {
+        let _ = writeln!(out, "  Admin      admin / {}   (shown once)", first.password);
+    } else {
+        let _ = writeln!(out, "  Admin      admin / the password from BATON_ADMIN_PASSWORD");
+    }
+    out
+}
+
+/// Keeps the generated password where only the operator can read it.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn keep_password(app: &App) -> Result<(), String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt;
+    let Some(first) = app.first.as_ref().filter(|f| f.generated) else { return Ok(()) };
+    let path = app.config.data.join("initial-admin.txt");
+    let written = std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut f| writeln!(f, "admin\n{}", first.password).and_then(|()| f.sync_all()));
+    written.map_err(|e| format!("{} cannot be written: {e}.", path.display()))
+}

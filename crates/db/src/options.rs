@@ -1,0 +1,62 @@
+//! Where a database is and how it is opened.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::thread;
+
+/// Which engine a database runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, in this process.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Url {
+    /// A file; it is created if it does not exist, its folder is not.
+    Sqlite(PathBuf),
+    /// `postgres://user:password@host/database`, or the `key=value` form of libpq. With
+    /// `sslmode=require` the connection is encrypted and the certificate of the server verified
+    /// against the roots of the system; otherwise it is not encrypted.
+    Postgres(String),
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            // It holds a password.
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it is.
+    pub url: Url,
+    /// Threads and connections that read.
+    pub readers: usize,
+    /// Threads and connections that write; PostgreSQL only, SQLite always has one.
+    pub writers: usize,
+    /// What the database holds: the name of its threads and of its migrations, so that two of them
+    /// can live in one PostgreSQL database.
+    pub name: &'static str,
+}
+
+impl Options {
+    /// A reader per core, at least 2 and at most 8, and 4 writers.
+    pub fn new(url: Url, name: &'static str) -> Self {
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            url,
+            readers: cores.clamp(2, 8),
+            writers: 4,
+            name,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The open transaction a closure works with, and what a connection must be able to do for it.
+
+use crate::value::Cells;
+use crate::{Dialect, Error, Result, Row, Value};
+use std::ops::ControlFlow;
+
+/// One open transaction. Everything a closure does through it is kept or lost together.
+///
+/// It is synchronous on purpose: a lane owns its connection, so nothing is gained by giving way in
+/// the middle of a transaction, and a client that hangs up cannot leave one half done.
+///
+/// **A failed statement fails the closure.** PostgreSQL refuses everything that follows one in the
+/// same transaction; so that no code works on SQLite only, this type does so on both: after a failed
+/// statement every further call fails, and so does a closure that answers `Ok` all the same. What is
+/// *expected* to fail now and then belongs into a [`savepoint`](Self::savepoint).
+pub struct Tx<'c> {
+    session: &'c mut dyn Session,
+    /// How many savepoints are open, for their names.
+    depth: u32,
+    statements: u64,
+    failed: bool,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(session: &'c mut dyn Session) -> Self {
+        Self {
+            session,
+            depth: 0,
+            statements: 0,
+            failed: false,
+        }
+    }
+
+    /// Which engine this is, for the few statements the two do not share, such as locking clauses.
+    pub fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
+    /// Runs one statement and says how many rows it inserted, changed or deleted.
+    ///
+    /// Placeholders are `$1 … $n`, in any order and as often as needed; `params[0]` is `$1`. Every
+    /// parameter must be used and every placeholder must have one.
+    ///
+    /// # Errors
+    /// [`Error::Unique`], [`Error::ForeignKey`], [`Error::Sql`], [`Error::Unavailable`].
+    pub fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.guarded(|session| session.exec(sql, params))
+    }
+
+    /// Runs one statement and returns all rows of its result.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec); [`Error::Cell`] when a column has a type that is no [`Value`].
+    pub fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.each_cells(sql, params, &mut |cells| {
+            rows.push(cells.to_row());
+            ControlFlow::Continue(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Runs one statement and returns the first row of its result, if there is one.
+    ///
+    /// A statement that writes is run to its end. SQLite does not compute the remaining rows of a
+    /// query, but PostgreSQL sends them: a query that can have many needs a `LIMIT`.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn row(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
+        let mut first = None;
+        self.each_cells(sql, params, &mut |cells| {
+            first = Some(cells.to_row());
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
+    /// Runs one statement and shows every row of its result to `f`, without copying a cell. The
+    /// first error of `f` ends the statement.
+    ///
+    /// # Errors
+    /// Those of `f`; as [`rows`](Self::rows).
+    pub fn each<E: From<Error>>(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        f: &mut dyn FnMut(&Cells<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut stopped = Ok(());
+        self.each_cells(sql, params, &mut |cells| match f(cells) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                stopped = Err(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        stopped
+    }
+
+    /// Runs `f` in a savepoint: when it fails, what *it* did is rolled back and the transaction goes
+    /// on as if `f` had not been called. Savepoints nest.
+    ///
+    /// # Errors
+    /// Those of `f`; [`Error::Sql`] when `f` ignored a failed statement.
+    pub fn savepoint<T, E: From<Error>>(
+        &mut self,
+        f: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let depth = self.depth + 1;
+        self.script(&format!("SAVEPOINT s{depth}"))?;
+        let mut inner = Tx {
+            session: &mut *self.session,
+            depth,
+            statements: 0,
+            failed: false,
+        };
+        let result = f(&mut inner);
+        let result = inner.verdict(result);
+        self.statements += inner.statements;
+        let end = match result {
+            Ok(_) => format!("RELEASE SAVEPOINT s{depth}"),
+            Err(_) => format!("ROLLBACK TO SAVEPOINT s{depth}; RELEASE SAVEPOINT s{depth}"),
+        };
+        // If the savepoint cannot be rolled back, its error is only a consequence of the first.
+        match (result, self.script(&end)) {
+            (Ok(value), Ok(())) => Ok(value),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Runs a text of several statements without parameters or results.
+    pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
+        self.guarded(|session| session.script(sql))
+    }
+
+    /// The result of a closure: `Ok` is none if it ignored a failed statement.
+    pub(crate) fn verdict<T, E: From<Error>>(&self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_ok() && self.failed {
+            return Err(gone_on().into());
+        }
+        result
+    }
+
+    /// How many statements were run so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements
+    }
+
+    fn each_cells(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.guarded(|session| session.each(sql, params, f))
+    }
+
+    fn guarded<T>(&mut self, run: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+        if self.failed {
+            return Err(gone_on());
+        }
+        self.statements += 1;
+        let result = run(&mut *self.session);
+        self.failed = result.is_err();
+        result
+    }
+}
+
+fn gone_on() -> Error {
+    Error::Sql("an earlier statement of this transaction failed".into())
+}
+
+/// Why a whole transaction came to nothing, as opposed to one closure in it.
+#[derive(Debug, Clone)]
+pub(crate) enum Mishap {
+    /// A competing transaction won, as in a deadlock: the same closures may succeed if run again.
+    Conflict(Error),
+    /// COMMIT found a violated constraint. One of the closures is to blame, not known which.
+    Refused(Error),
+    /// The connection or the transaction is gone.
+    Broken(Error),
+}
+
+/// Why a lane has no connection.
+#[derive(Debug)]
+pub(crate) enum Down {
+    /// Other lanes of the same queue are connected: leave the work to them and try again in a while.
+    Wait(std::time::Duration),
+    /// Nobody is connected: fail fast.
+    Fail(Error),
+}
+
+/// A connection as the lanes see it. It is owned by one thread and reconnects by itself.
+pub(crate) trait Session: Send {
+    fn dialect(&self) -> Dialect;
+    /// Makes sure there is a connection.
+    fn connect(&mut self) -> Result<(), Down>;
+    /// Opens a transaction; needs a connection.
+    fn begin(&mut self) -> Result<(), Mishap>;
+    fn commit(&mut self) -> Result<(), Mishap>;
+    /// Rolls back what is open, or drops the connection if that is not possible.
+    fn rollback(&mut self);
+    /// What happened to the transaction as a whole since it was opened.
+    fn mishap(&self) -> Option<Mishap>;
+    /// Runs several statements without parameters.
+    fn script(&mut self, sql: &str) -> Result<()>;
+    fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64>;
+    /// Shows the rows to `f` until it breaks.
+    fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
+    ) -> Result<()>;
+    /// Ends the connection in good order.
+    fn close(&mut self);
+}

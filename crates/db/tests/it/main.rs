@@ -1,0 +1,14 @@
+//! The crate from outside, on SQLite always, and on PostgreSQL when `BATON_TEST_POSTGRES` has the
+//! URL of a server on which databases may be created.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod batches;
+mod files;
+mod migrations;
+mod outages;
+mod place;
+mod statements;

@@ -1,0 +1,257 @@
+//! Writing the constants.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, Field, Fields, ItemStruct, LitStr, Result, parse_quote};
+
+use crate::attrs::{self, Args};
+
+/// `#[entity(…)] struct`.
+pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut args: Args = syn::parse2(args)?;
+    let mut item: ItemStruct = syn::parse2(item)?;
+    let missing = |name: &str| Error::new(item.ident.span(), format!("`{name} = …` is missing"));
+
+    let set = args.text("set")?.ok_or_else(|| missing("set"))?;
+    let entity = args.text("name")?.ok_or_else(|| missing("name"))?;
+    let table = args.text("table")?.ok_or_else(|| missing("table"))?;
+    let key = args.text("key")?.ok_or_else(|| missing("key"))?;
+    let order = args.text("order")?.unwrap_or_else(|| key.clone());
+    let scope = args.word("scope")?.ok_or_else(|| missing("scope"))?;
+    let scoping = match scope.to_string().as_str() {
+        "none" => quote!(None),
+        "tenant" => quote!(Tenant),
+        "folder" => quote!(Folder),
+        _ => {
+            return Err(Error::new(
+                scope.span(),
+                "expected `none`, `tenant` or `folder`",
+            ));
+        }
+    };
+    let top = match args.number("top")? {
+        Some(top) => top.base10_parse::<u32>()?,
+        None => 1000,
+    };
+    args.end()?;
+
+    let members = members(&mut item)?;
+    members.require(&key, &key.value())?;
+    let sorted = order.value();
+    members.require(
+        &order,
+        sorted.trim_end_matches(" desc").trim_end_matches(" asc"),
+    )?;
+    let (props, navs) = (&members.props, &members.navs);
+    let doc = attrs::doc(&item.attrs);
+    // A program mostly streams entities and rarely builds one.
+    item.attrs
+        .push(parse_quote!(#[allow(dead_code, reason = "read as data")]));
+    let ident = &item.ident;
+    Ok(quote! {
+        #item
+
+        impl #ident {
+            /// The declaration of this set.
+            pub const SET: ::odata::edm::EntitySet = ::odata::edm::EntitySet {
+                name: #set,
+                entity: #entity,
+                doc: #doc,
+                table: #table,
+                key: #key,
+                props: &[#(#props),*],
+                navs: &[#(#navs),*],
+                scoping: ::odata::edm::Scoping::#scoping,
+                order: #order,
+                top: #top,
+            };
+        }
+
+        impl ::odata::edm::Entity for #ident {
+            fn set() -> &'static ::odata::edm::EntitySet {
+                static SET: ::odata::edm::EntitySet = #ident::SET;
+                &SET
+            }
+        }
+    })
+}
+
+/// `#[complex(…)] struct`.
+pub fn complex(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut args: Args = syn::parse2(args)?;
+    let mut item: ItemStruct = syn::parse2(item)?;
+    let name = args
+        .text("name")?
+        .map_or_else(|| item.ident.to_string(), |name| name.value());
+    let open = args.flag("open")?;
+    args.end()?;
+
+    let members = members(&mut item)?;
+    if !members.navs.is_empty() {
+        return Err(Error::new(
+            item.ident.span(),
+            "a complex type has no navigation properties",
+        ));
+    }
+    let props = &members.props;
+    item.attrs
+        .push(parse_quote!(#[allow(dead_code, reason = "read as data")]));
+    let ident = &item.ident;
+    Ok(quote! {
+        #item
+
+        impl #ident {
+            /// The declaration of this type.
+            pub const TYPE: ::odata::edm::ComplexType = ::odata::edm::ComplexType {
+                name: #name,
+                props: &[#(#props),*],
+                open: #open,
+            };
+        }
+
+        impl ::odata::edm::Complex for #ident {
+            const TYPE: &'static ::odata::edm::ComplexType = &#ident::TYPE;
+        }
+
+        impl ::odata::edm::Edm for #ident {
+            const KIND: ::odata::edm::Kind = ::odata::edm::Kind::Complex(&#ident::TYPE);
+        }
+    })
+}
+
+/// The members of a struct as constants.
+#[derive(Default)]
+struct Members {
+    names: Vec<String>,
+    props: Vec<TokenStream>,
+    navs: Vec<TokenStream>,
+}
+
+impl Members {
+    /// Fails unless `name` is a property.
+    fn require(&self, at: &LitStr, name: &str) -> Result<()> {
+        if self.names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(Error::new(
+            at.span(),
+            format!("there is no property `{name}`"),
+        ))
+    }
+}
+
+/// Reads the fields, and takes `#[edm(…)]` off them.
+fn members(item: &mut ItemStruct) -> Result<Members> {
+    let serde = attrs::derives_serde(&item.attrs);
+    let Fields::Named(fields) = &mut item.fields else {
+        return Err(Error::new(
+            item.ident.span(),
+            "expected a struct with named fields",
+        ));
+    };
+    let mut members = Members::default();
+    for field in &mut fields.named {
+        let mut args = attrs::take_edm(&mut field.attrs)?;
+        let ident = field
+            .ident
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let name = match args.text("name")? {
+            Some(name) => name.value(),
+            None => attrs::pascal_case(&ident),
+        };
+        if serde && !attrs::has_serde_name(&field.attrs) {
+            field.attrs.push(parse_quote!(#[serde(rename = #name)]));
+        }
+        if args.flag("nav")? {
+            members.navs.push(nav(&name, &mut args, field)?);
+        } else {
+            members.props.push(prop(&name, &mut args, field)?);
+            members.names.push(name);
+        }
+        args.end()?;
+    }
+    Ok(members)
+}
+
+fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
+    let column = args.text("column")?.ok_or_else(|| {
+        Error::new_spanned(
+            &field.ident,
+            "`column = \"…\"` is missing: the column that refers",
+        )
+    })?;
+    let target_column = args
+        .text("target_column")?
+        .map_or("id".to_owned(), |c| c.value());
+    let ty = &field.ty;
+    Ok(quote! {
+        ::odata::edm::Nav {
+            name: #name,
+            target: <#ty as ::odata::edm::Link>::target,
+            column: #column,
+            target_column: #target_column,
+            many: <#ty as ::odata::edm::Link>::MANY,
+        }
+    })
+}
+
+fn prop(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
+    let source = source(args, field)?;
+    let doc = attrs::doc(&field.attrs);
+    let filter = !args.flag("nofilter")?;
+    let visible = match (args.flag("single")?, args.flag("list")?) {
+        (false, false) => quote!(Always),
+        (true, false) => quote!(Single),
+        (false, true) => quote!(List),
+        (true, true) => {
+            return Err(Error::new_spanned(
+                &field.ident,
+                "`single` or `list`, not both",
+            ));
+        }
+    };
+    let max_length = match args.number("max")? {
+        Some(max) => quote!(::core::option::Option::Some(#max)),
+        None => quote!(::core::option::Option::None),
+    };
+    let (required, read_only) = (args.flag("required")?, args.flag("read_only")?);
+    let ty = &field.ty;
+    Ok(quote! {
+        ::odata::edm::Prop {
+            name: #name,
+            source: ::odata::edm::Source::#source,
+            kind: <#ty as ::odata::edm::Edm>::KIND,
+            nullable: <#ty as ::odata::edm::Edm>::NULLABLE,
+            doc: #doc,
+            filter: #filter,
+            visible: ::odata::edm::Visible::#visible,
+            max_length: #max_length,
+            required: #required,
+            read_only: #read_only,
+        }
+    })
+}
+
+fn source(args: &mut Args, field: &Field) -> Result<TokenStream> {
+    let given = (args.text("column")?, args.text("sql")?, args.text("json")?);
+    match given {
+        (None, None, None) => {
+            let ident = field
+                .ident
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let column = ident.trim_start_matches("r#");
+            Ok(quote!(Column(#column)))
+        }
+        (Some(column), None, None) => Ok(quote!(Column(#column))),
+        (None, Some(sql), None) => Ok(quote!(Sql(#sql))),
+        (None, None, Some(json)) => Ok(quote!(Json(#json))),
+        _ => Err(Error::new_spanned(
+            &field.ident,
+            "one of `column`, `sql`, `json`, not several",
+        )),
+    }
+}

@@ -1,0 +1,42 @@
+//! `#[entity]` and `#[complex]`: a struct becomes constant data of the metamodel.
+//!
+//! The struct stays as it is; beside it stands one constant. Nothing is derived per field, so
+//! hundreds of entities cost next to no compile time, and the attribute is the only place where a
+//! property is spelled out. See the crate `odata` for what is done with it.
+
+mod attrs;
+mod expand;
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// Declares a set of entities: gives the struct a constant `SET: EntitySet`.
+///
+/// On the struct: `set`, `name` (of the type), `table`, `key` (wire name), `scope` (`none`,
+/// `tenant`, `folder`) and, if one likes, `order` (default: the key) and `top` (default: 1000).
+///
+/// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
+/// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `max = n`,
+/// `required`, `read_only`; and for a navigation property `nav`, `column = "…"`,
+/// `target_column = "…"` (default: `id`). Doc comments are the documentation.
+#[proc_macro_attribute]
+pub fn entity(args: TokenStream, item: TokenStream) -> TokenStream {
+    finish(expand::entity(args.into(), item.into()))
+}
+
+/// Declares a structured type: gives the struct a constant `TYPE: ComplexType`.
+///
+/// On the struct: `name = "…"` (default: the name of the struct) and `open`. On a field as for
+/// [`macro@entity`]. Put it above `#[derive(…)]`: when serde is derived, every field is renamed to
+/// its wire name, unless it carries a `serde(rename)` itself.
+#[proc_macro_attribute]
+pub fn complex(args: TokenStream, item: TokenStream) -> TokenStream {
+    finish(expand::complex(args.into(), item.into()))
+}
+
+fn finish(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    result
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
+}

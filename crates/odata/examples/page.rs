@@ -1,0 +1,81 @@
+//! Reads a page of a small database: `cargo run -p baton-odata --example page -- '$top=1'`.
+
+#![expect(clippy::print_stdout, reason = "an example shows something")]
+
+use db::{Db, Migration, Options, Url};
+use odata::{Folders, Many, One, Query, Scope, Shape, Timestamp};
+
+odata::edm_enum! {
+    /// What a pet is.
+    pub enum Species { Cat = 0, Dog = 1 }
+}
+
+/// An animal with somebody to look after it.
+#[odata::entity(set = "Pets", name = "PetDto", table = "pets", key = "Id", scope = tenant)]
+pub struct Pet {
+    pub id: i64,
+    pub name: String,
+    pub species: Species,
+    pub born: Option<Timestamp>,
+    #[edm(sql = "({now} - {t}.born) / 864000000000")]
+    pub age_in_days: Option<i64>,
+    #[edm(nav, column = "owner_id")]
+    pub owner: One<Person>,
+}
+
+/// Somebody.
+#[odata::entity(set = "People", name = "PersonDto", table = "people", key = "Id", scope = tenant)]
+pub struct Person {
+    pub id: i64,
+    pub name: String,
+    #[edm(nav, column = "id", target_column = "owner_id")]
+    pub pets: Many<Pet>,
+}
+
+const INIT: Migration = Migration {
+    version: 1,
+    name: "init",
+    sql: "
+CREATE TABLE people (id {id}, tenant_id BIGINT NOT NULL, name {text} NOT NULL);
+CREATE TABLE pets (id {id}, tenant_id BIGINT NOT NULL, name {text} NOT NULL,
+  species INTEGER NOT NULL, born BIGINT, owner_id BIGINT);
+INSERT INTO people VALUES (1, 1, 'Ann'), (2, 1, 'Bob'), (3, 2, 'of another tenant');
+INSERT INTO pets VALUES (1, 1, 'Tom', 0, 15160402827900000, 1), (2, 1, 'Rex', 1, NULL, 2),
+  (3, 1, 'Stray', 0, NULL, NULL), (4, 2, 'Hidden', 0, NULL, 3);
+",
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let default =
+        "$filter=Species eq 'Cat' or Owner/Name eq 'bob'&$expand=Owner&$orderby=Name desc";
+    let asked = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| default.to_owned());
+    let query = Query::parse(&Pet::SET, &asked)?;
+
+    let folder = tempfile::tempdir()?;
+    let db = Db::open(Options::new(
+        Url::Sqlite(folder.path().join("pets.db")),
+        "pets",
+    ))?;
+    db.migrate(&[INIT])?;
+    let page = db.read_blocking(move |tx| -> odata::Result<Vec<u8>> {
+        let scope = Scope {
+            tenant: 1,
+            folders: Folders::All,
+            now: Timestamp::now(),
+            vars: &[],
+            restrict: None,
+        };
+        let shape = Shape {
+            base: "http://localhost/odata",
+            name: None,
+            count: true,
+        };
+        let mut out = Vec::new();
+        odata::read_page(tx, &Pet::SET, &query, &scope, &shape, &mut out)?;
+        Ok(out)
+    })?;
+    println!("{}", String::from_utf8(page)?);
+    Ok(())
+}

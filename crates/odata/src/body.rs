@@ -1,0 +1,157 @@
+//! Bodies: what a declaration says about lengths, types and required members is checked here, and
+//! members are found whatever the case of their letters, because clients write both
+//! `FolderPath` and `folderPath`.
+
+use serde_json::{Map, Value};
+
+use crate::edm::{self, ComplexType, EntitySet, Kind, Prop};
+use crate::{Error, Guid, Result, Timestamp};
+
+/// Structures may stand in structures this deep.
+const MAX_DEPTH: usize = 16;
+
+/// Checks a body that creates or replaces an entity: every member that is declared has its type,
+/// texts are not too long, and what is required is there. Unknown members are not looked at.
+///
+/// # Errors
+/// [`Error::Field`] for the first member in order of declaration that is wrong.
+pub fn check(set: &EntitySet, body: &Value) -> Result<()> {
+    members(set.props, body, true, 0)
+}
+
+/// Checks a body that changes an entity: as [`check`], but nothing has to be there.
+///
+/// # Errors
+/// As [`check`]; a required member that is given as `null` is wrong here too.
+pub fn check_patch(set: &EntitySet, body: &Value) -> Result<()> {
+    members(set.props, body, false, 0)
+}
+
+/// Checks a structure, e.g. the parameters of an action.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_complex(ty: &ComplexType, body: &Value) -> Result<()> {
+    members(ty.props, body, true, 0)
+}
+
+/// The member `name` of a body, in any case; the exact spelling wins.
+pub fn member<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(value) = body.get(name) {
+        return Some(value);
+    }
+    body.iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// Spells the members of a body as declared, also inside structures, so that serde finds them.
+/// Dictionaries and unknown members stay as they are.
+pub fn rename(props: &'static [Prop], body: &mut Value) {
+    let Value::Object(map) = body else { return };
+    let old = std::mem::take(map);
+    for (name, mut value) in old {
+        let Some(prop) = edm::find(props, &name) else {
+            map.insert(name, value);
+            continue;
+        };
+        match (prop.kind, &mut value) {
+            (Kind::Complex(ty), value) => rename(ty.props, value),
+            (Kind::Collection(ty), Value::Array(items)) => {
+                items.iter_mut().for_each(|item| rename(ty.props, item));
+            }
+            _ => {}
+        }
+        if name == prop.name || !map.contains_key(prop.name) {
+            map.insert(prop.name.to_owned(), value);
+        }
+    }
+}
+
+fn members(props: &[Prop], body: &Value, complete: bool, depth: usize) -> Result<()> {
+    let Value::Object(map) = body else {
+        return Err(Error::Field("The body must be a JSON object.".into()));
+    };
+    if depth > MAX_DEPTH {
+        return Err(Error::Field("The body is nested too deeply.".into()));
+    }
+    for prop in props.iter().filter(|prop| !prop.read_only) {
+        match member(map, prop.name) {
+            None if !complete => {}
+            None | Some(Value::Null) if prop.required => {
+                return Err(Error::Field(format!(
+                    "The {} field is required.",
+                    prop.name
+                )));
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => check_value(prop, value, depth)?,
+        }
+    }
+    Ok(())
+}
+
+fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
+    let fits = match (prop.kind, value) {
+        (Kind::String, Value::String(text)) => return check_text(prop, text),
+        (Kind::Bool, value) => value.is_boolean(),
+        (Kind::Int32, value) => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+        (Kind::Int64, value) => value.is_i64(),
+        (Kind::Double, value) => value.is_number(),
+        (Kind::Guid, Value::String(text)) => text.parse::<Guid>().is_ok(),
+        (Kind::DateTime, Value::String(text)) => Timestamp::parse(text).is_some(),
+        (Kind::Enum(ty), Value::String(text)) => ty.value(text).is_some(),
+        (Kind::Enum(ty), value) => value.as_i64().is_some_and(|n| ty.name_of(n).is_some()),
+        (Kind::Complex(ty), Value::Object(_)) => return members(ty.props, value, true, depth + 1),
+        (Kind::Complex(_), _) => {
+            return Err(Error::Field(format!(
+                "The field {} must be a JSON object.",
+                prop.name
+            )));
+        }
+        (Kind::Collection(ty), Value::Array(items)) => {
+            return items
+                .iter()
+                .try_for_each(|item| members(ty.props, item, true, depth + 1));
+        }
+        (Kind::Strings, Value::Array(items)) => items.iter().all(Value::is_string),
+        (Kind::Int64s, Value::Array(items)) => items.iter().all(Value::is_i64),
+        (Kind::Open, value) => value.is_object(),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::Field(match prop.kind {
+        Kind::Enum(ty) => format!("The field {} must be a member of {}.", prop.name, ty.name),
+        kind => format!(
+            "The field {} must be a value of type {}.",
+            prop.name,
+            kind.name()
+        ),
+    }))
+}
+
+fn check_text(prop: &Prop, text: &str) -> Result<()> {
+    if let Some(max) = prop.max_length
+        && text.chars().count() > max as usize
+    {
+        return Err(Error::Field(format!(
+            "The field {} must be a string with a maximum length of {max}.",
+            prop.name
+        )));
+    }
+    if prop.required && text.trim().is_empty() {
+        return Err(Error::Field(format!(
+            "The {} field is required.",
+            prop.name
+        )));
+    }
+    if text.contains('\0') {
+        return Err(Error::Field(format!(
+            "The field {} must not hold NUL.",
+            prop.name
+        )));
+    }
+    Ok(())
+}

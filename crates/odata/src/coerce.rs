@@ -1,0 +1,142 @@
+//! Types that have to fit: a constant is brought into the type it is compared with.
+//!
+//! Clients write the member of an enumeration as a name or a number, in quotes or not, a GUID with
+//! quotes or without, a date in quotes; what is meant shows only beside the other operand.
+
+use crate::expr::{Const, Expr, Type};
+use crate::syntax::Literal;
+use crate::{Error, Guid, Result, Timestamp};
+
+/// A member of an enumeration has no type before it meets one.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Ty {
+    Is(Type),
+    Member,
+}
+
+impl Ty {
+    /// The name a message shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ty::Is(ty) => ty.name(),
+            Ty::Member => "an enumeration",
+        }
+    }
+}
+
+/// An expression and its type.
+pub(crate) struct Bound {
+    pub expr: Expr,
+    pub ty: Ty,
+}
+
+impl Bound {
+    pub fn new(expr: Expr, ty: Type) -> Bound {
+        Bound {
+            expr,
+            ty: Ty::Is(ty),
+        }
+    }
+}
+
+/// A literal as it stands.
+pub(crate) fn constant(literal: &Literal) -> Bound {
+    let (value, ty) = match literal {
+        Literal::Null => (Const::Null, Type::Null),
+        Literal::Bool(value) => (Const::Bool(*value), Type::Bool),
+        Literal::Int(value) => (Const::Int(*value), Type::Int),
+        Literal::Real(value) => (Const::Real(*value), Type::Real),
+        Literal::Text(text) => (Const::Text(text.clone()), Type::Text),
+        Literal::Guid(guid) => (Const::Text(guid.to_string()), Type::Guid),
+        Literal::DateTime(at) => (Const::Date(*at), Type::Date),
+        Literal::Enum(_, member) => {
+            return Bound {
+                expr: Expr::Const(Const::Text(member.clone())),
+                ty: Ty::Member,
+            };
+        }
+    };
+    Bound::new(Expr::Const(value), ty)
+}
+
+/// Two operands of one type, and that type.
+pub(crate) type Pair = (Expr, Expr, Type);
+
+/// Brings two operands into one type, a constant into that of the other. `None`: they have none.
+pub(crate) fn unify(left: Bound, right: Bound) -> Result<Option<Pair>> {
+    let (a, b) = (left.expr, right.expr);
+    Ok(match (left.ty, right.ty) {
+        (Ty::Member, Ty::Member) => Some((a, b, Type::Text)),
+        (Ty::Is(ty), Ty::Member) => adapt(b, ty)?.map(|b| (a, b, ty)),
+        (Ty::Member, Ty::Is(ty)) => adapt(a, ty)?.map(|a| (a, b, ty)),
+        (Ty::Is(x), Ty::Is(y)) if x == y => Some((a, b, x)),
+        (Ty::Is(x), Ty::Is(y)) if x.is_number() && y.is_number() => Some((a, b, Type::Real)),
+        (Ty::Is(Type::Null), Ty::Is(ty)) | (Ty::Is(ty), Ty::Is(Type::Null)) => Some((a, b, ty)),
+        (Ty::Is(Type::Enum(_)), Ty::Is(Type::Int)) | (Ty::Is(Type::Int), Ty::Is(Type::Enum(_))) => {
+            Some((a, b, Type::Int))
+        }
+        (Ty::Is(ty), _) if matches!(b, Expr::Const(_)) => adapt(b, ty)?.map(|b| (a, b, ty)),
+        (_, Ty::Is(ty)) if matches!(a, Expr::Const(_)) => adapt(a, ty)?.map(|a| (a, b, ty)),
+        _ => None,
+    })
+}
+
+/// A constant text as a value of another type; a GUID as text.
+fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
+    let Expr::Const(Const::Text(text)) = expr else {
+        return Ok(None);
+    };
+    let value = match ty {
+        Type::Text => Const::Text(text),
+        Type::Enum(ty) => match ty.value(&text) {
+            Some(number) => Const::Int(number),
+            None => {
+                return Err(Error::query(format_args!(
+                    "The string '{text}' is not a valid enumeration type constant of '{}'.",
+                    ty.name
+                )));
+            }
+        },
+        Type::Guid => match text.parse::<Guid>() {
+            Ok(guid) => Const::Text(guid.to_string()),
+            Err(_) => return Err(Error::query(format_args!("'{text}' is not a GUID."))),
+        },
+        Type::Date => match Timestamp::parse(&text) {
+            Some(at) => Const::Date(at),
+            None => {
+                return Err(Error::query(format_args!(
+                    "'{text}' is not a date and time."
+                )));
+            }
+        },
+        Type::Null | Type::Bool | Type::Int | Type::Real => return Ok(None),
+    };
+    Ok(Some(Expr::Const(value)))
+}
+
+/// Whether a function can be given this argument where it takes `ty`.
+pub(crate) fn accepts(ty: Type, arg: &Bound) -> bool {
+    match arg.ty {
+        Ty::Member => false,
+        Ty::Is(given) if ty == Type::Real => given.is_number(),
+        Ty::Is(Type::Text) if ty == Type::Date => as_date(&arg.expr).is_some(),
+        // Stored as text, and filtered as such by clients.
+        Ty::Is(Type::Guid) => ty == Type::Text,
+        Ty::Is(given) => given == ty,
+    }
+}
+
+/// An accepted argument in its type.
+pub(crate) fn into_type(arg: Bound, ty: Type) -> Expr {
+    match as_date(&arg.expr) {
+        Some(at) if ty == Type::Date => Expr::Const(Const::Date(at)),
+        _ => arg.expr,
+    }
+}
+
+fn as_date(expr: &Expr) -> Option<Timestamp> {
+    match expr {
+        Expr::Const(Const::Text(text)) => Timestamp::parse(text),
+        _ => None,
+    }
+}

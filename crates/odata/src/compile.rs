@@ -1,0 +1,273 @@
+//! A statement: its rows, joins and parameters, and the conditions that no read goes without.
+//! Expressions are written into it by `render`.
+//!
+//! The text is the same for both databases wherever they allow it. Nothing a caller wrote is part
+//! of it: aliases are `t0`, `t1`, … and every value is a parameter, cast to its type, so that the
+//! type never depends on what stands around it.
+
+use db::{Dialect, Value};
+
+use crate::edm::{EntitySet, Kind, Nav, Prop, Scoping, Source};
+use crate::expr::Type;
+use crate::read::{Folders, Scope};
+use crate::{Guid, Result, Timestamp};
+
+/// More values of one list than this are not bound one by one.
+const MAX_PARAMS: usize = 4_096;
+
+/// A statement under construction.
+pub(crate) struct Builder<'a> {
+    pub dialect: Dialect,
+    scope: &'a Scope<'a>,
+    pub params: Vec<Value>,
+    /// Variables that are bound already, with their SQL.
+    vars: Vec<(String, String)>,
+    aliases: usize,
+    /// The row of the entity, then those of the variables around.
+    pub rows: Vec<Frame>,
+}
+
+/// A row that can be referred to, with the joins that its paths need.
+pub(crate) struct Frame {
+    pub alias: String,
+    joins: Vec<Join>,
+}
+
+/// A row that another one leads to.
+struct Join {
+    from: String,
+    nav: &'static Nav,
+    alias: String,
+    sql: String,
+}
+
+impl Frame {
+    pub fn new(alias: String) -> Frame {
+        Frame {
+            alias,
+            joins: Vec::new(),
+        }
+    }
+
+    /// The text of the joins.
+    pub fn joins(&self) -> String {
+        self.joins.iter().map(|join| join.sql.as_str()).collect()
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// A statement over entities of `set`, whose alias is [`Builder::alias`].
+    pub fn new(dialect: Dialect, scope: &'a Scope<'a>) -> Builder<'a> {
+        let mut builder = Builder {
+            dialect,
+            scope,
+            params: Vec::new(),
+            vars: Vec::new(),
+            aliases: 0,
+            rows: Vec::new(),
+        };
+        let alias = builder.new_alias();
+        builder.rows.push(Frame::new(alias));
+        builder
+    }
+
+    /// The alias of the entity.
+    pub fn alias(&self) -> String {
+        self.rows[0].alias.clone()
+    }
+
+    /// `FROM` with the joins that were needed so far.
+    pub fn from(&mut self, set: &EntitySet) -> Result<String> {
+        let table = self.template(set.table, "")?;
+        let frame = &self.rows[0];
+        Ok(format!(" FROM {table} {}{}", frame.alias, frame.joins()))
+    }
+
+    /// The conditions of the scope on the entity: tenant, folders, restriction.
+    pub fn scope_conditions(&mut self, set: &EntitySet) -> Result<Vec<String>> {
+        let alias = self.alias();
+        let mut conditions = self.tenant_condition(set, &alias)?;
+        if set.scoping == Scoping::Folder {
+            let column = format!("{alias}.folder_id");
+            match &self.scope.folders {
+                Folders::All => {}
+                Folders::One(_) => conditions.push(format!("{column} = {}", self.var("folder")?)),
+                Folders::Some(ids) => {
+                    let ids: Vec<Value> = ids.iter().copied().map(Value::Int).collect();
+                    conditions.push(self.one_of(&column, ids));
+                }
+            }
+        }
+        if let Some(restrict) = self.scope.restrict {
+            conditions.push(format!("({})", self.template(restrict, &alias)?));
+        }
+        Ok(conditions)
+    }
+
+    /// The condition that keeps to the tenant, if the set has one.
+    pub fn tenant_condition(&mut self, set: &EntitySet, alias: &str) -> Result<Vec<String>> {
+        match set.scoping {
+            Scoping::None => Ok(Vec::new()),
+            Scoping::Tenant | Scoping::Folder => {
+                Ok(vec![format!("{alias}.tenant_id = {}", self.var("tenant")?)])
+            }
+        }
+    }
+
+    /// `operand IN (…)`, padded to a power of two so that few different texts arise and the
+    /// database finds its plan again; `=` for a single value, which plans better.
+    pub fn one_of(&mut self, operand: &str, mut values: Vec<Value>) -> String {
+        if values.len() > MAX_PARAMS && values.iter().all(|value| matches!(value, Value::Int(_))) {
+            // Both databases limit parameters to some ten thousand; a number is safe as text.
+            let numbers = values.iter().filter_map(|value| match value {
+                Value::Int(number) => Some(number.to_string()),
+                _ => None,
+            });
+            return format!("{operand} IN ({})", numbers.collect::<Vec<_>>().join(", "));
+        }
+        let Some(last) = values.last().cloned() else {
+            return "FALSE".to_owned();
+        };
+        values.resize(values.len().next_power_of_two(), last);
+        let values: Vec<String> = values.into_iter().map(|value| self.bind(value)).collect();
+        match values.as_slice() {
+            [value] => format!("{operand} = {value}"),
+            values => format!("{operand} IN ({})", values.join(", ")),
+        }
+    }
+
+    /// The next parameter, with its type.
+    pub fn bind(&mut self, value: Value) -> String {
+        let ty = match &value {
+            Value::Null => return "NULL".to_owned(),
+            Value::Bool(_) => "BOOLEAN",
+            Value::Int(_) => "BIGINT",
+            Value::Real(_) => "DOUBLE PRECISION",
+            Value::Text(_) => "TEXT",
+            Value::Blob(_) => {
+                self.params.push(value);
+                return format!("${}", self.params.len());
+            }
+        };
+        self.params.push(value);
+        format!("CAST(${} AS {ty})", self.params.len())
+    }
+
+    /// A variable of the scope; bound once, however often it is used.
+    pub fn var(&mut self, name: &str) -> Result<String> {
+        if let Some((_, sql)) = self.vars.iter().find(|(known, _)| known == name) {
+            return Ok(sql.clone());
+        }
+        let value = match (name, &self.scope.folders) {
+            ("tenant", _) => Value::Int(self.scope.tenant),
+            ("now", _) => self.scope.now.into(),
+            ("folder", Folders::One(id)) => Value::Int(*id),
+            ("folder", _) => Value::Null,
+            _ => {
+                let found = self.scope.vars.iter().find(|(known, _)| *known == name);
+                let missing = || db::Error::Invalid(format!("{{{name}}} has no value"));
+                found.map(|(_, value)| value.clone()).ok_or_else(missing)?
+            }
+        };
+        let sql = self.bind(value);
+        self.vars.push((name.to_owned(), sql.clone()));
+        Ok(sql)
+    }
+
+    /// SQL of a declaration with `{t}` and the variables filled in. Braces around anything that is
+    /// no name stay.
+    pub fn template(&mut self, sql: &str, alias: &str) -> Result<String> {
+        let mut text = String::with_capacity(sql.len());
+        let mut rest = sql;
+        while let Some(open) = rest.find('{') {
+            text.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let name = rest[1..].split_once('}').map_or("", |(name, _)| name);
+            let is_name = !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if !is_name {
+                text.push('{');
+                rest = &rest[1..];
+                continue;
+            }
+            match name {
+                "t" => text.push_str(alias),
+                name => text.push_str(&self.var(name)?),
+            }
+            rest = &rest[name.len() + 2..];
+        }
+        text.push_str(rest);
+        Ok(text)
+    }
+
+    /// The value of a property of the row with this alias.
+    pub fn column(&mut self, alias: &str, prop: &Prop) -> Result<String> {
+        match prop.source {
+            Source::Column(column) => Ok(format!("{alias}.{column}")),
+            Source::Sql(sql) => self.template(sql, alias),
+            Source::Json(json) => Ok(self.constant(json, prop.kind)),
+        }
+    }
+
+    /// A constant of a declaration, so that it can be filtered like any property.
+    fn constant(&mut self, json: &str, kind: Kind) -> String {
+        use serde_json::Value as Json;
+        let parsed = serde_json::from_str(json).unwrap_or(Json::Null);
+        let value = match (kind, parsed) {
+            (_, Json::Null) => Value::Null,
+            (_, Json::Bool(value)) => Value::Bool(value),
+            (Kind::Double, Json::Number(number)) => Value::Real(number.as_f64().unwrap_or(0.0)),
+            (_, Json::Number(number)) => Value::Int(number.as_i64().unwrap_or(0)),
+            (Kind::Enum(ty), Json::String(name)) => ty.value(&name).into(),
+            (Kind::DateTime, Json::String(text)) => Timestamp::parse(&text).into(),
+            (Kind::Guid, Json::String(text)) => text.parse::<Guid>().ok().into(),
+            (_, Json::String(text)) => Value::Text(text),
+            (_, list_or_object) => Value::Text(list_or_object.to_string()),
+        };
+        match (value, Type::of(kind)) {
+            (Value::Null, ty) => format!("CAST(NULL AS {})", ty.unwrap_or(Type::Text).sql()),
+            (value, _) => self.bind(value),
+        }
+    }
+
+    /// The alias at the end of a path from a row.
+    pub fn walk(&mut self, row: usize, path: &[&'static Nav]) -> Result<String> {
+        let mut alias = self.rows[row].alias.clone();
+        for nav in path {
+            alias = self.join(row, &alias, nav)?;
+        }
+        Ok(alias)
+    }
+
+    fn join(&mut self, row: usize, from: &str, nav: &'static Nav) -> Result<String> {
+        let mut known = self.rows[row].joins.iter();
+        if let Some(join) = known.find(|join| join.from == from && join.nav.name == nav.name) {
+            return Ok(join.alias.clone());
+        }
+        let target = (nav.target)();
+        let alias = self.new_alias();
+        let table = self.template(target.table, "")?;
+        let mut on = vec![format!(
+            "{alias}.{} = {from}.{}",
+            nav.target_column, nav.column
+        )];
+        on.append(&mut self.tenant_condition(target, &alias)?);
+        let sql = format!(" LEFT JOIN {table} {alias} ON {}", on.join(" AND "));
+        let from = from.to_owned();
+        self.rows[row].joins.push(Join {
+            from,
+            nav,
+            alias: alias.clone(),
+            sql,
+        });
+        Ok(alias)
+    }
+
+    /// An alias that is not used yet.
+    pub fn new_alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("t{}", self.aliases - 1)
+    }
+}

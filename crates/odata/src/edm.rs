@@ -1,0 +1,347 @@
+//! The metamodel: what an entity is called, which properties it has, and where they are stored.
+//!
+//! All of it is constant data. `#[entity]` and `#[complex]` write it from a struct, so that the
+//! statements, the JSON, `$metadata`, the validation of bodies and whatever else describes an
+//! entity read one declaration. A program with hundreds of entities pays no compile time for
+//! derived code, because there is none.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Guid, Timestamp};
+
+/// The type of a property, and with it how it is stored and written.
+///
+/// `Complex`, `Collection`, `Strings`, `Int64s` and `Open` are one column of JSON text and are
+/// written out as they stand; NULL is `null` for `Complex` and `Open` and `[]` for the others.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `Edm.Boolean`, stored as BOOLEAN.
+    Bool,
+    /// `Edm.Int32`, stored as INTEGER.
+    Int32,
+    /// `Edm.Int64`, stored as BIGINT.
+    Int64,
+    /// `Edm.Double`, stored as DOUBLE PRECISION.
+    Double,
+    /// `Edm.String`, stored as text.
+    String,
+    /// `Edm.Guid`, stored as lower-case text.
+    Guid,
+    /// `Edm.DateTimeOffset`, stored as BIGINT ([`Timestamp`]).
+    DateTime,
+    /// An enumeration, stored as the number and written as the name.
+    Enum(&'static EnumType),
+    /// One structured value.
+    Complex(&'static ComplexType),
+    /// A list of structured values.
+    Collection(&'static ComplexType),
+    /// A list of strings.
+    Strings,
+    /// A list of integers.
+    Int64s,
+    /// A dictionary whose members are not declared.
+    Open,
+}
+
+impl Kind {
+    /// Whether the property is a single value that can be compared and sorted.
+    pub const fn is_scalar(self) -> bool {
+        !self.is_list() && !matches!(self, Kind::Complex(_) | Kind::Open)
+    }
+
+    /// Whether the property is a list: an empty one is `[]`, never `null`.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Kind::Collection(_) | Kind::Strings | Kind::Int64s)
+    }
+
+    /// The name a message shows, e.g. `Edm.Int64`; an enumeration or structure by its own name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Bool => "Edm.Boolean",
+            Kind::Int32 => "Edm.Int32",
+            Kind::Int64 => "Edm.Int64",
+            Kind::Double => "Edm.Double",
+            Kind::String => "Edm.String",
+            Kind::Guid => "Edm.Guid",
+            Kind::DateTime => "Edm.DateTimeOffset",
+            Kind::Enum(e) => e.name,
+            Kind::Complex(c) | Kind::Collection(c) => c.name,
+            Kind::Strings => "Collection(Edm.String)",
+            Kind::Int64s => "Collection(Edm.Int64)",
+            Kind::Open => "Edm.Untyped",
+        }
+    }
+}
+
+/// An enumeration: its members in order of their numbers.
+#[derive(Debug)]
+pub struct EnumType {
+    /// Name of the type.
+    pub name: &'static str,
+    /// Name and number of each member.
+    pub members: &'static [(&'static str, i64)],
+}
+
+impl EnumType {
+    /// The number of the member that `text` names: its name in any case, or its decimal number.
+    pub fn value(&self, text: &str) -> Option<i64> {
+        let text = text.trim();
+        let number = text.parse::<i64>().ok();
+        let mut members = self.members.iter();
+        members
+            .find(|(name, value)| Some(*value) == number || name.eq_ignore_ascii_case(text))
+            .map(|(_, value)| *value)
+    }
+
+    /// The name of the member with this number.
+    pub fn name_of(&self, value: i64) -> Option<&'static str> {
+        self.members
+            .iter()
+            .find(|(_, v)| *v == value)
+            .map(|(name, _)| *name)
+    }
+}
+
+/// A structured type without an identity of its own.
+#[derive(Debug)]
+pub struct ComplexType {
+    /// Name of the type.
+    pub name: &'static str,
+    /// Its members.
+    pub props: &'static [Prop],
+    /// Whether members that are not declared are allowed.
+    pub open: bool,
+}
+
+/// Where the value of a property comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// A column of the set's table.
+    Column(&'static str),
+    /// An expression. `{t}` is the row's alias; `{tenant}`, `{folder}` (NULL unless the request is
+    /// about one folder), `{now}` and every variable of the [`Scope`](crate::Scope) are bound.
+    Sql(&'static str),
+    /// Always this JSON text, e.g. `[]` or `null`.
+    Json(&'static str),
+}
+
+/// In which answers a property has its value; elsewhere it is `null`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// In all.
+    Always,
+    /// Only when the entity is read by its key.
+    Single,
+    /// Only in collections, and in entities that are expanded into another.
+    List,
+}
+
+/// A property.
+#[derive(Debug)]
+pub struct Prop {
+    /// Name on the wire.
+    pub name: &'static str,
+    /// Where its value comes from.
+    pub source: Source,
+    /// Its type.
+    pub kind: Kind,
+    /// Whether it can be null.
+    pub nullable: bool,
+    /// Documentation, as written on the field.
+    pub doc: &'static str,
+    /// Whether it may be used in `$filter` and `$orderby`.
+    pub filter: bool,
+    /// In which answers it has its value.
+    pub visible: Visible,
+    /// Longest text a body may give, in characters.
+    pub max_length: Option<u32>,
+    /// Whether a body must give it.
+    pub required: bool,
+    /// Whether bodies cannot set it: what they give is not looked at.
+    pub read_only: bool,
+}
+
+/// A navigation property: the way from an entity to related ones of another set.
+#[derive(Debug)]
+pub struct Nav {
+    /// Name on the wire.
+    pub name: &'static str,
+    /// The set it leads to.
+    pub target: fn() -> &'static EntitySet,
+    /// The column of this set's table that refers to …
+    pub column: &'static str,
+    /// … this column of the target's table.
+    pub target_column: &'static str,
+    /// Whether it leads to any number of entities instead of at most one.
+    pub many: bool,
+}
+
+/// Which rows of a table belong to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scoping {
+    /// All of them.
+    None,
+    /// Those whose column `tenant_id` is the caller's.
+    Tenant,
+    /// Those, and of them the ones whose column `folder_id` is among the request's folders.
+    Folder,
+}
+
+/// A set of entities.
+pub struct EntitySet {
+    /// Name in the address, e.g. `Jobs`.
+    pub name: &'static str,
+    /// Name of the entity type, e.g. `JobDto`.
+    pub entity: &'static str,
+    /// Documentation, as written on the struct.
+    pub doc: &'static str,
+    /// The table, or `(SELECT …)` with the variables of [`Source::Sql`] except `{t}`. It has the
+    /// columns that the scoping names.
+    pub table: &'static str,
+    /// Name of the property that identifies an entity.
+    pub key: &'static str,
+    /// The properties in the order in which they are written.
+    pub props: &'static [Prop],
+    /// The navigation properties.
+    pub navs: &'static [Nav],
+    /// Which rows belong to a request.
+    pub scoping: Scoping,
+    /// Order without `$orderby`: a property, ` desc` allowed. The key decides between equals.
+    pub order: &'static str,
+    /// Largest page.
+    pub top: u32,
+}
+
+impl EntitySet {
+    /// The property with this name, in any case.
+    pub fn prop(&self, name: &str) -> Option<&'static Prop> {
+        find(self.props, name)
+    }
+
+    /// The navigation property with this name, in any case.
+    pub fn nav(&self, name: &str) -> Option<&'static Nav> {
+        self.navs
+            .iter()
+            .find(|nav| nav.name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Debug for EntitySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EntitySet({})", self.name)
+    }
+}
+
+/// The property of a list with this name, in any case.
+pub(crate) fn find(props: &'static [Prop], name: &str) -> Option<&'static Prop> {
+    props
+        .iter()
+        .find(|prop| prop.name.eq_ignore_ascii_case(name))
+}
+
+/// A Rust type that a property can have.
+pub trait Edm {
+    /// The type of the property.
+    const KIND: Kind;
+    /// Whether the property can be null.
+    const NULLABLE: bool = false;
+}
+
+/// A struct with `#[complex]`.
+pub trait Complex {
+    /// Its declaration.
+    const TYPE: &'static ComplexType;
+}
+
+/// A struct with `#[entity]`.
+pub trait Entity {
+    /// Its declaration, at one address.
+    fn set() -> &'static EntitySet;
+}
+
+/// The type of a navigation property: [`One`] or [`Many`].
+pub trait Link {
+    /// Whether it leads to any number of entities.
+    const MANY: bool;
+    /// The set it leads to.
+    fn target() -> &'static EntitySet;
+}
+
+/// A navigation property that leads to at most one `T`. Holds nothing.
+pub struct One<T>(PhantomData<fn() -> T>);
+
+/// A navigation property that leads to any number of `T`. Holds nothing.
+pub struct Many<T>(PhantomData<fn() -> T>);
+
+macro_rules! link {
+    ($name:ident, $many:literal) => {
+        impl<T> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<T> Copy for $name<T> {}
+        impl<T> Default for $name<T> {
+            fn default() -> Self {
+                $name(PhantomData)
+            }
+        }
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+        impl<T> PartialEq for $name<T> {
+            fn eq(&self, _: &Self) -> bool {
+                true
+            }
+        }
+        impl<T: Entity> Link for $name<T> {
+            const MANY: bool = $many;
+            fn target() -> &'static EntitySet {
+                T::set()
+            }
+        }
+    };
+}
+
+link!(One, false);
+link!(Many, true);
+
+/// A dictionary whose members are not declared, in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Open(pub serde_json::Map<String, serde_json::Value>);
+
+macro_rules! edm {
+    ($($rust:ty => $kind:expr),* $(,)?) => {
+        $(impl Edm for $rust {
+            const KIND: Kind = $kind;
+        })*
+    };
+}
+
+edm! {
+    bool => Kind::Bool,
+    i32 => Kind::Int32,
+    i64 => Kind::Int64,
+    f64 => Kind::Double,
+    String => Kind::String,
+    Guid => Kind::Guid,
+    Timestamp => Kind::DateTime,
+    Vec<String> => Kind::Strings,
+    Vec<i64> => Kind::Int64s,
+    Open => Kind::Open,
+}
+
+impl<T: Edm> Edm for Option<T> {
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+}
+
+impl<T: Complex> Edm for Vec<T> {
+    const KIND: Kind = Kind::Collection(T::TYPE);
+}

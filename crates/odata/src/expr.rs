@@ -1,0 +1,175 @@
+//! An expression after its names were looked up and its types were checked.
+//!
+//! What stands here can be turned into SQL for both databases without a further question; whatever
+//! is wrong with an expression is found while it is built (see `bind`).
+
+use crate::Timestamp;
+use crate::edm::{EnumType, Kind, Nav, Prop};
+use crate::functions::Function;
+use crate::syntax::Op;
+
+/// A checked condition of `$filter`.
+#[derive(Clone, Debug)]
+pub struct Condition(pub(crate) Expr);
+
+/// A checked expression.
+#[derive(Clone, Debug)]
+pub(crate) enum Expr {
+    Const(Const),
+    Prop(PropRef),
+    /// The variable of an `any` or `all` over plain values; which one, and its type.
+    Element(usize, Type),
+    Not(Box<Expr>),
+    Negate(Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    /// One of the six comparisons, over operands of one type.
+    Compare(Op, Type, Box<Expr>, Box<Expr>),
+    /// One of the five calculations; `Real` if either operand is.
+    Calculate(Op, Type, Box<Expr>, Box<Expr>),
+    /// The operand, the type of all, the values, and whether null is among them.
+    In(Box<Expr>, Type, Vec<Const>, bool),
+    Call(Function, Vec<Expr>),
+    Exists(Box<Exists>),
+}
+
+/// `any` or `all`.
+#[derive(Clone, Debug)]
+pub(crate) struct Exists {
+    /// The row that it starts from: 0 is the entity, n the n-th variable around.
+    pub row: usize,
+    /// Navigation to at most one, before …
+    pub path: Vec<&'static Nav>,
+    /// … the many.
+    pub rows: Rows,
+    pub all: bool,
+    /// The condition; its variable is the row after those around.
+    pub body: Option<Expr>,
+}
+
+/// What `any` and `all` go over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows {
+    /// Entities.
+    Nav(&'static Nav),
+    /// The elements of a JSON list; structures or plain values.
+    Json(&'static Prop),
+}
+
+/// A property of a row.
+#[derive(Clone, Debug)]
+pub(crate) struct PropRef {
+    /// The row: 0 is the entity, n the n-th variable around.
+    pub row: usize,
+    /// Navigation to at most one, from that row.
+    pub path: Vec<&'static Nav>,
+    pub prop: &'static Prop,
+    /// Whether the row is an element of a JSON list.
+    pub json: bool,
+}
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Const {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Real(f64),
+    /// Text, and a GUID in its stored form.
+    Text(String),
+    Date(Timestamp),
+}
+
+/// The type of an expression.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Type {
+    Null,
+    Bool,
+    Int,
+    Real,
+    Text,
+    Guid,
+    Date,
+    Enum(&'static EnumType),
+}
+
+impl PartialEq for Type {
+    fn eq(&self, other: &Type) -> bool {
+        match (self, other) {
+            // Each use of a constant may have its own address, so names decide.
+            (Type::Enum(a), Type::Enum(b)) => a.name == b.name,
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+}
+
+impl Type {
+    /// The type of a property, if it is a single value.
+    pub fn of(kind: Kind) -> Option<Type> {
+        Some(match kind {
+            Kind::Bool => Type::Bool,
+            Kind::Int32 | Kind::Int64 => Type::Int,
+            Kind::Double => Type::Real,
+            Kind::String => Type::Text,
+            Kind::Guid => Type::Guid,
+            Kind::DateTime => Type::Date,
+            Kind::Enum(ty) => Type::Enum(ty),
+            Kind::Complex(_) | Kind::Collection(_) | Kind::Strings | Kind::Int64s | Kind::Open => {
+                return None;
+            }
+        })
+    }
+
+    /// The name a message shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Null => "null",
+            Type::Bool => "Edm.Boolean",
+            Type::Int => "Edm.Int64",
+            Type::Real => "Edm.Double",
+            Type::Text => "Edm.String",
+            Type::Guid => "Edm.Guid",
+            Type::Date => "Edm.DateTimeOffset",
+            Type::Enum(ty) => ty.name,
+        }
+    }
+
+    /// The type in SQL that a value of it is cast to.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Type::Bool => "BOOLEAN",
+            Type::Real => "DOUBLE PRECISION",
+            Type::Int | Type::Date | Type::Enum(_) => "BIGINT",
+            Type::Text | Type::Guid | Type::Null => "TEXT",
+        }
+    }
+
+    /// Whether it can be calculated with.
+    pub fn is_number(self) -> bool {
+        matches!(self, Type::Int | Type::Real)
+    }
+}
+
+impl Expr {
+    /// Whether the value can be null. Conditions cannot: undecided counts as false.
+    pub fn nullable(&self) -> bool {
+        match self {
+            Expr::Const(value) => *value == Const::Null,
+            Expr::Prop(it) => it.json || it.prop.nullable || !it.path.is_empty(),
+            Expr::Element(..) => true,
+            Expr::Negate(inner) => inner.nullable(),
+            // A division by zero is null.
+            Expr::Calculate(Op::Div | Op::Mod, ..) => true,
+            Expr::Calculate(_, _, left, right) => left.nullable() || right.nullable(),
+            Expr::Call(function, args) => {
+                !function.is_condition() && args.iter().any(Expr::nullable)
+            }
+            Expr::Not(_)
+            | Expr::And(..)
+            | Expr::Or(..)
+            | Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::Exists(_) => false,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A GUID: 128 bits, written as lower-case text with hyphens.
+//!
+//! It is stored as that text too, so a key reads the same in the database, in a URL and in JSON,
+//! and comparing two of them needs no conversion.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Error;
+
+/// A globally unique identifier.
+///
+/// ```
+/// let key: odata::Guid = "{D3780AAC-1E80-49B0-BFD3-C8EC6A3939DB}".parse()?;
+/// assert_eq!(key.to_string(), "d3780aac-1e80-49b0-bfd3-c8ec6a3939db");
+/// # Ok::<(), odata::Error>(())
+/// ```
+#[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Guid(pub u128);
+
+impl Guid {
+    /// A random GUID (version 4) from the operating system's source of randomness.
+    pub fn random() -> Guid {
+        Guid(uuid::Uuid::new_v4().as_u128())
+    }
+}
+
+impl fmt::Display for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            n >> 96,
+            (n >> 80) & 0xffff,
+            (n >> 64) & 0xffff,
+            (n >> 48) & 0xffff,
+            n & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl fmt::Debug for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Guid {
+    type Err = Error;
+
+    /// Reads `8-4-4-4-12` digits of any case, the same in braces, and 32 digits without hyphens.
+    fn from_str(text: &str) -> Result<Guid, Error> {
+        digits(text).map(Guid).ok_or_else(|| {
+            let shown: String = text.chars().take(64).collect();
+            Error::Invalid(format!("'{shown}' is not a GUID."))
+        })
+    }
+}
+
+fn digits(text: &str) -> Option<u128> {
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let hyphens: &[usize] = match inner.len() {
+        36 => &[8, 13, 18, 23],
+        32 => &[],
+        _ => return None,
+    };
+    let mut n = 0;
+    for (i, byte) in inner.bytes().enumerate() {
+        if hyphens.contains(&i) {
+            if byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        n = n << 4 | u128::from((byte as char).to_digit(16)?);
+    }
+    Some(n)
+}
+
+impl Serialize for Guid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Guid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Guid, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl From<Guid> for db::Value {
+    fn from(guid: Guid) -> db::Value {
+        db::Value::Text(guid.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "d3780aac-1e80-49b0-bfd3-c8ec6a3939db";
+
+    #[test]
+    fn reads_every_spelling_and_writes_one() {
+        for spelling in [
+            TEXT.to_owned(),
+            TEXT.to_uppercase(),
+            TEXT.replace('-', ""),
+            format!("{{{TEXT}}}"),
+        ] {
+            let guid: Guid = spelling.parse().unwrap();
+            assert_eq!(guid.to_string(), TEXT);
+        }
+        assert_eq!(Guid(7).to_string(), "00000000-0000-0000-0000-000000000007");
+    }
+
+    #[test]
+    fn refuses_what_is_no_guid() {
+        for text in [
+            "",
+            "d3780aac",
+            "{d3780aac-1e80-49b0-bfd3-c8ec6a3939db",
+            "d3780aac-1e80-49b0-bfd3-c8ec6a3939dg",
+            "d3780aac11e80-49b0-bfd3-c8ec6a3939db",
+            "+3780aac-1e80-49b0-bfd3-c8ec6a3939db",
+            "ддддддддддддддддöö",
+        ] {
+            assert!(text.parse::<Guid>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn random_ones_differ_and_travel_as_text() {
+        let guid = Guid::random();
+        assert_ne!(guid, Guid::random());
+        let json = serde_json::to_string(&guid).unwrap();
+        assert_eq!(json, format!("\"{guid}\""));
+        assert_eq!(serde_json::from_str::<Guid>(&json).unwrap(), guid);
+        assert!(serde_json::from_str::<Guid>("\"x\"").is_err());
+        assert_eq!(
+            db::Value::from(Guid(1)),
+            db::Value::Text(Guid(1).to_string())
+        );
+    }
+}

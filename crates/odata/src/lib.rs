@@ -1,0 +1,48 @@
+//! OData v4 for servers: a struct declares an entity, a URL becomes one SQL statement, and its rows
+//! become JSON.
+//!
+//! ```text
+//! /odata/Jobs(1)/Ns.Stop  ── path::parse ──▶ Path           who and what is asked for
+//! ?$filter=…&$expand=…    ── Query::parse ─▶ Query          checked against the EntitySet
+//! Query + EntitySet + Scope ── read_page ──▶ SQL ──▶ bytes  one snapshot, parameters only
+//! { "Name": … }           ── body::check ──▶ Ok / message   lengths, types, required members
+//! ```
+//!
+//! The crate knows no product and does no I/O of its own: it asks the transaction it is given.
+//! What a caller wrote never becomes SQL text: names are looked up, aliases are ours, every value
+//! is a parameter. See the README for an example from end to end.
+
+extern crate self as odata;
+
+mod bind;
+mod block;
+pub mod body;
+mod coerce;
+mod compile;
+pub mod edm;
+mod enums;
+mod error;
+mod expr;
+mod functions;
+mod guid;
+pub mod json;
+mod lex;
+pub mod metadata;
+mod options;
+mod parse;
+pub mod path;
+mod query;
+mod read;
+mod render;
+mod syntax;
+mod time;
+
+pub use edm::{Many, One, Open};
+#[doc(hidden)]
+pub use enums::private;
+pub use error::{Error, Result};
+pub use guid::Guid;
+pub use odata_macros::{complex, entity};
+pub use query::Query;
+pub use read::{Folders, Scope, Shape, read_entity, read_page};
+pub use time::Timestamp;

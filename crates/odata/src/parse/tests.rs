@@ -1,0 +1,226 @@
+//! The grammar: how expressions bind, what is refused, and that no text can harm the parser.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Guid, Timestamp};
+
+/// The tree of a text, printed: brackets show how it was read.
+#[track_caller]
+fn tree(text: &str) -> String {
+    expression(text)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .to_string()
+}
+
+#[test]
+fn operators_bind_as_the_protocol_says() {
+    assert_eq!(tree("a or b and c"), "(a or (b and c))");
+    assert_eq!(tree("a and b or c"), "((a and b) or c)");
+    assert_eq!(tree("(a or b) and c"), "((a or b) and c)");
+    assert_eq!(tree("a eq 1 and b ne 2"), "((a eq 1) and (b ne 2))");
+    assert_eq!(tree("a sub b sub c"), "((a sub b) sub c)");
+    assert_eq!(tree("a add b mul c mod d"), "(a add ((b mul c) mod d))");
+    assert_eq!(tree("a gt b eq c lt d"), "((a gt b) eq (c lt d))");
+    assert_eq!(tree("not a and b"), "((not a) and b)");
+    assert_eq!(tree("not a eq b"), "(not (a eq b))");
+    assert_eq!(tree("not not a"), "(not (not a))");
+    assert_eq!(tree("a in (1,2) and b"), "((a in (1,2)) and b)");
+    assert_eq!(tree("not a in (1)"), "(not (a in (1)))");
+    assert_eq!(tree("-a add - 5"), "((- a) add -5)");
+    assert_eq!(tree("- (- a)"), "(- (- a))");
+}
+
+#[test]
+fn words_are_read_in_any_case() {
+    assert_eq!(tree("a EQ NULL AND NOT B"), "((a eq null) and (not B))");
+    assert_eq!(tree("CONTAINS(Name,'X')"), "contains(Name,'X')");
+    assert_eq!(tree("True eq FALSE"), "(true eq false)");
+}
+
+#[test]
+fn an_ampersand_is_an_and() {
+    assert_eq!(tree("a eq 'x & y' & b"), "((a eq 'x & y') and b)");
+}
+
+#[test]
+fn paths_functions_and_variables() {
+    assert_eq!(
+        tree("Robot / User/ UserName eq 'x'"),
+        "(Robot/User/UserName eq 'x')"
+    );
+    assert_eq!(tree("now()"), "now()");
+    assert_eq!(tree("null/x"), "null/x");
+    assert_eq!(tree("Tags/any()"), "Tags/any()");
+    assert_eq!(
+        tree("a/Tags/ANY(t: t/Name eq 'x')"),
+        "a/Tags/any(t: (t/Name eq 'x'))"
+    );
+    assert_eq!(tree("Tags/all(t : true)"), "Tags/all(t: true)");
+    assert_eq!(tree("any/all eq 1"), "(any/all eq 1)");
+}
+
+#[test]
+fn order_terms() {
+    let terms = |text: &str| -> Vec<(String, bool)> {
+        let terms = order(text).unwrap().into_iter();
+        terms
+            .map(|(expr, descending)| (expr.to_string(), descending))
+            .collect()
+    };
+    let term = |text: &str, descending| (text.to_owned(), descending);
+    assert_eq!(terms("a"), [term("a", false)]);
+    assert_eq!(
+        terms("a DESC, b asc,c/d"),
+        [term("a", true), term("b", false), term("c/d", false)]
+    );
+    for text in ["", "a,", "a desc asc", ",a", "a b"] {
+        assert!(order(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_expression_is_refused() {
+    for text in [
+        "",
+        "(",
+        ")",
+        "a eq",
+        "eq a",
+        "a b",
+        "a eq eq b",
+        "a and",
+        "not",
+        "-",
+        "f(",
+        "f(a,",
+        "f(a b)",
+        "a/",
+        "/a",
+        "a/1",
+        "a in",
+        "a in 1",
+        "a in (",
+        "a in (1",
+        "a in (1,)",
+        "()",
+        "T/all()",
+        "T/any(t)",
+        "T/any(t:)",
+        "T/any(t: a",
+        "T/any(:a)",
+        "a;b",
+        "a=1",
+        "*",
+        "'a' 'b'",
+    ] {
+        assert!(matches!(expression(text), Err(Error::Invalid(_))), "{text}");
+    }
+}
+
+#[test]
+fn depth_is_bounded_at_any_stack() {
+    // A test thread has 2 MiB; a few hundred bytes of it would do.
+    for part in ["(", "not ", "- ", "f(", "a/any(x: ", "a eq ("] {
+        let text = part.repeat(10_000);
+        let error = expression(&text).unwrap_err().to_string();
+        assert!(error.contains("levels deep"), "{part}: {error}");
+    }
+    let nested = format!(
+        "{}a{}",
+        "(".repeat(MAX_DEPTH - 1),
+        ")".repeat(MAX_DEPTH - 1)
+    );
+    assert_eq!(tree(&nested), "a");
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[A-Z][a-z_0-9]{2,6}".prop_filter("a word of the grammar", |name| {
+        let word = name.to_ascii_lowercase();
+        let words = ["not", "null", "true", "any", "all", "in"];
+        Op::of(&word).is_none() && !words.contains(&word.as_str()) && word != "false"
+    })
+}
+
+fn literal() -> impl Strategy<Value = Literal> {
+    prop_oneof![
+        Just(Literal::Null),
+        any::<bool>().prop_map(Literal::Bool),
+        any::<i64>().prop_map(Literal::Int),
+        any::<f64>()
+            .prop_filter("no number", |n| n.is_finite())
+            .prop_map(Literal::Real),
+        "[^\0]{0,12}".prop_map(Literal::Text),
+        any::<u128>().prop_map(|n| Literal::Guid(Guid(n))),
+        (-62_135_596_800_000_i64..253_402_300_799_000)
+            .prop_map(|ms| Literal::DateTime(Timestamp::from_millis(ms))),
+        (name(), "[^\0]{0,5}")
+            .prop_filter("a type of a literal", |(ty, _)| {
+                !["guid", "datetime", "datetimeoffset"].contains(&ty.to_ascii_lowercase().as_str())
+            })
+            .prop_map(|(ty, member)| Literal::Enum(ty, member)),
+    ]
+}
+
+fn expr() -> impl Strategy<Value = Expr> {
+    let path = proptest::collection::vec(name(), 1..3);
+    let leaf = prop_oneof![literal().prop_map(Expr::Literal), path.prop_map(Expr::Path)];
+    leaf.prop_recursive(5, 60, 3, |inner| {
+        let many = proptest::collection::vec(inner.clone(), 0..3);
+        let path = proptest::collection::vec(name(), 1..3);
+        let op = (0..Op::ALL.len()).prop_map(|i| Op::ALL[i].0);
+        prop_oneof![
+            inner.clone().prop_map(|e| Expr::Not(e.into())),
+            // A negated number is a number.
+            inner.clone().prop_map(|e| match e {
+                Expr::Literal(_) => e,
+                e => Expr::Negate(e.into()),
+            }),
+            (op, inner.clone(), inner.clone()).prop_map(|(op, a, b)| Expr::Binary(
+                op,
+                a.into(),
+                b.into()
+            )),
+            (inner.clone(), many.clone()).prop_map(|(e, list)| Expr::In(e.into(), list)),
+            ("f[a-z]{1,5}", many).prop_map(|(name, args)| Expr::Call(name, args)),
+            (path, any::<bool>(), name(), inner).prop_map(|(path, all, name, body)| {
+                Expr::Lambda {
+                    path,
+                    all,
+                    body: Some((name, body.into())),
+                }
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_is_read_back(expr in expr()) {
+        let text = expr.to_string();
+        match expression(&text) {
+            Ok(read) => prop_assert_eq!(read, expr, "{}", text),
+            // Such an expression is refused for its size alone.
+            Err(error) => prop_assert!(error.to_string().contains("limit"), "{}: {}", text, error),
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in ".{0,80}") {
+        let _ = expression(&text);
+        let _ = order(&text);
+    }
+
+    #[test]
+    fn no_tokens_panic(words in proptest::collection::vec(
+        prop_oneof![
+            Just("("), Just(")"), Just(","), Just("/"), Just(":"), Just("&"), Just("-"),
+            Just("not"), Just("and"), Just("eq"), Just("in"), Just("any"), Just("all"),
+            Just("a"), Just("'x'"), Just("1"), Just("null"), Just("desc"),
+            Just("2018-01-15"), Just("contains"), Just("@p"), Just("$it"),
+        ], 0..40)) {
+        let text = words.join(" ");
+        let _ = expression(&text);
+        let _ = order(&text);
+    }
+}

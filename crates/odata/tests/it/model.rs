@@ -1,0 +1,303 @@
+//! A small model that has one of everything, its tables, and the two databases.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use db::{Db, Migration, Options, Url, Value};
+use odata::edm::{EntitySet, Open};
+use odata::{Folders, Guid, Many, One, Query, Scope, Shape, Timestamp};
+use serde_json::Value as Json;
+
+odata::edm_enum! {
+    /// Where a run is in its life.
+    pub enum State { Pending = 0, Running = 1, Faulted = 4, Successful = 5 }
+}
+
+/// A label.
+#[odata::complex(name = "TagDto")]
+pub struct Tag {
+    pub name: String,
+    pub weight: Option<i64>,
+    pub hidden: bool,
+}
+
+/// A run.
+#[odata::entity(set = "Runs", name = "RunDto", table = "runs", key = "Id", scope = folder, order = "Id desc")]
+pub struct Run {
+    pub key: Guid,
+    #[edm(max = 20, required)]
+    pub name: String,
+    pub info: Option<String>,
+    pub state: State,
+    pub start_time: Option<Timestamp>,
+    pub created: Timestamp,
+    pub is_latest: bool,
+    pub paused: Option<bool>,
+    pub score: Option<f64>,
+    pub retries: i32,
+    #[edm(name = "OrganizationUnitId", column = "folder_id")]
+    pub folder: i64,
+    #[edm(sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)")]
+    pub machine_name: Option<String>,
+    #[edm(sql = "({now} - {t}.created) / 10000000")]
+    pub age: i64,
+    #[edm(
+        sql = "(CASE WHEN {folder} IS NULL THEN 'many' ELSE {label} END)",
+        list
+    )]
+    pub asked: String,
+    #[edm(single)]
+    pub secret: Option<String>,
+    #[edm(json = "false")]
+    pub never: bool,
+    #[edm(json = "[]")]
+    pub links: Vec<String>,
+    pub tags: Vec<Tag>,
+    pub words: Vec<String>,
+    pub content: Option<Open>,
+    #[edm(nofilter)]
+    pub note: Option<String>,
+    pub id: i64,
+    #[edm(nav, column = "machine_id")]
+    pub machine: One<Machine>,
+    #[edm(nav, column = "id", target_column = "run_id")]
+    pub steps: Many<Step>,
+}
+
+/// A machine.
+#[odata::entity(set = "Machines", name = "MachineDto", table = "machines", key = "Id", scope = tenant)]
+pub struct Machine {
+    pub id: i64,
+    pub name: String,
+    #[edm(single)]
+    pub license_key: Option<String>,
+    #[edm(nav, column = "owner")]
+    pub owner: One<User>,
+    #[edm(nav, column = "id", target_column = "machine_id")]
+    pub runs: Many<Run>,
+}
+
+/// A user; the table is a statement of its own.
+#[odata::entity(
+    set = "Users", name = "UserDto", key = "Name", scope = none, top = 2,
+    table = "(SELECT id, name FROM users WHERE deleted = FALSE)"
+)]
+pub struct User {
+    pub name: String,
+    #[edm(nav, column = "id", target_column = "owner")]
+    pub machines: Many<Machine>,
+}
+
+/// A step.
+#[odata::entity(set = "Steps", name = "StepDto", table = "steps", key = "Key", scope = tenant, order = "At")]
+pub struct Step {
+    pub key: Guid,
+    pub at: Timestamp,
+    #[edm(nav, column = "run_id")]
+    pub run: One<Run>,
+}
+
+const INIT: Migration = Migration {
+    version: 1,
+    name: "init",
+    sql: "
+CREATE TABLE users (id {id}, name {text} NOT NULL, deleted BOOLEAN NOT NULL);
+CREATE TABLE machines (id {id}, tenant_id BIGINT NOT NULL, name {text} NOT NULL,
+  license_key {text}, owner BIGINT);
+CREATE TABLE runs (id {id}, tenant_id BIGINT NOT NULL, folder_id BIGINT NOT NULL,
+  key {text} NOT NULL, name {text} NOT NULL, info {text}, state INTEGER NOT NULL, start_time BIGINT,
+  created BIGINT NOT NULL, is_latest BOOLEAN NOT NULL, paused BOOLEAN, score DOUBLE PRECISION,
+  retries INTEGER NOT NULL, secret {text}, tags {text}, words {text}, content {text}, note {text},
+  machine_id BIGINT);
+CREATE TABLE steps (id {id}, tenant_id BIGINT NOT NULL, key {text} NOT NULL, at BIGINT NOT NULL,
+  run_id BIGINT NOT NULL);
+INSERT INTO users (id, name, deleted) VALUES (1, 'Ann', FALSE), (2, 'Bob', FALSE), (3, 'Cy', FALSE),
+  (4, 'Gone', TRUE);
+INSERT INTO machines (id, tenant_id, name, license_key, owner) VALUES
+  (1, 1, 'LAVINIA-PC', 'k1', 1), (2, 1, 'Ärmel', 'k2', NULL), (3, 2, 'Foreign', 'k3', 1);
+INSERT INTO runs (id, tenant_id, folder_id, key, name, info, state, start_time, created, is_latest,
+  paused, score, retries, secret, tags, words, content, note, machine_id) VALUES
+  (1, 1, 10, '00000000-0000-0000-0000-00000000000a', 'Alpha', NULL, 0, NULL,
+   15000000000000000, TRUE, NULL, 1.5, 0, 's1', NULL, NULL, NULL, 'n', 1),
+  (2, 1, 10, '00000000-0000-0000-0000-000000000002', 'beta', '50%_\\ off', 1, 15160402820000000,
+   15160402827900000, FALSE, TRUE, NULL, 3, 's2',
+   '[{\"Name\":\"Red\",\"Weight\":7,\"Hidden\":false},{\"Name\":\"blue\",\"Weight\":null,\"Hidden\":true}]',
+   '[\"One\",\"two\"]', '{\"a\": 1, \"B\": [null]}', NULL, 2),
+  (3, 1, 20, '00000000-0000-0000-0000-000000000003', 'O''Brien', 'Logon failure: Größe', 4,
+   15160402820000001, 15200000000000000, TRUE, FALSE, -2.5, 1, NULL, '[]', '[]', '{}', NULL, NULL),
+  (4, 1, 30, '00000000-0000-0000-0000-000000000004', 'GAMMA', '', 77, -5, -1, FALSE, NULL, 0.0, 2,
+   NULL, '[{\"Name\":\"red\",\"Weight\":1,\"Hidden\":false}]', '[\"two\"]', NULL, NULL, 3),
+  (5, 2, 10, '00000000-0000-0000-0000-000000000005', 'Foreign', NULL, 1, NULL, 0, FALSE, NULL,
+   NULL, 0, NULL, NULL, NULL, NULL, NULL, 3);
+INSERT INTO steps (id, tenant_id, key, at, run_id) VALUES
+  (1, 1, '10000000-0000-0000-0000-000000000001', 30, 2),
+  (2, 1, '10000000-0000-0000-0000-000000000002', 20, 2),
+  (3, 1, '10000000-0000-0000-0000-000000000003', 10, 3),
+  (4, 2, '10000000-0000-0000-0000-000000000004', 10, 3);
+",
+};
+
+/// A database with the model in it.
+pub struct Server {
+    pub db: Db,
+    pub label: &'static str,
+    // Removed with the server.
+    _folder: tempfile::TempDir,
+}
+
+/// One server for each database engine at hand.
+pub fn servers() -> Vec<Server> {
+    let mut servers = vec![sqlite()];
+    match std::env::var("BATON_TEST_POSTGRES") {
+        Ok(url) => servers.push(postgres(&url)),
+        Err(_) => eprintln!("PostgreSQL is left out: BATON_TEST_POSTGRES is not set"),
+    }
+    servers
+}
+
+/// The one that is always there.
+pub fn sqlite() -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let url = Url::Sqlite(folder.path().join("test.db"));
+    open(url, "sqlite", folder)
+}
+
+fn postgres(url: &str) -> Server {
+    let name = format!("odata_{}", Guid::random()).replace('-', "");
+    let mut admin = postgres::Client::connect(url, postgres::NoTls).unwrap();
+    admin
+        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .unwrap();
+    let url = match url.contains("://") {
+        true => {
+            let (server, _) = url.split_once('?').unwrap_or((url, ""));
+            let cut = server
+                .rfind('/')
+                .filter(|at| *at > server.find("://").unwrap() + 2);
+            format!("{}/{name}", &server[..cut.unwrap_or(server.len())])
+        }
+        false => format!("{url} dbname={name}"),
+    };
+    open(Url::Postgres(url), "postgres", tempfile::tempdir().unwrap())
+}
+
+fn open(url: Url, label: &'static str, folder: tempfile::TempDir) -> Server {
+    let mut options = Options::new(url, "test");
+    (options.readers, options.writers) = (1, 1);
+    let db = Db::open(options).unwrap();
+    db.migrate(&[INIT]).unwrap();
+    Server {
+        db,
+        label,
+        _folder: folder,
+    }
+}
+
+/// The time of every request here.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2018-02-01T00:00:00Z").unwrap()
+}
+
+/// Who asks for what.
+#[derive(Clone)]
+pub struct Ask {
+    pub folders: Folders,
+    pub restrict: Option<&'static str>,
+    pub count: bool,
+    pub name: Option<&'static str>,
+}
+
+impl Default for Ask {
+    fn default() -> Ask {
+        Ask {
+            folders: Folders::All,
+            restrict: None,
+            count: true,
+            name: None,
+        }
+    }
+}
+
+impl Ask {
+    fn with<T>(&self, run: impl FnOnce(&Scope<'_>, &Shape<'_>) -> T) -> T {
+        let vars = [("label", Value::from("one"))];
+        let folders = self.folders.clone();
+        let scope = Scope {
+            tenant: 1,
+            folders,
+            now: now(),
+            vars: &vars,
+            restrict: self.restrict,
+        };
+        run(
+            &scope,
+            &Shape {
+                base: "http://h/odata",
+                name: self.name,
+                count: self.count,
+            },
+        )
+    }
+}
+
+impl Server {
+    /// The bytes of a page.
+    pub fn raw(&self, set: &'static EntitySet, query: &str, ask: &Ask) -> odata::Result<String> {
+        let (query, ask) = (Query::parse(set, query)?, ask.clone());
+        self.db.read_blocking(move |tx| {
+            ask.with(|scope, shape| {
+                let mut out = Vec::new();
+                odata::read_page(tx, set, &query, scope, shape, &mut out)?;
+                Ok(String::from_utf8(out).unwrap())
+            })
+        })
+    }
+
+    /// A page as JSON.
+    #[track_caller]
+    pub fn page(&self, set: &'static EntitySet, query: &str, ask: &Ask) -> Json {
+        let text = self.raw(set, query, ask);
+        let text = text.unwrap_or_else(|error| panic!("{}: {query}: {error}", self.label));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// An entity as text, if there is one.
+    pub fn entity(
+        &self,
+        set: &'static EntitySet,
+        key: impl Into<Value>,
+        query: &str,
+        ask: &Ask,
+    ) -> odata::Result<Option<String>> {
+        let (query, ask, key) = (Query::parse(set, query)?, ask.clone(), key.into());
+        self.db.read_blocking(move |tx| {
+            ask.with(|scope, shape| {
+                let mut out = Vec::new();
+                let found = odata::read_entity(tx, set, &key, &query, scope, shape, &mut out)?;
+                assert_eq!(found, !out.is_empty());
+                Ok(found.then(|| String::from_utf8(out).unwrap()))
+            })
+        })
+    }
+
+    /// The ids of the runs that a filter finds in tenant 1, ascending.
+    #[track_caller]
+    pub fn ids(&self, filter: &str) -> Vec<i64> {
+        let encoded =
+            percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+        let query = format!("$filter={encoded}&$orderby=Id&$select=Id");
+        ids(&self.page(&RUNS, &query, &Ask::default()))
+    }
+}
+
+/// The values of `Id`.
+pub fn ids(page: &Json) -> Vec<i64> {
+    page["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["Id"].as_i64().unwrap())
+        .collect()
+}
+
+/// The set that most tests read.
+pub static RUNS: EntitySet = Run::SET;

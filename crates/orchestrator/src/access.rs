@@ -1,0 +1,271 @@
+//! Who may do what, and in which folder.
+//!
+//! Applications are limited by the scopes of their token and by nothing else. People and robots are
+//! limited by their roles: tenant-wide operations look at tenant roles, folder operations at the
+//! roles assigned in that folder or above it ("modern" folders decide for themselves); classic
+//! folders use the tenant's. A role of the mixed kind counts wherever it is assigned.
+
+use db::{Tx, Value};
+use odata::Folders;
+
+use crate::cx::{Caller, Folder, Identity};
+use crate::error::{Code, Error, Result};
+use crate::op::{FolderRule, Need};
+
+/// How a request names its folder: the four headers, of which a path wins over a key over an id,
+/// because clients send the key of their job's folder along with the path they mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderHeader {
+    /// `X-UIPATH-OrganizationUnitId`
+    pub id: Option<i64>,
+    /// `X-UIPATH-FolderKey`
+    pub key: Option<String>,
+    /// `X-UIPATH-FolderPath`, or the decoded `-Encoded` one.
+    pub path: Option<String>,
+}
+
+impl FolderHeader {
+    /// Whether the request names no folder.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The folder and the folders a request may work on.
+#[derive(Debug)]
+pub struct Granted {
+    /// The folder of the header.
+    pub folder: Option<Folder>,
+    /// What listings may show.
+    pub folders: Folders,
+}
+
+/// Checks the caller against `need` and resolves the folder.
+///
+/// # Errors
+/// 403 for a missing scope or permission, 1100 for a folder that is not the caller's, 1101 when one
+/// is needed.
+pub fn grant(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    need: &Need,
+    rule: FolderRule,
+    header: &FolderHeader,
+) -> Result<Granted> {
+    check_scope(caller, need)?;
+    if rule == FolderRule::Tenant {
+        check_tenant(tx, caller, need)?;
+        return Ok(Granted { folder: None, folders: Folders::All });
+    }
+    if header.is_empty() {
+        if rule == FolderRule::Required {
+            return Err(Error::refused(
+                Code::RequiredOrganizationUnit,
+                "A folder is required for this action.",
+            ));
+        }
+        return Ok(Granted { folder: None, folders: folders_with(tx, caller, need)? });
+    }
+    let folder = resolve(tx, caller, header)?;
+    check_folder(tx, caller, need, &folder)?;
+    Ok(Granted { folders: Folders::One(folder.id), folder: Some(folder) })
+}
+
+fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
+    let Identity::Application { .. } = caller.identity else { return Ok(()) };
+    if identity::scopes::grants(&caller.scopes, need.scope, need.write) {
+        return Ok(());
+    }
+    let half = if need.write { "Write" } else { "Read" };
+    Err(Error::MissingScope {
+        granted: caller.scopes.join(" "),
+        needed: format!("{0}' or '{0}.{half}", need.scope),
+    })
+}
+
+fn forbidden(need: &Need) -> Error {
+    let names: Vec<_> = need.any.iter().map(|(n, a)| format!("{n}.{}", a.name())).collect();
+    Error::Forbidden { needed: names.join(" or ") }
+}
+
+/// The SQL list of the permissions of which one is needed; names are ours, never the caller's.
+fn names(need: &Need, params: &mut Vec<Value>) -> String {
+    let mut list = String::new();
+    for (name, access) in need.any {
+        params.push(format!("{name}.{}", access.name()).into());
+        let comma = if list.is_empty() { "" } else { ", " };
+        list.push_str(&format!("{comma}${}", params.len()));
+    }
+    list
+}
+
+fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
+    if need.any.is_empty() || matches!(caller.identity, Identity::Application { .. }) {
+        return Ok(());
+    }
+    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    let mut params = vec![Value::from(user)];
+    let list = names(need, &mut params);
+    let sql = format!(
+        "SELECT 1 FROM user_roles ur JOIN role_permissions p ON p.role_id = ur.role_id
+         WHERE ur.user_id = $1 AND p.permission IN ({list}) LIMIT 1"
+    );
+    tx.row(&sql, &params)?.map(|_| ()).ok_or_else(|| forbidden(need))
+}
+
+fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
+    if need.any.is_empty() || matches!(caller.identity, Identity::Application { .. }) {
+        return Ok(());
+    }
+    if !folder.modern {
+        return check_tenant(tx, caller, need);
+    }
+    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    let mut params = vec![Value::from(user), folder.id.into()];
+    let list = names(need, &mut params);
+    let sql = format!(
+        "SELECT 1 FROM folder_tree ft
+         JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
+         JOIN role_permissions p ON p.role_id = fur.role_id
+         WHERE ft.folder_id = $2 AND p.permission IN ({list}) LIMIT 1"
+    );
+    tx.row(&sql, &params)?.map(|_| ()).ok_or_else(|| forbidden(need))
+}
+
+/// The folders in which the caller has one of the permissions; none at all is a 403.
+fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {
+    if matches!(caller.identity, Identity::Application { .. }) {
+        return Ok(Folders::All);
+    }
+    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    let mut params = vec![Value::from(user), caller.tenant.into()];
+    let list = names(need, &mut params);
+    let sql = format!(
+        "SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND (
+           EXISTS (SELECT 1 FROM folder_tree ft
+             JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
+             JOIN role_permissions p ON p.role_id = fur.role_id
+             WHERE ft.folder_id = f.id AND p.permission IN ({list}))
+           OR (f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
+             JOIN role_permissions p ON p.role_id = ur.role_id
+             WHERE ur.user_id = $1 AND p.permission IN ({list}))))"
+    );
+    let rows = tx.rows(&sql, &params)?;
+    if rows.is_empty() {
+        return Err(forbidden(need));
+    }
+    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
+    Ok(Folders::Some(ids?))
+}
+
+/// Finds the folder that a request names and that the caller may enter.
+///
+/// # Errors
+/// 1100, in the same words whether it does not exist or is not the caller's.
+pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Folder> {
+    let (condition, value) = if let Some(path) = &header.path {
+        ("fold(f.fully_qualified_name) = fold($2)", Value::from(absolute(tx, caller, header, path)?))
+    } else if let Some(key) = &header.key {
+        ("f.key = $2", Value::from(key.to_lowercase()))
+    } else {
+        ("f.id = $2", Value::from(header.id))
+    };
+    let sql = format!(
+        "SELECT f.id, f.key, f.fully_qualified_name, f.permission_model FROM folders f
+         WHERE f.tenant_id = $1 AND {condition}"
+    );
+    let row = tx.row(&sql, &[caller.tenant.into(), value])?.ok_or_else(|| no_folder(header))?;
+    let folder = Folder {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        path: row.get(2)?,
+        modern: row.get::<i64>(3)? == 1,
+    };
+    if may_enter(tx, caller, &folder)? { Ok(folder) } else { Err(no_folder(header)) }
+}
+
+fn no_folder(header: &FolderHeader) -> Error {
+    let name = header.path.as_ref().map(|p| format!(" '{p}'")).unwrap_or_default();
+    Error::refused(
+        Code::InvalidOrganizationUnit,
+        format!("Folder{name} does not exist or the user does not have access to the folder."),
+    )
+}
+
+/// Applications enter every folder of their tenant; accounts those they are assigned to, here or
+/// above, and classic ones.
+fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> {
+    if matches!(caller.identity, Identity::Application { .. }) || !folder.modern {
+        return Ok(true);
+    }
+    let Some(user) = caller.user() else { return Ok(false) };
+    let row = tx.row(
+        "SELECT 1 FROM folder_tree ft
+         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
+         WHERE ft.folder_id = $2 LIMIT 1",
+        &[user.into(), folder.id.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Resolves a relative path against the ambient folder, the one that the other headers name:
+/// `/A` starts at the root of its tree, `.` at itself, each `..` goes up one level.
+fn absolute(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader, path: &str) -> Result<String> {
+    let relative = path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
+    if !relative && !path.starts_with('/') {
+        return Ok(path.to_owned());
+    }
+    let ambient = FolderHeader { path: None, ..header.clone() };
+    if ambient.is_empty() {
+        // Without an ambient folder only `/A/B` means something: the path from the top.
+        return path.strip_prefix('/').map(str::to_owned).ok_or_else(|| no_folder(header));
+    }
+    let ambient = resolve(tx, caller, &ambient)?.path;
+    join(&ambient, path).ok_or_else(|| no_folder(header))
+}
+
+/// `None` above the root or with an empty segment (a trailing slash is not allowed).
+fn join(ambient: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = ambient.split('/').collect();
+    let rest = match path.strip_prefix('/') {
+        Some(rest) => {
+            parts.truncate(1);
+            rest
+        }
+        None => path,
+    };
+    for segment in rest.split('/').filter(|_| !rest.is_empty()) {
+        match segment {
+            "" => return None,
+            "." => {}
+            ".." => drop(parts.pop()?),
+            name => parts.push(name),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn relative_paths() {
+        let cases = [
+            ("Root/A/B", "/X", Some("Root/X")),
+            ("Root/A/B", "/", Some("Root")),
+            ("Root/A/B", ".", Some("Root/A/B")),
+            ("Root/A/B", "./C", Some("Root/A/B/C")),
+            ("Root/A/B", "..", Some("Root/A")),
+            ("Root/A/B", "../../C", Some("Root/C")),
+            ("Root/A/B", "../../..", None),
+            ("Root/A/B", "../../../..", None),
+            ("Root/A", "../", None),
+            ("Root/A", "./C/", None),
+        ];
+        for (ambient, path, expected) in cases {
+            assert_eq!(join(ambient, path).as_deref(), expected, "{ambient} + {path}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Request bodies: serde types read from JSON **without regard to the case of member names**,
+//! because clients send `startInfo`, `StartInfo` and `startinfo` for the same thing. Unknown members
+//! are ignored. Dictionaries (maps, raw values) keep their keys as they came.
+
+use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde_json::{Error as JsonError, Value};
+
+use crate::error::{Error, Result};
+
+/// Reads `value` as a `T`; `param` is the name the error gives to what did not fit.
+///
+/// # Errors
+/// [`Error::NotNull`] when the body is absent, null, or of another shape.
+pub fn read<T: DeserializeOwned>(param: &str, value: Option<&Value>) -> Result<T> {
+    let Some(value) = value.filter(|v| !v.is_null()) else {
+        return Err(Error::NotNull { param: param.into(), why: None });
+    };
+    T::deserialize(AnyCase(value))
+        .map_err(|e| Error::NotNull { param: param.into(), why: Some(e.to_string()) })
+}
+
+/// Reads the member `param` of the body (`{"startInfo": {…}}`).
+///
+/// # Errors
+/// As [`read`].
+pub fn member<T: DeserializeOwned>(param: &str, body: Option<&Value>) -> Result<T> {
+    read(param, body.and_then(|b| get(b, param)))
+}
+
+/// The member `name` of an object, without regard to case.
+#[must_use]
+pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let object = value.as_object()?;
+    object
+        .get(name)
+        .or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v))
+}
+
+/// A deserializer that hands struct members over under the names the struct declares.
+struct AnyCase<'v>(&'v Value);
+
+macro_rules! forward {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
+            self.0.$method(visitor)
+        }
+    )*};
+}
+
+impl<'v> Deserializer<'v> for AnyCase<'v> {
+    type Error = JsonError;
+
+    forward! {
+        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
+        deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string
+        deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_identifier
+        deserialize_ignored_any deserialize_map
+    }
+
+    fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'v>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'v>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.0.deserialize_unit_struct(name, visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        let Value::Array(items) = self.0 else { return self.0.deserialize_seq(visitor) };
+        visitor.visit_seq(de::value::SeqDeserializer::new(items.iter().map(AnyCase)))
+    }
+
+    fn deserialize_tuple<V: Visitor<'v>>(
+        self,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'v>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'v>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        let Value::Object(members) = self.0 else { return self.0.deserialize_any(visitor) };
+        // Of two spellings of one member the later one counts, as in the original's JSON reader.
+        let known = fields.iter().filter_map(|field| {
+            let value = members.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(field))?.1;
+            Some((*field, AnyCase(value)))
+        });
+        visitor.visit_map(de::value::MapDeserializer::new(known))
+    }
+
+    fn deserialize_enum<V: Visitor<'v>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+}
+
+impl<'v> IntoDeserializer<'v, JsonError> for AnyCase<'v> {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "PascalCase")]
+    struct Outer {
+        release_key: String,
+        #[serde(default)]
+        jobs_count: Option<i32>,
+        #[serde(default)]
+        machine_robots: Vec<Inner>,
+        #[serde(default)]
+        content: Option<Value>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "PascalCase")]
+    struct Inner {
+        robot_id: i64,
+    }
+
+    #[test]
+    fn members_are_found_in_any_case_and_dictionaries_keep_theirs() {
+        let body = json!({"STARTINFO": {"releaseKEY": "k", "jobscount": 2, "unknown": [1],
+            "machineRobots": [{"robotid": 7}], "content": {"aKey": {"ROBOTID": 1}}}});
+        let read: Outer = member("startInfo", Some(&body)).unwrap();
+        assert_eq!(read.release_key, "k");
+        assert_eq!(read.jobs_count, Some(2));
+        assert_eq!(read.machine_robots, [Inner { robot_id: 7 }]);
+        assert_eq!(read.content, Some(json!({"aKey": {"ROBOTID": 1}})));
+    }
+
+    #[test]
+    fn what_does_not_fit_names_the_parameter() {
+        for body in [None, Some(json!(null)), Some(json!({})), Some(json!({"startInfo": null}))] {
+            let error = member::<Outer>("startInfo", body.as_ref()).unwrap_err();
+            assert_eq!(error.to_string(), "startInfo must not be null");
+        }
+        let body = json!({"startInfo": {"releaseKey": 5}});
+        let error = member::<Outer>("startInfo", Some(&body)).unwrap_err().to_string();
+        assert!(error.starts_with("startInfo must not be null: "), "{error}");
+    }
+}

@@ -1,0 +1,359 @@
+//! What a domain function sees: one transaction, the time, the caller, the folder, and a place to
+//! leave hints. Never HTTP, never async, never which database.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use db::{Tx, Value};
+use odata::edm::EntitySet;
+use odata::{Folders, Guid, Query, Scope, Shape, Timestamp};
+use serde::de::DeserializeOwned;
+
+use crate::body;
+use crate::error::{Error, Result};
+
+/// Who calls, as the credential proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// A person or robot account with a token of its own.
+    User {
+        /// `users.id`
+        id: i64,
+    },
+    /// An external application: its scopes are its permissions, organization-wide.
+    Application {
+        /// The OAuth client id.
+        client_id: String,
+    },
+    /// A machine that proved its key: it may speak the robot protocol and fetch packages.
+    Machine {
+        /// `machines.id`
+        id: i64,
+    },
+    /// A robot, or a job that runs as one: the permissions of its account in its folders.
+    Robot {
+        /// `robots.id`
+        id: i64,
+        /// `users.id` of the account; classic robots have none.
+        user: Option<i64>,
+    },
+}
+
+/// The caller of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// `tenants.id`
+    pub tenant: i64,
+    /// Who.
+    pub identity: Identity,
+    /// Scopes of the token; empty for callers that are limited by roles only.
+    pub scopes: Vec<String>,
+}
+
+impl Caller {
+    /// The account whose roles count, and that is written into `CreatorUserId`.
+    #[must_use]
+    pub fn user(&self) -> Option<i64> {
+        match self.identity {
+            Identity::User { id } => Some(id),
+            Identity::Robot { user, .. } => user,
+            Identity::Application { .. } | Identity::Machine { .. } => None,
+        }
+    }
+
+    /// Calls made from a running automation get no `@odata.count` unless they ask for it.
+    #[must_use]
+    pub fn is_robot(&self) -> bool {
+        matches!(self.identity, Identity::Robot { .. } | Identity::Machine { .. })
+    }
+}
+
+/// The folder a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// `folders.id`
+    pub id: i64,
+    /// Its stable key.
+    pub key: String,
+    /// `Parent/Child`
+    pub path: String,
+    /// Modern folders decide their own roles; classic ones use the tenant's.
+    pub modern: bool,
+}
+
+/// What somebody should look at once the transaction is committed. Hints carry no data: whoever
+/// follows one reads the database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hint {
+    /// The commands of this session changed.
+    Session(i64),
+    /// Users, roles, machines, robots or applications changed: cached identities are stale.
+    Identities,
+    /// Waiting jobs may have become startable for a reason that is not in the jobs' own tables.
+    Dispatch,
+    /// A deadline of a job was set or moved.
+    Deadlines,
+}
+
+/// Facts of the installation that do not change while it runs.
+pub struct Server {
+    /// Seals and opens secrets.
+    pub keys: identity::Keys,
+}
+
+/// Everything one domain function may touch.
+pub struct Cx<'a, 'c> {
+    /// The transaction.
+    pub tx: &'a mut Tx<'c>,
+    /// The time of this request; the only clock.
+    pub now: Timestamp,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The folder of the request's header, checked to be the caller's.
+    pub folder: Option<&'a Folder>,
+    /// The folders a listing may show.
+    pub folders: Folders,
+    /// `http://host/odata`, the base of contexts.
+    pub base: &'a str,
+    /// The installation.
+    pub server: &'a Arc<Server>,
+    /// Hints to publish after the commit.
+    pub hints: BTreeSet<Hint>,
+}
+
+impl<'c> Cx<'_, 'c> {
+    /// The tenant of the caller.
+    #[must_use]
+    pub fn tenant(&self) -> i64 {
+        self.caller.tenant
+    }
+
+    /// The folder, or the refusal that asks for one.
+    ///
+    /// # Errors
+    /// 1101 when the request named none.
+    pub fn need_folder(&self) -> Result<&Folder> {
+        self.folder.ok_or_else(|| {
+            Error::refused(
+                crate::Code::RequiredOrganizationUnit,
+                "A folder is required for this action.",
+            )
+        })
+    }
+
+    /// Leaves a hint.
+    pub fn hint(&mut self, hint: Hint) {
+        self.hints.insert(hint);
+    }
+
+    /// One entity in the shape that GET gives it; the row must exist, because it was just written.
+    ///
+    /// # Errors
+    /// 1002 when it is outside of what this caller's request may see.
+    pub fn entity(&mut self, set: &'static EntitySet, id: i64, vars: &[(&str, Value)]) -> Result<Vec<u8>> {
+        let query = Query::none(set);
+        self.entity_with(set, &id.into(), &query, vars)
+    }
+
+    /// One entity under a query (`$select`, `$expand`).
+    ///
+    /// # Errors
+    /// 1002 when there is no such row in scope.
+    pub fn entity_with(
+        &mut self,
+        set: &'static EntitySet,
+        key: &Value,
+        query: &Query,
+        vars: &[(&str, Value)],
+    ) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(1024);
+        let scope = Scope {
+            tenant: self.caller.tenant,
+            folders: self.folders.clone(),
+            now: self.now,
+            vars,
+            restrict: None,
+        };
+        let shape = Shape { base: self.base, name: None, count: false };
+        if odata::read_entity(self.tx, set, key, query, &scope, &shape, &mut out)? {
+            return Ok(out);
+        }
+        Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
+    /// A page of a set, restricted by a predicate of our own.
+    ///
+    /// # Errors
+    /// What the store or the query say.
+    pub fn page(&mut self, set: &'static EntitySet, query: &Query, listing: &Listing<'_>) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(4096);
+        let scope = Scope {
+            tenant: self.caller.tenant,
+            folders: self.folders.clone(),
+            now: self.now,
+            vars: listing.vars,
+            restrict: listing.restrict,
+        };
+        let shape = Shape { base: self.base, name: listing.name, count: listing.count };
+        odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
+        Ok(out)
+    }
+
+    /// A borrowed transaction for helpers that need no more.
+    pub fn tx(&mut self) -> &mut Tx<'c> {
+        self.tx
+    }
+}
+
+/// How a page differs from the plain one.
+#[derive(Default)]
+pub struct Listing<'a> {
+    /// An extra predicate over `{t}`.
+    pub restrict: Option<&'a str>,
+    /// Values of the predicate's and the set's variables.
+    pub vars: &'a [(&'a str, Value)],
+    /// Another name in the context URL.
+    pub name: Option<&'a str>,
+    /// `@odata.count` without being asked.
+    pub count: bool,
+}
+
+/// What a request says besides its address.
+#[derive(Default)]
+pub struct Args {
+    /// The key of the entity that an operation is bound to.
+    pub key: Option<odata::path::Literal>,
+    /// Parameters of a function, from the path or the query; names without case.
+    pub params: Vec<(String, odata::path::Literal)>,
+    /// The parsed body.
+    pub body: Option<serde_json::Value>,
+    /// The query string as it came.
+    pub query: String,
+    /// Whether the answer carries a count unless told otherwise.
+    pub count: bool,
+    /// The set that a plain read is about.
+    pub set: Option<&'static EntitySet>,
+}
+
+impl Args {
+    /// The numeric key of the bound entity.
+    ///
+    /// # Errors
+    /// 400 for a key of another kind.
+    pub fn id(&self) -> Result<i64> {
+        match self.key {
+            Some(odata::path::Literal::Int(id)) => Ok(id),
+            _ => Err(Error::refused(crate::Code::InvalidRequest, "The key must be a number.")),
+        }
+    }
+
+    /// A function parameter, if given.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&odata::path::Literal> {
+        self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// A numeric function parameter.
+    ///
+    /// # Errors
+    /// 400 when it is missing or no number.
+    pub fn int(&self, name: &str) -> Result<i64> {
+        use odata::path::Literal::{Bare, Int, Text};
+        let number = match self.param(name) {
+            Some(Int(n)) => Some(*n),
+            Some(Text(t) | Bare(t)) => t.parse().ok(),
+            _ => None,
+        };
+        number.ok_or_else(|| {
+            Error::refused(crate::Code::InvalidRequest, format!("The parameter {name} must be a number."))
+        })
+    }
+
+    /// A text function parameter, quoted or not.
+    ///
+    /// # Errors
+    /// 400 when it is missing.
+    pub fn text(&self, name: &str) -> Result<String> {
+        use odata::path::Literal::{Bare, Guid, Int, Text};
+        match self.param(name) {
+            Some(Text(t) | Bare(t)) => Ok(t.clone()),
+            Some(Int(n)) => Ok(n.to_string()),
+            Some(Guid(g)) => Ok(g.to_string()),
+            _ => Err(Error::refused(
+                crate::Code::InvalidRequest,
+                format!("The parameter {name} is missing or not a text."),
+            )),
+        }
+    }
+
+    /// A GUID parameter, quoted or not.
+    ///
+    /// # Errors
+    /// 400 when it is missing or no GUID.
+    pub fn guid(&self, name: &str) -> Result<Guid> {
+        self.text(name)?.parse().map_err(|_| {
+            Error::refused(crate::Code::InvalidRequest, format!("The parameter {name} must be a GUID."))
+        })
+    }
+
+    /// The whole body as `T`.
+    ///
+    /// # Errors
+    /// "`param` must not be null" when it does not fit.
+    pub fn body<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
+        body::read(param, self.body.as_ref())
+    }
+
+    /// One member of the body as `T`.
+    ///
+    /// # Errors
+    /// As [`Args::body`].
+    pub fn member<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
+        body::member(param, self.body.as_ref())
+    }
+
+    /// The query options for a set.
+    ///
+    /// # Errors
+    /// 400 with the position of what is wrong.
+    pub fn options(&self, set: &'static EntitySet) -> Result<Query> {
+        Ok(Query::parse(set, &self.query)?)
+    }
+}
+
+/// What a domain function answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// 204
+    NoContent,
+    /// 200 with an empty body
+    Ok,
+    /// A JSON document.
+    Json {
+        /// HTTP status.
+        status: u16,
+        /// The document.
+        body: Vec<u8>,
+    },
+    /// A stored file.
+    File {
+        /// Its key in the blob store.
+        blob: String,
+        /// The name to save it under.
+        name: String,
+    },
+}
+
+impl Reply {
+    /// 200 with a document.
+    #[must_use]
+    pub fn json(body: Vec<u8>) -> Self {
+        Self::Json { status: 200, body }
+    }
+
+    /// 201 with the created entity.
+    #[must_use]
+    pub fn created(body: Vec<u8>) -> Self {
+        Self::Json { status: 201, body }
+    }
+}

@@ -1,0 +1,274 @@
+//! Who gets which waiting job.
+//!
+//! A job needs a **host** (a connected session of a machine assigned to the job's folder, with a
+//! free slot of the job's runtime) and a **robot** (an enabled unattended robot whose account is
+//! assigned to that folder). Higher priority first, then the older job. Hand-outs happen in the
+//! transaction that makes them possible: a start, an end, a host that comes or goes. Nothing polls.
+
+use std::collections::HashMap;
+
+use db::{Dialect, Value};
+
+use super::{ACTIVE, RUNTIMES};
+use crate::cx::{Cx, Hint};
+use crate::error::Result;
+
+/// Enabled unattended robots of accounts assigned to the folder `$1` or above it.
+pub(super) const ROBOTS_IN_FOLDER: &str = "SELECT r.id FROM robots r WHERE r.type = 2 AND r.enabled
+    AND EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = r.user_id
+        WHERE ft.folder_id = $1)";
+
+/// Machines assigned to the folder `$1`, or to one above that passes them on.
+pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
+    WHERE EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id AND fm.machine_id = m.id
+            AND (ft.distance = 0 OR fm.propagate)
+        WHERE ft.folder_id = $1)";
+
+/// Jobs waiting in one folder.
+///
+/// # Errors
+/// The store's.
+pub fn folder(cx: &mut Cx<'_, '_>, folder: i64) -> Result<()> {
+    let condition = format!("s.machine_id IN ({})", MACHINES_IN_FOLDER.replace("$1", "$2"));
+    let hosts = hosts(cx, &condition, folder)?;
+    hand_out(cx, hosts)
+}
+
+/// Jobs that one session could take.
+///
+/// # Errors
+/// The store's.
+pub fn session(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    let hosts = hosts(cx, "s.id = $2", session)?;
+    hand_out(cx, hosts)
+}
+
+/// All waiting jobs of the tenant.
+///
+/// # Errors
+/// The store's.
+pub fn all(cx: &mut Cx<'_, '_>) -> Result<()> {
+    let hosts = hosts(cx, "$2 = 0", 0)?;
+    hand_out(cx, hosts)
+}
+
+/// What a session was offered but has not begun goes back, and to others if they are there.
+///
+/// # Errors
+/// The store's.
+pub fn release(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    let returned = cx.tx.exec(
+        "UPDATE jobs SET session_id = NULL, robot_id = wanted_robot_id,
+             machine_id = wanted_machine_id
+         WHERE session_id = $1 AND state IN (0, 8)",
+        &[session.into()],
+    )?;
+    if returned > 0 { all(cx) } else { Ok(()) }
+}
+
+/// A session that can take jobs.
+struct Host {
+    session: i64,
+    machine: i64,
+    /// Free in all; what the robot says it can run at a time.
+    free: i64,
+    /// Free by runtime; what the machine grants each of its hosts.
+    runtimes: Vec<(i64, i64)>,
+    /// Folders that the machine serves.
+    folders: Vec<i64>,
+}
+
+impl Host {
+    fn is_free(&self) -> bool {
+        self.free > 0 && self.runtimes.iter().any(|(_, free)| *free > 0)
+    }
+
+    fn take(&mut self, runtime: i64) {
+        self.free -= 1;
+        for (number, free) in &mut self.runtimes {
+            *free -= i64::from(*number == runtime);
+        }
+    }
+}
+
+/// The free hosts that fulfil `condition` over `s` with the parameter `$2`.
+fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> {
+    // Two starts must not count the same free slot: on PostgreSQL, where writers are several, the
+    // sessions are locked; on SQLite there is one writer.
+    let lock = match cx.tx.dialect() {
+        Dialect::Postgres => "FOR UPDATE OF s",
+        Dialect::Sqlite => "",
+    };
+    let slots: Vec<_> = RUNTIMES.iter().map(|(_, column)| format!("m.{column}")).collect();
+    let sql = format!(
+        "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
+         JOIN machines m ON m.id = s.machine_id
+         WHERE s.tenant_id = $1 AND s.state IN (0, 1) AND NOT s.is_unresponsive
+             AND s.robot_id IS NULL AND {condition}
+         ORDER BY s.id {lock}",
+        slots.join(", ")
+    );
+    let rows = cx.tx.rows(&sql, &[cx.caller.tenant.into(), param.into()])?;
+    let mut hosts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (session, machine): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let used = used(cx, session)?;
+        let all_used: i64 = used.values().sum();
+        let mut runtimes = Vec::new();
+        for (i, (number, _)) in RUNTIMES.iter().enumerate() {
+            let granted: i64 = row.get(3 + i)?;
+            let free = granted - used.get(number).copied().unwrap_or_default();
+            if free > 0 {
+                runtimes.push((*number, free));
+            }
+        }
+        let free = row.get::<Option<i64>>(2)?.unwrap_or(i64::MAX).saturating_sub(all_used);
+        let mut host = Host { session, machine, free, runtimes, folders: Vec::new() };
+        if host.is_free() {
+            host.folders = folders_of(cx, machine)?;
+            hosts.push(host);
+        }
+    }
+    Ok(hosts)
+}
+
+fn used(cx: &mut Cx<'_, '_>, session: i64) -> Result<HashMap<i64, i64>> {
+    let sql = format!(
+        "SELECT runtime_type, COUNT(*) FROM jobs WHERE session_id = $1 AND state IN {ACTIVE}
+         GROUP BY runtime_type"
+    );
+    let rows = cx.tx.rows(&sql, &[session.into()])?;
+    Ok(rows.iter().map(|r| Ok((r.get(0)?, r.get(1)?))).collect::<Result<_, db::Error>>()?)
+}
+
+fn folders_of(cx: &mut Cx<'_, '_>, machine: i64) -> Result<Vec<i64>> {
+    let rows = cx.tx.rows(
+        "SELECT DISTINCT ft.folder_id FROM folder_machines fm
+         JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id AND (ft.distance = 0 OR fm.propagate)
+         WHERE fm.machine_id = $1",
+        &[machine.into()],
+    )?;
+    Ok(rows.iter().map(|r| r.get(0)).collect::<Result<_, db::Error>>()?)
+}
+
+/// In rounds, so that jobs spread over hosts: the freest host first, one job each.
+fn hand_out(cx: &mut Cx<'_, '_>, mut hosts: Vec<Host>) -> Result<()> {
+    loop {
+        hosts.sort_by_key(|h| std::cmp::Reverse(h.runtimes.iter().map(|(_, f)| *f).sum::<i64>()));
+        let mut given = false;
+        for host in &mut hosts {
+            if host.is_free() && give_one(cx, host)? {
+                given = true;
+            }
+        }
+        if !given {
+            return leave_waiting(cx);
+        }
+    }
+}
+
+/// With several writers a host may have connected in a transaction that this one cannot see, and
+/// not have seen this one's jobs either: somebody looks again after the commit.
+fn leave_waiting(cx: &mut Cx<'_, '_>) -> Result<()> {
+    if cx.tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let waiting = cx.tx.row(
+        "SELECT 1 FROM jobs WHERE tenant_id = $1 AND session_id IS NULL AND state IN (0, 8) LIMIT 1",
+        &[cx.caller.tenant.into()],
+    )?;
+    if waiting.is_some() {
+        cx.hint(Hint::Dispatch);
+    }
+    Ok(())
+}
+
+struct Waiting {
+    job: i64,
+    priority: i64,
+    folder: i64,
+    runtime: i64,
+    wanted_robot: Option<i64>,
+}
+
+/// Hands the most urgent job that fits to the host.
+fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
+    let mut best: Option<Waiting> = None;
+    for &folder in &host.folders {
+        for &(runtime, free) in &host.runtimes {
+            if free <= 0 {
+                continue;
+            }
+            let Some(next) = first_waiting(cx, host, folder, runtime)? else { continue };
+            let more_urgent = |b: &Waiting| (-next.priority, next.job) < (-b.priority, b.job);
+            if best.as_ref().is_none_or(more_urgent) {
+                best = Some(next);
+            }
+        }
+    }
+    let Some(job) = best else { return Ok(false) };
+    let Some(robot) = choose_robot(cx, host, &job)? else { return Ok(false) };
+    let taken = cx.tx.exec(
+        "UPDATE jobs SET session_id = $2, machine_id = $3, robot_id = $4, attempt = attempt + 1
+         WHERE id = $1 AND session_id IS NULL AND state IN (0, 8)",
+        &[job.job.into(), host.session.into(), host.machine.into(), robot.into()],
+    )?;
+    if taken > 0 {
+        host.take(job.runtime);
+        cx.hint(Hint::Session(host.session));
+    }
+    Ok(true)
+}
+
+/// Robots that could run the job `j` on the session `$3`: in its folder, and not bound to another
+/// host by "one host at a time".
+const CANDIDATES: &str = "robots r
+    JOIN folder_users fu ON fu.user_id = r.user_id
+    JOIN folder_tree ft ON ft.ancestor_id = fu.folder_id AND ft.folder_id = $1
+    WHERE r.type = 2 AND r.enabled AND NOT (r.limit_concurrent_execution AND EXISTS (
+        SELECT 1 FROM jobs a WHERE a.robot_id = r.id AND a.session_id IS NOT NULL
+            AND a.session_id <> $3 AND a.state IN (0, 1, 2, 3, 8)))";
+
+fn first_waiting(
+    cx: &mut Cx<'_, '_>,
+    host: &Host,
+    folder: i64,
+    runtime: i64,
+) -> Result<Option<Waiting>> {
+    let sql = format!(
+        "SELECT j.id, j.specific_priority_value, j.wanted_robot_id FROM jobs j
+         WHERE j.folder_id = $1 AND j.runtime_type = $2 AND j.session_id IS NULL
+             AND j.state IN (0, 8)
+             AND (j.wanted_session_id IS NULL OR j.wanted_session_id = $3)
+             AND (j.wanted_machine_id IS NULL OR j.wanted_machine_id = $4)
+             AND EXISTS (SELECT 1 FROM {CANDIDATES}
+                 AND (j.wanted_robot_id IS NULL OR r.id = j.wanted_robot_id))
+         ORDER BY j.specific_priority_value DESC, j.id LIMIT 1"
+    );
+    let params: [Value; 4] =
+        [folder.into(), runtime.into(), host.session.into(), host.machine.into()];
+    let Some(row) = cx.tx.row(&sql, &params)? else { return Ok(None) };
+    Ok(Some(Waiting {
+        job: row.get(0)?,
+        priority: row.get(1)?,
+        folder,
+        runtime,
+        wanted_robot: row.get(2)?,
+    }))
+}
+
+/// The robot that the job names, else the one with the least to do.
+fn choose_robot(cx: &mut Cx<'_, '_>, host: &Host, job: &Waiting) -> Result<Option<i64>> {
+    let sql = format!(
+        "SELECT r.id FROM {CANDIDATES} AND ($2 IS NULL OR r.id = $2)
+         ORDER BY (SELECT COUNT(*) FROM jobs b WHERE b.robot_id = r.id
+             AND b.session_id IS NOT NULL AND b.state IN (0, 1, 2, 3, 8)), r.id LIMIT 1"
+    );
+    let row = cx.tx.row(
+        &sql,
+        &[job.folder.into(), job.wanted_robot.into(), host.session.into()],
+    )?;
+    Ok(row.map(|r| r.get(0)).transpose()?)
+}

@@ -1,0 +1,181 @@
+//! The declaration of jobs.
+
+use odata::{Guid, Timestamp, edm_enum};
+
+use crate::machines::Machine;
+use crate::releases::{JobPriority, ProcessType, Release, RemoteControlAccess};
+use crate::robots::{Robot, RobotType};
+
+edm_enum! {
+    /// Where a job stands.
+    pub enum JobState {
+        Pending = 0, Running = 1, Stopping = 2, Terminating = 3, Faulted = 4, Successful = 5,
+        Stopped = 6, Suspended = 7, Resumed = 8
+    }
+}
+
+impl JobState {
+    /// Nothing changes such a job any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Faulted | Self::Successful | Self::Stopped)
+    }
+
+    /// Waiting for a robot.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Pending | Self::Resumed)
+    }
+}
+
+edm_enum! {
+    /// How to stop: ask, or kill.
+    pub enum StopStrategy { SoftStop = 1, Kill = 2 }
+}
+edm_enum! {
+    /// Whether a person sits in front of it.
+    pub enum JobType { Unattended = 0, Attended = 1, ServerlessGeneric = 2 }
+}
+edm_enum! {
+    /// What started a job.
+    pub enum JobSource {
+        Manual = 0, Schedule = 1, Agent = 2, Queue = 3, StudioWeb = 4, IntegrationTrigger = 5,
+        StudioDesktop = 6, AutomationOpsPipelines = 7, Apps = 8, SAP = 9, HttpTrigger = 10,
+        HttpTriggerCallback = 11, RobotAPI = 12, CommandLine = 13, RobotNetAPI = 14,
+        Autopilot = 15, TestManager = 16, AgentService = 17, ProcessOrchestration = 18,
+        PluginEcosystem = 19, PerformanceTesting = 20, AgentHub = 21, ApiWorkflow = 22
+    }
+}
+
+/// Why a job faulted.
+#[odata::complex]
+pub struct JobError {
+    /// A code of the runtime.
+    pub code: Option<String>,
+    /// One line.
+    pub title: Option<String>,
+    /// Everything there is, e.g. a stack trace.
+    pub detail: Option<String>,
+    /// User, System, Deployment, Unknown.
+    pub category: Option<String>,
+    /// An HTTP status, when one was the cause.
+    pub status: Option<i32>,
+}
+
+/// One execution of a process.
+#[odata::entity(set = "Jobs", name = "JobDto", table = "jobs", key = "Id", scope = folder, order = "Id")]
+pub struct Job {
+    /// Unique everywhere.
+    pub key: Guid,
+    /// When a robot began.
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    pub end_time: Option<Timestamp>,
+    /// Where it stands.
+    pub state: JobState,
+    /// The band of the priority.
+    #[edm(sql = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2 WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)")]
+    pub job_priority: JobPriority,
+    /// 1 to 100; more runs first.
+    pub specific_priority_value: i32,
+    /// What started it: the kind, or the trigger's name.
+    pub source: String,
+    /// What started it.
+    pub source_type: JobSource,
+    /// Common to all jobs of one start.
+    pub batch_execution_key: Guid,
+    /// What the robot last said of it.
+    pub info: Option<String>,
+    /// When it was asked for.
+    pub creation_time: Timestamp,
+    /// The time trigger that started it.
+    pub starting_schedule_id: Option<i64>,
+    /// Name of the release when it was started.
+    pub release_name: String,
+    /// Attended or not.
+    pub r#type: JobType,
+    /// What goes in: a JSON object.
+    pub input_arguments: Option<String>,
+    /// What goes in, as a stored file.
+    pub input_file: Option<Guid>,
+    /// `NAME=value` lines.
+    pub environment_variables: Option<String>,
+    /// What came out: a JSON object.
+    pub output_arguments: Option<String>,
+    /// What came out, as a stored file.
+    pub output_file: Option<Guid>,
+    /// The host that runs it.
+    pub host_machine_name: Option<String>,
+    /// Screens are not recorded.
+    #[edm(json = "false")]
+    pub has_media_recorded: bool,
+    /// Screens are not recorded.
+    #[edm(json = "false")]
+    pub has_video_recorded: bool,
+    /// State of a suspended job; jobs cannot be suspended yet.
+    #[edm(json = "null")]
+    pub persistence_id: Option<Guid>,
+    /// How often it was resumed; jobs cannot be suspended yet.
+    #[edm(json = "null")]
+    pub resume_version: Option<i32>,
+    /// How it was asked to stop.
+    pub stop_strategy: Option<StopStrategy>,
+    /// The runtime it takes.
+    pub runtime_type: RobotType,
+    /// Needs a desktop.
+    pub requires_user_interaction: bool,
+    /// Version of the release; releases keep no history yet.
+    #[edm(json = "null")]
+    pub release_version_id: Option<i64>,
+    /// What runs.
+    pub entry_point_path: Option<String>,
+    /// Number of the folder.
+    #[edm(column = "folder_id")]
+    pub organization_unit_id: i64,
+    /// Path of the folder, in lists.
+    #[edm(sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)", list)]
+    pub organization_unit_fully_qualified_name: Option<String>,
+    /// The caller's own mark.
+    pub reference: String,
+    /// What kind of process it is.
+    pub process_type: ProcessType,
+    /// Options of a profiler.
+    pub profiling_options: Option<String>,
+    /// Resumes on the same machine and robot.
+    pub resume_on_same_context: bool,
+    /// The account it runs as, once a robot has it.
+    #[edm(sql = "COALESCE((SELECT r.username FROM robots r WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL), '')")]
+    pub local_system_account: String,
+    /// The account whose rights it has, once a robot has it.
+    #[edm(sql = "(SELECT u.user_name FROM robots r JOIN users u ON u.id = r.user_id WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL)")]
+    pub orchestrator_user_identity: Option<String>,
+    /// Whether it can be watched live.
+    pub remote_control_access: RemoteControlAccess,
+    /// When it was last changed.
+    pub last_modification_time: Option<Timestamp>,
+    /// Why it faulted.
+    #[edm(column = "error")]
+    pub job_error: Option<JobError>,
+    /// The code of why it faulted.
+    pub error_code: Option<String>,
+    /// Trace that it belongs to.
+    pub trace_id: Option<String>,
+    /// Span that started it.
+    pub parent_span_id: Option<String>,
+    /// First span of the trace.
+    pub root_span_id: Option<String>,
+    /// Key of the folder.
+    #[edm(sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)")]
+    pub folder_key: Guid,
+    /// Number of the job.
+    pub id: i64,
+    /// The robot that has it.
+    #[edm(nav, column = "robot_id")]
+    pub robot: odata::One<Robot>,
+    /// What it is an execution of.
+    #[edm(nav, column = "release_id")]
+    pub release: odata::One<Release>,
+    /// The machine that has it.
+    #[edm(nav, column = "machine_id")]
+    pub machine: odata::One<Machine>,
+}

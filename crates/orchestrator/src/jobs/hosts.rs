@@ -1,0 +1,52 @@
+//! What becomes of jobs when their hosts come and go.
+
+use odata::Timestamp;
+
+use super::{JobState, dispatch};
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::sessions;
+
+/// The host said goodbye: what it was offered but has not begun goes to others.
+///
+/// # Errors
+/// The store's.
+pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    sessions::close(cx, session)?;
+    dispatch::release(cx, session)
+}
+
+/// The host has been silent for too long. What it runs stays with it, because it may run on; what
+/// it was only offered goes to others; what was to be killed counts as dead.
+///
+/// # Errors
+/// The store's.
+pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<()> {
+    sessions::lost(cx, session, last_seen)?;
+    end_terminating(cx, session)?;
+    dispatch::release(cx, session)
+}
+
+/// A host that counted as lost was heard again: it takes jobs again.
+///
+/// # Errors
+/// The store's.
+pub fn back(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    if sessions::back(cx, session)? { dispatch::session(cx, session) } else { Ok(()) }
+}
+
+/// Jobs that were to be killed on a host that is gone: nobody will ever report their end.
+pub(super) fn end_terminating(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3, deadline = NULL,
+             info = 'Killed while its robot could not be reached.'
+         WHERE session_id = $1 AND state = $4",
+        &[
+            session.into(),
+            JobState::Stopped.into(),
+            cx.now.into(),
+            JobState::Terminating.into(),
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What robots report of their jobs, and what of it counts.
+//!
+//! Only the session that a job was handed to may report it, and of it only the latest attempt. A
+//! report that was already recorded is confirmed again (the answer may have been lost); one that
+//! contradicts a final state is refused. So a job ends once, whatever is repeated.
+
+use odata::Guid;
+use serde::Deserialize;
+
+use super::{JobState, dispatch};
+use crate::cx::{Cx, Hint};
+use crate::error::{Code, Error, Result};
+use crate::sessions;
+
+/// The longest `OutputArguments`, in characters; larger results belong into a file.
+const MAX_OUTPUT: usize = 1_000_000;
+
+/// One entry of `SubmitJobState`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Report {
+    /// The job.
+    #[serde(default)]
+    pub job_key: Option<Guid>,
+    /// Where it stands.
+    #[serde(default)]
+    pub job_state: Option<JobState>,
+    /// For people.
+    #[serde(default)]
+    pub info: Option<String>,
+    /// The result: a JSON object as text.
+    #[serde(default)]
+    pub output_arguments: Option<String>,
+    /// Which hand-out this is about; robots that do not know attempts leave it out.
+    #[serde(default)]
+    pub attempt: Option<i64>,
+    /// Why it faulted.
+    #[serde(default)]
+    pub error: Option<ReportedError>,
+}
+
+/// Why a job faulted, in the robot's words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReportedError {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    detail: Option<String>,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    status: Option<i64>,
+}
+
+struct Current {
+    id: i64,
+    state: JobState,
+    session: Option<i64>,
+    attempt: i64,
+}
+
+/// Records one report of `session`.
+///
+/// # Errors
+/// 1681 (409) when the job is not this session's, or no longer; 1009 for a result that is not a
+/// JSON object.
+pub fn record(cx: &mut Cx<'_, '_>, session: i64, report: &Report) -> Result<()> {
+    let (Some(key), Some(state)) = (report.job_key, report.job_state) else {
+        // A heartbeat entry of a robot that runs nothing.
+        return Ok(());
+    };
+    let row = cx.tx.row(
+        "SELECT id, state, session_id, attempt FROM jobs WHERE key = $1 AND tenant_id = $2",
+        &[key.into(), cx.caller.tenant.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("Job"))?;
+    let job = Current {
+        id: row.get(0)?,
+        state: JobState::from_i64(row.get(1)?).unwrap_or(JobState::Faulted),
+        session: row.get(2)?,
+        attempt: row.get(3)?,
+    };
+    if job.session != Some(session) || report.attempt.is_some_and(|a| a != job.attempt) {
+        return Err(not_yours(key));
+    }
+    if job.state.is_final() {
+        return if ended_so(job.state, state) { Ok(()) } else { Err(not_yours(key)) };
+    }
+    match state {
+        JobState::Running => begin_or_go_on(cx, &job, session, report),
+        JobState::Successful | JobState::Faulted | JobState::Stopped => {
+            end(cx, &job, session, state, report)
+        }
+        JobState::Stopping | JobState::Terminating => note(cx, &job, report),
+        JobState::Suspended => Err(Error::NotBuilt("Suspending jobs is not built.".into())),
+        JobState::Pending | JobState::Resumed => Ok(()),
+    }
+}
+
+fn not_yours(key: Guid) -> Error {
+    Error::refused(
+        Code::InvalidJobIdOrRobotKey,
+        format!("The job {key} is not, or is no longer, this robot's."),
+    )
+}
+
+/// Whether a final report is the one that was recorded: a killed job counts as stopped.
+fn ended_so(recorded: JobState, reported: JobState) -> bool {
+    recorded == reported || (recorded == JobState::Stopped && reported.is_final())
+}
+
+fn begin_or_go_on(cx: &mut Cx<'_, '_>, job: &Current, session: i64, report: &Report) -> Result<()> {
+    if !job.state.is_waiting() {
+        return note(cx, job, report);
+    }
+    cx.tx.exec(
+        "UPDATE jobs SET state = $2, start_time = COALESCE(start_time, $3),
+             last_modification_time = $3, info = $4,
+             host_machine_name = (SELECT host_machine_name FROM sessions WHERE id = $5),
+             deadline = CASE WHEN stop_after IS NULL THEN NULL ELSE $3 + stop_after * 10000000 END
+         WHERE id = $1",
+        &[
+            job.id.into(),
+            JobState::Running.into(),
+            cx.now.into(),
+            report.info.clone().into(),
+            session.into(),
+        ],
+    )?;
+    cx.hint(Hint::Deadlines);
+    sessions::refresh_state(cx.tx, session)
+}
+
+fn note(cx: &mut Cx<'_, '_>, job: &Current, report: &Report) -> Result<()> {
+    if report.info.is_some() {
+        cx.tx.exec(
+            "UPDATE jobs SET info = $2, last_modification_time = $3 WHERE id = $1",
+            &[job.id.into(), report.info.clone().into(), cx.now.into()],
+        )?;
+    }
+    Ok(())
+}
+
+fn end(
+    cx: &mut Cx<'_, '_>,
+    job: &Current,
+    session: i64,
+    reported: JobState,
+    report: &Report,
+) -> Result<()> {
+    // Once killed, a job is stopped even if it was about to succeed.
+    let state = match (job.state, reported) {
+        (JobState::Terminating, JobState::Successful) => JobState::Stopped,
+        _ => reported,
+    };
+    let output = report.output_arguments.as_deref().filter(|t| !t.trim().is_empty());
+    let output = output.map(check_output).transpose()?;
+    let error = report.error.as_ref().filter(|_| state == JobState::Faulted);
+    let info = report.info.clone().unwrap_or_else(|| default_info(state).into());
+    cx.tx.exec(
+        "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3,
+             start_time = COALESCE(start_time, $3), info = $4, output_arguments = $5, error = $6,
+             error_code = $7, deadline = NULL,
+             host_machine_name = (SELECT host_machine_name FROM sessions WHERE id = $8)
+         WHERE id = $1",
+        &[
+            job.id.into(),
+            state.into(),
+            cx.now.into(),
+            info.into(),
+            output.into(),
+            error.map(error_json).into(),
+            error.and_then(|e| e.code.clone()).into(),
+            session.into(),
+        ],
+    )?;
+    sessions::refresh_state(cx.tx, session)?;
+    dispatch::session(cx, session)
+}
+
+fn default_info(state: JobState) -> &'static str {
+    match state {
+        JobState::Successful => "Job completed",
+        JobState::Stopped => "Job stopped",
+        _ => "Job faulted",
+    }
+}
+
+fn check_output(text: &str) -> Result<String> {
+    if text.chars().count() > MAX_OUTPUT {
+        return Err(Error::invalid(format!(
+            "OutputArguments must not be longer than {MAX_OUTPUT} characters."
+        )));
+    }
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(serde_json::Value::Object(_)) => Ok(text.to_owned()),
+        _ => Err(Error::invalid("OutputArguments must be the text of a JSON object.")),
+    }
+}
+
+fn error_json(error: &ReportedError) -> String {
+    serde_json::json!({
+        "Code": error.code, "Title": error.title, "Detail": error.detail,
+        "Category": error.category, "Status": error.status,
+    })
+    .to_string()
+}
+
+/// Ends jobs that a robot, restarted, no longer knows: it said which ones it still has.
+///
+/// # Errors
+/// The store's.
+pub fn forgotten(cx: &mut Cx<'_, '_>, session: i64, still: &[(Guid, i64)]) -> Result<()> {
+    let rows = cx.tx.rows(
+        "SELECT id, key, attempt, state FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3)",
+        &[session.into()],
+    )?;
+    for row in &rows {
+        let (id, key, attempt): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if still.iter().any(|(k, a)| k.to_string() == key && *a == attempt) {
+            continue;
+        }
+        let terminating = row.get::<i64>(3)? == JobState::Terminating as i64;
+        let state = if terminating { JobState::Stopped } else { JobState::Faulted };
+        cx.tx.exec(
+            "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3, info = $4,
+                 deadline = NULL WHERE id = $1",
+            &[
+                id.into(),
+                state.into(),
+                cx.now.into(),
+                "The robot was restarted and no longer knows this job.".into(),
+            ],
+        )?;
+    }
+    Ok(())
+}

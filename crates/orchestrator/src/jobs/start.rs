@@ -1,0 +1,465 @@
+//! `StartJobs`: what the caller asks is checked as a whole, then all jobs are written and handed to
+//! hosts in the same transaction, so that a robot that waits knows its job as soon as the caller.
+
+use db::Value;
+use odata::{Guid, Query};
+use serde::Deserialize;
+
+use super::{Job, JobSource, JobState, JobType, RUNTIMES, StopStrategy, dispatch};
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Code, Error, Result};
+use crate::releases::{JobPriority, Priority, RemoteControlAccess, arguments};
+use crate::robots::RobotType;
+
+/// Jobs that one request may start.
+const MAX_JOBS: i64 = 1000;
+
+odata::edm_enum! {
+    /// How many jobs, and where.
+    pub enum Strategy { All = 0, Specific = 1, RobotCount = 2, JobsCount = 3, ModernJobsCount = 4 }
+}
+
+/// The `startInfo` of the request.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StartInfo {
+    #[serde(default)]
+    release_key: Option<String>,
+    #[serde(default)]
+    release_name: Option<String>,
+    #[serde(default)]
+    strategy: Option<Strategy>,
+    #[serde(default)]
+    robot_ids: Option<Vec<i64>>,
+    #[serde(default)]
+    machine_session_ids: Option<Vec<i64>>,
+    #[serde(default)]
+    jobs_count: Option<i64>,
+    #[serde(default)]
+    source: Option<JobSource>,
+    #[serde(default)]
+    job_priority: Option<JobPriority>,
+    #[serde(default)]
+    specific_priority_value: Option<i64>,
+    #[serde(default)]
+    runtime_type: Option<RobotType>,
+    #[serde(default)]
+    input_arguments: Option<String>,
+    #[serde(default)]
+    input_file: Option<Guid>,
+    #[serde(default)]
+    environment_variables: Option<String>,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    machine_robots: Option<Vec<MachineRobot>>,
+    #[serde(default)]
+    resume_on_same_context: Option<bool>,
+    #[serde(default)]
+    batch_execution_key: Option<Guid>,
+    #[serde(default)]
+    requires_user_interaction: Option<bool>,
+    #[serde(default)]
+    stop_process_expression: Option<String>,
+    #[serde(default)]
+    kill_process_expression: Option<String>,
+    #[serde(default)]
+    stop_strategy: Option<StopStrategy>,
+    #[serde(default)]
+    remote_control_access: Option<RemoteControlAccess>,
+    #[serde(default)]
+    parent_operation_id: Option<String>,
+    #[serde(default)]
+    profiling_options: Option<String>,
+    #[serde(default)]
+    trace_id: Option<String>,
+    #[serde(default)]
+    parent_span_id: Option<String>,
+    #[serde(default)]
+    root_span_id: Option<String>,
+    #[serde(default)]
+    entry_point_path: Option<String>,
+    #[serde(default)]
+    run_as_me: Option<bool>,
+}
+
+/// A pair that a job may be handed to; either side may be open.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MachineRobot {
+    #[serde(default)]
+    robot_id: Option<i64>,
+    #[serde(default)]
+    machine_id: Option<i64>,
+    #[serde(default)]
+    session_id: Option<i64>,
+}
+
+/// What is started: the release with what its jobs inherit.
+struct Started {
+    id: i64,
+    name: String,
+    package: i64,
+    defaults: Option<String>,
+    environment: Option<String>,
+    priority: Priority,
+    project_type: i64,
+    needs_desktop: bool,
+    entry_point: Option<String>,
+    declared: Option<String>,
+}
+
+/// `POST /odata/Jobs/…StartJobs`
+pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let info: StartInfo = args.member("startInfo")?;
+    let folder = cx.need_folder()?.clone();
+    let release = find_release(cx, folder.id, &info)?;
+    let input = input_arguments(&info, &release)?;
+    check_lengths(&info)?;
+    let priority = Priority::read(info.job_priority, info.specific_priority_value)?;
+    let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
+    let wanted = targets(cx, &info, folder.modern)?;
+    check_places(cx, folder.id, runtime, &info, &wanted)?;
+
+    let mut job = Draft {
+        priority: priority.unwrap_or(release.priority),
+        runtime,
+        input,
+        batch: info.batch_execution_key.unwrap_or_else(Guid::random),
+        stop_after: seconds("StopProcessExpression", info.stop_process_expression.as_deref())?,
+        kill_after: seconds("KillProcessExpression", info.kill_process_expression.as_deref())?,
+        info,
+        release,
+        folder: folder.id,
+    };
+    let mut ids = Vec::with_capacity(wanted.len());
+    for target in &wanted {
+        ids.push(insert(cx, &mut job, target)?);
+    }
+    dispatch::folder(cx, folder.id)?;
+
+    let (first, last) = (ids.iter().min().copied(), ids.iter().max().copied());
+    let vars =
+        [("first", Value::from(first)), ("last", last.into()), ("batch", job.batch.into())];
+    let listing = Listing {
+        restrict: Some("{t}.id BETWEEN {first} AND {last} AND {t}.batch_execution_key = {batch}"),
+        vars: &vars,
+        ..Listing::default()
+    };
+    let body = cx.page(&Job::SET, &Query::none(&Job::SET), &listing)?;
+    Ok(Reply::created(body))
+}
+
+fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<Started> {
+    let (condition, value): (&str, Value) = match (&info.release_key, &info.release_name) {
+        (Some(key), _) if !key.is_empty() => ("r.key = $2", key.to_lowercase().into()),
+        (_, Some(name)) if !name.is_empty() => ("fold(r.name) = fold($2)", name.as_str().into()),
+        _ => {
+            return Err(Error::refused(
+                Code::InvalidReleaseKey,
+                "StartJobs needs a ReleaseKey or a ReleaseName.",
+            ));
+        }
+    };
+    let sql = format!(
+        "SELECT r.id, r.name, r.package_id, r.input_arguments, r.environment_variables,
+             r.specific_priority_value, p.project_type, p.requires_user_interaction,
+             COALESCE(e.path, p.main_entry_point), e.arguments
+         FROM releases r JOIN packages p ON p.id = r.package_id
+         LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
+         WHERE r.folder_id = $1 AND {condition}"
+    );
+    let Some(row) = cx.tx.row(&sql, &[folder.into(), value])? else {
+        let name = info.release_name.as_deref().or(info.release_key.as_deref()).unwrap_or_default();
+        return Err(Error::refused(
+            Code::InvalidReleaseKey,
+            format!("The process '{name}' does not exist in this folder."),
+        ));
+    };
+    let mut release = Started {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        package: row.get(2)?,
+        defaults: row.get(3)?,
+        environment: row.get(4)?,
+        priority: Priority::stored(row.get(5)?),
+        project_type: row.get(6)?,
+        needs_desktop: row.get(7)?,
+        entry_point: row.get(8)?,
+        declared: row.get(9)?,
+    };
+    if let Some(path) = info.entry_point_path.as_ref().filter(|p| !p.is_empty()) {
+        choose_entry_point(cx, &mut release, path)?;
+    }
+    Ok(release)
+}
+
+fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT arguments FROM package_entry_points WHERE package_id = $1 AND path = $2",
+        &[release.package.into(), path.into()],
+    )?;
+    let row = row.ok_or_else(|| {
+        Error::invalid(format!("The package of '{}' has no entry point '{path}'.", release.name))
+    })?;
+    release.entry_point = Some(path.to_owned());
+    release.declared = row.get(0)?;
+    Ok(())
+}
+
+/// The job's own arguments in standard JSON, checked together with the release's against the
+/// package; the release's when the job brings none.
+fn input_arguments(info: &StartInfo, release: &Started) -> Result<Option<String>> {
+    let own = info.input_arguments.as_deref().filter(|t| !t.trim().is_empty());
+    if own.is_some() && info.input_file.is_some() {
+        return Err(Error::invalid("A job cannot have both input file and input arguments."));
+    }
+    let own = own.map(arguments::normalize).transpose()?;
+    if info.input_file.is_none() {
+        let declared: Option<serde_json::Value> =
+            release.declared.as_deref().and_then(|t| serde_json::from_str(t).ok());
+        let declared = declared.as_ref().and_then(|d| d.get("Input")?.as_str());
+        arguments::check(declared, own.as_deref(), release.defaults.as_deref())?;
+    }
+    Ok(own.or_else(|| release.defaults.clone()))
+}
+
+fn check_lengths(info: &StartInfo) -> Result<()> {
+    for (name, text, max) in [
+        ("Reference", &info.reference, 128),
+        ("EnvironmentVariables", &info.environment_variables, 4000),
+        ("ProfilingOptions", &info.profiling_options, 4000),
+        ("ParentOperationId", &info.parent_operation_id, 128),
+        ("TraceId", &info.trace_id, 255),
+        ("ParentSpanId", &info.parent_span_id, 255),
+        ("RootSpanId", &info.root_span_id, 255),
+    ] {
+        if text.as_ref().is_some_and(|t| t.chars().count() > max) {
+            return Err(Error::invalid(format!(
+                "The field {name} must be a string with a maximum length of {max}."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A number of seconds, written as text.
+fn seconds(name: &str, text: Option<&str>) -> Result<Option<i64>> {
+    let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(None) };
+    match text.trim().parse::<i64>() {
+        Ok(n) if (1..=31_536_000).contains(&n) => Ok(Some(n)),
+        _ => Err(Error::invalid(format!("{name} must be a number of seconds, at most a year."))),
+    }
+}
+
+/// One entry for each job to create, with the places it is bound to.
+fn targets(cx: &mut Cx<'_, '_>, info: &StartInfo, modern: bool) -> Result<Vec<MachineRobot>> {
+    let strategy = info.strategy.unwrap_or(if modern {
+        Strategy::ModernJobsCount
+    } else {
+        Strategy::JobsCount
+    });
+    match (strategy, modern) {
+        (Strategy::Specific, true) => specific(info),
+        (Strategy::ModernJobsCount, true) => counted(cx, info),
+        (_, true) => Err(Error::refused(
+            Code::StrategyNotAvailableInModernFolder,
+            format!("The strategy {} is not available in a modern folder.", strategy.name()),
+        )),
+        (Strategy::ModernJobsCount, false) => Err(Error::refused(
+            Code::StrategyNotAvailableInClassicFolder,
+            "The strategy ModernJobsCount is not available in a classic folder.",
+        )),
+        (_, false) => Err(Error::NotBuilt(
+            "Starting jobs in classic folders is not built: it needs environments.".into(),
+        )),
+    }
+}
+
+fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
+    let robots = info.robot_ids.as_deref().unwrap_or_default();
+    if robots.is_empty() {
+        return Err(Error::invalid("The strategy Specific needs RobotIds."));
+    }
+    let bound = |id: &i64| MachineRobot { robot_id: Some(*id), ..MachineRobot::default() };
+    Ok(robots.iter().map(bound).collect())
+}
+
+/// `JobsCount` jobs; with pairs, sessions or robots given, spread over them in turn.
+fn counted(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
+    let count = info.jobs_count.unwrap_or(1);
+    if !(1..=MAX_JOBS).contains(&count) {
+        return Err(Error::invalid(format!("The field JobsCount must be between 1 and {MAX_JOBS}.")));
+    }
+    let mut places: Vec<MachineRobot> = info.machine_robots.clone().unwrap_or_default();
+    if places.is_empty() {
+        let robots = info.robot_ids.iter().flatten();
+        places.extend(robots.map(|id| MachineRobot { robot_id: Some(*id), ..Default::default() }));
+    }
+    if places.is_empty() {
+        for session in info.machine_session_ids.iter().flatten() {
+            places.push(MachineRobot { session_id: Some(*session), ..Default::default() });
+        }
+    }
+    if info.run_as_me == Some(true) {
+        let own = own_robot(cx)?;
+        places.iter_mut().for_each(|p| p.robot_id = Some(own));
+        if places.is_empty() {
+            places.push(MachineRobot { robot_id: Some(own), ..Default::default() });
+        }
+    }
+    if places.is_empty() {
+        places.push(MachineRobot::default());
+    }
+    Ok(places.into_iter().cycle().take(usize::try_from(count).unwrap_or(1)).collect())
+}
+
+fn own_robot(cx: &mut Cx<'_, '_>) -> Result<i64> {
+    let row = cx.tx.row(
+        "SELECT id FROM robots WHERE user_id = $1 AND type = 2 AND enabled",
+        &[cx.caller.user().into()],
+    )?;
+    let row = row.ok_or_else(|| {
+        Error::refused(
+            Code::UserDoesNotHaveRobot,
+            "The job is to run as its caller, who has no unattended robot.",
+        )
+    })?;
+    Ok(row.get(0)?)
+}
+
+/// Before anything is written: is there a robot, and a machine with this runtime, in the folder?
+fn check_places(
+    cx: &mut Cx<'_, '_>,
+    folder: i64,
+    runtime: RobotType,
+    info: &StartInfo,
+    wanted: &[MachineRobot],
+) -> Result<()> {
+    let Some((_, slots)) = RUNTIMES.iter().find(|(number, _)| *number == runtime as i64) else {
+        return Err(Error::invalid(format!(
+            "Jobs cannot be started on the runtime {}.",
+            runtime.name()
+        )));
+    };
+    let robots = ids(cx, dispatch::ROBOTS_IN_FOLDER, folder)?;
+    if robots.is_empty() {
+        return Err(Error::refused(
+            Code::InvalidStartJobRobotIds,
+            "Couldn't find any user with unattended robot permissions in the current folder.",
+        ));
+    }
+    if wanted.iter().filter_map(|w| w.robot_id).any(|id| !robots.contains(&id)) {
+        return Err(Error::refused(
+            Code::InvalidStartJobRobotIds,
+            "Couldn't find the specified unattended user/robot in the current folder.",
+        ));
+    }
+    let sql = format!("{} AND m.{slots} > 0", dispatch::MACHINES_IN_FOLDER);
+    let machines = ids(cx, &sql, folder)?;
+    let mut named = wanted.iter().filter_map(|w| w.machine_id);
+    if machines.is_empty() || named.any(|id| !machines.contains(&id)) {
+        return Err(Error::refused(
+            Code::NoMachineAssociatedWithFolder,
+            format!("Could not find a machine with {} runtimes in the current folder", runtime.name()),
+        ));
+    }
+    for session in info.machine_session_ids.iter().flatten() {
+        let row = cx.tx.row("SELECT machine_id FROM sessions WHERE id = $1", &[(*session).into()])?;
+        let machine = row.map(|r| r.get::<i64>(0)).transpose()?;
+        if !machine.is_some_and(|m| machines.contains(&m)) {
+            return Err(Error::not_found("Session"));
+        }
+    }
+    Ok(())
+}
+
+fn ids(cx: &mut Cx<'_, '_>, sql: &str, folder: i64) -> Result<Vec<i64>> {
+    let rows = cx.tx.rows(sql, &[folder.into()])?;
+    Ok(rows.iter().map(|r| r.get(0)).collect::<Result<_, db::Error>>()?)
+}
+
+/// What all jobs of the request have in common.
+struct Draft {
+    info: StartInfo,
+    release: Started,
+    folder: i64,
+    priority: Priority,
+    runtime: RobotType,
+    input: Option<String>,
+    batch: Guid,
+    stop_after: Option<i64>,
+    kill_after: Option<i64>,
+}
+
+fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result<i64> {
+    let (info, release) = (&job.info, &job.release);
+    let source = info.source.unwrap_or(JobSource::Manual);
+    let environment = info.environment_variables.as_ref().or(release.environment.as_ref());
+    let row = cx.tx.row(
+        "INSERT INTO jobs (tenant_id, folder_id, key, release_id, release_name, package_id, state,
+             specific_priority_value, source, source_type, batch_execution_key, creation_time,
+             type, runtime_type, process_type, entry_point_path, input_arguments, input_file,
+             environment_variables, reference, requires_user_interaction, resume_on_same_context,
+             stop_strategy, remote_control_access, profiling_options, parent_operation_id,
+             trace_id, parent_span_id, root_span_id, creator_user_id, wanted_robot_id,
+             wanted_machine_id, wanted_session_id, robot_id, machine_id, stop_after, kill_after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $31, $32,
+             $34, $35)
+         RETURNING id",
+        &[
+            cx.caller.tenant.into(),
+            job.folder.into(),
+            Guid::random().into(),
+            release.id.into(),
+            release.name.as_str().into(),
+            release.package.into(),
+            JobState::Pending.into(),
+            job.priority.value().into(),
+            source.name().into(),
+            source.into(),
+            job.batch.into(),
+            cx.now.into(),
+            JobType::Unattended.into(),
+            job.runtime.into(),
+            process_type(release.project_type).into(),
+            release.entry_point.clone().into(),
+            job.input.clone().into(),
+            info.input_file.map(|f| f.to_string()).into(),
+            environment.cloned().into(),
+            info.reference.clone().unwrap_or_default().into(),
+            info.requires_user_interaction.unwrap_or(release.needs_desktop).into(),
+            info.resume_on_same_context.unwrap_or(false).into(),
+            info.stop_strategy.map(|s| s as i64).into(),
+            info.remote_control_access.unwrap_or(RemoteControlAccess::None).into(),
+            info.profiling_options.clone().into(),
+            info.parent_operation_id.clone().into(),
+            info.trace_id.clone().into(),
+            info.parent_span_id.clone().into(),
+            info.root_span_id.clone().into(),
+            cx.caller.user().into(),
+            target.robot_id.into(),
+            target.machine_id.into(),
+            target.session_id.into(),
+            job.stop_after.into(),
+            job.kill_after.into(),
+        ],
+    )?;
+    Ok(row.map(|r| r.get(0)).transpose()?.unwrap_or_default())
+}
+
+/// The number of the process type of a project type: what is no kind of its own is a plain process.
+fn process_type(project_type: i64) -> i64 {
+    match project_type {
+        5 => 5,
+        6 => 2,
+        8 => 3,
+        10 => 4,
+        12 => 6,
+        13 => 7,
+        14 => 8,
+        15 => 9,
+        _ => 1,
+    }
+}

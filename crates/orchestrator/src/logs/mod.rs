@@ -1,0 +1,29 @@
+//! Robot logs: what running jobs said. They live in a store of their own.
+
+mod entities;
+mod submit;
+
+use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_page};
+
+pub use entities::{LogLevel, RobotLog};
+pub use submit::{Line, MAX_LINES, Origin, insert, origin_of_job, parse};
+
+/// What reading logs asks of the caller.
+const VIEW: Need = Need::new("OR.Monitoring", &[("Logs", Access::View)], false);
+/// What writing logs asks of callers that are no robots; robots need no permission for it.
+pub const SUBMIT: Need = Need::new("OR.Monitoring", &[("Logs", Access::Create)], true);
+
+/// The set.
+pub static RESOURCE: Resource = Resource {
+    set: &RobotLog::SET,
+    view: VIEW,
+    folder: FolderRule::Optional,
+    store: Store::Logs,
+    list: plain_page,
+    get: None,
+    create: None,
+    delete: None,
+};
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[];

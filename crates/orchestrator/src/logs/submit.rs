@@ -1,0 +1,223 @@
+//! `SubmitLogs`: an array of texts, each a JSON object with the line and where it comes from.
+//!
+//! What a robot says of itself is not believed where the server knows better: job, folder, machine
+//! and robot are looked up from the job's key and must belong to the caller.
+
+use db::{Tx, Value};
+use odata::{Guid, Timestamp};
+
+use super::LogLevel;
+use crate::cx::{Caller, Identity};
+use crate::error::{Error, Result};
+
+/// Lines of one request.
+pub const MAX_LINES: usize = 10_000;
+/// Characters of one message; robots cut longer ones themselves.
+const MAX_MESSAGE: usize = 10_000;
+
+/// One line as a robot sends it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    level: LogLevel,
+    message: String,
+    at: Timestamp,
+    process: Option<String>,
+    identity: Option<String>,
+    robot: Option<String>,
+    host: Option<String>,
+    /// The job, when the line names one.
+    pub job: Option<Guid>,
+    /// The folder, when the line names one.
+    pub folder: Option<i64>,
+    raw: String,
+}
+
+/// Where lines come from, as the server knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Tenant.
+    pub tenant: i64,
+    /// Folder.
+    pub folder: i64,
+    /// Machine: id and key.
+    pub machine: Option<(i64, String)>,
+    /// Runtime of the job.
+    pub runtime: Option<i64>,
+    /// Name of the robot.
+    pub robot: Option<String>,
+}
+
+/// Reads one text.
+///
+/// # Errors
+/// 1009 when it is no JSON object.
+pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
+    let value: serde_json::Value = serde_json::from_str(text)
+        .ok()
+        .filter(serde_json::Value::is_object)
+        .ok_or_else(|| Error::invalid("A log entry must be the text of a JSON object."))?;
+    let member = |name: &str| crate::body::get(&value, name);
+    let string = |name: &str| member(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let message = string("message").unwrap_or_default();
+    let cut = message.char_indices().nth(MAX_MESSAGE).map_or(message.len(), |(at, _)| at);
+    Ok(Line {
+        level: level(member("level")),
+        message: message[..cut].to_owned(),
+        at: string("timeStamp").and_then(|t| Timestamp::parse(&t)).unwrap_or(now),
+        process: string("processName"),
+        identity: string("windowsIdentity"),
+        robot: string("robotName"),
+        host: string("machineName"),
+        job: string("jobId").and_then(|t| t.parse().ok()),
+        folder: member("organizationUnitId").and_then(serde_json::Value::as_i64),
+        raw: if cut < message.len() { without_message(&value) } else { text.to_owned() },
+    })
+}
+
+/// A line whose message was cut is not kept whole in its raw form either.
+fn without_message(value: &serde_json::Value) -> String {
+    let mut value = value.clone();
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|name, _| !name.eq_ignore_ascii_case("message"));
+    }
+    value.to_string()
+}
+
+/// Robots call some levels by other names than the API does.
+fn level(value: Option<&serde_json::Value>) -> LogLevel {
+    if let Some(level) = value.and_then(serde_json::Value::as_i64).and_then(LogLevel::from_i64) {
+        return level;
+    }
+    let name = value.and_then(|v| v.as_str()).unwrap_or("Information");
+    match name.to_ascii_lowercase().as_str() {
+        "verbose" | "trace" => LogLevel::Trace,
+        "warning" | "warn" => LogLevel::Warn,
+        "critical" | "fatal" => LogLevel::Fatal,
+        "debug" => LogLevel::Debug,
+        "error" => LogLevel::Error,
+        _ => LogLevel::Info,
+    }
+}
+
+/// What the server knows of a job that a line names, if the caller may speak for it: it is its own
+/// machine's or its own robot's. `None` for any other job: then the folder decides.
+///
+/// # Errors
+/// The store's.
+pub fn origin_of_job(tx: &mut Tx<'_>, caller: &Caller, job: Option<Guid>) -> Result<Option<Origin>> {
+    let Some(job) = job else { return Ok(None) };
+    let row = tx.row(
+        "SELECT j.folder_id, j.machine_id, m.key, j.runtime_type, r.name, j.robot_id
+         FROM jobs j LEFT JOIN machines m ON m.id = j.machine_id
+         LEFT JOIN robots r ON r.id = j.robot_id
+         WHERE j.key = $1 AND j.tenant_id = $2",
+        &[job.into(), caller.tenant.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let (machine, robot): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(5)?);
+    let own = match caller.identity {
+        Identity::Machine { id } => machine == Some(id),
+        Identity::Robot { id, .. } => robot == Some(id),
+        Identity::User { .. } | Identity::Application { .. } => false,
+    };
+    if !own {
+        return Ok(None);
+    }
+    Ok(Some(Origin {
+        tenant: caller.tenant,
+        folder: row.get(0)?,
+        machine: machine.zip(row.get::<Option<String>>(2)?),
+        runtime: row.get(3)?,
+        robot: row.get(4)?,
+    }))
+}
+
+/// Columns of one row.
+const COLUMNS: usize = 14;
+/// Rows of one statement: PostgreSQL takes 65,535 parameters, SQLite 32,766.
+const ROWS: usize = 100;
+
+/// Writes lines to the log store.
+///
+/// # Errors
+/// The store's.
+pub fn insert(tx: &mut Tx<'_>, lines: &[(Line, Origin)]) -> Result<()> {
+    for chunk in lines.chunks(ROWS) {
+        let mut sql = String::from(
+            "INSERT INTO robot_logs (tenant_id, folder_id, level, windows_identity, process_name,
+                 time_stamp, message, job_key, raw_message, robot_name, host_machine_name,
+                 machine_id, machine_key, runtime_type) VALUES ",
+        );
+        let mut params: Vec<Value> = Vec::with_capacity(chunk.len() * COLUMNS);
+        for (line, origin) in chunk {
+            sql.push_str(if params.is_empty() { "(" } else { ", (" });
+            for column in 1..=COLUMNS {
+                let comma = if column == 1 { "" } else { ", " };
+                sql.push_str(&format!("{comma}${}", params.len() + column));
+            }
+            sql.push(')');
+            push_row(&mut params, line, origin);
+        }
+        tx.exec(&sql, &params)?;
+    }
+    Ok(())
+}
+
+fn push_row(params: &mut Vec<Value>, line: &Line, origin: &Origin) {
+    let (machine, machine_key) = origin.machine.clone().unzip();
+    params.extend([
+        origin.tenant.into(),
+        origin.folder.into(),
+        line.level.into(),
+        line.identity.clone().into(),
+        line.process.clone().into(),
+        line.at.into(),
+        line.message.as_str().into(),
+        line.job.map(|j| j.to_string()).into(),
+        line.raw.as_str().into(),
+        origin.robot.clone().or_else(|| line.robot.clone()).into(),
+        line.host.clone().into(),
+        machine.into(),
+        machine_key.into(),
+        origin.runtime.into(),
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_robot() {
+        let now = Timestamp::from_millis(0);
+        let text = r#"{"Message":"hi","level":"Information","timeStamp":"2019-10-14T13:55:18.2473626+02:00","jobId":"E49C0012-ee01-45e4-884c-0ce1f2aa6fbb","organizationUnitId":5}"#;
+        let line = parse(text, now).unwrap();
+        assert_eq!(line.message, "hi");
+        assert_eq!(line.level, LogLevel::Info);
+        assert_eq!(line.at.to_string(), "2019-10-14T11:55:18.2473626Z");
+        assert_eq!(line.job.unwrap().to_string(), "e49c0012-ee01-45e4-884c-0ce1f2aa6fbb");
+        assert_eq!((line.folder, line.raw.as_str()), (Some(5), text));
+    }
+
+    #[test]
+    fn levels_by_every_name_and_number() {
+        let level = |l: &str| parse(&format!("{{\"level\":{l}}}"), Timestamp::from_millis(0)).unwrap().level;
+        assert_eq!(level("\"Verbose\""), LogLevel::Trace);
+        assert_eq!(level("\"WARNING\""), LogLevel::Warn);
+        assert_eq!(level("\"Critical\""), LogLevel::Fatal);
+        assert_eq!(level("4"), LogLevel::Error);
+        assert_eq!(level("null"), LogLevel::Info);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_and_long_messages_are_cut() {
+        let now = Timestamp::from_millis(0);
+        for text in ["", "x", "[]", "1", "\"a\"", "{"] {
+            assert!(parse(text, now).is_err(), "{text}");
+        }
+        let long = format!("{{\"message\":\"{}\"}}", "ä".repeat(MAX_MESSAGE + 1));
+        let line = parse(&long, now).unwrap();
+        assert_eq!(line.message.chars().count(), MAX_MESSAGE);
+        assert!(line.raw.len() < 100);
+    }
+}

@@ -1,0 +1,93 @@
+//! The declaration of packages.
+
+use odata::{Timestamp, edm_enum};
+
+use crate::machines::Tag;
+
+edm_enum! {
+    /// What kind of project a package holds.
+    pub enum ProjectType {
+        Undefined = 0, Process = 1, ProcessLibrary = 2, BusinessProcess = 3,
+        BusinessProcessLibrary = 4, TestAutomationProcess = 5, ProcessOrchestration = 6,
+        BusinessProcessOrchestration = 7, WebApp = 8, BusinessWebApp = 9, Agent = 10,
+        BusinessAgent = 11, Api = 12, MCPServer = 13, BusinessRules = 14, CaseManagement = 15
+    }
+}
+edm_enum! {
+    /// Which robots can run a package.
+    pub enum ReleaseTargetFramework { Legacy = 0, Windows = 1, Portable = 2 }
+}
+
+/// Arguments of an entry point, in the text that the package declares them in.
+#[odata::complex]
+pub struct Arguments {
+    /// What goes in.
+    pub input: Option<String>,
+    /// What comes out.
+    pub output: Option<String>,
+}
+
+/// A package version.
+#[odata::entity(set = "Processes", name = "ProcessDto", table = "packages", key = "Key", scope = tenant, order = "Published desc")]
+pub struct Package {
+    /// Whether a release uses this version.
+    #[edm(sql = "EXISTS (SELECT 1 FROM releases r WHERE r.package_id = {t}.id)")]
+    pub is_active: bool,
+    /// Arguments of the main entry point.
+    #[edm(sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.package_id = {t}.id ORDER BY e.path <> COALESCE({t}.main_entry_point, ''), e.id LIMIT 1)")]
+    pub arguments: Option<Arguments>,
+    /// More than one entry point.
+    #[edm(sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.id) > 1)")]
+    pub supports_multiple_entry_points: bool,
+    /// What runs when nothing else is said.
+    #[edm(column = "main_entry_point")]
+    pub main_entry_point_path: Option<String>,
+    /// Needs a desktop.
+    pub requires_user_interaction: bool,
+    /// Needs a person.
+    pub is_attended: bool,
+    /// Which robots can run it.
+    pub target_framework: Option<ReleaseTargetFramework>,
+    /// What kind of package it is.
+    #[edm(column = "project_type")]
+    pub package_type: ProjectType,
+    /// Its name for people.
+    #[edm(sql = "COALESCE({t}.title, {t}.package_id)")]
+    pub title: String,
+    /// Its version as uploaded.
+    pub version: String,
+    /// `Id:Version`
+    #[edm(sql = "({t}.package_id || ':' || {t}.version)")]
+    pub key: String,
+    /// What it does.
+    pub description: Option<String>,
+    /// When it was uploaded.
+    pub published: Timestamp,
+    /// Whether no newer version is in the feed.
+    #[edm(column = "is_latest")]
+    pub is_latest_version: bool,
+    /// The version before, when a release is updated.
+    #[edm(json = "null")]
+    pub old_version: Option<String>,
+    /// What changed.
+    pub release_notes: Option<String>,
+    /// Who made it.
+    pub authors: Option<String>,
+    /// What kind of project it holds.
+    pub project_type: ProjectType,
+    /// Labels of the nuspec.
+    pub tags: Option<String>,
+    /// Source or compiled; not declared by the packages read here.
+    #[edm(json = "false")]
+    pub is_compiled: bool,
+    /// Its licence.
+    pub license_url: Option<String>,
+    /// Its home page.
+    pub project_url: Option<String>,
+    /// Labels of the tenant.
+    #[edm(json = "[]")]
+    pub resource_tags: Vec<Tag>,
+    /// Its id.
+    #[edm(column = "package_id")]
+    pub id: String,
+}

@@ -1,0 +1,119 @@
+//! The declaration of releases.
+
+use odata::{Guid, Timestamp, edm_enum};
+
+use crate::machines::Tag;
+use crate::packages::{Arguments, ReleaseTargetFramework};
+
+edm_enum! {
+    /// The bands of priorities.
+    pub enum JobPriority { Low = 0, Normal = 1, High = 2 }
+}
+edm_enum! {
+    /// What kind of process a release is.
+    pub enum ProcessType {
+        Undefined = 0, Process = 1, ProcessOrchestration = 2, WebApp = 3, Agent = 4,
+        TestAutomationProcess = 5, Api = 6, MCPServer = 7, BusinessRules = 8, CaseManagement = 9
+    }
+}
+edm_enum! {
+    /// Whether jobs can be watched or steered live.
+    pub enum RemoteControlAccess { None = 0, ReadOnly = 1, Full = 2 }
+}
+
+/// A package version made startable in a folder.
+#[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id")]
+pub struct Release {
+    /// What StartJobs calls `ReleaseKey`.
+    #[edm(read_only)]
+    pub key: Guid,
+    /// Id of the package.
+    #[edm(sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)", required)]
+    pub process_key: String,
+    /// Version of the package.
+    #[edm(sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)", required)]
+    pub process_version: String,
+    /// Whether the feed has no newer version.
+    #[edm(sql = "(SELECT p.is_latest FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    pub is_latest_version: bool,
+    /// Packages in use cannot be deleted.
+    #[edm(json = "false")]
+    pub is_process_deleted: bool,
+    /// For people.
+    pub description: Option<String>,
+    /// Unique in the folder.
+    #[edm(required, max = 255)]
+    pub name: String,
+    /// What runs.
+    pub entry_point_id: Option<i64>,
+    /// What runs, by its path.
+    #[edm(sql = "(SELECT e.path FROM package_entry_points e WHERE e.id = {t}.entry_point_id)")]
+    pub entry_point_path: Option<String>,
+    /// Arguments of jobs that bring none.
+    #[edm(max = 10000)]
+    pub input_arguments: Option<String>,
+    /// `NAME=value` lines.
+    #[edm(max = 4000)]
+    pub environment_variables: Option<String>,
+    /// What kind of process it is.
+    #[edm(sql = "(SELECT CASE p.project_type WHEN 5 THEN 5 WHEN 6 THEN 2 WHEN 8 THEN 3 WHEN 10 THEN 4 WHEN 12 THEN 6 WHEN 13 THEN 7 WHEN 14 THEN 8 WHEN 15 THEN 9 ELSE 1 END FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    pub process_type: ProcessType,
+    /// The package has more than one entry point.
+    #[edm(sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.package_id) > 1)", read_only)]
+    pub supports_multiple_entry_points: bool,
+    /// Needs a desktop.
+    #[edm(sql = "(SELECT p.requires_user_interaction FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    pub requires_user_interaction: bool,
+    /// Needs a person.
+    #[edm(sql = "(SELECT p.is_attended FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    pub is_attended: bool,
+    /// Source or compiled; not declared by the packages read here.
+    #[edm(json = "false")]
+    pub is_compiled: bool,
+    /// Arguments of the entry point.
+    #[edm(sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.id = {t}.entry_point_id)", read_only)]
+    pub arguments: Option<Arguments>,
+    /// Follows new versions by itself.
+    pub auto_update: bool,
+    /// Not offered to people.
+    pub hidden_for_attended_user: bool,
+    /// The feed of the package.
+    #[edm(sql = "(SELECT p.feed_id FROM packages p WHERE p.id = {t}.package_id)")]
+    pub feed_id: Option<Guid>,
+    /// The band of the priority.
+    #[edm(sql = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2 WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)")]
+    pub job_priority: Option<JobPriority>,
+    /// 1 to 100; more runs first.
+    pub specific_priority_value: Option<i32>,
+    /// Key of the folder.
+    #[edm(sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)", read_only)]
+    pub folder_key: Guid,
+    /// Number of the folder.
+    #[edm(column = "folder_id", read_only)]
+    pub organization_unit_id: i64,
+    /// Path of the folder, in lists.
+    #[edm(sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)", list, read_only)]
+    pub organization_unit_fully_qualified_name: Option<String>,
+    /// Which robots can run it.
+    #[edm(sql = "(SELECT p.target_framework FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    pub target_framework: Option<ReleaseTargetFramework>,
+    /// Labels.
+    #[edm(json = "[]")]
+    pub tags: Vec<Tag>,
+    /// Whether its jobs can be watched live.
+    pub remote_control_access: RemoteControlAccess,
+    /// When it was last changed.
+    #[edm(read_only)]
+    pub last_modification_time: Option<Timestamp>,
+    /// By whom.
+    #[edm(read_only)]
+    pub last_modifier_user_id: Option<i64>,
+    /// When it was made.
+    #[edm(read_only)]
+    pub creation_time: Timestamp,
+    /// By whom.
+    #[edm(read_only)]
+    pub creator_user_id: Option<i64>,
+    /// Number of the release.
+    pub id: i64,
+}

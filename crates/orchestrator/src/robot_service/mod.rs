@@ -1,0 +1,268 @@
+//! The robot protocol (`/api/RobotsService/*`): what hosts say and are told.
+//!
+//! A host proves its machine's key, opens a session (`StartService`), reports itself (`Heartbeat`),
+//! is told what to begin and to end (`commands`), and reports how its jobs go (`SubmitJobState`).
+//! Names in this API are camelCase; enums may be sent as names or numbers.
+
+mod wire;
+
+use odata::Guid;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cx::{Cx, Identity};
+use crate::error::{Code, Error, Result};
+use crate::jobs::report::{self, Report};
+use crate::jobs::{dispatch, hosts};
+use crate::sessions::{self, Hello, Host, Platform};
+use crate::{machines, robots};
+
+pub use wire::{commands, robot_details};
+
+/// Body of `StartService`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartService {
+    /// Only the robots of this account.
+    #[serde(default)]
+    pub service_user_name: Option<String>,
+    /// Jobs that the host runs at a time; our agent says so, others leave it out.
+    #[serde(default)]
+    pub slots: Option<i64>,
+    /// Jobs that the host still knows after a restart; absent when it cannot tell.
+    #[serde(default)]
+    pub running_jobs: Option<Vec<StillRunning>>,
+}
+
+/// A job that a restarted host still has.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StillRunning {
+    /// The job.
+    pub job_key: Guid,
+    /// The hand-out.
+    pub attempt: i64,
+}
+
+/// Body of `Heartbeat`, `HeartbeatV2`, `StopService` and `AwaitCommands`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Heartbeat {
+    /// What the robots of the host do.
+    #[serde(default)]
+    pub heartbeats: Option<Vec<Report>>,
+    /// The account that the service runs as.
+    #[serde(default)]
+    pub service_user_name: Option<String>,
+    /// `AwaitCommands`: the last stamp that the host has seen.
+    #[serde(default)]
+    pub stamp: Option<String>,
+    /// `AwaitCommands`: how long to wait at most.
+    #[serde(default)]
+    pub wait_seconds: Option<u64>,
+}
+
+/// Body of `BeginSession`, `EndSession` and `GetProcesses`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RobotIdentifier {
+    /// The robot by its key.
+    #[serde(default)]
+    pub robot_key: Option<Guid>,
+    /// The robot by its account on the host.
+    #[serde(default)]
+    pub user_name: Option<String>,
+}
+
+/// What the headers tell of the host.
+#[derive(Debug, Clone, Default)]
+pub struct HostFacts {
+    /// `X-ROBOT-VERSION`
+    pub version: Option<String>,
+    /// `X-ROBOT-AGENT: OS=…`
+    pub platform: Option<Platform>,
+    /// `X-UIPATH-INSTALLATION-ID`
+    pub installation_id: Option<String>,
+}
+
+/// A machine of type Standard is one host: the one of its name.
+///
+/// # Errors
+/// 401 when another host uses its key.
+pub fn check_host(cx: &mut Cx<'_, '_>, host: &Host) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT name, type FROM machines WHERE id = $1",
+        &[host.machine.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
+    let (name, kind): (String, i64) = (row.get(0)?, row.get(1)?);
+    if kind == machines::MachineType::Standard as i64 && !name.eq_ignore_ascii_case(&host.name) {
+        return Err(Error::refused(
+            Code::InvalidMachineKey,
+            format!("The key belongs to the machine '{name}'; this host is called '{}'.", host.name),
+        ));
+    }
+    Ok(())
+}
+
+/// `StartService`: opens the session of the host; jobs that wait for it are handed to it.
+///
+/// # Errors
+/// 401 for a key of another host; the store's.
+pub fn start_service(
+    cx: &mut Cx<'_, '_>,
+    host: &Host,
+    facts: &HostFacts,
+    request: &StartService,
+) -> Result<(i64, Value)> {
+    check_host(cx, host)?;
+    if request.slots.is_some_and(|s| !(1..=10_000).contains(&s)) {
+        return Err(Error::invalid("slots must be between 1 and 10000."));
+    }
+    let hello = Hello {
+        slots: request.slots,
+        version: facts.version.clone(),
+        platform: facts.platform,
+        installation_id: facts.installation_id.clone(),
+        robot: None,
+    };
+    let session = sessions::open(cx, host, &hello)?;
+    if let Some(still) = &request.running_jobs {
+        let still: Vec<_> = still.iter().map(|s| (s.job_key, s.attempt)).collect();
+        report::forgotten(cx, session, &still)?;
+        sessions::refresh_state(cx.tx, session)?;
+    }
+    dispatch::session(cx, session)?;
+    let robots = wire::robots_of_machine(cx, host, request.service_user_name.as_deref())?;
+    Ok((session, json!({ "robots": robots })))
+}
+
+/// `StopService`: the host leaves.
+///
+/// # Errors
+/// The store's.
+pub fn stop_service(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    hosts::left(cx, session)
+}
+
+/// `BeginSession`: a person signs in to a robot on the host. The robot is found by its key or by
+/// the account's name; a signed-in user of the server gets an attended robot of their own.
+///
+/// # Errors
+/// 1226 (404) when there is no such robot.
+pub fn begin_session(
+    cx: &mut Cx<'_, '_>,
+    host: &Host,
+    facts: &HostFacts,
+    who: &RobotIdentifier,
+) -> Result<(i64, Value)> {
+    check_host(cx, host)?;
+    let robot = match find_robot(cx, who)? {
+        Some(robot) => robot,
+        None => match cx.caller.identity {
+            Identity::User { id } => robots::provision_attended(cx, id)?,
+            _ => return Err(no_robot()),
+        },
+    };
+    let hello = Hello {
+        slots: None,
+        version: facts.version.clone(),
+        platform: facts.platform,
+        installation_id: facts.installation_id.clone(),
+        robot: Some(robot),
+    };
+    let host = Host { service_user: format!("robot:{robot}"), ..host.clone() };
+    let session = sessions::open(cx, &host, &hello)?;
+    Ok((session, robot_details(cx, robot, host.machine)?))
+}
+
+/// `EndSession`: the person signs out.
+///
+/// # Errors
+/// 1226 (404) when there is no such robot; nothing happens when it has no session.
+pub fn end_session(cx: &mut Cx<'_, '_>, host: &Host, who: &RobotIdentifier) -> Result<Option<i64>> {
+    let robot = match (find_robot(cx, who)?, &cx.caller.identity) {
+        (Some(robot), _) => robot,
+        (None, Identity::User { id }) => {
+            let row = cx.tx.row(
+                "SELECT id FROM robots WHERE user_id = $1 AND type = 1",
+                &[(*id).into()],
+            )?;
+            row.ok_or_else(no_robot)?.get(0)?
+        }
+        _ => return Err(no_robot()),
+    };
+    let host = Host { service_user: format!("robot:{robot}"), ..host.clone() };
+    let Some(session) = sessions::find(cx.tx, &host)? else { return Ok(None) };
+    hosts::left(cx, session)?;
+    Ok(Some(session))
+}
+
+fn no_robot() -> Error {
+    Error::refused(Code::RobotNotFound, "There is no robot for this user on this machine.")
+}
+
+fn find_robot(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Option<i64>> {
+    let tenant = cx.caller.tenant;
+    let row = match (&who.robot_key, who.user_name.as_deref().filter(|n| !n.is_empty())) {
+        (Some(key), _) => cx.tx.row(
+            "SELECT id FROM robots WHERE tenant_id = $1 AND key = $2 AND enabled",
+            &[tenant.into(), (*key).into()],
+        )?,
+        (None, Some(name)) => cx.tx.row(
+            "SELECT id FROM robots WHERE tenant_id = $1 AND fold(username) = fold($2) AND enabled
+             ORDER BY id LIMIT 1",
+            &[tenant.into(), name.into()],
+        )?,
+        (None, None) => None,
+    };
+    Ok(row.map(|r| r.get(0)).transpose()?)
+}
+
+/// `SubmitJobState`: every entry is recorded, or the request is refused as a whole.
+///
+/// # Errors
+/// As [`report::record`].
+pub fn submit_job_state(cx: &mut Cx<'_, '_>, session: i64, reports: &[Report]) -> Result<()> {
+    for entry in reports {
+        report::record(cx, session, entry)?;
+    }
+    Ok(())
+}
+
+/// `GetProcesses`: what the robot's account may start, in all its folders.
+///
+/// # Errors
+/// 1226 (404) when there is no such robot.
+pub fn get_processes(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Value> {
+    let robot = find_robot(cx, who)?.ok_or_else(no_robot)?;
+    wire::published_processes(cx, robot)
+}
+
+/// `GetSharedConnectionData`: the key of a machine template that the signed-in user may serve from
+/// their own computer: one assigned to a folder of theirs.
+///
+/// # Errors
+/// 409 when no folder of theirs has a template.
+pub fn shared_connection(cx: &mut Cx<'_, '_>) -> Result<String> {
+    let row = match cx.caller.user() {
+        Some(user) => cx.tx.row(
+            "SELECT m.license_key FROM machines m
+             JOIN folder_machines fm ON fm.machine_id = m.id
+             JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id
+                 AND (ft.distance = 0 OR fm.propagate)
+             JOIN folder_tree up ON up.folder_id = ft.folder_id
+             JOIN folder_users fu ON fu.folder_id = up.ancestor_id AND fu.user_id = $1
+             WHERE m.type = 1 ORDER BY m.id LIMIT 1",
+            &[user.into()],
+        )?,
+        None => None,
+    };
+    let row = row.ok_or_else(|| {
+        Error::refused(
+            Code::NoMachineAssociatedWithFolder,
+            "None of the user's folders has a machine template.",
+        )
+    })?;
+    Ok(row.get(0)?)
+}

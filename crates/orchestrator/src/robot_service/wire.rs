@@ -1,0 +1,200 @@
+//! The documents of the robot protocol.
+
+use odata::edm::EnumType;
+use serde_json::{Value, json};
+
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::jobs::JobSource;
+use crate::jobs::commands::{Command, Work};
+use crate::packages::ReleaseTargetFramework;
+use crate::sessions::Host;
+use crate::tenants::Tenant;
+
+fn name_of(kind: &EnumType, number: Option<i64>) -> Option<&str> {
+    number.and_then(|n| kind.name_of(n))
+}
+
+/// The robots that may run on the machine: their accounts share a folder with it.
+pub(super) fn robots_of_machine(
+    cx: &mut Cx<'_, '_>,
+    host: &Host,
+    account: Option<&str>,
+) -> Result<Vec<Value>> {
+    let rows = cx.tx.rows(
+        "SELECT r.id FROM robots r WHERE r.enabled AND r.type = 2
+             AND ($2 IS NULL OR fold(r.username) = fold($2))
+             AND EXISTS (SELECT 1 FROM folder_machines fm
+                 JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id
+                     AND (ft.distance = 0 OR fm.propagate)
+                 JOIN folder_tree up ON up.folder_id = ft.folder_id
+                 JOIN folder_users fu ON fu.folder_id = up.ancestor_id
+                 WHERE fm.machine_id = $1 AND fu.user_id = r.user_id)
+         ORDER BY r.id",
+        &[host.machine.into(), account.into()],
+    )?;
+    let mut robots = Vec::with_capacity(rows.len());
+    for row in &rows {
+        robots.push(robot_details(cx, row.get(0)?, host.machine)?);
+    }
+    Ok(robots)
+}
+
+/// `RobotDetailsDto`
+///
+/// # Errors
+/// The store's.
+pub fn robot_details(cx: &mut Cx<'_, '_>, robot: i64, machine: i64) -> Result<Value> {
+    let row = cx.tx.row(
+        "SELECT r.key, r.username, m.name, r.name, r.type, r.tenant_id, r.execution_settings
+         FROM robots r JOIN machines m ON m.id = $2 WHERE r.id = $1",
+        &[robot.into(), machine.into()],
+    )?;
+    let Some(row) = row else { return Ok(Value::Null) };
+    let settings: Option<String> = row.get(6)?;
+    Ok(json!({
+        "robotKey": row.get::<String>(0)?,
+        "user": row.get::<Option<String>>(1)?,
+        "machineName": row.get::<String>(2)?,
+        "machineId": machine,
+        "robotName": row.get::<String>(3)?,
+        "robotType": row.get::<i64>(4)?,
+        "hasLicense": true,
+        "tenantId": row.get::<i64>(5)?,
+        "organizationUnitId": Value::Null,
+        "isExternalLicensed": false,
+        "executionSettings": object(settings.as_deref()),
+        "authSettings": {},
+        "id": robot,
+    }))
+}
+
+fn object(text: Option<&str>) -> Value {
+    text.and_then(|t| serde_json::from_str(t).ok()).filter(Value::is_object).unwrap_or(json!({}))
+}
+
+/// The `commands` of a heartbeat's answer. `mint` makes the token that a job acts with.
+///
+/// # Errors
+/// Those of `mint`.
+pub fn commands(
+    list: &[Command],
+    tenant: &Tenant,
+    mint: &mut dyn FnMut(&Work) -> Result<String>,
+) -> Result<Vec<Value>> {
+    list.iter()
+        .map(|command| {
+            let (work, mut data) = match command {
+                Command::Start(work) => {
+                    let mut data = start_data(work, tenant);
+                    data["accessToken"] = mint(work)?.into();
+                    (work, data)
+                }
+                Command::Stop { work, kill } => {
+                    let mut data = base_data(work, "StopProcess");
+                    data["stopStrategy"] = if *kill { "Kill" } else { "SoftStop" }.into();
+                    (work, data)
+                }
+            };
+            data["jobSource"] = name_of(&JobSource::TYPE, Some(work.source_type)).into();
+            Ok(envelope(work, data))
+        })
+        .collect()
+}
+
+fn envelope(work: &Work, data: Value) -> Value {
+    let user = work.user.as_ref();
+    json!({
+        "robotKey": work.robot.1,
+        "username": work.robot.3,
+        "robotName": work.robot.2,
+        "robotType": 2,
+        "machineId": work.machine,
+        "hasLicense": true,
+        "isExternalLicensed": false,
+        "executionSettings": object(work.execution_settings.as_deref()),
+        "authSettings": { "Auth.OAuth.RobotOAuthSecret": work.robot.1 },
+        "userDetails": user.map(|u| json!({"key": u.1, "email": u.3})),
+        "data": data,
+    })
+}
+
+/// What every command says of its job.
+fn base_data(work: &Work, kind: &str) -> Value {
+    json!({
+        "id": format!("{}-{}", work.key, work.attempt),
+        "type": kind,
+        "jobKey": work.key,
+        "attempt": work.attempt,
+        "processKey": work.release_key,
+        "processName": work.release_name,
+        "packageId": work.package_id,
+        "packageVersion": work.package_version,
+        "folderId": work.folder.0,
+        "folderKey": work.folder.1,
+        "folderPath": work.folder.2,
+        "fullyQualifiedFolderName": work.folder.2,
+    })
+}
+
+fn start_data(work: &Work, tenant: &Tenant) -> Value {
+    let mut data = base_data(work, "StartProcess");
+    let [trace, parent_span, root_span] = &work.trace;
+    let more = json!({
+        "feedId": work.feed_id,
+        "targetFramework": name_of(&ReleaseTargetFramework::TYPE, work.target_framework),
+        "entryPointPath": work.entry_point,
+        "inputArguments": work.input_arguments,
+        "inputFile": work.input_file,
+        "environmentVariables": work.environment_variables,
+        "requiresUserInteraction": work.requires_user_interaction,
+        "username": work.robot.3,
+        "credentialType": work.credential_type,
+        "source": work.source_type,
+        "traceId": trace,
+        "parentSpanId": parent_span,
+        "rootSpanId": root_span,
+        "organizationId": tenant.organization_key,
+        "tenantId": tenant.key,
+        "tenantName": tenant.name,
+    });
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    data
+}
+
+/// `PublishedProcess` rows: the releases of all folders that the robot's account is assigned to.
+pub(super) fn published_processes(cx: &mut Cx<'_, '_>, robot: i64) -> Result<Value> {
+    let rows = cx.tx.rows(
+        "SELECT rel.key, rel.name, rel.description, p.package_id, p.version, rel.input_arguments,
+             f.id, f.display_name, f.fully_qualified_name
+         FROM releases rel JOIN packages p ON p.id = rel.package_id
+         JOIN folders f ON f.id = rel.folder_id
+         WHERE NOT rel.hidden_for_attended_user AND EXISTS (SELECT 1 FROM folder_tree ft
+             JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
+             JOIN robots r ON r.user_id = fu.user_id AND r.id = $1
+             WHERE ft.folder_id = rel.folder_id)
+         ORDER BY rel.id LIMIT 1000",
+        &[robot.into()],
+    )?;
+    let mut list = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let key: String = row.get(0)?;
+        list.push(json!({
+            "activationKey": key,
+            "processName": row.get::<String>(1)?,
+            "processDescription": row.get::<Option<String>>(2)?,
+            "processKey": key,
+            "packageId": row.get::<String>(3)?,
+            "packageVersion": row.get::<String>(4)?,
+            "inputArguments": row.get::<Option<String>>(5)?,
+            "folderId": row.get::<i64>(6)?,
+            "folderName": row.get::<String>(7)?,
+            "folderFullyQualifiedName": row.get::<String>(8)?,
+            "processSettings": Value::Null,
+            "feedUrl": Value::Null,
+        }));
+    }
+    Ok(Value::Array(list))
+}

@@ -1,0 +1,117 @@
+//! The declaration of robots.
+
+use odata::{Open, Timestamp, edm_enum};
+
+use crate::folders::ProvisionType;
+use crate::users::User;
+
+edm_enum! {
+    /// The runtime a robot or job uses. Some numbers have a second, newer name.
+    pub enum RobotType {
+        NonProduction = 0, Attended = 1, Unattended = 2, Development = 3, StudioX = 4,
+        Headless = 5, StudioPro = 6, TestAutomation = 7, AutomationCloud = 8, Serverless = 9,
+        AutomationKit = 10, ServerlessTestAutomation = 11, AutomationCloudTestAutomation = 12,
+        AttendedStudioWeb = 13, Hosting = 14, AssistantWeb = 15, ProcessOrchestration = 16,
+        AgentService = 17, AppTest = 18, PerformanceTest = 19
+    }
+}
+edm_enum! {
+    /// Bound to one machine (classic) or to none.
+    pub enum HostingType { Standard = 0, Floating = 1 }
+}
+edm_enum! {
+    /// How a robot signs in to its host.
+    pub enum CredentialType { Default = 0, SmartCard = 1, NCipher = 2, SafeNet = 3, NoCredential = 4 }
+}
+
+/// The unattended robot of an account, as part of the user.
+#[odata::complex]
+pub struct UnattendedRobot {
+    /// `domain\user` that it signs in as.
+    pub user_name: Option<String>,
+    /// Never shown.
+    pub password: Option<String>,
+    /// Where the password is kept.
+    pub credential_store_id: Option<i64>,
+    /// How it signs in.
+    pub credential_type: Option<CredentialType>,
+    /// Name in an external store.
+    pub credential_external_name: Option<String>,
+    /// Settings of the robot.
+    pub execution_settings: Option<Open>,
+    /// One host at a time.
+    pub limit_concurrent_execution: Option<bool>,
+    /// The robot.
+    pub robot_id: Option<i64>,
+}
+
+/// A robot.
+#[odata::entity(set = "Robots", name = "RobotDto", table = "robots", key = "Id", scope = tenant, order = "Id")]
+pub struct Robot {
+    /// Key of its machine; shown when one robot is read.
+    #[edm(sql = "(SELECT m.license_key FROM machines m WHERE m.id = {t}.machine_id)", single, max = 255)]
+    pub license_key: Option<String>,
+    /// Its machine, for classic robots.
+    #[edm(sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)", max = 450)]
+    pub machine_name: Option<String>,
+    /// Its machine, for classic robots.
+    pub machine_id: Option<i64>,
+    /// Unique in the tenant.
+    #[edm(required)]
+    pub name: String,
+    /// The account it signs in as on its host.
+    #[edm(max = 100)]
+    pub username: Option<String>,
+    /// Name of the credential in an external store.
+    #[edm(max = 450)]
+    pub external_name: Option<String>,
+    /// For people.
+    #[edm(max = 500)]
+    pub description: Option<String>,
+    /// Its runtime.
+    pub r#type: RobotType,
+    /// Bound to one machine or to none.
+    pub hosting_type: HostingType,
+    /// Made by people (classic) or from an account (modern).
+    pub provision_type: ProvisionType,
+    /// Never shown.
+    #[edm(json = "null", max = 100)]
+    pub password: Option<String>,
+    /// Where the password is kept.
+    pub credential_store_id: Option<i64>,
+    /// Its account.
+    pub user_id: Option<i64>,
+    /// Whether it takes jobs.
+    pub enabled: bool,
+    /// How it signs in.
+    pub credential_type: Option<CredentialType>,
+    /// Names of its environments; classic folders have them.
+    #[edm(json = "\"\"")]
+    pub robot_environments: Option<String>,
+    /// Licences come from this server.
+    #[edm(json = "false")]
+    pub is_external_licensed: bool,
+    /// Its account is used on one host at a time.
+    pub limit_concurrent_execution: bool,
+    /// When it was last changed.
+    #[edm(read_only)]
+    pub last_modification_time: Option<Timestamp>,
+    /// By whom.
+    #[edm(read_only)]
+    pub last_modifier_user_id: Option<i64>,
+    /// When it was made.
+    #[edm(read_only)]
+    pub creation_time: Timestamp,
+    /// By whom.
+    #[edm(read_only)]
+    pub creator_user_id: Option<i64>,
+    /// Number of the robot.
+    pub id: i64,
+    /// Settings of the robot; shown when one robot is read.
+    #[edm(single)]
+    pub execution_settings: Option<Open>,
+    /// Its account.
+    #[edm(nav, column = "user_id")]
+    pub user: odata::One<User>,
+}
+

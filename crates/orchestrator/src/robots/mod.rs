@@ -1,0 +1,238 @@
+//! Robots: the execution identity of an account. In modern folders they are provisioned from the
+//! account and follow it into the folders that it is assigned to.
+
+mod entities;
+
+use db::{Tx, Value};
+use odata::{Guid, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_entity};
+
+pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
+
+const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
+
+/// The set.
+pub static RESOURCE: Resource = Resource {
+    set: &Robot::SET,
+    view: VIEW,
+    folder: FolderRule::Optional,
+    store: Store::Main,
+    list,
+    get: Some(plain_entity),
+    create: None,
+    delete: None,
+};
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[Op {
+    set: "Robots",
+    name: "GetConfiguredRobots",
+    action: false,
+    bound: false,
+    params: &[],
+    need: VIEW,
+    folder: FolderRule::Optional,
+    store: Store::Main,
+    run: Some(get_configured_robots),
+}];
+
+/// The robots whose account is assigned to the folder `{in_folder}` or above it.
+const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
+    JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
+    WHERE ft.folder_id = {in_folder} AND fu.user_id = {t}.user_id)";
+
+/// The robots of the tenant, or of the folder when the request names one.
+fn page(cx: &mut Cx<'_, '_>, args: &Args, name: Option<&str>) -> Result<Reply> {
+    let query = args.options(&Robot::SET)?;
+    let folder = cx.folder.map(|f| f.id);
+    let vars = [("in_folder", Value::from(folder))];
+    let listing = Listing {
+        restrict: folder.map(|_| IN_FOLDER),
+        vars: &vars,
+        name,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(&Robot::SET, &query, &listing)?))
+}
+
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    page(cx, args, None)
+}
+
+fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    page(cx, args, Some("ExtendedRobotDto"))
+}
+
+/// The unattended robot of an account, as `UserDto.UnattendedRobot` reads and shows it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Unattended {
+    /// `domain\user` that the robot signs in as.
+    #[serde(default)]
+    pub user_name: Option<String>,
+    /// Never shown.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Where the password is kept.
+    #[serde(default)]
+    pub credential_store_id: Option<i64>,
+    /// How it signs in.
+    #[serde(default)]
+    pub credential_type: Option<CredentialType>,
+    /// Name in an external store.
+    #[serde(default)]
+    pub credential_external_name: Option<String>,
+    /// Settings of the robot.
+    #[serde(default)]
+    pub execution_settings: Option<serde_json::Value>,
+    /// One host at a time.
+    #[serde(default)]
+    pub limit_concurrent_execution: Option<bool>,
+    /// The robot.
+    #[serde(default)]
+    pub robot_id: Option<i64>,
+}
+
+/// Makes the robot `<user>-unattended` of an account. `sealed` is its key with its password, sealed
+/// by [`seal`] for that key; a password in `robot` is not stored.
+///
+/// # Errors
+/// A unique violation when the account has one; 1009 for a password that is too long.
+pub fn provision_unattended(
+    tx: &mut Tx<'_>,
+    tenant: i64,
+    now: Timestamp,
+    user: i64,
+    robot: &Unattended,
+    sealed: Option<(Guid, String)>,
+) -> Result<i64> {
+    let (key, password) = match sealed {
+        Some((key, password)) => (key, Some(password)),
+        None => (Guid::random(), None),
+    };
+    for (name, text) in [("UserName", &robot.user_name), ("Password", &robot.password)] {
+        if text.as_ref().is_some_and(|t| t.chars().count() > 100) {
+            return Err(Error::invalid(format!(
+                "The field {name} must be a string with a maximum length of 100."
+            )));
+        }
+    }
+    let settings = robot.execution_settings.as_ref().filter(|s| s.is_object());
+    let row = tx.row(
+        "INSERT INTO robots (tenant_id, key, user_id, name, username, password, external_name,
+             type, hosting_type, provision_type, credential_store_id, credential_type,
+             limit_concurrent_execution, execution_settings, creation_time)
+         SELECT $1, $2, u.id, u.user_name || '-unattended', $4, $5, $6, $7, $8, $9, $10, $11, $12,
+             $13, $14 FROM users u WHERE u.id = $3 RETURNING id",
+        &[
+            tenant.into(),
+            key.into(),
+            user.into(),
+            robot.user_name.clone().into(),
+            password.into(),
+            robot.credential_external_name.clone().into(),
+            RobotType::Unattended.into(),
+            HostingType::Floating.into(),
+            crate::folders::ProvisionType::Automatic.into(),
+            robot.credential_store_id.into(),
+            robot.credential_type.unwrap_or(CredentialType::Default).into(),
+            robot.limit_concurrent_execution.unwrap_or(true).into(),
+            settings.map(ToString::to_string).into(),
+            now.into(),
+        ],
+    )?;
+    row.map(|r| r.get(0)).transpose()?.ok_or_else(|| Error::not_found("User"))
+}
+
+/// The password in the form that is stored: bound to the robot it belongs to.
+#[must_use]
+pub fn seal(keys: &identity::Keys, robot: Guid, password: Option<&str>) -> Option<String> {
+    let password = password.filter(|p| !p.is_empty())?;
+    Some(keys.encrypt(&format!("robots:password:{robot}"), password))
+}
+
+/// The unattended robot of an account, without its password.
+///
+/// # Errors
+/// The store's.
+pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
+    let row = tx.row(
+        "SELECT username, credential_store_id, credential_type, external_name, execution_settings,
+             limit_concurrent_execution, id FROM robots WHERE user_id = $1 AND type = $2",
+        &[user.into(), RobotType::Unattended.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let settings: Option<String> = row.get(4)?;
+    Ok(Some(Unattended {
+        user_name: row.get(0)?,
+        password: None,
+        credential_store_id: row.get(1)?,
+        credential_type: row.get::<Option<i64>>(2)?.and_then(CredentialType::from_i64),
+        credential_external_name: row.get(3)?,
+        execution_settings: settings.and_then(|s| serde_json::from_str(&s).ok()),
+        limit_concurrent_execution: row.get(5)?,
+        robot_id: row.get(6)?,
+    }))
+}
+
+/// A robot as the credentials `UiRobot <key>` name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByKey {
+    /// `robots.id`
+    pub id: i64,
+    /// `robots.tenant_id`
+    pub tenant: i64,
+    /// `robots.user_id`
+    pub user: Option<i64>,
+}
+
+/// The enabled robot with this key.
+///
+/// # Errors
+/// The store's.
+pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
+    let row = tx.row(
+        "SELECT id, tenant_id, user_id FROM robots WHERE key = $1 AND enabled",
+        &[key.trim().to_lowercase().into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(ByKey { id: row.get(0)?, tenant: row.get(1)?, user: row.get(2)? }))
+}
+
+/// The attended robot of a person, made when they first sign in to a robot.
+///
+/// # Errors
+/// 1017 when the account may not run attended robots.
+pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
+    let attended = [Value::from(user), RobotType::Attended.into()];
+    let known = "SELECT id FROM robots WHERE user_id = $1 AND type = $2";
+    if let Some(row) = cx.tx.row(known, &attended)? {
+        return Ok(row.get(0)?);
+    }
+    let row = cx.tx.row(
+        "INSERT INTO robots (tenant_id, key, user_id, name, username, type, hosting_type,
+             provision_type, credential_type, limit_concurrent_execution, creation_time)
+         SELECT u.tenant_id, $3, u.id, u.user_name || '-attended', u.user_name, $2, $4, $5, $6,
+             TRUE, $7 FROM users u WHERE u.id = $1 AND u.may_have_robot_session RETURNING id",
+        &[
+            user.into(),
+            RobotType::Attended.into(),
+            Guid::random().into(),
+            HostingType::Floating.into(),
+            crate::folders::ProvisionType::Automatic.into(),
+            CredentialType::Default.into(),
+            cx.now.into(),
+        ],
+    )?;
+    let row = row.ok_or_else(|| {
+        Error::refused(
+            crate::Code::ForbiddenOperation,
+            "This account may not have an attended robot (MayHaveRobotSession).",
+        )
+    })?;
+    Ok(row.get(0)?)
+}

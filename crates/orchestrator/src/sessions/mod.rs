@@ -1,0 +1,224 @@
+//! Sessions: the hosts that serve a machine, and the people signed in to robots on them.
+//!
+//! Heartbeats are kept in memory ([`Presence`]) and reach the table when somebody reads sessions,
+//! when a session changes its state, and when the server stops. A quiet installation writes nothing.
+
+mod entities;
+mod presence;
+
+use db::{Tx, Value};
+use odata::Timestamp;
+
+use crate::cx::{Cx, Hint};
+use crate::error::Result;
+use crate::op::{Access, FolderRule, Need, Resource, Store};
+
+pub use entities::{Platform, Session, SessionState};
+pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
+
+/// The set.
+pub static RESOURCE: Resource = Resource {
+    set: &Session::SET,
+    view: Need::new("OR.Robots", &[("Robots", Access::View)], false),
+    folder: FolderRule::Optional,
+    store: Store::Main,
+    list,
+    get: None,
+    create: None,
+    delete: None,
+};
+
+/// Sessions whose machine or whose robot's account belongs to the folder.
+const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
+            AND (ft.distance = 0 OR fm.propagate)
+        WHERE ft.folder_id = {in_folder} AND fm.machine_id = {t}.machine_id)
+    OR EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
+        JOIN robots r ON r.user_id = fu.user_id
+        WHERE ft.folder_id = {in_folder} AND r.id = {t}.robot_id))";
+
+fn list(cx: &mut Cx<'_, '_>, args: &crate::Args) -> Result<crate::Reply> {
+    let query = args.options(&Session::SET)?;
+    let folder = cx.folder.map(|f| f.id);
+    let vars = [("in_folder", Value::from(folder))];
+    let listing = crate::Listing {
+        restrict: folder.map(|_| IN_FOLDER),
+        vars: &vars,
+        name: None,
+        count: args.count,
+    };
+    Ok(crate::Reply::json(cx.page(&Session::SET, &query, &listing)?))
+}
+
+/// What a host says of itself when it connects.
+#[derive(Debug, Clone, Default)]
+pub struct Hello {
+    /// Jobs it runs at a time; absent when it leaves that to the template.
+    pub slots: Option<i64>,
+    /// Version of the robot.
+    pub version: Option<String>,
+    /// Its operating system.
+    pub platform: Option<Platform>,
+    /// Stays the same across restarts of one installation.
+    pub installation_id: Option<String>,
+    /// The robot of a signed-in person.
+    pub robot: Option<i64>,
+}
+
+/// Opens the session of a host, or takes it up again. It is `Busy` if jobs are still its own.
+///
+/// # Errors
+/// The store's.
+pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
+    let row = cx.tx.row(
+        "INSERT INTO sessions (tenant_id, machine_id, robot_id, host_machine_name,
+             service_user_name, state, reporting_time, slots, version, platform, installation_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (machine_id, fold(host_machine_name), fold(service_user_name)) DO UPDATE SET
+             state = $6, is_unresponsive = FALSE, reporting_time = $7,
+             robot_id = COALESCE($3, sessions.robot_id), slots = $8, version = $9, platform = $10,
+             installation_id = $11
+         RETURNING id",
+        &[
+            cx.caller.tenant.into(),
+            host.machine.into(),
+            hello.robot.into(),
+            host.name.as_str().into(),
+            host.service_user.as_str().into(),
+            SessionState::Available.into(),
+            cx.now.into(),
+            hello.slots.into(),
+            hello.version.clone().into(),
+            hello.platform.unwrap_or(Platform::Unknown).into(),
+            hello.installation_id.clone().into(),
+        ],
+    )?;
+    let id: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
+    refresh_state(cx.tx, id)?;
+    cx.hint(Hint::Session(id));
+    Ok(id)
+}
+
+/// The session of a host, if it has one that is connected.
+///
+/// # Errors
+/// The store's.
+pub fn find(tx: &mut Tx<'_>, host: &Host) -> Result<Option<i64>> {
+    let row = tx.row(
+        "SELECT id FROM sessions WHERE machine_id = $1 AND fold(host_machine_name) = fold($2)
+             AND fold(service_user_name) = fold($3) AND state <> $4",
+        &[
+            host.machine.into(),
+            host.name.as_str().into(),
+            host.service_user.as_str().into(),
+            SessionState::Disconnected.into(),
+        ],
+    )?;
+    Ok(row.map(|r| r.get(0)).transpose()?)
+}
+
+/// `Busy` while a job runs on it, else `Available`; disconnected ones stay so.
+///
+/// # Errors
+/// The store's.
+pub fn refresh_state(tx: &mut Tx<'_>, session: i64) -> Result<()> {
+    tx.exec(
+        "UPDATE sessions SET state = CASE WHEN EXISTS (SELECT 1 FROM jobs j
+             WHERE j.session_id = $1 AND j.state IN (1, 2, 3)) THEN 1 ELSE 0 END
+         WHERE id = $1 AND state <> 2",
+        &[session.into()],
+    )?;
+    Ok(())
+}
+
+/// The host said goodbye.
+///
+/// # Errors
+/// The store's.
+pub fn close(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE sessions SET state = $2, reporting_time = $3 WHERE id = $1",
+        &[session.into(), SessionState::Disconnected.into(), cx.now.into()],
+    )?;
+    Ok(())
+}
+
+/// The host has not been heard of for too long.
+///
+/// # Errors
+/// The store's.
+pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE sessions SET is_unresponsive = TRUE, reporting_time = $2
+         WHERE id = $1 AND state <> 2",
+        &[session.into(), last_seen.into()],
+    )?;
+    Ok(())
+}
+
+/// A host that counted as lost was heard again; `true` if the table thought so too.
+///
+/// # Errors
+/// The store's.
+pub fn back(cx: &mut Cx<'_, '_>, session: i64) -> Result<bool> {
+    let changed = cx.tx.exec(
+        "UPDATE sessions SET is_unresponsive = FALSE, reporting_time = $2
+         WHERE id = $1 AND is_unresponsive",
+        &[session.into(), cx.now.into()],
+    )?;
+    Ok(changed > 0)
+}
+
+/// The tenant of a session.
+///
+/// # Errors
+/// 1002 when there is no such session.
+pub fn tenant_of(tx: &mut Tx<'_>, session: i64) -> Result<i64> {
+    let row = tx.row("SELECT tenant_id FROM sessions WHERE id = $1", &[session.into()])?;
+    Ok(row.ok_or_else(|| crate::Error::not_found("Session"))?.get(0)?)
+}
+
+/// Whether nobody is there any more.
+///
+/// # Errors
+/// The store's.
+pub fn is_gone(tx: &mut Tx<'_>, session: i64) -> Result<bool> {
+    let row = tx.row(
+        "SELECT 1 FROM sessions WHERE id = $1 AND (state = 2 OR is_unresponsive)",
+        &[session.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Writes heartbeats that only memory knew.
+///
+/// # Errors
+/// The store's.
+pub fn write_beats(tx: &mut Tx<'_>, beats: &[(i64, Timestamp)]) -> Result<()> {
+    for (session, seen) in beats {
+        tx.exec(
+            "UPDATE sessions SET reporting_time = $2 WHERE id = $1 AND reporting_time < $2",
+            &[(*session).into(), (*seen).into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The sessions that were connected when the server stopped, for [`Presence`] to watch.
+///
+/// # Errors
+/// The store's.
+pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host)>> {
+    let rows = tx.rows(
+        "SELECT id, machine_id, host_machine_name, service_user_name FROM sessions
+         WHERE state <> 2 AND NOT is_unresponsive",
+        &[],
+    )?;
+    rows.iter()
+        .map(|r| {
+            let host = Host { machine: r.get(1)?, name: r.get(2)?, service_user: r.get(3)? };
+            Ok((r.get(0)?, host))
+        })
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! Which hosts are there: heartbeats in memory, so that an idle installation neither writes nor
+//! queries. After a restart every connected session gets a full term to report again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use odata::Timestamp;
+use parking_lot::Mutex;
+
+/// Four missed heartbeats of 30 s: the host counts as unresponsive.
+pub const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(120);
+
+/// What makes a session: a host, as an operating system user, for a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Host {
+    /// `machines.id`
+    pub machine: i64,
+    /// Name of the host; compared without case.
+    pub name: String,
+    /// Account that the robot runs as, empty for a service.
+    pub service_user: String,
+}
+
+impl Host {
+    fn folded(&self) -> Self {
+        Self {
+            machine: self.machine,
+            name: self.name.to_lowercase(),
+            service_user: self.service_user.to_lowercase(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Seen {
+    at: Timestamp,
+    /// Not yet in the table.
+    dirty: bool,
+    /// Reported as lost.
+    lost: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: HashMap<i64, Seen>,
+    hosts: HashMap<Host, i64>,
+}
+
+/// The sessions that are connected, and when each was last heard of.
+#[derive(Default)]
+pub struct Presence(Mutex<Inner>);
+
+impl Presence {
+    /// A session was opened, or is taken over from before a restart.
+    pub fn opened(&self, session: i64, host: &Host, now: Timestamp) {
+        let mut inner = self.0.lock();
+        inner.hosts.insert(host.folded(), session);
+        inner.sessions.insert(session, Seen { at: now, dirty: false, lost: false });
+    }
+
+    /// A session said goodbye.
+    pub fn closed(&self, session: i64) {
+        let mut inner = self.0.lock();
+        inner.sessions.remove(&session);
+        inner.hosts.retain(|_, id| *id != session);
+    }
+
+    /// The connected session of a host.
+    #[must_use]
+    pub fn session(&self, host: &Host) -> Option<i64> {
+        self.0.lock().hosts.get(&host.folded()).copied()
+    }
+
+    /// How many sessions are connected and not lost.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.0.lock().sessions.values().filter(|s| !s.lost).count()
+    }
+
+    /// A sign of life. `true` when the session counted as lost: the table has to be told.
+    pub fn beat(&self, session: i64, now: Timestamp) -> bool {
+        let mut inner = self.0.lock();
+        let seen = inner.sessions.entry(session).or_insert(Seen { at: now, dirty: true, lost: true });
+        seen.at = now;
+        seen.dirty = true;
+        std::mem::take(&mut seen.lost)
+    }
+
+    /// Sessions that have become lost by now, each reported once, with their last sign of life.
+    pub fn take_lost(&self, now: Timestamp) -> Vec<(i64, Timestamp)> {
+        let mut inner = self.0.lock();
+        let late = |s: &Seen| !s.lost && s.at.plus(UNRESPONSIVE_AFTER) <= now;
+        let lost = inner.sessions.iter_mut().filter(|(_, s)| late(s)).map(|(id, s)| {
+            s.lost = true;
+            s.dirty = false;
+            (*id, s.at)
+        });
+        lost.collect()
+    }
+
+    /// When the next session becomes lost if it stays silent.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let inner = self.0.lock();
+        inner.sessions.values().filter(|s| !s.lost).map(|s| s.at.plus(UNRESPONSIVE_AFTER)).min()
+    }
+
+    /// The heartbeats that the table does not know yet; they count as written afterwards.
+    pub fn take_dirty(&self) -> Vec<(i64, Timestamp)> {
+        let mut inner = self.0.lock();
+        let dirty = inner.sessions.iter_mut().filter(|(_, s)| s.dirty).map(|(id, s)| {
+            s.dirty = false;
+            (*id, s.at)
+        });
+        dirty.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> Host {
+        Host { machine: 1, name: name.into(), service_user: String::new() }
+    }
+
+    #[test]
+    fn a_silent_session_is_lost_once_and_comes_back_once() {
+        let presence = Presence::default();
+        let start = Timestamp::from_millis(0);
+        presence.opened(7, &host("HOST"), start);
+        assert_eq!(presence.session(&host("host")), Some(7));
+
+        let almost = start.plus(UNRESPONSIVE_AFTER - Duration::from_millis(1));
+        assert_eq!(presence.take_lost(almost), []);
+        let late = start.plus(UNRESPONSIVE_AFTER);
+        assert_eq!(presence.next_deadline(), Some(late));
+        assert_eq!(presence.take_lost(late), [(7, start)]);
+        assert_eq!(presence.take_lost(late), []);
+        assert_eq!(presence.next_deadline(), None);
+
+        assert!(presence.beat(7, late), "the table must be told");
+        assert!(!presence.beat(7, late));
+    }
+
+    #[test]
+    fn heartbeats_are_written_once() {
+        let presence = Presence::default();
+        presence.opened(7, &host("h"), Timestamp::from_millis(0));
+        assert_eq!(presence.take_dirty(), []);
+        presence.beat(7, Timestamp::from_millis(5));
+        assert_eq!(presence.take_dirty(), [(7, Timestamp::from_millis(5))]);
+        assert_eq!(presence.take_dirty(), []);
+        presence.closed(7);
+        assert_eq!(presence.session(&host("h")), None);
+    }
+}

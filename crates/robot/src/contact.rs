@@ -1,0 +1,174 @@
+//! Staying in touch: the first sign-on, the long poll for commands, the heartbeat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::Error;
+use crate::agent::Agent;
+use crate::backoff::Backoff;
+use crate::client::CallError;
+use crate::protocol::Answer;
+use crate::protocol::Command;
+use crate::protocol::JobId;
+use crate::protocol::JobReport;
+
+/// How long a server may be away when the agent starts. Afterwards it is waited for without end.
+const FIRST_PATIENCE: Duration = Duration::from_secs(60);
+/// The rhythm UiPath's robots keep; a server calls a robot unresponsive after four missed beats.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The rhythm of asking a server that has no long poll.
+const POLL: Duration = Duration::from_secs(5);
+/// The least time between two answers that say the same.
+const CALM: Duration = Duration::from_secs(1);
+
+/// Signs on. Returns the names of the machine's robots.
+pub(crate) async fn connect(agent: &Agent, live: &[JobId]) -> Result<Vec<String>, Error> {
+    let begun = Instant::now();
+    let url = || agent.client.address().base().to_owned();
+    let mut backoff = Backoff::new();
+    loop {
+        let error = match agent.client.start_service(agent.slots, live).await {
+            Ok(robots) => return Ok(robots.into_iter().filter_map(|r| r.robot_name).collect()),
+            Err(error) => error,
+        };
+        match error.status() {
+            Some(401 | 403) => {
+                return Err(Error::Credentials {
+                    url: url(),
+                    reason: error.to_string(),
+                });
+            }
+            Some(status) if !error.is_temporary() => {
+                let reason = error.to_string();
+                return Err(Error::Refused {
+                    url: url(),
+                    status,
+                    reason,
+                });
+            }
+            _ if begun.elapsed() > FIRST_PATIENCE => {
+                return Err(Error::Unreachable {
+                    url: url(),
+                    reason: error.to_string(),
+                });
+            }
+            _ => tracing::warn!(url = url(), %error, "no connection to the server, trying again"),
+        }
+        backoff.wait().await;
+    }
+}
+
+/// Asks for commands for as long as somebody wants them.
+pub(crate) async fn poll(agent: Arc<Agent>, found: mpsc::Sender<Vec<Command>>) {
+    let mut stamp = String::new();
+    let mut backoff = Backoff::new();
+    let mut away = false;
+    loop {
+        let asked = Instant::now();
+        let answer = match agent.client.await_commands(&stamp).await {
+            Ok(answer) => answer,
+            Err(error) if matches!(error.status(), Some(404 | 501)) => {
+                tracing::info!("the server has no long poll; asking every {POLL:?} instead");
+                return poll_by_heartbeat(&agent, &found).await;
+            }
+            Err(error) => {
+                note_away(&mut away, &error);
+                sign_on_again(&agent, &error).await;
+                backoff.wait().await;
+                continue;
+            }
+        };
+        if std::mem::take(&mut away) {
+            tracing::info!("the server is back");
+        }
+        backoff = Backoff::new();
+        // Same stamp at once: a server that does not hold the call must not be hammered.
+        let news = answer.stamp.as_deref().is_some_and(|new| new != stamp);
+        stamp = answer.stamp.clone().unwrap_or_default();
+        if found.send(readable(answer)).await.is_err() {
+            return;
+        }
+        if !news && asked.elapsed() < CALM {
+            tokio::time::sleep(CALM).await;
+        }
+    }
+}
+
+/// The fallback: an empty heartbeat answers with the commands.
+async fn poll_by_heartbeat(agent: &Agent, found: &mpsc::Sender<Vec<Command>>) {
+    let mut away = false;
+    loop {
+        match agent.client.heartbeat(&[]).await {
+            Ok(answer) => {
+                away = false;
+                if found.send(readable(answer)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                note_away(&mut away, &error);
+                sign_on_again(agent, &error).await;
+            }
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Says every half minute what runs here. The answers bring commands as well.
+pub(crate) async fn beat(
+    agent: Arc<Agent>,
+    jobs: watch::Receiver<Vec<JobReport>>,
+    found: mpsc::Sender<Vec<Command>>,
+) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        let jobs = jobs.borrow().clone();
+        match agent.client.heartbeat(&jobs).await {
+            Ok(answer) => {
+                if found.send(readable(answer)).await.is_err() {
+                    return;
+                }
+            }
+            // The poll has said so already.
+            Err(error) => tracing::debug!(%error, "heartbeat not taken"),
+        }
+    }
+}
+
+/// The commands this version can read.
+fn readable(answer: Answer) -> Vec<Command> {
+    let read = |value| match serde_json::from_value(value) {
+        Ok(command) => Some(command),
+        Err(error) => {
+            tracing::warn!(%error, "unreadable command ignored");
+            None
+        }
+    };
+    answer.commands.into_iter().filter_map(read).collect()
+}
+
+/// One line when the server goes away, not one per try.
+fn note_away(away: &mut bool, error: &CallError) {
+    if !std::mem::replace(away, true) {
+        tracing::warn!(%error, "the server does not answer; running jobs go on");
+    }
+}
+
+/// A server that answers with a refusal may have forgotten this machine's session. Without the list
+/// of live jobs the call would declare them lost, so it is made with what the journal holds.
+async fn sign_on_again(agent: &Agent, error: &CallError) {
+    if error.status().is_none_or(|status| status >= 500) {
+        return;
+    }
+    let Ok(entries) = agent.journal.load().await else {
+        return;
+    };
+    let live: Vec<JobId> = entries.iter().map(|entry| entry.command.id()).collect();
+    if let Err(error) = agent.client.start_service(agent.slots, &live).await {
+        tracing::warn!(%error, "the server does not take this machine back");
+    }
+}

@@ -1,0 +1,219 @@
+//! Crashes of the agent, and servers that go away: every job runs once and its end arrives once.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::server::Fake;
+use crate::support::data;
+use crate::support::is_alive;
+use crate::support::lines_of;
+use crate::support::wait_for_file;
+
+/// Waits until a journal entry holds this text.
+async fn journalled(data: &Path, text: &str) {
+    for _ in 0..500 {
+        let files = fs::read_dir(data.join("journal")).into_iter().flatten();
+        let mut texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+        if texts.any(|entry| entry.contains(text)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no {text} in the journal");
+}
+
+#[tokio::test]
+async fn a_job_that_was_only_accepted_is_begun_again() {
+    let (fake, data) = (Fake::start().await, data());
+    let runs = data.path().join("runs");
+    fake.publish_script("once", &format!("echo $$ >> {}", runs.display()));
+    fake.known(|known| known.refuse_reports = true);
+    let key = fake.offer("once", |_| {});
+    let agent = fake.agent(data.path());
+    journalled(data.path(), "accepted").await;
+    agent.crash().await;
+    assert!(!runs.exists());
+
+    fake.known(|known| known.refuse_reports = false);
+    let agent = fake.agent(data.path());
+    assert_eq!(fake.ended(&key).await.state, "Successful");
+    assert_eq!(lines_of(&runs).len(), 1);
+    let live = fake.known(|known| known.started.last().unwrap()["runningJobs"].clone());
+    assert_eq!(live, json!([{"jobKey": key, "attempt": 1}]));
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_package_was_half_there_is_begun_again() {
+    let (fake, data) = (Fake::start().await, data());
+    let runs = data.path().join("runs");
+    fake.publish_script("once", &format!("echo $$ >> {}", runs.display()));
+    fake.known(|known| known.hold_downloads = true);
+    let key = fake.offer("once", |_| {});
+    let agent = fake.agent(data.path());
+    fake.wait_for("download", |known| (known.downloads > 0).then_some(()))
+        .await;
+    agent.crash().await;
+    // What an interrupted unpacking leaves.
+    let content = data.path().join(format!("jobs/{key}-1/content"));
+    fs::create_dir_all(&content).unwrap();
+    fs::write(content.join("main.sh"), "half").unwrap();
+
+    fake.known(|known| known.hold_downloads = false);
+    let agent = fake.agent(data.path());
+    assert_eq!(fake.ended(&key).await.state, "Successful");
+    assert_eq!(lines_of(&runs).len(), 1);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_job_that_ran_during_the_crash_is_ended_and_never_run_again() {
+    let (fake, data) = (Fake::start().await, data());
+    let runs = data.path().join("runs");
+    let script = format!(
+        "echo $$ >> {0}\nsetsid sleep 60 & echo $! >> {0}\necho started\nwhile :; do sleep 1; done",
+        runs.display()
+    );
+    fake.publish_script("long", &script);
+    let key = fake.offer("long", |_| {});
+    let agent = fake.agent(data.path());
+    fake.wait_for("line", |known| {
+        known
+            .logs
+            .iter()
+            .find(|l| l["message"] == "started")
+            .map(drop)
+    })
+    .await;
+    agent.crash().await;
+    let processes = lines_of(&runs);
+    assert!(
+        processes.iter().all(|pid| is_alive(pid)),
+        "a crash ends no job"
+    );
+
+    let agent = fake.agent(data.path());
+    let job = fake.ended(&key).await;
+    assert_eq!(job.state, "Faulted");
+    assert_eq!(
+        job.last()["info"],
+        "The robot was restarted while the job ran."
+    );
+    assert_eq!(job.last()["error"]["code"], "Robot.Interrupted");
+    assert_eq!(lines_of(&runs), processes, "it ran once");
+    for pid in processes {
+        assert!(!is_alive(&pid), "{pid}");
+    }
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_end_the_server_has_not_heard_of_is_reported_after_the_crash() {
+    let (fake, data) = (Fake::start().await, data());
+    let (runs, gate) = (data.path().join("runs"), data.path().join("gate"));
+    let script = format!(
+        "echo $$ >> {}\nwhile ! test -e {}; do sleep 0.02; done\necho one\necho two\n\
+         echo '{{\"a\":1}}' > $BATON_OUTPUT",
+        runs.display(),
+        gate.display()
+    );
+    fake.publish_script("gate", &script);
+    let key = fake.offer("gate", |_| {});
+    let agent = fake.agent(data.path());
+    wait_for_file(&runs).await;
+    fake.known(|known| (known.refuse_reports, known.refuse_logs) = (true, true));
+    fs::write(gate, "").unwrap();
+    journalled(data.path(), "finished").await;
+    agent.crash().await;
+    assert!(fake.messages(&key).is_empty());
+
+    fake.known(|known| (known.refuse_reports, known.refuse_logs) = (false, false));
+    let agent = fake.agent(data.path());
+    let job = fake.ended(&key).await;
+    assert_eq!(job.last()["outputArguments"], r#"{"a":1}"#);
+    assert_eq!(lines_of(&runs).len(), 1);
+    assert_eq!(
+        fake.messages(&key),
+        ["one", "two"],
+        "the lines survived as well"
+    );
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_does_not_disturb_a_job() {
+    let (fake, data) = (Fake::start().await, data());
+    let (runs, gate) = (data.path().join("runs"), data.path().join("gate"));
+    fake.publish_script(
+        "gate",
+        &format!(
+            "echo $$ >> {}\nwhile ! test -e {}; do sleep 0.02; done",
+            runs.display(),
+            gate.display()
+        ),
+    );
+    let key = fake.offer("gate", |_| {});
+    let agent = fake.agent(data.path());
+    wait_for_file(&runs).await;
+    fake.known(|known| known.refuse_reports = true);
+    fs::write(gate, "").unwrap();
+    journalled(data.path(), "finished").await;
+    fake.known(|known| known.refuse_reports = false);
+    let job = fake.ended(&key).await;
+    assert_eq!((job.state.as_str(), job.refused), ("Successful", 0));
+    agent.shut_down().await;
+}
+
+/// The files of an earlier agent, written by hand: this is their format.
+#[tokio::test]
+async fn a_python_run_is_settled_by_the_result_it_left() {
+    let (fake, data) = (Fake::start().await, data());
+    let key = fake.offer("gone", |_| {});
+    let command = fake.known(|known| {
+        let job = known.jobs.get_mut(&key).unwrap();
+        job.state = "Running".into();
+        job.command.clone()
+    });
+    let entry = json!({"command": command, "phase": "started",
+        "runtime": "python", "process": null});
+    let result = data.path().join(format!("jobs/{key}-1/content/__uipath"));
+    fs::create_dir_all(data.path().join("journal")).unwrap();
+    fs::create_dir_all(&result).unwrap();
+    fs::write(
+        data.path().join(format!("journal/{key}-1.json")),
+        entry.to_string(),
+    )
+    .unwrap();
+    fs::write(
+        result.join("output.json"),
+        r#"{"output":{"a":1},"status":"successful"}"#,
+    )
+    .unwrap();
+
+    let agent = fake.agent(data.path());
+    let job = fake.ended(&key).await;
+    assert_eq!(
+        job.last()["outputArguments"],
+        r#"{"a":1}"#,
+        "{}",
+        job.last()
+    );
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn folders_of_unknown_jobs_are_cleared_away() {
+    let (fake, data) = (Fake::start().await, data());
+    let stray = data
+        .path()
+        .join("jobs/4d7a3b52-50a9-47c3-b93a-ce7f38d5c8f0-1");
+    fs::create_dir_all(stray.join("content")).unwrap();
+    let agent = fake.agent(data.path());
+    fake.wait_for("sign-on", |known| known.started.first().map(drop))
+        .await;
+    assert!(!stray.exists());
+    agent.shut_down().await;
+}

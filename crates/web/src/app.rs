@@ -1,0 +1,238 @@
+//! The shared state of the edge, and how it is put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::identity::Keys;
+use ::odata::Timestamp;
+use db::{Db, Options, Url};
+use orchestrator::tenants::{self, Bootstrap, Created, Tenant};
+use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions};
+use parking_lot::RwLock;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::caller::Callers;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+
+/// Where things are and how this server is called.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// All state that is not in PostgreSQL: database files, packages, keys.
+    pub data: PathBuf,
+    /// `postgres://…`; embedded SQLite in the data folder when absent.
+    pub database: Option<String>,
+    /// Base of all links; the request's own host when absent.
+    pub public_url: Option<String>,
+    /// Largest package that can be uploaded, in bytes.
+    pub max_upload: u64,
+}
+
+/// What the first start on an empty database uses.
+#[derive(Default)]
+pub struct Start {
+    /// Makes the hash of the administrator's password; called on an empty database only.
+    pub admin_password: Option<String>,
+    /// Key of the first machine.
+    pub machine_key: Option<String>,
+    /// `client_id:client_secret` of an application with all scopes.
+    pub app: Option<String>,
+}
+
+/// What a first start made, for the operator to see once.
+#[derive(Debug, Clone)]
+pub struct FirstStart {
+    /// The administrator's password.
+    pub password: String,
+    /// Whether it was generated here.
+    pub generated: bool,
+    /// The key of the machine template `Local`.
+    pub machine_key: String,
+}
+
+/// Why a server cannot start; each is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error("The data folder {0} cannot be used: {1}. Choose another one with --data.")]
+    Data(PathBuf, std::io::Error),
+    /// A database cannot be used.
+    #[error("{0}")]
+    Database(#[from] db::Error),
+    /// The keys cannot be used.
+    #[error("{0}")]
+    Keys(#[from] ::identity::Error),
+    /// Packages cannot be stored.
+    #[error("{0}")]
+    Blobs(#[from] blob::Error),
+    /// A bootstrap variable is malformed.
+    #[error("{0}")]
+    Bootstrap(String),
+    /// The first start failed.
+    #[error("The first start could not fill the database: {0}")]
+    First(#[from] orchestrator::Error),
+}
+
+/// Everything requests share.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// Everything but logs.
+    pub db: Db,
+    /// Robot logs.
+    pub logs: Db,
+    /// Packages.
+    pub blobs: blob::Store,
+    /// What domain functions see of the installation.
+    pub server: Arc<Server>,
+    /// What the first start made.
+    pub first: Option<FirstStart>,
+    pub(crate) tenants: RwLock<Arc<Vec<Tenant>>>,
+    pub(crate) callers: Callers,
+    pub(crate) presence: sessions::Presence,
+    pub(crate) hub: Hub,
+    pub(crate) metrics: Metrics,
+    /// Password hashing takes 20 ms and 19 MiB: never more of it at once than this.
+    pub(crate) hashing: Semaphore,
+    /// Wakes the watchdog: a deadline moved, or a host came.
+    pub(crate) watch: Notify,
+    /// Wakes the dispatcher.
+    pub(crate) dispatch: Notify,
+}
+
+impl App {
+    /// Opens stores and keys, migrates, and fills an empty database.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub fn open(config: Config, start: &Start) -> Result<Arc<Self>, StartError> {
+        private_folder(&config.data)?;
+        let keys = Keys::load_or_create(&config.data.join("keys"))?;
+        let blobs = blob::Store::open(&config.data.join("blobs"))?;
+        let db = open_store(&config, "main", MIGRATIONS)?;
+        let logs = open_store(&config, "logs", LOG_MIGRATIONS)?;
+        let first = first_start(&db, start)?;
+        let tenants = db.read_blocking(tenants::all)?;
+        let app = Arc::new(Self {
+            config,
+            db,
+            logs,
+            blobs,
+            server: Arc::new(Server { keys }),
+            first,
+            tenants: RwLock::new(Arc::new(tenants)),
+            callers: Callers::default(),
+            presence: sessions::Presence::default(),
+            hub: Hub::default(),
+            metrics: Metrics::default(),
+            hashing: Semaphore::new(2),
+            watch: Notify::new(),
+            dispatch: Notify::new(),
+        });
+        app.resume_presence()?;
+        Ok(app)
+    }
+
+    /// Sessions that were connected before a restart get a full term to report again.
+    fn resume_presence(&self) -> Result<(), orchestrator::Error> {
+        let now = Timestamp::now();
+        for (session, host) in self.db.read_blocking(sessions::connected)? {
+            self.presence.opened(session, &host, now);
+        }
+        Ok(())
+    }
+
+    /// Follows hints after the commit that they belong to.
+    pub(crate) fn publish(&self, hints: impl IntoIterator<Item = Hint>) {
+        for hint in hints {
+            match hint {
+                Hint::Session(id) => self.hub.bump(id),
+                Hint::Identities => self.callers.forget_all(),
+                Hint::Dispatch => self.dispatch.notify_one(),
+                Hint::Deadlines => self.watch.notify_one(),
+            }
+        }
+    }
+
+    /// Writes heartbeats that only memory knows: before somebody reads them, and at the end.
+    pub(crate) async fn flush_presence(&self) -> Result<(), orchestrator::Error> {
+        let beats = self.presence.take_dirty();
+        if beats.is_empty() {
+            return Ok(());
+        }
+        self.db.write(move |tx| sessions::write_beats(tx, &beats)).await
+    }
+
+    /// The last things before the process ends.
+    pub async fn close(&self) {
+        if let Err(error) = self.flush_presence().await {
+            tracing::warn!(%error, "heartbeats could not be written");
+        }
+        self.db.close();
+        self.logs.close();
+    }
+}
+
+fn private_folder(path: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| StartError::Data(path.to_owned(), e))
+}
+
+fn open_store(
+    config: &Config,
+    name: &'static str,
+    migrations: &[db::Migration],
+) -> Result<Db, StartError> {
+    let url = match &config.database {
+        Some(url) => Url::Postgres(url.clone()),
+        None => Url::Sqlite(config.data.join(format!("{name}.db"))),
+    };
+    let db = Db::open(Options::new(url, name))?;
+    for applied in db.migrate(migrations)? {
+        tracing::info!(store = name, migration = applied, "schema migrated");
+    }
+    Ok(db)
+}
+
+fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
+    let empty = db.read_blocking(|tx| tenants::all(tx).map(|all| all.is_empty()))?;
+    if !empty {
+        if start.admin_password.is_some() || start.machine_key.is_some() || start.app.is_some() {
+            tracing::info!("the database is not empty: bootstrap variables are ignored");
+        }
+        return Ok(None);
+    }
+    let generated = start.admin_password.is_none();
+    let password = start.admin_password.clone().unwrap_or_else(::identity::new_password);
+    let machine_key = match &start.machine_key {
+        Some(key) => Some(key.parse().map_err(|_| {
+            StartError::Bootstrap("BATON_BOOTSTRAP_MACHINE_KEY must be a GUID.".into())
+        })?),
+        None => None,
+    };
+    let app = start.app.as_deref().map(parse_app).transpose()?;
+    let plan = Bootstrap {
+        admin_password_hash: ::identity::hash_password(&password)?,
+        machine_key,
+        app,
+    };
+    let now = Timestamp::now();
+    let made: Option<Created> =
+        db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
+    Ok(made.map(|m| FirstStart { password, generated, machine_key: m.machine_key.to_string() }))
+}
+
+fn parse_app(text: &str) -> Result<(String, String), StartError> {
+    match text.split_once(':') {
+        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+            Ok((id.to_owned(), ::identity::secret_hash(secret)))
+        }
+        _ => Err(StartError::Bootstrap(
+            "BATON_BOOTSTRAP_APP must have the form client_id:client_secret.".into(),
+        )),
+    }
+}

@@ -1,0 +1,180 @@
+//! Who calls: credentials into a [`Caller`].
+//!
+//! `Authorization: Bearer <JWT>` for people, applications, machines and jobs; `UiRobot <key>` for
+//! robots; `X-ROBOT-LICENSE: <machine key>` alone for the robot protocol. Verified credentials are
+//! remembered, so that a busy client costs neither a signature check nor a query; everything is
+//! forgotten when accounts change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ::identity::{Claims, TokenError};
+use ::odata::Timestamp;
+use axum::http::{HeaderMap, header};
+use moka::sync::Cache;
+use orchestrator::{Caller, Error, Identity, Result, machines, robots, users};
+
+use crate::app::App;
+
+/// A remembered credential.
+#[derive(Clone)]
+struct Known {
+    caller: Arc<Caller>,
+    /// Seconds since 1970.
+    expires: i64,
+    /// What the accounts were like when it was checked.
+    epoch: u64,
+}
+
+/// Verified credentials by their text.
+pub struct Callers {
+    known: Cache<String, Known>,
+    epoch: AtomicU64,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self { known: Cache::new(10_000), epoch: AtomicU64::new(0) }
+    }
+}
+
+impl Callers {
+    /// Accounts changed: nothing that was checked before counts any more, not even a check that is
+    /// under way.
+    pub fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.known.invalidate_all();
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn get(&self, credential: &str, now: i64) -> Option<Arc<Caller>> {
+        let known = self.known.get(credential)?;
+        (known.expires > now && known.epoch == self.epoch()).then_some(known.caller)
+    }
+}
+
+/// Which proofs a request may bring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A token or a robot's key.
+    Token,
+    /// Also a machine's key alone.
+    TokenOrMachine,
+}
+
+/// The caller of a request.
+///
+/// # Errors
+/// 401 with what is wrong.
+pub async fn authenticate(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
+    let now = Timestamp::now().0 / 10_000_000;
+    let credential = credential(headers, proof)?;
+    let text = credential.cache_key();
+    if let Some(caller) = app.callers.get(&text, now) {
+        return Ok(caller);
+    }
+    let epoch = app.callers.epoch();
+    let (caller, expires) = match credential {
+        Credential::Bearer(token) => from_token(app, token, now).await?,
+        Credential::Robot(key) => (from_robot_key(app, key).await?, i64::MAX),
+        Credential::Machine(key) => (from_machine_key(app, key).await?, i64::MAX),
+    };
+    let caller = Arc::new(caller);
+    app.callers.known.insert(text, Known { caller: Arc::clone(&caller), expires, epoch });
+    Ok(caller)
+}
+
+enum Credential<'h> {
+    Bearer(&'h str),
+    Robot(&'h str),
+    Machine(&'h str),
+}
+
+impl Credential<'_> {
+    /// Of a token the hash, so that memory holds none.
+    fn cache_key(&self) -> String {
+        let (kind, text) = match self {
+            Self::Bearer(t) => ("b", t),
+            Self::Robot(t) => ("r", t),
+            Self::Machine(t) => ("m", t),
+        };
+        format!("{kind}{}", ::identity::secret_hash(text))
+    }
+}
+
+fn credential(headers: &HeaderMap, proof: Proof) -> Result<Credential<'_>> {
+    let text = |name| headers.get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());
+    let license = text(header::HeaderName::from_static("x-robot-license")).map(str::trim);
+    if let Some(value) = text(header::AUTHORIZATION) {
+        let (scheme, secret) = value.trim().split_once(' ').unwrap_or((value, ""));
+        let secret = secret.trim();
+        if scheme.eq_ignore_ascii_case("bearer") && !secret.is_empty() {
+            return Ok(Credential::Bearer(secret));
+        }
+        if scheme.eq_ignore_ascii_case("uirobot") && !secret.is_empty() {
+            return Ok(Credential::Robot(secret));
+        }
+        return Err(Error::Unauthenticated(
+            "The Authorization header must be 'Bearer <token>' or 'UiRobot <robot key>'.".into(),
+        ));
+    }
+    match license.filter(|l| !l.is_empty() && proof == Proof::TokenOrMachine) {
+        Some(key) => Ok(Credential::Machine(key)),
+        None => Err(Error::Unauthenticated(
+            "You are not authenticated! Send the header 'Authorization: Bearer <token>'.".into(),
+        )),
+    }
+}
+
+async fn from_token(app: &App, token: &str, now: i64) -> Result<(Caller, i64)> {
+    let claims = app.server.keys.verify(token, now).map_err(|error| {
+        Error::Unauthenticated(match error {
+            TokenError::Expired => "The token has expired. Ask for a new one.".into(),
+            _ => "The token is not valid: it was not issued by this server.".into(),
+        })
+    })?;
+    let expires = claims.exp;
+    let caller = from_claims(claims)
+        .ok_or_else(|| Error::Unauthenticated("The token names nobody known here.".into()))?;
+    let identity = caller.identity.clone();
+    let live = app.db.read(move |tx| users::is_live(tx, &identity)).await?;
+    if !live {
+        return Err(Error::Unauthenticated(
+            "The account of this token does not exist any more or is not active.".into(),
+        ));
+    }
+    Ok((caller, expires))
+}
+
+fn from_claims(claims: Claims) -> Option<Caller> {
+    let identity = if let Some(id) = claims.robot {
+        Identity::Robot { id, user: claims.user }
+    } else if let Some(id) = claims.user {
+        Identity::User { id }
+    } else if let Some(id) = claims.machine {
+        Identity::Machine { id }
+    } else {
+        Identity::Application { client_id: claims.client_id? }
+    };
+    Some(Caller { tenant: claims.tenant?, identity, scopes: claims.scope })
+}
+
+async fn from_robot_key(app: &App, key: &str) -> Result<Caller> {
+    let key = key.to_owned();
+    let robot = app.db.read(move |tx| robots::by_key(tx, &key)).await?;
+    let robot = robot.ok_or_else(|| Error::Unauthenticated("Invalid robot key.".into()))?;
+    Ok(Caller {
+        tenant: robot.tenant,
+        identity: Identity::Robot { id: robot.id, user: robot.user },
+        scopes: Vec::new(),
+    })
+}
+
+async fn from_machine_key(app: &App, key: &str) -> Result<Caller> {
+    let key = key.to_owned();
+    let (id, tenant) = app.db.read(move |tx| machines::by_license_key(tx, &key)).await?;
+    Ok(Caller { tenant, identity: Identity::Machine { id }, scopes: Vec::new() })
+}

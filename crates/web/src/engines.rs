@@ -1,0 +1,93 @@
+//! What happens without a request: hosts that fall silent, jobs that reach a deadline, jobs that
+//! became startable. Each engine sleeps until a hint or until the time it named itself; when
+//! nothing is due it touches no database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::odata::Timestamp;
+use orchestrator::jobs::{deadlines, dispatch, hosts};
+use orchestrator::{Caller, Hint, Identity, Result};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::execute::{write, write_quietly};
+
+/// The server itself, as a caller of domain functions in a tenant.
+fn system(tenant: i64) -> Arc<Caller> {
+    let identity = Identity::Application { client_id: "baton".into() };
+    Arc::new(Caller { tenant, identity, scopes: Vec::new() })
+}
+
+/// Starts them; they end with the token.
+pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
+    let guard = |app: &Arc<App>| (Arc::clone(app), stop.clone());
+    let (watched, stop_watch) = guard(app);
+    let (dispatched, stop_dispatch) = guard(app);
+    vec![
+        tokio::spawn(async move { stop_watch.run_until_cancelled(watchdog(watched)).await; }),
+        tokio::spawn(async move { stop_dispatch.run_until_cancelled(dispatcher(dispatched)).await; }),
+    ]
+}
+
+/// Lost hosts and deadlines of jobs.
+async fn watchdog(app: Arc<App>) {
+    // The first look finds deadlines that passed while the server was down.
+    let mut deadline = Some(Timestamp::now());
+    loop {
+        let now = Timestamp::now();
+        if deadline.is_some_and(|d| d <= now) {
+            deadline = match write(&app, system(0), deadlines::tick).await {
+                Ok(next) => next,
+                Err(error) => retry("deadlines", &error),
+            };
+        }
+        for (session, last_seen) in app.presence.take_lost(now) {
+            if let Err(error) = lose(&app, session, last_seen).await {
+                tracing::error!(%error, session, "a silent host could not be marked");
+            }
+        }
+        let next = [deadline, app.presence.next_deadline()].into_iter().flatten().min();
+        let hinted = app.watch.notified();
+        match next {
+            Some(at) => {
+                let ticks = u64::try_from((at.0 - Timestamp::now().0).max(0)).unwrap_or(0);
+                let pause = Duration::from_nanos(ticks.saturating_mul(100)) + Duration::from_millis(1);
+                let hint = tokio::time::timeout(pause, hinted).await.is_ok();
+                if hint {
+                    deadline = Some(Timestamp::now());
+                }
+            }
+            None => {
+                hinted.await;
+                deadline = Some(Timestamp::now());
+            }
+        }
+    }
+}
+
+fn retry(engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
+    tracing::error!(%error, engine, "an engine failed and tries again in 5 s");
+    Some(Timestamp::now().plus(Duration::from_secs(5)))
+}
+
+async fn lose(app: &App, session: i64, last_seen: Timestamp) -> Result<()> {
+    let tenant = app.db.read(move |tx| orchestrator::sessions::tenant_of(tx, session)).await?;
+    tracing::warn!(session, "a host is silent: it counts as unresponsive");
+    write(app, system(tenant), move |cx| hosts::lost(cx, session, last_seen)).await
+}
+
+/// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.
+async fn dispatcher(app: Arc<App>) {
+    loop {
+        app.dispatch.notified().await;
+        let tenants = Arc::clone(&app.tenants.read());
+        for tenant in tenants.iter() {
+            match write_quietly(&app, system(tenant.id), dispatch::all).await {
+                // What still waits after this look waits for another reason.
+                Ok(((), hints)) => app.publish(hints.into_iter().filter(|h| *h != Hint::Dispatch)),
+                Err(error) => tracing::error!(%error, tenant = tenant.id, "dispatch failed"),
+            }
+        }
+    }
+}

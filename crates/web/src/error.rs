@@ -1,0 +1,106 @@
+//! The one place that maps errors to HTTP.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use orchestrator::Error;
+use serde_json::{Value, json};
+
+/// Answers an error in the envelope that clients parse: `message`, `errorCode`, `traceId`, and for
+/// a missing permission also the members of the older envelope.
+pub fn respond(error: &Error, trace: &str) -> Response<Body> {
+    let status = status(error);
+    if status >= 500 && status != 501 {
+        tracing::error!(%error, trace, "request failed");
+    }
+    let mut body = json!({
+        "message": message(error, status),
+        "errorCode": code(error),
+        "traceId": trace,
+        "resourceIds": Value::Null,
+    });
+    if let (Error::Forbidden { needed }, Some(body)) = (error, body.as_object_mut()) {
+        let details = "You are not allowed to perform this operation.";
+        body.extend([
+            ("result".to_owned(), Value::Null),
+            ("targetUrl".to_owned(), Value::Null),
+            ("success".to_owned(), false.into()),
+            (
+                "error".to_owned(),
+                json!({"code": 0, "message": "You are not authorized!", "details": details,
+                    "validationErrors": Value::Null, "neededPermissions": needed}),
+            ),
+            ("unAuthorizedRequest".to_owned(), true.into()),
+            ("__abp".to_owned(), true.into()),
+        ]);
+    }
+    if let (Error::MissingScope { .. }, Some(body)) = (error, body.as_object_mut()) {
+        body.insert("errorMessage".to_owned(), error.to_string().into());
+    }
+    let mut response = json_response(status, body.to_string());
+    if status == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if status == 401 {
+        let scheme = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    response
+}
+
+fn status(error: &Error) -> u16 {
+    match error {
+        Error::Refused { code, .. } => code.status(),
+        Error::NotNull { .. } => 400,
+        Error::Unauthenticated(_) => 401,
+        Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
+        Error::NoSuchAddress(_) => 404,
+        Error::NotBuilt(_) => 501,
+        Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_status(error),
+        Error::OData(_) => 400,
+        Error::Internal(_) => 500,
+    }
+}
+
+fn store_status(error: &db::Error) -> u16 {
+    match error {
+        db::Error::Unique { .. } | db::Error::ForeignKey => 409,
+        db::Error::Overloaded | db::Error::Unavailable(_) => 503,
+        _ => 500,
+    }
+}
+
+fn code(error: &Error) -> i64 {
+    match error {
+        Error::Refused { code, .. } => *code as i64,
+        Error::OData(odata::Error::Field(_)) => 1009,
+        Error::OData(odata::Error::Invalid(_)) => 1000,
+        Error::OData(odata::Error::Db(error)) | Error::Db(error) => match error {
+            db::Error::Unique { .. } => 1004,
+            db::Error::ForeignKey => 1012,
+            db::Error::Overloaded | db::Error::Unavailable(_) => 1024,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// What the caller reads; the inside of a failure is for the log only.
+fn message(error: &Error, status: u16) -> String {
+    match (error, status) {
+        (Error::Db(_) | Error::OData(odata::Error::Db(_)), 409) => {
+            "The change conflicts with something that exists or is in use.".into()
+        }
+        (_, 503) => "The server is too busy or its database cannot be reached. Try again.".into(),
+        (_, 500) => "An error has occurred.".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// A JSON answer.
+pub fn json_response(status: u16, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

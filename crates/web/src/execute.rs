@@ -1,0 +1,130 @@
+//! Runs a domain function in a transaction: the permission check, the folder and the function see
+//! one snapshot, and hints are followed after the commit and before the answer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ::odata::Timestamp;
+use db::Tx;
+use orchestrator::access::{self, FolderHeader, Granted};
+use orchestrator::{Args, Caller, Cx, FolderRule, Hint, Need, Reply, Result, Run, Store};
+
+use crate::app::App;
+
+/// One call of a domain function.
+pub struct Call {
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// What that asks of the caller.
+    pub need: Need,
+    /// How it relates to folders.
+    pub rule: FolderRule,
+    /// The folder that the request names.
+    pub header: FolderHeader,
+    /// `http://host/odata`
+    pub base: String,
+    /// Key, parameters, body, query.
+    pub args: Args,
+    /// Where it works.
+    pub store: Store,
+    /// Whether it writes.
+    pub write: bool,
+}
+
+/// Runs `run`.
+///
+/// # Errors
+/// What the checks, the function or the store say.
+pub async fn execute(app: &App, call: Call, run: Run) -> Result<Reply> {
+    let server = Arc::clone(&app.server);
+    let call = Arc::new(call);
+    if call.store == Store::Logs {
+        let granted = grant(app, Arc::clone(&call)).await?;
+        let work = move |tx: &mut Tx<'_>| {
+            invoke(tx, &call, &granted, &server, run).map(|(reply, _)| reply)
+        };
+        return app.logs.read(work).await;
+    }
+    let writes = call.write;
+    let work = move |tx: &mut Tx<'_>| {
+        let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
+        invoke(tx, &call, &granted, &server, run)
+    };
+    let (reply, hints) =
+        if writes { app.db.write(work).await? } else { app.db.read(work).await? };
+    app.publish(hints);
+    Ok(reply)
+}
+
+async fn grant(app: &App, call: Arc<Call>) -> Result<Granted> {
+    app.db
+        .read(move |tx| access::grant(tx, &call.caller, &call.need, call.rule, &call.header))
+        .await
+}
+
+fn invoke(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    granted: &Granted,
+    server: &Arc<orchestrator::Server>,
+    run: Run,
+) -> Result<(Reply, BTreeSet<Hint>)> {
+    let mut cx = Cx {
+        tx,
+        now: Timestamp::now(),
+        caller: &call.caller,
+        folder: granted.folder.as_ref(),
+        folders: granted.folders.clone(),
+        base: &call.base,
+        server,
+        hints: BTreeSet::new(),
+    };
+    let reply = run(&mut cx, &call.args)?;
+    Ok((reply, cx.hints))
+}
+
+/// Runs a write that is no operation of the OData tables: the robot protocol, the engines.
+///
+/// # Errors
+/// What the function or the store say.
+pub async fn write<T, F>(app: &App, caller: Arc<Caller>, mut f: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+{
+    let (value, hints) = write_quietly(app, caller, move |cx| f(cx)).await?;
+    app.publish(hints);
+    Ok(value)
+}
+
+/// As [`write`], but the hints are the caller's to follow.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_quietly<T, F>(
+    app: &App,
+    caller: Arc<Caller>,
+    mut f: F,
+) -> Result<(T, BTreeSet<Hint>)>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+{
+    let server = Arc::clone(&app.server);
+    app.db
+        .write(move |tx| {
+            let mut cx = Cx {
+                tx,
+                now: Timestamp::now(),
+                caller: &caller,
+                folder: None,
+                folders: ::odata::Folders::All,
+                base: "",
+                server: &server,
+                hints: BTreeSet::new(),
+            };
+            let value = f(&mut cx)?;
+            Ok((value, cx.hints))
+        })
+        .await
+}

@@ -1,0 +1,115 @@
+//! Tells waiting hosts that there is something for them, without a query.
+//!
+//! Every session has a counter that grows when its commands change. A host sends the last value it
+//! has seen (the *stamp*): if the counter has moved on, it is answered at once, so no change is
+//! missed between two requests. Counters start anew with the process; a stamp of another process
+//! counts as unseen.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+struct Slot {
+    counter: watch::Sender<u64>,
+    /// The counter when the commands were last read and found empty.
+    empty_at: Option<u64>,
+}
+
+/// The counters of all sessions.
+pub struct Hub {
+    process: String,
+    slots: Mutex<HashMap<i64, Slot>>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let process = uuid::Uuid::new_v4().simple().to_string();
+        Self { process: process[..12].to_owned(), slots: Mutex::default() }
+    }
+}
+
+impl Hub {
+    fn slot<T>(&self, session: i64, f: impl FnOnce(&mut Slot) -> T) -> T {
+        let mut slots = self.slots.lock();
+        let slot = slots
+            .entry(session)
+            .or_insert_with(|| Slot { counter: watch::Sender::new(1), empty_at: None });
+        f(slot)
+    }
+
+    /// The commands of a session changed.
+    pub fn bump(&self, session: i64) {
+        self.slot(session, |s| s.counter.send_modify(|n| *n += 1));
+    }
+
+    /// Forgets a session that is gone.
+    pub fn forget(&self, session: i64) {
+        self.slots.lock().remove(&session);
+    }
+
+    /// Waits until the counter differs from the stamp, at most for `patience`; the counter then.
+    pub async fn wait(&self, session: i64, stamp: &str, patience: Duration) -> u64 {
+        let mut receiver = self.slot(session, |s| s.counter.subscribe());
+        let Some(seen) = self.parse(stamp) else { return *receiver.borrow() };
+        let changed = tokio::time::timeout(patience, receiver.wait_for(|n| *n != seen)).await;
+        match changed {
+            Ok(Ok(n)) => *n,
+            _ => seen,
+        }
+    }
+
+    /// The counter now.
+    pub fn current(&self, session: i64) -> u64 {
+        self.slot(session, |s| *s.counter.borrow())
+    }
+
+    /// Whether the commands, at this counter, are known to be none.
+    pub fn is_empty(&self, session: i64, counter: u64) -> bool {
+        self.slot(session, |s| s.empty_at == Some(counter))
+    }
+
+    /// The commands were read no earlier than at this counter, and there were none.
+    pub fn found_empty(&self, session: i64, counter: u64) {
+        self.slot(session, |s| s.empty_at = Some(counter));
+    }
+
+    /// The stamp to send out for a counter.
+    pub fn stamp(&self, counter: u64) -> String {
+        format!("{}-{counter}", self.process)
+    }
+
+    fn parse(&self, stamp: &str) -> Option<u64> {
+        stamp.strip_prefix(&self.process)?.strip_prefix('-')?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_missed_between_two_waits() {
+        let hub = Hub::default();
+        let first = hub.wait(1, "", Duration::ZERO).await;
+        hub.bump(1);
+        let second = hub.wait(1, &hub.stamp(first), Duration::from_secs(60)).await;
+        assert_ne!(first, second, "answered at once: the change came before the wait");
+        let same = hub.wait(1, &hub.stamp(second), Duration::from_millis(10)).await;
+        assert_eq!(second, same);
+        let other_process = hub.wait(1, "0123456789ab-2", Duration::from_secs(60)).await;
+        assert_eq!(second, other_process);
+    }
+
+    #[tokio::test]
+    async fn emptiness_ends_with_the_next_change() {
+        let hub = Hub::default();
+        let now = hub.current(7);
+        assert!(!hub.is_empty(7, now));
+        hub.found_empty(7, now);
+        assert!(hub.is_empty(7, now));
+        hub.bump(7);
+        assert!(!hub.is_empty(7, hub.current(7)));
+    }
+}

@@ -1,0 +1,285 @@
+//! `/identity_/*` and the legacy sign-in: tokens, discovery, keys.
+
+use std::sync::Arc;
+
+use ::identity::{Claims, burn, scopes, secret_eq, secret_hash, verify_password};
+use ::odata::{Guid, Timestamp};
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use orchestrator::tenants::Tenant;
+use orchestrator::{Code, Error, Result, clients, machines, users};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::json_response;
+use crate::{contract, request};
+
+/// Seconds that a token is good for.
+const TOKEN_SECONDS: i64 = 3600;
+/// Seconds that a token of the legacy sign-in is good for.
+const LEGACY_SECONDS: i64 = 1800;
+
+/// Answers `/identity_/{rest}`; `origin` and `prefix` make the issuer.
+pub async fn handle(
+    app: &Arc<App>,
+    rest: &str,
+    issuer: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
+    let path = rest.trim_matches('/').to_ascii_lowercase();
+    match (request.method(), path.as_str()) {
+        (&Method::POST, "connect/token") => token(app, issuer, request).await,
+        (&Method::GET, ".well-known/openid-configuration") => Ok(discovery(issuer)),
+        (&Method::GET, ".well-known/openid-configuration/jwks" | ".well-known/jwks") => {
+            Ok(json_response(200, app.server.keys.jwks().to_string()))
+        }
+        (method, _) if contract::knows(method.as_str(), &format!("identity_/{path}")) => {
+            Err(Error::NotBuilt(format!(
+                "{method} identity_/{path} is part of the API but is not built in this version of Baton."
+            )))
+        }
+        (method, _) => Err(Error::NoSuchAddress(format!("There is no {method} identity_/{path}."))),
+    }
+}
+
+fn discovery(issuer: &str) -> Response<Body> {
+    let document = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/.well-known/openid-configuration/jwks"),
+        "token_endpoint": format!("{issuer}/connect/token"),
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "scopes_supported": scopes::all(),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["token"],
+    });
+    json_response(200, document.to_string())
+}
+
+/// RFC 6749 errors of the token endpoint.
+fn refuse(status: u16, error: &str, description: &str) -> Response<Body> {
+    let body = json!({"error": error, "error_description": description});
+    json_response(status, body.to_string())
+}
+
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).replace('+', " ");
+        let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
+        let pairs = text.split('&').filter_map(|p| p.split_once('='));
+        Self(pairs.map(|(k, v)| (decode(k), decode(v))).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str());
+        found.filter(|v| !v.is_empty())
+    }
+}
+
+/// Client id and secret from `Authorization: Basic`, as RFC 6749 has it.
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = request::header(headers, "authorization")?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
+}
+
+/// `POST connect/token` with `grant_type=client_credentials`.
+async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<Response<Body>> {
+    let basic = basic(request.headers());
+    let form = Form::parse(&request::bytes(request.into_body()).await?);
+    match form.get("grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => {
+            let text = "Only client_credentials is built in this version of Baton.";
+            return Ok(refuse(400, "unsupported_grant_type", text));
+        }
+        None => return Ok(refuse(400, "invalid_request", "grant_type is missing.")),
+    }
+    let given = form.get("client_id").map(|id| {
+        (id.to_owned(), form.get("client_secret").unwrap_or_default().to_owned())
+    });
+    let Some((id, secret)) = given.or(basic) else {
+        return Ok(refuse(400, "invalid_client", "client_id and client_secret are missing."));
+    };
+    let Some(client) = find_client(app, &id, &secret).await? else {
+        return Ok(refuse(400, "invalid_client", "The client id or its secret is wrong."));
+    };
+    let granted = match scopes::request(form.get("scope"), &client.scopes) {
+        Ok(granted) => granted,
+        Err(scopes::InvalidScope(unknown)) => {
+            let text = format!("Not allowed for this client: {}.", unknown.join(" "));
+            return Ok(refuse(400, "invalid_scope", &text));
+        }
+    };
+    let claims = client.claims(issuer, &granted, app)?;
+    let body = json!({
+        "access_token": app.server.keys.sign(&claims)?,
+        "expires_in": TOKEN_SECONDS,
+        "token_type": "Bearer",
+        "scope": granted.join(" "),
+    });
+    let mut response = json_response(200, body.to_string());
+    let no_store = axum::http::HeaderValue::from_static("no-store");
+    response.headers_mut().insert(axum::http::header::CACHE_CONTROL, no_store);
+    Ok(response)
+}
+
+/// Whoever may use client_credentials.
+struct ClientLogin {
+    id: String,
+    tenant: i64,
+    machine: Option<i64>,
+    scopes: Vec<String>,
+}
+
+/// An external application, or a machine: its key is the client id.
+async fn find_client(app: &App, id: &str, secret: &str) -> Result<Option<ClientLogin>> {
+    let (id, secret) = (id.to_owned(), secret.to_owned());
+    app.db
+        .read(move |tx| {
+            if let Some(client) = clients::find(tx, &id)? {
+                let right = secret_eq(&client.secret_hash, &secret_hash(&secret));
+                return Ok(right.then(|| ClientLogin {
+                    id: client.client_id,
+                    tenant: client.tenant,
+                    machine: None,
+                    scopes: client.scopes,
+                }));
+            }
+            let (machine, tenant) = match machines::by_license_key(tx, &id) {
+                Ok(found) => found,
+                Err(Error::Refused { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let right = machines::has_secret(tx, machine, &secret)?;
+            Ok(right.then(|| ClientLogin {
+                id: id.clone(),
+                tenant,
+                machine: Some(machine),
+                scopes: vec![scopes::USER_ACCESS.into()],
+            }))
+        })
+        .await
+}
+
+impl ClientLogin {
+    fn claims(self, issuer: &str, granted: &[String], app: &App) -> Result<Claims> {
+        let now = Timestamp::now().0 / 10_000_000;
+        let tenant = tenant(app, self.tenant)?;
+        Ok(Claims {
+            iss: issuer.to_owned(),
+            sub: self.id.clone(),
+            aud: vec!["UiPath.Orchestrator".into()],
+            iat: now,
+            nbf: now,
+            exp: now + TOKEN_SECONDS,
+            jti: Guid::random().to_string(),
+            client_id: Some(self.id),
+            scope: granted.to_vec(),
+            prt_id: tenant.organization_key,
+            sub_type: Some(if self.machine.is_some() { "robot" } else { "service.external" }.into()),
+            tenant: Some(self.tenant),
+            machine: self.machine,
+            ..Claims::default()
+        })
+    }
+}
+
+fn tenant(app: &App, id: i64) -> Result<Tenant> {
+    let tenants = Arc::clone(&app.tenants.read());
+    tenants.iter().find(|t| t.id == id).cloned().ok_or_else(|| Error::not_found("Tenant"))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoginModel {
+    #[serde(default)]
+    tenancy_name: Option<String>,
+    username_or_email_address: String,
+    password: String,
+}
+
+/// `POST /api/Account/Authenticate`: name and password into a token for half an hour, in the
+/// envelope that old clients parse.
+pub async fn authenticate(
+    app: &Arc<App>,
+    issuer: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
+    let named = request::header(request.headers(), "x-uipath-tenantname").map(str::to_owned);
+    let body = request::json(request.into_body()).await?;
+    let login: LoginModel = orchestrator::body::read("loginModel", body.as_ref())?;
+    let wrong =
+        || Error::refused(Code::InvalidRequest, "Invalid username/email address or password.");
+    let tenants = Arc::clone(&app.tenants.read());
+    let name = login.tenancy_name.filter(|n| !n.is_empty()).or(named);
+    let tenant = match &name {
+        Some(name) => tenants.iter().find(|t| t.name.to_lowercase() == name.to_lowercase()),
+        None => tenants.first(),
+    };
+    let tenant = tenant.cloned().ok_or_else(wrong)?;
+    let (id, user_name) = (tenant.id, login.username_or_email_address.clone());
+    let user = app.db.read(move |tx| users::find_login(tx, id, &user_name)).await?;
+    let hash = user.as_ref().and_then(|u| u.password_hash.clone());
+    if !password_fits(app, login.password, hash).await? {
+        return Err(wrong());
+    }
+    let user = user.ok_or_else(wrong)?;
+    let now = Timestamp::now();
+    let user_id = user.id;
+    app.db.write(move |tx| users::signed_in(tx, user_id, now)).await?;
+    let token = app.server.keys.sign(&user_claims(issuer, &tenant, &user, now))?;
+    let answer = json!({
+        "result": token, "targetUrl": Value::Null, "success": true, "error": Value::Null,
+        "unAuthorizedRequest": false, "__abp": true,
+    });
+    Ok(json_response(200, answer.to_string()))
+}
+
+/// Hashing is slow on purpose: off the event loop, and never much of it at once. An unknown name
+/// takes as long as a wrong password.
+async fn password_fits(app: &App, password: String, hash: Option<String>) -> Result<bool> {
+    let internal = |e: &dyn std::fmt::Display| Error::Internal(format!("password check: {e}"));
+    let _permit = app.hashing.acquire().await.map_err(|e| internal(&e))?;
+    let check = move || match hash {
+        Some(hash) => verify_password(&password, &hash),
+        None => {
+            burn();
+            false
+        }
+    };
+    tokio::task::spawn_blocking(check).await.map_err(|e| internal(&e))
+}
+
+fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestamp) -> Claims {
+    let now = now.0 / 10_000_000;
+    Claims {
+        iss: issuer.to_owned(),
+        sub: user.id.to_string(),
+        aud: vec![scopes::USER_ACCESS.into()],
+        iat: now,
+        nbf: now,
+        exp: now + LEGACY_SECONDS,
+        jti: Guid::random().to_string(),
+        scope: vec![scopes::USER_ACCESS.into()],
+        prt_id: tenant.organization_key.clone(),
+        email: user.email_address.clone(),
+        name: Some(user.user_name.clone()),
+        sub_type: Some("user".into()),
+        tenant: Some(tenant.id),
+        user: Some(user.id),
+        ..Claims::default()
+    }
+}
+

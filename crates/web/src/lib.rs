@@ -1,0 +1,27 @@
+//! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
+//!
+//! `address` splits a URL into tenant and rest, `caller` turns credentials into a
+//! [`orchestrator::Caller`], `odata`, `robots`, `logs`, `packages` and `identity` serve the areas,
+//! `error` is the one place that maps errors to statuses, `engines` runs what happens without a
+//! request.
+
+mod address;
+mod app;
+mod caller;
+mod contract;
+mod engines;
+mod error;
+mod execute;
+mod health;
+mod hub;
+mod identity;
+mod logs;
+mod metrics;
+mod odata;
+mod packages;
+mod request;
+mod robots;
+mod router;
+
+pub use app::{App, Config, Start, StartError};
+pub use router::serve;

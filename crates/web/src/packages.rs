@@ -1,0 +1,192 @@
+//! Packages in and out: multipart uploads into the blob store and the feed, downloads as streams.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use ::odata::Timestamp;
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart};
+use axum::http::{HeaderValue, Response, header};
+use nupkg::{Limits, Package};
+use orchestrator::access::{self, FolderHeader};
+use orchestrator::packages::{self, Upload};
+use orchestrator::{Caller, Code, Error, FolderRule, Need, Result};
+use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
+
+use crate::app::App;
+use crate::error::json_response;
+use crate::odata::ODataRequest;
+
+/// Files of one request.
+const MAX_FILES: usize = 100;
+
+/// An upload on disk, read and checked.
+struct Received {
+    file: blob::Incoming,
+    package: Package,
+}
+
+/// `POST …UploadPackage`: every file part is a package, whatever its name. One file answers for
+/// itself; of several each has its own status in a 207.
+pub async fn upload(
+    app: &Arc<App>,
+    odata: ODataRequest,
+    caller: Arc<Caller>,
+    need: &'static Need,
+) -> Result<Response<Body>> {
+    let feed = feed_of(odata.request.uri().query());
+    let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
+    let feed = allowed_feed(app, Arc::clone(&caller), need, feed).await?;
+    let mut parts = Multipart::from_request(odata.request, &()).await.map_err(|e| {
+        Error::refused(Code::InvalidRequest, format!("The body must be multipart/form-data: {e}."))
+    })?;
+    let mut results = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(broken)? {
+        if results.len() == MAX_FILES {
+            return Err(Error::invalid(format!("At most {MAX_FILES} packages can be uploaded at a time.")));
+        }
+        let name = part.file_name().unwrap_or("package").to_owned();
+        let result = match receive(app, part).await {
+            Ok(received) => publish(app, &caller, &feed, received).await,
+            Err(error) => Err(error),
+        };
+        results.push((name, result));
+    }
+    answer(&context, results)
+}
+
+fn broken(error: axum::extract::multipart::MultipartError) -> Error {
+    Error::refused(Code::InvalidRequest, format!("The upload broke off: {error}."))
+}
+
+fn feed_of(query: Option<&str>) -> Option<String> {
+    let pairs = query.unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
+    let found = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("feedId")).map(|(_, v)| v);
+    found.map(|v| percent_encoding::percent_decode_str(v).decode_utf8_lossy().into_owned()).next()
+}
+
+async fn allowed_feed(
+    app: &App,
+    caller: Arc<Caller>,
+    need: &'static Need,
+    feed: Option<String>,
+) -> Result<String> {
+    app.db
+        .read(move |tx| {
+            access::grant(tx, &caller, need, FolderRule::Tenant, &FolderHeader::default())?;
+            packages::feed(tx, caller.tenant, feed.as_deref())
+        })
+        .await
+}
+
+/// Streams one part to disk and reads what it says of itself; nothing is kept on failure.
+async fn receive(app: &App, mut part: axum::extract::multipart::Field<'_>) -> Result<Received> {
+    let store = app.blobs.clone();
+    let mut file = blocking(move || store.incoming().map_err(storage)).await?;
+    while let Some(chunk) = part.chunk().await.map_err(broken)? {
+        if file.written() + chunk.len() as u64 > app.config.max_upload {
+            return Err(Error::refused(
+                Code::PayloadTooLarge,
+                format!("A package must not be larger than {} bytes.", app.config.max_upload),
+            ));
+        }
+        file = blocking(move || {
+            file.write_all(&chunk).map_err(|e| Error::Internal(format!("write of an upload: {e}")))?;
+            Ok(file)
+        })
+        .await?;
+    }
+    blocking(move || {
+        let reader = file.reader().map_err(storage)?;
+        let package = nupkg::inspect(std::io::BufReader::new(reader), &Limits::default())
+            .map_err(|e| Error::refused(Code::InvalidPackageDetails, e.to_string()))?;
+        Ok(Received { file, package })
+    })
+    .await
+}
+
+/// The file first, durably, then the row; without the row the file goes again.
+async fn publish(
+    app: &Arc<App>,
+    caller: &Caller,
+    feed: &str,
+    received: Received,
+) -> Result<(String, String)> {
+    let key = packages::new_blob_key();
+    let (store, blob) = (app.blobs.clone(), key.clone());
+    let Received { file, package } = received;
+    let size = blocking(move || store.keep(file, &blob).map_err(storage)).await?;
+    let names = (package.id.clone(), package.version.to_string());
+    let (tenant, feed, blob) = (caller.tenant, feed.to_owned(), key.clone());
+    let published = app
+        .db
+        .write(move |tx| {
+            let upload = Upload { feed: &feed, package: &package, blob: &blob, size };
+            packages::publish(tx, tenant, Timestamp::now(), &upload)
+        })
+        .await;
+    if let Err(error) = published {
+        let store = app.blobs.clone();
+        // A commit whose answer was lost may have happened: then the file must stay.
+        if !matches!(error, Error::Db(db::Error::Unavailable(_))) {
+            blocking(move || store.delete(&key).map_err(storage)).await?;
+        }
+        return Err(error);
+    }
+    Ok(names)
+}
+
+fn storage(error: blob::Error) -> Error {
+    Error::Internal(error.to_string())
+}
+
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(f)
+        .await
+        .unwrap_or_else(|e| Err(Error::Internal(format!("a blocking task failed: {e}"))))
+}
+
+type Outcome = (String, Result<(String, String)>);
+
+fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
+    if results.is_empty() {
+        return Err(Error::invalid("The request holds no file."));
+    }
+    if results.len() == 1 && results[0].1.is_err() {
+        // The only file's failure is the request's.
+        return Err(results.remove(0).1.err().unwrap_or(Error::Internal("no result".into())));
+    }
+    let failed = results.iter().any(|(_, r)| r.is_err());
+    let mut items = Vec::with_capacity(results.len());
+    for (file, result) in results {
+        items.push(match result {
+            Ok((id, version)) => json!({
+                "Key": format!("{id}:{version}"), "Status": "OK",
+                "Body": json!({"Id": id, "Version": version}).to_string(),
+            }),
+            Err(Error::Refused { code, message }) => json!({
+                "Key": file, "Status": if code.status() == 409 { "Conflict" } else { "BadRequest" },
+                "Body": message,
+            }),
+            Err(error) => return Err(error),
+        });
+    }
+    let body: Value = json!({"@odata.context": context, "value": items});
+    Ok(json_response(if failed { 207 } else { 200 }, body.to_string()))
+}
+
+/// Streams a stored package.
+pub async fn download(app: &App, blob: &str, name: &str) -> Result<Response<Body>> {
+    let (store, key) = (app.blobs.clone(), blob.to_owned());
+    let (file, size) = blocking(move || store.open_blob(&key).map_err(storage)).await?;
+    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}

@@ -1,0 +1,369 @@
+//! `/api/RobotsService/*` at the edge: who the host is, waiting, and tokens for jobs. What it all
+//! means is in `orchestrator::robot_service`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::identity::Claims;
+use ::odata::Timestamp;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use orchestrator::jobs::commands::{self, Work};
+use orchestrator::jobs::hosts;
+use orchestrator::jobs::report::Report;
+use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
+use orchestrator::sessions::{self, Host, Platform};
+use orchestrator::tenants::Tenant;
+use orchestrator::{Caller, Code, Error, Identity, Result, body};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::caller::{self, Proof};
+use crate::error::json_response;
+use crate::execute::write;
+use crate::request;
+
+/// The longest that `AwaitCommands` is held.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// How long a job's token is good for: jobs cannot renew it, so it must outlive them.
+const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
+
+/// A call of the robot protocol.
+pub struct RobotCall {
+    caller: Arc<Caller>,
+    headers: HeaderMap,
+    body: Option<Value>,
+    origin: String,
+}
+
+/// Answers `/api/RobotsService/{name}`; `None` when there is no such call.
+pub async fn handle(
+    app: &Arc<App>,
+    name: &str,
+    request: Request<Body>,
+) -> Result<Option<Response<Body>>> {
+    let post = *request.method() == axum::http::Method::POST;
+    let name = name.to_ascii_lowercase();
+    let known = match post {
+        true => POSTS.contains(&name.as_str()),
+        false => ["getconnectiondata", "getsharedconnectiondata"].contains(&name.as_str()),
+    };
+    if !known {
+        return Ok(None);
+    }
+    let origin = request::origin(&request, app.config.public_url.as_deref());
+    let caller = caller::authenticate(app, request.headers(), Proof::TokenOrMachine).await?;
+    let (parts, body) = request.into_parts();
+    let body = if post { request::json(body).await? } else { None };
+    let call = RobotCall { caller, headers: parts.headers, body, origin };
+    let answer = match name.as_str() {
+        "startservice" => start_service(app, call).await?,
+        "stopservice" => stop_service(app, call).await?,
+        "beginsession" => begin_session(app, call).await?,
+        "endsession" => end_session(app, call).await?,
+        "getprocesses" => get_processes(app, call).await?,
+        "heartbeat" | "heartbeatv2" => heartbeat(app, call).await?,
+        "awaitcommands" => await_commands(app, call).await?,
+        "submitjobstate" => submit_job_state(app, call).await?,
+        "getconnectiondata" => connection_data(app, call).await?,
+        _ => shared_connection_data(app, call).await?,
+    };
+    Ok(Some(answer))
+}
+
+const POSTS: &[&str] = &[
+    "startservice", "stopservice", "beginsession", "endsession", "getprocesses", "heartbeat",
+    "heartbeatv2", "awaitcommands", "submitjobstate",
+];
+
+impl RobotCall {
+    /// The body, or an empty one: these calls may come without.
+    fn body<T: serde::de::DeserializeOwned + Default>(&self, param: &str) -> Result<T> {
+        match &self.body {
+            Some(value) if !value.is_null() => body::read(param, Some(value)),
+            _ => Ok(T::default()),
+        }
+    }
+
+    /// The host that speaks: its machine from the credential, its name from the headers.
+    async fn host(&self, app: &App, service_user: Option<&str>) -> Result<Host> {
+        let machine = match self.caller.identity {
+            Identity::Machine { id } => id,
+            // A person or a robot proves itself and names the machine with its key.
+            _ => self.machine_by_license(app).await?,
+        };
+        let encoded = request::header(&self.headers, "x-robot-machine-encoded")
+            .and_then(|v| STANDARD.decode(v).ok())
+            .and_then(|b| String::from_utf8(b).ok());
+        let name = encoded
+            .or_else(|| request::header(&self.headers, "x-robot-machine").map(str::to_owned))
+            .filter(|n| !n.is_empty() && n.len() <= 450)
+            .ok_or_else(|| {
+                Error::invalid("The header X-ROBOT-MACHINE-ENCODED must name the host.")
+            })?;
+        Ok(Host { machine, name, service_user: service_user.unwrap_or_default().to_owned() })
+    }
+
+    async fn machine_by_license(&self, app: &App) -> Result<i64> {
+        let key = request::header(&self.headers, "x-robot-license")
+            .ok_or_else(|| {
+                Error::refused(Code::InvalidMachineKey, "The header X-ROBOT-LICENSE must carry the machine's key.")
+            })?
+            .to_owned();
+        let tenant = self.caller.tenant;
+        let (id, of) =
+            app.db.read(move |tx| orchestrator::machines::by_license_key(tx, &key)).await?;
+        if of == tenant {
+            return Ok(id);
+        }
+        Err(Error::refused(Code::InvalidMachineKey, "Invalid machine key."))
+    }
+
+    fn facts(&self) -> HostFacts {
+        let agent = request::header(&self.headers, "x-robot-agent").unwrap_or_default();
+        let platform = agent.split(';').find_map(|part| {
+            let os = part.trim().strip_prefix("OS=")?;
+            Platform::parse(if os.eq_ignore_ascii_case("macos") { "OSX" } else { os })
+        });
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+        let version = request::header(&self.headers, "x-robot-version")
+            .filter(|v| v.len() <= 50 && v.chars().all(plain));
+        HostFacts {
+            version: version.map(str::to_owned),
+            platform,
+            installation_id: request::header(&self.headers, "x-uipath-installation-id")
+                .filter(|v| v.len() <= 100)
+                .map(str::to_owned),
+        }
+    }
+
+    /// The connected session of the host.
+    async fn session(&self, app: &App, service_user: Option<&str>) -> Result<i64> {
+        let host = self.host(app, service_user).await?;
+        if let Some(session) = app.presence.session(&host) {
+            return Ok(session);
+        }
+        let asked = host.clone();
+        let found = app.db.read(move |tx| sessions::find(tx, &asked)).await?;
+        let session = found.ok_or_else(|| {
+            Error::refused(
+                Code::MachineSessionNotFound,
+                "This host has no session: call StartService first.",
+            )
+        })?;
+        app.presence.opened(session, &host, Timestamp::now());
+        Ok(session)
+    }
+}
+
+fn reply(body: &Value) -> Response<Body> {
+    json_response(200, body.to_string())
+}
+
+fn done(status: u16) -> Response<Body> {
+    json_response(status, Body::empty())
+}
+
+async fn start_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let start = Arc::new(call.body::<StartService>("startServiceDto")?);
+    let host = call.host(app, start.service_user_name.as_deref()).await?;
+    let (facts, known) = (call.facts(), host.clone());
+    let (session, answer) = write(app, Arc::clone(&call.caller), move |cx| {
+        robot_service::start_service(cx, &host, &facts, &start)
+    })
+    .await?;
+    app.presence.opened(session, &known, Timestamp::now());
+    app.watch.notify_one();
+    Ok(reply(&answer))
+}
+
+async fn stop_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let beat: Heartbeat = call.body("heartbeatPayload")?;
+    let session = match call.session(app, beat.service_user_name.as_deref()).await {
+        Ok(session) => session,
+        Err(Error::Refused { code: Code::MachineSessionNotFound, .. }) => return Ok(done(204)),
+        Err(error) => return Err(error),
+    };
+    write(app, call.caller, move |cx| robot_service::stop_service(cx, session)).await?;
+    app.presence.closed(session);
+    app.hub.forget(session);
+    Ok(done(204))
+}
+
+async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
+    let host = call.host(app, None).await?;
+    let facts = call.facts();
+    let (_, answer) = write(app, call.caller, move |cx| {
+        robot_service::begin_session(cx, &host, &facts, &who)
+    })
+    .await?;
+    Ok(reply(&answer))
+}
+
+async fn end_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
+    let host = call.host(app, None).await?;
+    let ended =
+        write(app, call.caller, move |cx| robot_service::end_session(cx, &host, &who)).await?;
+    if let Some(session) = ended {
+        app.presence.closed(session);
+    }
+    Ok(done(204))
+}
+
+async fn get_processes(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
+    let list = write(app, call.caller, move |cx| robot_service::get_processes(cx, &who)).await?;
+    Ok(reply(&list))
+}
+
+async fn heartbeat(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let beat: Heartbeat = call.body("heartbeatPayload")?;
+    let session = call.session(app, beat.service_user_name.as_deref()).await?;
+    alive(app, &call.caller, session).await?;
+    let reports = beat.heartbeats.unwrap_or_default();
+    let reports: Vec<Report> = reports.into_iter().filter(|r| r.job_key.is_some()).collect();
+    if !reports.is_empty() {
+        record_each(app, &call.caller, session, reports).await?;
+    }
+    let counter = app.hub.current(session);
+    let commands = commands_at(app, &call, session, counter).await?;
+    Ok(reply(&heartbeat_answer(commands)))
+}
+
+fn heartbeat_answer(commands: Vec<Value>) -> Value {
+    json!({
+        "commands": commands,
+        // Settings that robots read are not kept yet, so they never change.
+        "serviceSettingsStamp": "1",
+        "isUnattended": true,
+        "isUnattendedLicensed": true,
+    })
+}
+
+/// A heartbeat may repeat what is long over: that is no reason to refuse the heartbeat.
+async fn record_each(
+    app: &Arc<App>,
+    caller: &Arc<Caller>,
+    session: i64,
+    reports: Vec<Report>,
+) -> Result<()> {
+    for report in reports {
+        let recorded = write(app, Arc::clone(caller), move |cx| {
+            orchestrator::jobs::report::record(cx, session, &report)
+        })
+        .await;
+        match recorded {
+            Ok(()) | Err(Error::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Notes a sign of life; the table hears of it only if it thought the host was lost.
+async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
+    if app.presence.beat(session, Timestamp::now()) {
+        write(app, Arc::clone(caller), move |cx| hosts::back(cx, session)).await?;
+        app.watch.notify_one();
+    }
+    Ok(())
+}
+
+/// `AwaitCommands`: held until there is something new for the host. A host that only sends
+/// heartbeats never needs it.
+async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let beat: Heartbeat = call.body("heartbeatPayload")?;
+    let session = call.session(app, beat.service_user_name.as_deref()).await?;
+    alive(app, &call.caller, session).await?;
+    let patience = Duration::from_secs(beat.wait_seconds.unwrap_or(25)).min(MAX_WAIT);
+    let stamp = beat.stamp.unwrap_or_default();
+    let counter = app.hub.wait(session, &stamp, patience).await;
+    alive(app, &call.caller, session).await?;
+    let commands = commands_at(app, &call, session, counter).await?;
+    let mut answer = heartbeat_answer(commands);
+    answer["stamp"] = app.hub.stamp(counter).into();
+    Ok(reply(&answer))
+}
+
+/// The commands of the session, read unless they are known to be none at this counter.
+async fn commands_at(
+    app: &Arc<App>,
+    call: &RobotCall,
+    session: i64,
+    counter: u64,
+) -> Result<Vec<Value>> {
+    if app.hub.is_empty(session, counter) {
+        return Ok(Vec::new());
+    }
+    let list = app.db.read(move |tx| commands::of(tx, session)).await?;
+    if list.is_empty() {
+        app.hub.found_empty(session, counter);
+        return Ok(Vec::new());
+    }
+    let tenant = tenant_of(app, call.caller.tenant)?;
+    let mut mint = |work: &Work| job_token(app, &tenant, work, &call.origin);
+    robot_service::commands(&list, &tenant, &mut mint)
+}
+
+fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
+    let tenants = Arc::clone(&app.tenants.read());
+    let found = tenants.iter().find(|t| t.id == id).cloned();
+    found.ok_or_else(|| Error::not_found("Tenant"))
+}
+
+/// The token that a job acts with: its robot's, for the time that a job may take.
+fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
+    let now = Timestamp::now().0 / 10_000_000;
+    let user = work.user.as_ref();
+    let claims = Claims {
+        iss: format!("{origin}/identity_"),
+        sub: user.map_or_else(|| work.robot.1.clone(), |u| u.1.clone()),
+        aud: vec!["OrchestratorApiUserAccess".into()],
+        iat: now,
+        nbf: now,
+        exp: now + JOB_TOKEN_SECONDS,
+        jti: format!("{}-{}", work.key, work.attempt),
+        scope: vec![::identity::scopes::USER_ACCESS.into()],
+        prt_id: tenant.organization_key.clone(),
+        email: user.and_then(|u| u.3.clone()),
+        name: Some(work.robot.2.clone()),
+        sub_type: Some("robot".into()),
+        tenant: Some(tenant.id),
+        user: user.map(|u| u.0),
+        robot: Some(work.robot.0),
+        job: Some(work.key.clone()),
+        ..Claims::default()
+    };
+    Ok(app.server.keys.sign(&claims)?)
+}
+
+async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let reports: Vec<Report> = body::read("heartbeats", call.body.as_ref())?;
+    let session = call.session(app, None).await?;
+    alive(app, &call.caller, session).await?;
+    write(app, call.caller, move |cx| robot_service::submit_job_state(cx, session, &reports))
+        .await?;
+    Ok(done(200))
+}
+
+/// `GetConnectionData`: the original enrols machines of its Active Directory; here the caller must
+/// prove a machine's key, and is told where the server is.
+async fn connection_data(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let Identity::Machine { .. } = call.caller.identity else {
+        return Err(Error::Unauthenticated(
+            "Machines are not enrolled by directory here: send the machine's key in X-ROBOT-LICENSE.".into(),
+        ));
+    };
+    let _ = app;
+    let key = request::header(&call.headers, "x-robot-license");
+    Ok(reply(&json!({"licenseKey": key, "orchestratorUrl": call.origin})))
+}
+
+async fn shared_connection_data(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
+    let key = write(app, call.caller, robot_service::shared_connection).await?;
+    Ok(reply(&json!({"licenseKey": key, "orchestratorUrl": call.origin})))
+}

@@ -1,0 +1,198 @@
+//! From a connection to an answer: ids, limits, the areas, and the answers that every request gets.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::serve::ListenerExt;
+use orchestrator::{Error, Result};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tracing::Instrument;
+
+use crate::address::{self, Address, Area};
+use crate::app::App;
+use crate::error::respond;
+use crate::odata::ODataRequest;
+use crate::{contract, engines, health, identity, logs, odata, request, robots};
+
+/// Serves until `stop` resolves, then finishes what is under way and closes the stores.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve<S>(app: Arc<App>, listener: TcpListener, stop: S) -> io::Result<()>
+where
+    S: Future<Output = ()> + Send + 'static,
+{
+    let ending = CancellationToken::new();
+    let engines = engines::spawn(&app, &ending);
+    let signal = ending.clone();
+    let stopped = async move {
+        stop.await;
+        signal.cancel();
+    };
+    let listener = listener.tap_io(|tcp| {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+    });
+    let router = router(Arc::clone(&app), ending);
+    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+    for engine in engines {
+        let _ = engine.await;
+    }
+    app.close().await;
+    served
+}
+
+#[derive(Clone)]
+struct Shared {
+    app: Arc<App>,
+    ending: CancellationToken,
+}
+
+fn router(app: Arc<App>, ending: CancellationToken) -> Router {
+    let large = SizeAbove::new(1024).and(tower_http::compression::DefaultPredicate::new());
+    Router::new()
+        .fallback(entry)
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new().compress_when(large))
+        .layer(CatchPanicLayer::custom(|_| respond(&Error::Internal("panic".into()), "")))
+        .with_state(Shared { app, ending })
+}
+
+/// Every request: an id, a span, counters, the version header.
+async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let app = &shared.app;
+    let begun = Instant::now();
+    let trace = request::trace_id(request.headers());
+    let held = request.uri().path().to_ascii_lowercase().ends_with("/awaitcommands");
+    let span = tracing::debug_span!(
+        "request", method = %request.method(), path = request.uri().path(), trace
+    );
+    app.metrics.in_flight.fetch_add(1, Relaxed);
+    let answered = async {
+        tokio::select! {
+            answer = route(app, request) => answer,
+            // Waiting hosts must not hold up the end of the server.
+            () = shared.ending.cancelled(), if held => {
+                Err(Error::Db(db::Error::Unavailable("the server is stopping".into())))
+            }
+        }
+    };
+    let result = answered.instrument(span.clone()).await;
+    app.metrics.in_flight.fetch_sub(1, Relaxed);
+    let mut response = result.unwrap_or_else(|error| respond(&error, &trace));
+    let took = begun.elapsed();
+    app.metrics.answered(response.status().as_u16(), took, held);
+    span.in_scope(|| {
+        tracing::debug!(status = response.status().as_u16(), took_us = took.as_micros() as u64, "answered");
+    });
+    finish(response.headers_mut(), &trace);
+    response
+}
+
+fn finish(headers: &mut axum::http::HeaderMap, trace: &str) {
+    let version = HeaderName::from_static("api-supported-versions");
+    headers.insert(version, HeaderValue::from_static(health::API_VERSION));
+    if let Ok(id) = HeaderValue::from_str(trace) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>> {
+    let path = request.uri().path().to_owned();
+    if let Some(answer) = health::handle(app, &path).await {
+        return Ok(answer);
+    }
+    let Some(address) = address::parse(&path) else {
+        return Err(Error::NoSuchAddress(format!("There is nothing at {path}.")));
+    };
+    let tenants = Arc::clone(&app.tenants.read());
+    let tenant = address::tenant(&tenants, &address).map_err(|()| {
+        Error::NoSuchAddress("There is no such organization or tenant in the address.".into())
+    })?;
+    let origin = request::origin(&request, app.config.public_url.as_deref());
+    match address.area {
+        Area::OData => {
+            let named = named_tenant(&tenants, &request);
+            let odata = ODataRequest {
+                rest: address.rest.to_owned(),
+                base: format!("{origin}{}/odata", address.prefix),
+                tenant: tenant.map(|t| t.id).or(named),
+                request,
+            };
+            odata::handle(app, odata).await
+        }
+        Area::Api => api(app, &address, &origin, request).await,
+        Area::Identity => {
+            let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;
+            let any = HeaderValue::from_static("*");
+            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+            Ok(answer)
+        }
+        Area::Other => Err(Error::NotBuilt(format!(
+            "{path} is part of the API but is not built in this version of Baton."
+        ))),
+    }
+}
+
+/// Stand-alone clients name their tenant in a header.
+fn named_tenant(tenants: &[orchestrator::tenants::Tenant], request: &Request<Body>) -> Option<i64> {
+    let name = request::header(request.headers(), "x-uipath-tenantname")?.to_lowercase();
+    tenants.iter().find(|t| t.name.to_lowercase() == name).map(|t| t.id)
+}
+
+/// One issuer for all layouts, so that a token fits every one of them.
+fn issuer(origin: &str) -> String {
+    format!("{origin}/identity_")
+}
+
+async fn api(
+    app: &Arc<App>,
+    address: &Address<'_>,
+    origin: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
+    let rest = address.rest.trim_matches('/');
+    if *request.method() == Method::GET {
+        if let Some(answer) = health::status(rest) {
+            return Ok(answer);
+        }
+    }
+    let method = request.method().clone();
+    let lower = rest.to_ascii_lowercase();
+    if let Some(name) = lower.strip_prefix("robotsservice/") {
+        if let Some(answer) = robots::handle(app, name, request).await? {
+            return Ok(answer);
+        }
+        return Err(unknown(&method, rest));
+    }
+    match (method.as_str(), lower.as_str()) {
+        ("POST", "account/authenticate") => {
+            identity::authenticate(app, &issuer(origin), request).await
+        }
+        ("POST", "logs" | "logs/submitlogs") => logs::submit(app, request).await,
+        _ => Err(unknown(&method, rest)),
+    }
+}
+
+fn unknown(method: &Method, rest: &str) -> Error {
+    if contract::knows(method.as_str(), &format!("api/{rest}")) {
+        return Error::NotBuilt(format!(
+            "{method} api/{rest} is part of the API but is not built in this version of Baton."
+        ));
+    }
+    Error::NoSuchAddress(format!("There is no {method} api/{rest}."))
+}
+
