@@ -17,6 +17,10 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let table = args.text("table")?.ok_or_else(|| missing("table"))?;
     let key = args.text("key")?.ok_or_else(|| missing("key"))?;
     let order = args.text("order")?.unwrap_or_else(|| key.clone());
+    let tie = match args.text("tie")? {
+        Some(column) => quote!(::core::option::Option::Some(#column)),
+        None => quote!(::core::option::Option::None),
+    };
     let scope = args.word("scope")?.ok_or_else(|| missing("scope"))?;
     let scoping = match scope.to_string().as_str() {
         "none" => quote!(None),
@@ -63,6 +67,7 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
                 navs: &[#(#navs),*],
                 scoping: ::odata::edm::Scoping::#scoping,
                 order: #order,
+                tie: #tie,
                 top: #top,
             };
         }
@@ -122,21 +127,21 @@ pub fn complex(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
 /// The members of a struct as constants.
 #[derive(Default)]
 struct Members {
-    names: Vec<String>,
+    /// The names of the properties, and whether they can be filtered and sorted.
+    names: Vec<(String, bool)>,
     props: Vec<TokenStream>,
     navs: Vec<TokenStream>,
 }
 
 impl Members {
-    /// Fails unless `name` is a property.
+    /// Fails unless `name` is a property that can be sorted by.
     fn require(&self, at: &LitStr, name: &str) -> Result<()> {
-        if self.names.iter().any(|known| known == name) {
-            return Ok(());
-        }
-        Err(Error::new(
-            at.span(),
-            format!("there is no property `{name}`"),
-        ))
+        let message = match self.names.iter().find(|(known, _)| known == name) {
+            Some((_, true)) => return Ok(()),
+            Some((_, false)) => format!("`{name}` is `nofilter`"),
+            None => format!("there is no property `{name}`"),
+        };
+        Err(Error::new(at.span(), message))
     }
 }
 
@@ -164,11 +169,18 @@ fn members(item: &mut ItemStruct) -> Result<Members> {
         if serde && !attrs::has_serde_name(&field.attrs) {
             field.attrs.push(parse_quote!(#[serde(rename = #name)]));
         }
+        if members.names.iter().any(|(known, _)| *known == name) {
+            return Err(Error::new_spanned(
+                &field.ident,
+                format!("`{name}` is declared twice"),
+            ));
+        }
         if args.flag("nav")? {
             members.navs.push(nav(&name, &mut args, field)?);
         } else {
-            members.props.push(prop(&name, &mut args, field)?);
-            members.names.push(name);
+            let filter = !args.flag("nofilter")?;
+            members.props.push(prop(&name, filter, &mut args, field)?);
+            members.names.push((name, filter));
         }
         args.end()?;
     }
@@ -197,10 +209,9 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
     })
 }
 
-fn prop(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
+fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<TokenStream> {
     let source = source(args, field)?;
     let doc = attrs::doc(&field.attrs);
-    let filter = !args.flag("nofilter")?;
     let visible = match (args.flag("single")?, args.flag("list")?) {
         (false, false) => quote!(Always),
         (true, false) => quote!(Single),

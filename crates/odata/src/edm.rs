@@ -211,6 +211,9 @@ pub struct EntitySet {
     pub scoping: Scoping,
     /// Order without `$orderby`: a property, ` desc` allowed. The key decides between equals.
     pub order: &'static str,
+    /// The column that decides between equals where the key property cannot, because rows have no
+    /// public identity of their own.
+    pub tie: Option<&'static str>,
     /// Largest page.
     pub top: u32,
 }

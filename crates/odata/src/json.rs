@@ -1,5 +1,7 @@
 //! Rows become JSON without a tree in between: a cell is written as its property's kind says.
 
+use std::io::Write;
+
 use db::Cell;
 
 use crate::edm::Kind;
@@ -82,7 +84,8 @@ pub fn value(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) -> Result<()> {
         (Kind::Double, Cell::Int(number)) => real(out, number as f64),
         (Kind::String | Kind::Guid, Cell::Text(text)) => string(out, text),
         (Kind::DateTime, Cell::Int(ticks)) => {
-            out.extend_from_slice(format!("\"{}\"", Timestamp(ticks)).as_bytes());
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "\"{}\"", Timestamp(ticks));
         }
         (Kind::Enum(ty), Cell::Int(number)) => match ty.name_of(number) {
             Some(name) => string(out, name),

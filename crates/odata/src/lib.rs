@@ -37,7 +37,7 @@ mod render;
 mod syntax;
 mod time;
 
-pub use edm::{Many, One, Open};
+pub use edm::*;
 #[doc(hidden)]
 pub use enums::private;
 pub use error::{Error, Result};

@@ -139,16 +139,14 @@ impl Used {
     fn add(&mut self, props: &'static [Prop]) {
         for prop in props {
             match prop.kind {
-                Kind::Complex(ty) | Kind::Collection(ty) => {
-                    if self.complex.iter().all(|known| known.name != ty.name) {
-                        self.complex.push(ty);
-                        self.add(ty.props);
-                    }
+                Kind::Complex(ty) | Kind::Collection(ty)
+                    if self.complex.iter().all(|known| known.name != ty.name) =>
+                {
+                    self.complex.push(ty);
+                    self.add(ty.props);
                 }
-                Kind::Enum(ty) => {
-                    if self.enums.iter().all(|known| known.name != ty.name) {
-                        self.enums.push(ty);
-                    }
+                Kind::Enum(ty) if self.enums.iter().all(|known| known.name != ty.name) => {
+                    self.enums.push(ty);
                 }
                 Kind::Open => self.open = true,
                 _ => {}

@@ -250,7 +250,10 @@ pub(crate) fn order_clause(
     };
     let key = key_property(set)?;
     let alias = builder.alias();
-    let key_sql = builder.column(&alias, key)?;
+    let key_sql = match set.tie {
+        Some(column) => format!("{alias}.{column}"),
+        None => builder.column(&alias, key)?,
+    };
     let (mut terms, mut has_key, mut last) = (Vec::new(), false, false);
     for Order {
         expr,

@@ -256,3 +256,6 @@ fn bounded(sql: String) -> Result<String> {
 fn fold(sql: &str) -> String {
     format!("fold({sql})")
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,11 +114,9 @@ fn is_executable(file: &Path) -> bool {
 pub(crate) fn outcome(exit: Exit, output: &Path, required: Vec<String>, errors: &str) -> Outcome {
     if !exit.status.success() {
         let title = format!("The program ended with {}.", describe(exit.status));
-        return Outcome::faulted("Robot.ProgramFailed", Category::User, title, errors);
+        return Outcome::faulted("Robot.ProgramFailed", Category::User, title).with_detail(errors);
     }
-    let bad_result = |title: String| {
-        Outcome::faulted("Robot.InvalidResult", Category::User, title, String::new())
-    };
+    let bad_result = |title: String| Outcome::faulted("Robot.InvalidResult", Category::User, title);
     let text = match result::read(output) {
         Ok(text) => text
             .filter(|text| !text.trim().is_empty())

@@ -139,6 +139,43 @@ pub(crate) async fn beat(
     }
 }
 
+/// How the server took a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It has it on disk.
+    Recorded,
+    /// The attempt is not ours any more, or the report makes no sense to the server.
+    Refused,
+    /// Given up, because the agent shuts down.
+    Left,
+}
+
+/// Reports a job's state until the server has recorded or refused it, or until `patience` after the
+/// agent was told to shut down.
+pub(crate) async fn deliver(agent: &Agent, report: &JobReport, patience: Duration) -> Delivery {
+    let job = report.job_key;
+    let mut backoff = Backoff::new();
+    let attempts = async {
+        loop {
+            match agent.client.submit_state(report).await {
+                Ok(()) => return Delivery::Recorded,
+                Err(error) if error.is_temporary() => {
+                    tracing::debug!(%job, %error, "report not taken, trying again");
+                }
+                Err(error) => {
+                    tracing::warn!(%job, %error, "report refused, job dropped");
+                    return Delivery::Refused;
+                }
+            }
+            backoff.wait().await;
+        }
+    };
+    tokio::select! {
+        delivery = attempts => delivery,
+        () = agent.leaving(patience) => Delivery::Left,
+    }
+}
+
 /// The commands this version can read.
 fn readable(answer: Answer) -> Vec<Command> {
     let read = |value| match serde_json::from_value(value) {

@@ -21,6 +21,7 @@ mod contact;
 mod environment;
 mod fetch;
 mod job;
+mod joblog;
 mod journal;
 mod lock;
 mod logs;

@@ -58,6 +58,15 @@ impl Orders {
         *self.0.borrow()
     }
 
+    /// Does `work`, unless an order is there or comes first.
+    pub async fn unless_given<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Cause> {
+        tokio::select! {
+            biased;
+            order = self.beyond(Cause::Itself) => Err(order),
+            result = work => Ok(result),
+        }
+    }
+
     /// Waits for an order stricter than `known`. Never returns if none comes.
     pub async fn beyond(&mut self, known: Cause) -> Cause {
         let order = self
@@ -84,6 +93,17 @@ mod tests {
         commander.order(Cause::SoftStop);
         assert_eq!(orders.beyond(Cause::Itself).await, Cause::Kill);
         assert_eq!(orders.current(), Cause::Kill);
+    }
+
+    #[tokio::test]
+    async fn an_order_interrupts_work_and_comes_before_work_that_is_done() {
+        let (commander, mut orders) = channel();
+        assert_eq!(orders.unless_given(async { 1 }).await, Ok(1));
+        let endless = std::future::pending::<()>();
+        let order = async { commander.order(Cause::SoftStop) };
+        let (result, ()) = tokio::join!(orders.unless_given(endless), order);
+        assert_eq!(result, Err(Cause::SoftStop));
+        assert_eq!(orders.unless_given(async { 1 }).await, Err(Cause::SoftStop));
     }
 
     #[tokio::test]

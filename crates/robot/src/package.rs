@@ -85,6 +85,16 @@ pub(crate) enum ManifestError {
     BadEntryPoint(String),
 }
 
+impl ManifestError {
+    /// The code of the fault.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ManifestError::Unsupported(_) | ManifestError::Unknown => "Robot.UnsupportedRuntime",
+            _ => "Robot.PackageError",
+        }
+    }
+}
+
 impl Manifest {
     /// Reads the manifest files of an unpacked `content` folder.
     pub fn read(content: &Path) -> Result<Manifest, ManifestError> {

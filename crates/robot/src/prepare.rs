@@ -88,7 +88,7 @@ pub(crate) async fn fetch(agent: &Agent, command: &Command) -> Result<Fetched, O
                 FetchError::Io(_) => Category::System,
                 _ => Category::Deployment,
             };
-            Outcome::faulted("Robot.PackageError", category, error.to_string(), "")
+            Outcome::faulted("Robot.PackageError", category, error.to_string())
         })?;
     if !fetched.cached {
         let package = fetched.package.clone();
@@ -119,7 +119,6 @@ pub(crate) async fn unpack(package: &Fetched, work: &Path) -> Result<PathBuf, Ou
         "Robot.PackageError",
         Category::Deployment,
         title,
-        "",
     ))
 }
 
@@ -132,11 +131,9 @@ pub(crate) async fn launch(
     work: &Path,
     logs: &Spool,
 ) -> Result<Prepared, Outcome> {
-    let manifest = Manifest::read(content).map_err(|error| refuse(&error))?;
+    let manifest = Manifest::read(content).map_err(bad_manifest)?;
     let asked = command.data.entry_point_path.as_deref();
-    let entry = manifest
-        .entry_point(asked)
-        .map_err(|error| refuse(&error))?;
+    let entry = manifest.entry_point(asked).map_err(bad_manifest)?;
     let input = write_input(command, work)?;
 
     let mut variables = environment::of_machine(work, &agent.pass_env);
@@ -186,7 +183,7 @@ async fn python_program(
         .venvs
         .prepare(place.content)
         .await
-        .map_err(|error| no_environment(&error))?;
+        .map_err(no_environment)?;
     agent.tell(Event::Environment {
         package: package.package.clone(),
         ms: milliseconds(begun),
@@ -224,8 +221,14 @@ fn command_program(
     mut variables: Variables,
 ) -> Result<Prepared, Outcome> {
     let python = agent.venvs.python();
-    let mut line = command::command_line(place.content, manifest, place.entry, python)
-        .map_err(|error| refuse(&error))?;
+    let mut line =
+        command::command_line(place.content, manifest, place.entry, python).map_err(|error| {
+            Outcome::faulted(
+                "Robot.PackageError",
+                Category::Deployment,
+                error.to_string(),
+            )
+        })?;
     let program = line.remove(0);
     let output = place.work.join("output.json");
     line.extend([place.input.into(), output.clone().into()]);
@@ -262,7 +265,6 @@ fn write_input(command: &Command, work: &Path) -> Result<PathBuf, Outcome> {
             "Robot.InvalidInput",
             Category::User,
             title,
-            "",
         ));
     };
     let path = work.join("input.json");
@@ -274,29 +276,21 @@ fn write_input(command: &Command, work: &Path) -> Result<PathBuf, Outcome> {
 
 fn disk(error: &io::Error) -> Outcome {
     let title = format!("The robot cannot write the job's folder: {error}.");
-    Outcome::faulted("Robot.DiskError", Category::System, title, "")
+    Outcome::faulted("Robot.DiskError", Category::System, title)
 }
 
 /// The package does not say what this robot needs to know.
-fn refuse(error: &(impl std::error::Error + 'static)) -> Outcome {
-    let unsupported = (error as &(dyn std::error::Error + 'static))
-        .downcast_ref::<ManifestError>()
-        .is_some_and(|e| matches!(e, ManifestError::Unsupported(_) | ManifestError::Unknown));
-    let code = if unsupported {
-        "Robot.UnsupportedRuntime"
-    } else {
-        "Robot.PackageError"
-    };
-    Outcome::faulted(code, Category::Deployment, error.to_string(), "")
+fn bad_manifest(error: ManifestError) -> Outcome {
+    Outcome::faulted(error.code(), Category::Deployment, error.to_string())
 }
 
-fn no_environment(error: &VenvError) -> Outcome {
+fn no_environment(error: VenvError) -> Outcome {
     let title = format!("The Python environment cannot be prepared. {error}");
-    let detail = match error {
-        VenvError::Tool { output, .. } => output.clone(),
-        _ => String::new(),
+    let output = match &error {
+        VenvError::Tool { output, .. } => output,
+        _ => "",
     };
-    Outcome::faulted(PREPARE_ENVIRONMENT, Category::System, title, detail)
+    Outcome::faulted(PREPARE_ENVIRONMENT, Category::System, title).with_detail(output)
 }
 
 fn milliseconds(since: Instant) -> u64 {

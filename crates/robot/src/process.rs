@@ -322,7 +322,10 @@ mod tests {
     #[tokio::test]
     async fn a_kill_overtakes_a_soft_stop() {
         let (commander, mut orders) = orders::channel();
-        let mut running = shell("trap '' TERM; echo ready; while :; do sleep 0.05; done", 102);
+        let mut running = shell(
+            "trap '' TERM; echo ready; while :; do sleep 0.05; done",
+            102,
+        );
         running.streams().0.unwrap().read_u8().await.unwrap();
         let grace = Duration::from_secs(3600);
         let wait = running.wait(&mut orders, Signal::TERM, grace);

@@ -207,7 +207,7 @@ impl Outcome {
                 "The result has {size} characters; a job can return {MAX_OUTPUT}. \
                  Put large data into a storage bucket and return its name."
             );
-            return Outcome::faulted("Robot.OutputTooLarge", Category::User, title, String::new());
+            return Outcome::faulted("Robot.OutputTooLarge", Category::User, title);
         }
         let info = "Job completed".to_owned();
         Outcome {
@@ -229,32 +229,32 @@ impl Outcome {
         }
     }
 
-    /// The job failed. `Info` becomes the title followed by the detail.
-    pub fn faulted(
-        code: &str,
-        category: Category,
-        title: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Outcome {
+    /// The job failed; `title` says why in a sentence.
+    pub fn faulted(code: &str, category: Category, title: impl Into<String>) -> Outcome {
         let title = cut(title.into());
-        let detail = cut(detail.into());
-        let info = match detail.is_empty() {
-            true => title.clone(),
-            false => cut(format!("{title}\n{detail}")),
-        };
-        let category = category.name().to_owned();
         let error = JobError {
             code: code.to_owned(),
-            title,
-            category,
-            detail,
+            title: title.clone(),
+            category: category.name().to_owned(),
+            detail: String::new(),
         };
         Outcome {
             state: JobState::Faulted,
-            info,
+            info: title,
             output: None,
             error: Some(Box::new(error)),
         }
+    }
+
+    /// Adds what a fault has left in text: a traceback, last lines. `Info` becomes the title
+    /// followed by it.
+    pub fn with_detail(mut self, detail: &str) -> Outcome {
+        let Some(error) = self.error.as_mut().filter(|_| !detail.is_empty()) else {
+            return self;
+        };
+        error.detail = cut(detail.to_owned());
+        self.info = cut(format!("{}\n{}", error.title, error.detail));
+        self
     }
 }
 
@@ -368,7 +368,8 @@ mod tests {
 
     #[test]
     fn a_long_detail_is_cut_between_characters() {
-        let outcome = Outcome::faulted("C", Category::User, "title", "é".repeat(MAX_TEXT + 5));
+        let outcome =
+            Outcome::faulted("C", Category::User, "title").with_detail(&"é".repeat(MAX_TEXT + 5));
         assert_eq!(outcome.info.chars().count(), MAX_TEXT);
         assert_eq!(outcome.error.unwrap().detail.chars().count(), MAX_TEXT);
     }

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::protocol::Category;
-use crate::protocol::JobState;
 use crate::protocol::Outcome;
 use crate::result;
 
@@ -56,7 +55,6 @@ pub(crate) fn left_result(content: &Path) -> Option<Outcome> {
                 "Robot.InvalidResult",
                 Category::User,
                 title,
-                "",
             ));
         }
     };
@@ -73,7 +71,7 @@ pub(crate) fn left_result(content: &Path) -> Option<Outcome> {
 pub(crate) fn outcome(content: &Path, ended: &str, errors: &str) -> Outcome {
     left_result(content).unwrap_or_else(|| {
         let title = format!("The run ended with {ended} and left no result.");
-        Outcome::faulted("Robot.ProgramFailed", Category::User, title, errors)
+        Outcome::faulted("Robot.ProgramFailed", Category::User, title).with_detail(errors)
     })
 }
 
@@ -83,7 +81,7 @@ fn successful(output: Option<&RawValue>) -> Outcome {
         Some(object) => Outcome::successful(object),
         None => {
             let title = "The run ended well, but its result is not a JSON object.";
-            Outcome::faulted("Robot.InvalidResult", Category::User, title, "")
+            Outcome::faulted("Robot.InvalidResult", Category::User, title)
         }
     }
 }
@@ -93,7 +91,7 @@ fn suspended() -> Outcome {
     let title = "The automation asked to be suspended until something happens (a task, another \
                  job, a message, a time). This robot cannot suspend and resume jobs yet, so the \
                  job ends here.";
-    Outcome::faulted("Robot.SuspendNotSupported", Category::System, title, "")
+    Outcome::faulted("Robot.SuspendNotSupported", Category::System, title)
 }
 
 fn faulted(fault: Fault) -> Outcome {
@@ -102,11 +100,10 @@ fn faulted(fault: Fault) -> Outcome {
         .title
         .unwrap_or_else(|| "The run failed without saying why.".to_owned());
     let detail = fault.detail.unwrap_or_default();
-    let mut outcome = Outcome::faulted(&code, Category::User, title, detail);
+    let mut outcome = Outcome::faulted(&code, Category::User, title).with_detail(&detail);
     if let (Some(error), Some(category)) = (&mut outcome.error, fault.category) {
         error.category = category;
     }
-    debug_assert_eq!(outcome.state, JobState::Faulted);
     outcome
 }
 
@@ -115,6 +112,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::protocol::JobState;
 
     fn left(output: &str) -> Option<Outcome> {
         let folder = tempfile::tempdir().unwrap();

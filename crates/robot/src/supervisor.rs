@@ -117,7 +117,7 @@ impl Supervisor {
         }
         self.waiting.clear();
         for command in offers {
-            self.fence_earlier_attempts(command.id());
+            
             if !self.is_known(command.id()) {
                 self.waiting.push_back(command);
             }

@@ -1,8 +1,6 @@
 //! Random filters over random rows: what the databases find has to be what a few lines of Rust
 //! that know nothing of SQL find.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::sync::OnceLock;
 
 use db::Value;

@@ -1,7 +1,5 @@
 //! A small model that has one of everything, its tables, and the two databases.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use db::{Db, Migration, Options, Url, Value};
 use odata::edm::{EntitySet, Open};
 use odata::{Folders, Guid, Many, One, Query, Scope, Shape, Timestamp};

@@ -10,7 +10,7 @@ edm_enum! {
 }
 
 /// One line that a job said. Lines have no identity of their own: `Id` is always 0.
-#[odata::entity(set = "RobotLogs", name = "LogDto", table = "robot_logs", key = "Id", scope = folder, order = "TimeStamp desc")]
+#[odata::entity(set = "RobotLogs", name = "LogDto", table = "robot_logs", key = "Id", tie = "id", scope = folder, order = "TimeStamp desc")]
 pub struct RobotLog {
     /// How serious.
     pub level: LogLevel,
@@ -37,6 +37,6 @@ pub struct RobotLog {
     /// The runtime.
     pub runtime_type: Option<RobotType>,
     /// Always 0.
-    #[edm(sql = "0", nofilter)]
+    #[edm(sql = "CAST(0 AS BIGINT)")]
     pub id: i64,
 }
