@@ -26,6 +26,7 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
     } else {
         let _ = writeln!(out, "  Admin      admin / the password from BATON_ADMIN_PASSWORD");
     }
+    let _ = writeln!(out, "  Robot      baton robot --url {url}/default/DefaultTenant --machine-key {}", first.machine_key);
     out
 }
 

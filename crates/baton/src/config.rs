@@ -1,5 +1,6 @@
 //! Settings: defaults, then `baton.toml`, then `BATON_…` variables, then flags; the later wins.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -121,7 +122,10 @@ impl Log {
         let filter = self.log.as_deref().unwrap_or(default);
         let filter = EnvFilter::try_new(filter)
             .map_err(|e| format!("The log filter '{filter}' is wrong: {e}. Try --log info."))?;
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
         match self.log_format {
             Format::Text => builder.init(),
             Format::Json => builder.json().init(),

@@ -261,9 +261,9 @@ mod tests {
         );
         assert_eq!(one("Jobs/").name, "Jobs");
         assert_eq!(one("GetReviewers()").args, Args::Empty);
-        let path = parse("Jobs(1)/UiPath.Server.StopJob").unwrap();
+        let path = parse("Jobs(1)/Server.Configuration.StopJob").unwrap();
         assert_eq!(path.segments[0].args, Args::One(Literal::Int(1)));
-        assert_eq!(path.segments[1].name, "UiPath.Server.StopJob");
+        assert_eq!(path.segments[1].name, "Server.Configuration.StopJob");
     }
 
     #[test]

@@ -296,11 +296,15 @@ impl Args {
         })
     }
 
-    /// The whole body as `T`.
+    /// The whole body as `T`; that of an entity is checked against its declaration first.
     ///
     /// # Errors
-    /// "`param` must not be null" when it does not fit.
+    /// "`param` must not be null" when it does not fit; 1009 that names a member which is missing,
+    /// too long or of another type.
     pub fn body<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
+        if let (Some(set), Some(body)) = (self.set, &self.body) {
+            odata::body::check(set, body)?;
+        }
         body::read(param, self.body.as_ref())
     }
 

@@ -192,9 +192,7 @@ fn open_store(
         None => Url::Sqlite(config.data.join(format!("{name}.db"))),
     };
     let db = Db::open(Options::new(url, name))?;
-    for applied in db.migrate(migrations)? {
-        tracing::info!(store = name, migration = applied, "schema migrated");
-    }
+    db.migrate(migrations)?;
     Ok(db)
 }
 

@@ -150,7 +150,7 @@ async fn find_client(app: &App, id: &str, secret: &str) -> Result<Option<ClientL
         .read(move |tx| {
             if let Some(client) = clients::find(tx, &id)? {
                 let right = secret_eq(&client.secret_hash, &secret_hash(&secret));
-                return Ok(right.then(|| ClientLogin {
+                return Ok(right.then_some(ClientLogin {
                     id: client.client_id,
                     tenant: client.tenant,
                     machine: None,

@@ -165,10 +165,8 @@ async fn api(
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let rest = address.rest.trim_matches('/');
-    if *request.method() == Method::GET {
-        if let Some(answer) = health::status(rest) {
-            return Ok(answer);
-        }
+    if let (&Method::GET, Some(answer)) = (request.method(), health::status(rest)) {
+        return Ok(answer);
     }
     let method = request.method().clone();
     let lower = rest.to_ascii_lowercase();

@@ -170,11 +170,9 @@ async fn scenario(
     let machine = client.first(&machines, None).await?;
     let configured = "odata/Robots/UiPath.Server.Configuration.OData.GetConfiguredRobots";
     let robot = client.first(configured, Some(folder_id)).await?;
-    let found = format!(
-        "found folder {}, machine {}, robot {}",
-        text(&folder, "DisplayName"), text(&machine, "Name"), text(&robot, "Name")
-    );
-    step("client", &found, phase);
+    let (folder_name, machine_name) = (text(&folder, "DisplayName"), text(&machine, "Name"));
+    step("client", &format!("found folder {folder_name}, machine {machine_name}"), phase);
+    step("client", &format!("found robot {}", text(&robot, "Name")), phase);
 
     let phase = Instant::now();
     let package = sample.pack()?;
@@ -191,6 +189,9 @@ async fn scenario(
         .start_job(folder_id, &release, number(&robot, "Id")?, number(&machine, "Id")?, sample.input())
         .await?;
     step("client", &format!("started job {} ({})", number(&job, "Id")?, text(&job, "State")), begun);
+    if sample == Sample::Python && !sample::has_environments() {
+        print("             The first run builds a Python environment (some 60 packages); later runs find it.\n");
+    }
     watch(client, folder_id, &job, begun, news).await
 }
 
@@ -221,6 +222,7 @@ async fn watch(
     let mut shown = 0;
     let mut tick = tokio::time::interval(Duration::from_millis(200));
     let mut open = true;
+    let mut info = String::new();
     loop {
         tokio::select! {
             event = news.recv(), if open => match event {
@@ -231,6 +233,10 @@ async fn watch(
                 let current = client.get(&format!("odata/Jobs({id})"), Some(folder)).await?;
                 shown += show_log(client, folder, key, shown).await?;
                 let state = text(&current, "State").to_owned();
+                if state == "Running" && text(&current, "Info") != info {
+                    info = text(&current, "Info").to_owned();
+                    step("job", &info, begun);
+                }
                 if ["Successful", "Faulted", "Stopped"].contains(&state.as_str()) {
                     while let Ok(event) = news.try_recv() {
                         report(&event, begun);

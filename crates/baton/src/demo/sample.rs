@@ -109,3 +109,9 @@ pub fn cache_folder() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
     Some(base.join("baton"))
 }
+
+/// Whether an earlier demo left environments.
+pub fn has_environments() -> bool {
+    let folder = cache_folder().map(|c| c.join("venvs"));
+    folder.and_then(|f| std::fs::read_dir(f).ok()).is_some_and(|mut f| f.next().is_some())
+}

@@ -134,19 +134,34 @@ INSERT INTO steps (id, tenant_id, key, at, run_id) VALUES
 ",
 };
 
-/// A database with the model in it.
+/// A database with the model in it; gone when the server is dropped.
 pub struct Server {
     pub db: Db,
     pub label: &'static str,
-    // Removed with the server.
-    _folder: tempfile::TempDir,
+    storage: Storage,
+}
+
+enum Storage {
+    /// Removes itself.
+    Folder { _folder: tempfile::TempDir },
+    /// Address of the server and name of the database.
+    Postgres { url: String, name: String },
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.db.close();
+        if let Storage::Postgres { url, name } = &self.storage {
+            admin(url, &format!("DROP DATABASE {name}"));
+        }
+    }
 }
 
 /// One server for each database engine at hand.
 pub fn servers() -> Vec<Server> {
     let mut servers = vec![sqlite()];
     match std::env::var("BATON_TEST_POSTGRES") {
-        Ok(url) => servers.push(postgres(&url)),
+        Ok(url) => servers.push(postgres(url)),
         Err(_) => eprintln!("PostgreSQL is left out: BATON_TEST_POSTGRES is not set"),
     }
     servers
@@ -156,38 +171,38 @@ pub fn servers() -> Vec<Server> {
 pub fn sqlite() -> Server {
     let folder = tempfile::tempdir().unwrap();
     let url = Url::Sqlite(folder.path().join("test.db"));
-    open(url, "sqlite", folder)
+    open(url, "sqlite", Storage::Folder { _folder: folder })
 }
 
-fn postgres(url: &str) -> Server {
+fn postgres(url: String) -> Server {
     let name = format!("odata_{}", Guid::random()).replace('-', "");
-    let mut admin = postgres::Client::connect(url, postgres::NoTls).unwrap();
-    admin
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .unwrap();
-    let url = match url.contains("://") {
-        true => {
-            let (server, _) = url.split_once('?').unwrap_or((url, ""));
-            let cut = server
-                .rfind('/')
-                .filter(|at| *at > server.find("://").unwrap() + 2);
-            format!("{}/{name}", &server[..cut.unwrap_or(server.len())])
+    admin(&url, &format!("CREATE DATABASE {name}"));
+    let own = match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let server = rest.split(['/', '?']).next().unwrap();
+            format!("{scheme}://{server}/{name}")
         }
-        false => format!("{url} dbname={name}"),
+        None => format!("{url} dbname={name}"),
     };
-    open(Url::Postgres(url), "postgres", tempfile::tempdir().unwrap())
+    open(
+        Url::Postgres(own),
+        "postgres",
+        Storage::Postgres { url, name },
+    )
 }
 
-fn open(url: Url, label: &'static str, folder: tempfile::TempDir) -> Server {
+/// Runs a statement that is not allowed inside a transaction.
+fn admin(url: &str, sql: &str) {
+    let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+    client.batch_execute(sql).unwrap();
+}
+
+fn open(url: Url, label: &'static str, storage: Storage) -> Server {
     let mut options = Options::new(url, "test");
     (options.readers, options.writers) = (1, 1);
     let db = Db::open(options).unwrap();
     db.migrate(&[INIT]).unwrap();
-    Server {
-        db,
-        label,
-        _folder: folder,
-    }
+    Server { db, label, storage }
 }
 
 /// The time of every request here.

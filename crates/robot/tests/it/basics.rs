@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::server::Fake;
 use crate::support::Agent;
 use crate::support::data;
+use crate::support::wait_in_shell;
 
 #[tokio::test]
 async fn a_command_job_runs_and_its_result_arrives() {
@@ -168,10 +169,7 @@ async fn a_server_without_long_poll_is_asked_by_heartbeat() {
 async fn only_as_many_jobs_run_as_there_are_slots() {
     let (fake, data) = (Fake::start().await, data());
     let gate = data.path().join("gate");
-    fake.publish_script(
-        "wait",
-        &format!("while ! test -e {}; do sleep 0.02; done", gate.display()),
-    );
+    fake.publish_script("wait", &wait_in_shell(&gate));
     let keys: Vec<String> = (0..4).map(|_| fake.offer("wait", |_| {})).collect();
     let agent = fake.agent(data.path());
     let running = |known: &mut crate::server::Known| {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::server::Fake;
 use crate::support::data;
+use crate::support::wait_in_shell;
 
 #[tokio::test]
 async fn a_flood_of_lines_arrives_complete_and_in_order() {
@@ -53,10 +54,7 @@ async fn lines_wait_for_a_server_that_takes_none_for_a_while() {
 async fn lines_come_while_the_job_runs() {
     let (fake, data) = (Fake::start().await, data());
     let gate = data.path().join("gate");
-    let wait = format!(
-        "echo early\nwhile ! test -e {}; do sleep 0.02; done",
-        gate.display()
-    );
+    let wait = format!("echo early\n{}", wait_in_shell(&gate));
     fake.publish_script("early", &wait);
     let key = fake.offer("early", |_| {});
     let agent = fake.agent(data.path());

@@ -2,27 +2,26 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
 use crate::server::Fake;
+use crate::support::WAIT_A_MINUTE;
 use crate::support::data;
 use crate::support::is_alive;
 use crate::support::lines_of;
+use crate::support::until;
 use crate::support::wait_for_file;
+use crate::support::wait_in_shell;
 
 /// Waits until a journal entry holds this text.
-async fn journalled(data: &Path, text: &str) {
-    for _ in 0..500 {
+#[track_caller]
+fn journalled<'a>(data: &'a Path, text: &'a str) -> impl Future<Output = ()> + 'a {
+    until(text, move || {
         let files = fs::read_dir(data.join("journal")).into_iter().flatten();
         let mut texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
-        if texts.any(|entry| entry.contains(text)) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("no {text} in the journal");
+        texts.any(|entry| entry.contains(text))
+    })
 }
 
 #[tokio::test]
@@ -74,7 +73,7 @@ async fn a_job_that_ran_during_the_crash_is_ended_and_never_run_again() {
     let (fake, data) = (Fake::start().await, data());
     let runs = data.path().join("runs");
     let script = format!(
-        "echo $$ >> {0}\nsetsid sleep 60 & echo $! >> {0}\necho started\nwhile :; do sleep 1; done",
+        "echo $$ >> {0}\nsetsid sleep 60 & echo $! >> {0}\necho started\n{WAIT_A_MINUTE}",
         runs.display()
     );
     fake.publish_script("long", &script);
@@ -115,10 +114,9 @@ async fn an_end_the_server_has_not_heard_of_is_reported_after_the_crash() {
     let (fake, data) = (Fake::start().await, data());
     let (runs, gate) = (data.path().join("runs"), data.path().join("gate"));
     let script = format!(
-        "echo $$ >> {}\nwhile ! test -e {}; do sleep 0.02; done\necho one\necho two\n\
-         echo '{{\"a\":1}}' > $BATON_OUTPUT",
+        "echo $$ >> {}\n{}echo one\necho two\necho '{{\"a\":1}}' > $BATON_OUTPUT",
         runs.display(),
-        gate.display()
+        wait_in_shell(&gate)
     );
     fake.publish_script("gate", &script);
     let key = fake.offer("gate", |_| {});
@@ -149,11 +147,7 @@ async fn a_server_that_goes_away_does_not_disturb_a_job() {
     let (runs, gate) = (data.path().join("runs"), data.path().join("gate"));
     fake.publish_script(
         "gate",
-        &format!(
-            "echo $$ >> {}\nwhile ! test -e {}; do sleep 0.02; done",
-            runs.display(),
-            gate.display()
-        ),
+        &format!("echo $$ >> {}\n{}", runs.display(), wait_in_shell(&gate)),
     );
     let key = fake.offer("gate", |_| {});
     let agent = fake.agent(data.path());
@@ -164,6 +158,44 @@ async fn a_server_that_goes_away_does_not_disturb_a_job() {
     fake.known(|known| known.refuse_reports = false);
     let job = fake.ended(&key).await;
     assert_eq!((job.state.as_str(), job.refused), ("Successful", 0));
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_start_is_written_down_before_the_program_runs() {
+    let (fake, data) = (Fake::start().await, data());
+    let saw = data.path().join("saw");
+    let journal = data.path().join("journal");
+    fake.publish_script(
+        "look",
+        &format!("cat {}/*.json > {}", journal.display(), saw.display()),
+    );
+    let key = fake.offer("look", |_| {});
+    let agent = fake.agent(data.path());
+    assert_eq!(fake.ended(&key).await.state, "Successful");
+    let saw: serde_json::Value = serde_json::from_str(&fs::read_to_string(saw).unwrap()).unwrap();
+    assert_eq!(saw["phase"], "started");
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_command_that_may_have_run_is_not_run_again() {
+    let (fake, data) = (Fake::start().await, data());
+    let runs = data.path().join("runs");
+    fake.publish_script("once", &format!("echo $$ >> {}", runs.display()));
+    let key = fake.offer("once", |_| {});
+    let command = fake.known(|known| known.jobs[&key].command.clone());
+    let entry = json!({"command": command, "phase": "started",
+        "runtime": "command", "process": null});
+    fs::create_dir_all(data.path().join("journal")).unwrap();
+    fs::write(
+        data.path().join(format!("journal/{key}-1.json")),
+        entry.to_string(),
+    )
+    .unwrap();
+    let agent = fake.agent(data.path());
+    assert_eq!(fake.ended(&key).await.state, "Faulted");
+    assert!(!runs.exists());
     agent.shut_down().await;
 }
 

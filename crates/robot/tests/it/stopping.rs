@@ -5,17 +5,17 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::server::Fake;
+use crate::support::WAIT_A_MINUTE;
 use crate::support::data;
 use crate::support::is_alive;
 use crate::support::lines_of;
+use crate::support::until;
 use crate::support::wait_for_file;
+use crate::support::wait_in_shell;
 
 /// A script that writes down that it ran, and then waits.
 fn waiting(runs: &Path, trap: &str) -> String {
-    format!(
-        "{trap}\necho $$ >> {}\nwhile :; do sleep 0.05; done",
-        runs.display()
-    )
+    format!("{trap}\necho $$ >> {}\n{WAIT_A_MINUTE}", runs.display())
 }
 
 #[tokio::test]
@@ -100,9 +100,7 @@ async fn a_kill_reaches_everything_a_job_has_started() {
     fake.publish_script("wait", &waiting(&runs, &trap));
     let key = fake.offer("wait", |_| {});
     let agent = fake.agent(data.path());
-    while !runs.exists() || lines_of(&runs).len() < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("processes", || runs.exists() && lines_of(&runs).len() == 3).await;
     let processes = lines_of(&runs);
     assert!(processes.iter().all(|pid| is_alive(pid)), "{processes:?}");
     fake.stop(&key, "Kill");
@@ -162,10 +160,9 @@ async fn a_claim_that_is_refused_is_not_run() {
 async fn the_result_of_an_attempt_that_was_given_to_another_robot_is_dropped() {
     let (fake, data) = (Fake::start().await, data());
     let (runs, gate) = (data.path().join("runs"), data.path().join("gate"));
-    let (runs_path, gate_path) = (runs.display(), gate.display());
     fake.publish_script(
         "gate",
-        &format!("echo $$ >> {runs_path}\nwhile ! test -e {gate_path}; do sleep 0.02; done"),
+        &format!("echo $$ >> {}\n{}", runs.display(), wait_in_shell(&gate)),
     );
     let key = fake.offer("gate", |_| {});
     let agent = fake.agent(data.path());
@@ -198,9 +195,10 @@ async fn a_later_attempt_ends_the_earlier_one() {
     wait_for_file(&runs).await;
     let first = lines_of(&runs)[0].clone();
     fake.take_away(&key, "Pending");
-    while lines_of(&runs).len() < 2 || is_alive(&first) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("second run", || {
+        lines_of(&runs).len() == 2 && !is_alive(&first)
+    })
+    .await;
     fake.stop(&key, "Kill");
     let job = fake.ended(&key).await;
     assert_eq!(

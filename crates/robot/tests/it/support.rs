@@ -20,6 +20,32 @@ pub fn data() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// Shell: waits until a file is there. A test that fails leaves its scripts behind, so they end by
+/// themselves after a minute.
+pub fn wait_in_shell(file: &Path) -> String {
+    let file = file.display();
+    format!("for i in $(seq 3000); do test -e {file} && break; sleep 0.02; done\n")
+}
+
+/// Shell: waits for a minute, in steps a signal can interrupt.
+pub const WAIT_A_MINUTE: &str = "for i in $(seq 1200); do sleep 0.05; done\n";
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub fn until<'a>(
+    what: &'a str,
+    condition: impl Fn() -> bool + 'a,
+) -> impl Future<Output = ()> + 'a {
+    let caller = std::panic::Location::caller();
+    async move {
+        let begun = Instant::now();
+        while !condition() {
+            assert!(begun.elapsed() < PATIENCE, "{caller}: no {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// The lines of a file a script has written.
 pub fn lines_of(file: &Path) -> Vec<String> {
     std::fs::read_to_string(file)
@@ -30,12 +56,10 @@ pub fn lines_of(file: &Path) -> Vec<String> {
 }
 
 /// Waits until a script has written a line to a file.
-pub async fn wait_for_file(file: &Path) {
-    let begun = Instant::now();
-    while !std::fs::read_to_string(file).is_ok_and(|text| text.ends_with('\n')) {
-        assert!(begun.elapsed() < PATIENCE, "no {}", file.display());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+#[track_caller]
+pub fn wait_for_file(file: &Path) -> impl Future<Output = ()> + '_ {
+    let written = move || std::fs::read_to_string(file).is_ok_and(|text| text.ends_with('\n'));
+    until("file", written)
 }
 
 /// Whether a process runs. A dead one nobody has waited for does not.
