@@ -222,6 +222,7 @@ CREATE TABLE packages (
     published BIGINT NOT NULL,
     is_latest BOOLEAN NOT NULL,
     project_type BIGINT NOT NULL,
+    process_type BIGINT NOT NULL,
     target_framework BIGINT,
     target_runtime {text},
     main_entry_point {text},

@@ -76,6 +76,15 @@ impl<'c> Tx<'c> {
         Ok(first)
     }
 
+    /// Runs an `INSERT … RETURNING id` and returns the id of the new row.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows); [`Error::Sql`] when nothing was inserted.
+    pub fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64> {
+        let row = self.row(sql, params)?;
+        row.ok_or_else(|| Error::Sql("the statement inserted no row".into()))?.get(0)
+    }
+
     /// Runs one statement and shows every row of its result to `f`, without copying a cell. The
     /// first error of `f` ends the statement.
     ///

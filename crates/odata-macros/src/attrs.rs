@@ -54,6 +54,18 @@ impl Args {
         }
     }
 
+    /// Takes out `name = "text"`, or a constant that holds the text.
+    pub fn constant(&mut self, name: &str) -> Result<Option<Expr>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some((_, Some(value @ (Expr::Lit(_) | Expr::Path(_))))) => Ok(Some(value)),
+            Some((at, _)) => Err(Error::new(
+                at.span(),
+                format!("expected `{name} = \"…\"` or the name of a constant"),
+            )),
+        }
+    }
+
     /// Takes out `name = 123`.
     pub fn number(&mut self, name: &str) -> Result<Option<LitInt>> {
         match self.take(name) {

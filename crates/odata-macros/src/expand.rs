@@ -14,7 +14,7 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
 
     let set = args.text("set")?.ok_or_else(|| missing("set"))?;
     let entity = args.text("name")?.ok_or_else(|| missing("name"))?;
-    let table = args.text("table")?.ok_or_else(|| missing("table"))?;
+    let table = args.constant("table")?.ok_or_else(|| missing("table"))?;
     let key = args.text("key")?.ok_or_else(|| missing("key"))?;
     let order = args.text("order")?.unwrap_or_else(|| key.clone());
     let tie = match args.text("tie")? {
@@ -246,7 +246,7 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
 }
 
 fn source(args: &mut Args, field: &Field) -> Result<TokenStream> {
-    let given = (args.text("column")?, args.text("sql")?, args.text("json")?);
+    let given = (args.text("column")?, args.constant("sql")?, args.text("json")?);
     match given {
         (None, None, None) => {
             let ident = field

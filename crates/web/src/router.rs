@@ -1,10 +1,10 @@
 //! From a connection to an answer: ids, limits, the areas, and the answers that every request gets.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +24,9 @@ use crate::app::App;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{contract, engines, health, identity, logs, odata, request, robots};
+
+/// How long requests may take to end once the server was told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(30);
 
 /// Serves until `stop` resolves, then finishes what is under way and closes the stores.
 ///
@@ -45,8 +48,19 @@ where
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
     });
-    let router = router(Arc::clone(&app), ending);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+    let router = router(Arc::clone(&app), ending.clone());
+    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
+    let patience = async {
+        ending.cancelled().await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    let served = tokio::select! {
+        served = served => served,
+        () = patience => {
+            tracing::warn!("some requests did not end in time and were cut off");
+            Ok(())
+        }
+    };
     for engine in engines {
         let _ = engine.await;
     }

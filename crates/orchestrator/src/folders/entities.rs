@@ -3,7 +3,7 @@
 use odata::{Guid, edm_enum};
 
 use crate::machines::{
-    AutomationType, MachineScope, MachineType, MaintenanceWindow, RobotUser, RobotVersion, Tag,
+    ROBOT_VERSIONS, AutomationType, MachineScope, MachineType, MaintenanceWindow, RobotUser, RobotVersion, Tag,
     TargetFramework, UpdatePolicy,
 };
 
@@ -66,8 +66,22 @@ pub struct Folder {
     pub id: i64,
 }
 
+/// Machines with how each is tied to the folder `{target}`: assigned to it, or inherited from the
+/// nearest folder above that passes it on.
+const TIED: &str = "(SELECT m.*,
+    EXISTS (SELECT 1 FROM folder_machines fm
+        WHERE fm.folder_id = {target} AND fm.machine_id = m.id) AS is_assigned,
+    COALESCE((SELECT fm.propagate FROM folder_machines fm
+        WHERE fm.folder_id = {target} AND fm.machine_id = m.id), FALSE) AS propagates,
+    (SELECT f.display_name FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id AND fm.machine_id = m.id
+        JOIN folders f ON f.id = ft.ancestor_id
+        WHERE ft.folder_id = {target} AND ft.distance > 0 AND fm.propagate
+        ORDER BY ft.distance LIMIT 1) AS inherited_from
+    FROM machines m)";
+
 /// A machine as a folder sees it.
-#[odata::entity(set = "MachineFolder", name = "MachineFolderDto", table = "(SELECT m.*, EXISTS (SELECT 1 FROM folder_machines fm WHERE fm.folder_id = {target} AND fm.machine_id = m.id) AS is_assigned, COALESCE((SELECT fm.propagate FROM folder_machines fm WHERE fm.folder_id = {target} AND fm.machine_id = m.id), FALSE) AS propagates, (SELECT f.display_name FROM folder_tree ft JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id AND fm.machine_id = m.id JOIN folders f ON f.id = ft.ancestor_id WHERE ft.folder_id = {target} AND ft.distance > 0 AND fm.propagate ORDER BY ft.distance LIMIT 1) AS inherited_from FROM machines m)", key = "Id", scope = tenant, order = "IsAssignedToFolder desc")]
+#[odata::entity(set = "MachineFolder", name = "MachineFolderDto", table = TIED, key = "Id", scope = tenant, order = "IsAssignedToFolder desc")]
 pub struct MachineFolder {
     /// Only shown when the machine itself is read.
     #[edm(json = "null")]
@@ -121,7 +135,7 @@ pub struct MachineFolder {
     #[edm(sql = "(CASE WHEN {t}.is_assigned THEN NULL ELSE {t}.inherited_from END)")]
     pub inherited_from_folder_name: Option<String>,
     /// Versions of the robots that run on its hosts.
-    #[edm(sql = "(SELECT '[' || string_agg('{\"Count\":' || v.n || ',\"Version\":\"' || v.version || '\",\"MachineId\":' || v.machine_id || '}', ',') || ']' FROM (SELECT s.machine_id, s.version, COUNT(*) AS n FROM sessions s WHERE s.machine_id = {t}.id AND s.version IS NOT NULL GROUP BY s.machine_id, s.version) v)")]
+    #[edm(sql = ROBOT_VERSIONS)]
     pub robot_versions: Vec<RobotVersion>,
     /// Accounts that alone may use it: account mappings do not exist yet.
     #[edm(json = "[]")]

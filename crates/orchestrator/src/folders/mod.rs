@@ -120,8 +120,8 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
     } else {
         (ProvisionType::Manual, PermissionModel::InheritFromTenant)
     };
-    let row = tx
-        .row(
+    let id = tx
+        .insert(
             "INSERT INTO folders (tenant_id, key, display_name, fully_qualified_name,
                  fully_qualified_name_orderable, description, folder_type, provision_type,
                  permission_model, feed_type, parent_id)
@@ -140,13 +140,17 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
             ],
         )
         .map_err(|e| Error::from(e).name_taken(&folder.display_name))?;
-    let id: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     tx.exec(
-        "INSERT INTO folder_tree (folder_id, ancestor_id, distance)
-         SELECT $1, ancestor_id, distance + 1 FROM folder_tree WHERE folder_id = $2
-         UNION ALL SELECT $1, $1, 0",
-        &[id.into(), folder.parent.into()],
+        "INSERT INTO folder_tree (folder_id, ancestor_id, distance) VALUES ($1, $1, 0)",
+        &[id.into()],
     )?;
+    if let Some(parent) = folder.parent {
+        tx.exec(
+            "INSERT INTO folder_tree (folder_id, ancestor_id, distance)
+             SELECT $1, ancestor_id, distance + 1 FROM folder_tree WHERE folder_id = $2",
+            &[id.into(), parent.into()],
+        )?;
+    }
     Ok(id)
 }
 

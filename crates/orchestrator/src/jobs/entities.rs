@@ -3,7 +3,8 @@
 use odata::{Guid, Timestamp, edm_enum};
 
 use crate::machines::Machine;
-use crate::releases::{JobPriority, ProcessType, Release, RemoteControlAccess};
+use crate::packages::ProcessType;
+use crate::releases::{JobPriority, PRIORITY_BAND, Release, RemoteControlAccess};
 use crate::robots::{Robot, RobotType};
 
 edm_enum! {
@@ -74,7 +75,7 @@ pub struct Job {
     /// Where it stands.
     pub state: JobState,
     /// The band of the priority.
-    #[edm(sql = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2 WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)")]
+    #[edm(sql = PRIORITY_BAND)]
     pub job_priority: JobPriority,
     /// 1 to 100; more runs first.
     pub specific_priority_value: i32,

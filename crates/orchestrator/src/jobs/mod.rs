@@ -21,6 +21,7 @@ pub mod report;
 mod start;
 mod stop;
 
+use db::Dialect;
 use odata::path::Literal;
 
 use crate::cx::{Args, Cx, Reply};
@@ -114,6 +115,15 @@ pub(crate) const RUNTIMES: &[(i64, &str)] = &[
     (18, "app_test_slots"),
     (19, "performance_test_slots"),
 ];
+
+/// Makes a read of a job's row wait for whoever changes it. States are looked at before they are
+/// written; PostgreSQL has several writers, and two of them must not both find the old one.
+pub(crate) fn lock(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "FOR UPDATE",
+        Dialect::Sqlite => "",
+    }
+}
 
 /// States in which a job takes up a slot of its session.
 pub(crate) const ACTIVE: &str = "(0, 1, 2, 3, 8)";

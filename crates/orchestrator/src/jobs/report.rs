@@ -7,7 +7,7 @@
 use odata::Guid;
 use serde::Deserialize;
 
-use super::{JobState, dispatch};
+use super::{JobState, dispatch, lock};
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::sessions;
@@ -72,10 +72,11 @@ pub fn record(cx: &mut Cx<'_, '_>, session: i64, report: &Report) -> Result<()> 
         // A heartbeat entry of a robot that runs nothing.
         return Ok(());
     };
-    let row = cx.tx.row(
-        "SELECT id, state, session_id, attempt FROM jobs WHERE key = $1 AND tenant_id = $2",
-        &[key.into(), cx.caller.tenant.into()],
-    )?;
+    let sql = format!(
+        "SELECT id, state, session_id, attempt FROM jobs WHERE key = $1 AND tenant_id = $2 {}",
+        lock(cx.tx.dialect())
+    );
+    let row = cx.tx.row(&sql, &[key.into(), cx.caller.tenant.into()])?;
     let row = row.ok_or_else(|| Error::not_found("Job"))?;
     let job = Current {
         id: row.get(0)?,
@@ -214,10 +215,11 @@ fn error_json(error: &ReportedError) -> String {
 /// # Errors
 /// The store's.
 pub fn forgotten(cx: &mut Cx<'_, '_>, session: i64, still: &[(Guid, i64)]) -> Result<()> {
-    let rows = cx.tx.rows(
-        "SELECT id, key, attempt, state FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3)",
-        &[session.into()],
-    )?;
+    let sql = format!(
+        "SELECT id, key, attempt, state FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3) {}",
+        lock(cx.tx.dialect())
+    );
+    let rows = cx.tx.rows(&sql, &[session.into()])?;
     for row in &rows {
         let (id, key, attempt): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if still.iter().any(|(k, a)| k.to_string() == key && *a == attempt) {

@@ -103,7 +103,7 @@ struct Started {
     defaults: Option<String>,
     environment: Option<String>,
     priority: Priority,
-    project_type: i64,
+    process_type: i64,
     needs_desktop: bool,
     entry_point: Option<String>,
     declared: Option<String>,
@@ -163,7 +163,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
     };
     let sql = format!(
         "SELECT r.id, r.name, r.package_id, r.input_arguments, r.environment_variables,
-             r.specific_priority_value, p.project_type, p.requires_user_interaction,
+             r.specific_priority_value, p.process_type, p.requires_user_interaction,
              COALESCE(e.path, p.main_entry_point), e.arguments
          FROM releases r JOIN packages p ON p.id = r.package_id
          LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
@@ -183,7 +183,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
         defaults: row.get(3)?,
         environment: row.get(4)?,
         priority: Priority::stored(row.get(5)?),
-        project_type: row.get(6)?,
+        process_type: row.get(6)?,
         needs_desktop: row.get(7)?,
         entry_point: row.get(8)?,
         declared: row.get(9)?,
@@ -396,7 +396,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
     let (info, release) = (&job.info, &job.release);
     let source = info.source.unwrap_or(JobSource::Manual);
     let environment = info.environment_variables.as_ref().or(release.environment.as_ref());
-    let row = cx.tx.row(
+    Ok(cx.tx.insert(
         "INSERT INTO jobs (tenant_id, folder_id, key, release_id, release_name, package_id, state,
              specific_priority_value, source, source_type, batch_execution_key, creation_time,
              type, runtime_type, process_type, entry_point_path, input_arguments, input_file,
@@ -423,7 +423,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
             cx.now.into(),
             JobType::Unattended.into(),
             job.runtime.into(),
-            process_type(release.project_type).into(),
+            release.process_type.into(),
             release.entry_point.clone().into(),
             job.input.clone().into(),
             info.input_file.map(|f| f.to_string()).into(),
@@ -445,21 +445,5 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
             job.stop_after.into(),
             job.kill_after.into(),
         ],
-    )?;
-    Ok(row.map(|r| r.get(0)).transpose()?.unwrap_or_default())
-}
-
-/// The number of the process type of a project type: what is no kind of its own is a plain process.
-fn process_type(project_type: i64) -> i64 {
-    match project_type {
-        5 => 5,
-        6 => 2,
-        8 => 3,
-        10 => 4,
-        12 => 6,
-        13 => 7,
-        14 => 8,
-        15 => 9,
-        _ => 1,
-    }
+    )?)
 }

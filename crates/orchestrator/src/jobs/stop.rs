@@ -5,7 +5,7 @@ use db::Value;
 use odata::Folders;
 use serde::Deserialize;
 
-use super::{JobState, StopStrategy, bound_id, dispatch};
+use super::{JobState, StopStrategy, bound_id, dispatch, lock};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::sessions;
@@ -43,10 +43,11 @@ pub(super) fn stop_job(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Result<()> {
-    let row = cx.tx.row(
-        "SELECT state, session_id, folder_id FROM jobs WHERE id = $1 AND tenant_id = $2",
-        &[job.into(), cx.caller.tenant.into()],
-    )?;
+    let sql = format!(
+        "SELECT state, session_id, folder_id FROM jobs WHERE id = $1 AND tenant_id = $2 {}",
+        lock(cx.tx.dialect())
+    );
+    let row = cx.tx.row(&sql, &[job.into(), cx.caller.tenant.into()])?;
     let row = row.ok_or_else(|| Error::not_found("Job"))?;
     let folder: i64 = row.get(2)?;
     let visible = match &cx.folders {

@@ -89,6 +89,13 @@ pub struct MaintenanceWindow {
     pub next_execution_time: Option<Timestamp>,
 }
 
+/// The robot versions of a machine's hosts as JSON; a version is letters, digits and `._-+`.
+pub(crate) const ROBOT_VERSIONS: &str = "(SELECT '[' || string_agg('{\"Count\":' || v.n
+    || ',\"Version\":\"' || v.version || '\",\"MachineId\":' || v.machine_id || '}', ',') || ']'
+    FROM (SELECT s.machine_id, s.version, COUNT(*) AS n FROM sessions s
+        WHERE s.machine_id = {t}.id AND s.version IS NOT NULL
+        GROUP BY s.machine_id, s.version) v)";
+
 /// A machine or machine template.
 #[odata::entity(set = "Machines", name = "MachineDto", table = "machines", key = "Id", scope = tenant, order = "Id")]
 pub struct Machine {
@@ -130,7 +137,7 @@ pub struct Machine {
     #[edm(json = "\"NotAvailable\"")]
     pub endpoint_detection_status: EndpointDetectionStatus,
     /// Versions of the robots that run on its hosts.
-    #[edm(sql = "(SELECT '[' || string_agg('{\"Count\":' || v.n || ',\"Version\":\"' || v.version || '\",\"MachineId\":' || v.machine_id || '}', ',') || ']' FROM (SELECT s.machine_id, s.version, COUNT(*) AS n FROM sessions s WHERE s.machine_id = {t}.id AND s.version IS NOT NULL GROUP BY s.machine_id, s.version) v)", read_only)]
+    #[edm(sql = ROBOT_VERSIONS, read_only)]
     pub robot_versions: Vec<RobotVersion>,
     /// Accounts that alone may use it: account mappings do not exist yet.
     #[edm(json = "[]")]

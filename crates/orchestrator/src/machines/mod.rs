@@ -11,6 +11,7 @@ use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page};
 
+pub(crate) use entities::ROBOT_VERSIONS;
 pub use entities::{
     AutomationType, Machine, MachineScope, MachineType, MaintenanceWindow, RobotUser, RobotVersion,
     Tag, TargetFramework, UpdatePolicy,
@@ -157,7 +158,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, machine: &NewMachine
         now.into(),
     ];
     params.extend(machine.slots().map(db::Value::from));
-    let row = tx.row(
+    Ok(tx.insert(
         "INSERT INTO machines (tenant_id, key, license_key, name, description, type, scope,
              automation_type, target_framework, creation_time, non_production_slots,
              unattended_slots, headless_slots, test_automation_slots, hosting_slots,
@@ -166,8 +167,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, machine: &NewMachine
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          RETURNING id",
         &params,
-    )?;
-    Ok(row.map(|r| r.get(0)).transpose()?.unwrap_or_default())
+    )?)
 }
 
 /// `POST /odata/Machines`: the answer alone carries the new client secret.

@@ -14,6 +14,32 @@ edm_enum! {
     }
 }
 edm_enum! {
+    /// What kind of process a release is.
+    pub enum ProcessType {
+        Undefined = 0, Process = 1, ProcessOrchestration = 2, WebApp = 3, Agent = 4,
+        TestAutomationProcess = 5, Api = 6, MCPServer = 7, BusinessRules = 8, CaseManagement = 9
+    }
+}
+
+impl ProcessType {
+    /// What a release of such a project is: what is no kind of its own is a plain process.
+    #[must_use]
+    pub fn of(project: ProjectType) -> Self {
+        match project {
+            ProjectType::TestAutomationProcess => Self::TestAutomationProcess,
+            ProjectType::ProcessOrchestration => Self::ProcessOrchestration,
+            ProjectType::WebApp => Self::WebApp,
+            ProjectType::Agent => Self::Agent,
+            ProjectType::Api => Self::Api,
+            ProjectType::MCPServer => Self::MCPServer,
+            ProjectType::BusinessRules => Self::BusinessRules,
+            ProjectType::CaseManagement => Self::CaseManagement,
+            _ => Self::Process,
+        }
+    }
+}
+
+edm_enum! {
     /// Which robots can run a package.
     pub enum ReleaseTargetFramework { Legacy = 0, Windows = 1, Portable = 2 }
 }

@@ -12,7 +12,7 @@ use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
 
-pub use entities::{Arguments, Package, ProjectType, ReleaseTargetFramework};
+pub use entities::{Arguments, Package, ProcessType, ProjectType, ReleaseTargetFramework};
 
 const VIEW: Need = Need::new("OR.Execution", &[("Packages", Access::View)], false);
 /// What uploading asks of the caller.
@@ -263,14 +263,15 @@ pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>
 
 fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> Result<i64> {
     let package = upload.package;
+    let project = project_type(package.content_type.as_deref());
     let framework = package.target_framework.as_deref().and_then(ReleaseTargetFramework::parse);
-    let row = tx.row(
+    Ok(tx.insert(
         "INSERT INTO packages (tenant_id, feed_id, package_id, version, normalized_version,
              sort_key, title, description, authors, tags, release_notes, project_url, license_url,
              published, is_latest, project_type, target_framework, target_runtime,
-             main_entry_point, requires_user_interaction, is_attended, blob, size)
+             main_entry_point, requires_user_interaction, is_attended, blob, size, process_type)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, FALSE, $15, $16, $17,
-             $18, $19, $20, $21, $22)
+             $18, $19, $20, $21, $22, $23)
          RETURNING id",
         &[
             tenant.into(),
@@ -287,7 +288,7 @@ fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> 
             package.project_url.clone().into(),
             package.license_url.clone().into(),
             now.into(),
-            project_type(package.content_type.as_deref()).into(),
+            project.into(),
             framework.into(),
             package.target_runtime.clone().into(),
             package.main.clone().into(),
@@ -295,9 +296,9 @@ fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> 
             package.is_attended.into(),
             upload.blob.into(),
             i64::try_from(upload.size).unwrap_or(i64::MAX).into(),
+            ProcessType::of(project).into(),
         ],
-    )?;
-    Ok(row.map(|r| r.get(0)).transpose()?.unwrap_or_default())
+    )?)
 }
 
 /// The project's kind from what the package calls its content; functions and anything unknown are

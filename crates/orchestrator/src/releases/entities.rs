@@ -3,23 +3,20 @@
 use odata::{Guid, Timestamp, edm_enum};
 
 use crate::machines::Tag;
-use crate::packages::{Arguments, ReleaseTargetFramework};
+use crate::packages::{Arguments, ProcessType, ReleaseTargetFramework};
 
 edm_enum! {
     /// The bands of priorities.
     pub enum JobPriority { Low = 0, Normal = 1, High = 2 }
 }
 edm_enum! {
-    /// What kind of process a release is.
-    pub enum ProcessType {
-        Undefined = 0, Process = 1, ProcessOrchestration = 2, WebApp = 3, Agent = 4,
-        TestAutomationProcess = 5, Api = 6, MCPServer = 7, BusinessRules = 8, CaseManagement = 9
-    }
-}
-edm_enum! {
     /// Whether jobs can be watched or steered live.
     pub enum RemoteControlAccess { None = 0, ReadOnly = 1, Full = 2 }
 }
+
+/// The band of a priority: above 60 is high, above 30 normal.
+pub(crate) const PRIORITY_BAND: &str = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2
+    WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)";
 
 /// A package version made startable in a folder.
 #[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id")]
@@ -56,7 +53,7 @@ pub struct Release {
     #[edm(max = 4000)]
     pub environment_variables: Option<String>,
     /// What kind of process it is.
-    #[edm(sql = "(SELECT CASE p.project_type WHEN 5 THEN 5 WHEN 6 THEN 2 WHEN 8 THEN 3 WHEN 10 THEN 4 WHEN 12 THEN 6 WHEN 13 THEN 7 WHEN 14 THEN 8 WHEN 15 THEN 9 ELSE 1 END FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(sql = "(SELECT p.process_type FROM packages p WHERE p.id = {t}.package_id)", read_only)]
     pub process_type: ProcessType,
     /// The package has more than one entry point.
     #[edm(sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.package_id) > 1)", read_only)]
@@ -81,7 +78,7 @@ pub struct Release {
     #[edm(sql = "(SELECT p.feed_id FROM packages p WHERE p.id = {t}.package_id)")]
     pub feed_id: Option<Guid>,
     /// The band of the priority.
-    #[edm(sql = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2 WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)")]
+    #[edm(sql = PRIORITY_BAND)]
     pub job_priority: Option<JobPriority>,
     /// 1 to 100; more runs first.
     pub specific_priority_value: Option<i32>,

@@ -14,7 +14,8 @@ use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page, plain_entity};
 use crate::packages;
 
-pub use entities::{JobPriority, ProcessType, Release, RemoteControlAccess};
+pub(crate) use entities::PRIORITY_BAND;
+pub use entities::{JobPriority, Release, RemoteControlAccess};
 pub use priority::Priority;
 
 /// The set.
@@ -85,9 +86,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let input = input.map(arguments::normalize).transpose()?;
     let priority = Priority::read(dto.job_priority, dto.specific_priority_value)?
         .unwrap_or(Priority::NORMAL);
-    let row = cx
+    let id = cx
         .tx
-        .row(
+        .insert(
             "INSERT INTO releases (tenant_id, folder_id, key, name, description, package_id,
                  entry_point_id, input_arguments, environment_variables, specific_priority_value,
                  hidden_for_attended_user, creation_time, creator_user_id)
@@ -109,7 +110,6 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ],
         )
         .map_err(|e| Error::from(e).name_taken(&dto.name))?;
-    let id: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     Ok(Reply::created(cx.entity(&Release::SET, id, &[])?))
 }
 

@@ -77,12 +77,11 @@ const STATIC: &[(&str, RoleType, Grants)] = &[
 /// The store's.
 pub fn create_static(tx: &mut Tx<'_>, tenant: i64) -> Result<()> {
     for (name, kind, grants) in STATIC {
-        let row = tx.row(
+        let role = tx.insert(
             "INSERT INTO roles (tenant_id, name, display_name, type, is_static, is_editable)
              VALUES ($1, $2, $2, $3, TRUE, FALSE) RETURNING id",
             &[tenant.into(), (*name).into(), (*kind).into()],
         )?;
-        let role: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
         for (things, accesses) in *grants {
             for (thing, access) in things.iter().flat_map(|t| accesses.iter().map(move |a| (t, a))) {
                 tx.exec(

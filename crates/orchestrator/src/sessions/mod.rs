@@ -71,7 +71,7 @@ pub struct Hello {
 /// # Errors
 /// The store's.
 pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
-    let row = cx.tx.row(
+    let id = cx.tx.insert(
         "INSERT INTO sessions (tenant_id, machine_id, robot_id, host_machine_name,
              service_user_name, state, reporting_time, slots, version, platform, installation_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -94,7 +94,6 @@ pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
             hello.installation_id.clone().into(),
         ],
     )?;
-    let id: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     refresh_state(cx.tx, id)?;
     cx.hint(Hint::Session(id));
     Ok(id)

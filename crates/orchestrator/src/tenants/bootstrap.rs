@@ -81,7 +81,7 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
 }
 
 fn create_tenant(tx: &mut Tx<'_>, now: Timestamp) -> Result<i64> {
-    let row = tx.row(
+    Ok(tx.insert(
         "INSERT INTO tenants (key, name, display_name, organization_key, organization_name,
                               creation_time)
          VALUES ($1, $2, $2, $3, $4, $5) RETURNING id",
@@ -92,6 +92,5 @@ fn create_tenant(tx: &mut Tx<'_>, now: Timestamp) -> Result<i64> {
             ORGANIZATION.into(),
             now.into(),
         ],
-    )?;
-    Ok(row.map(|r| r.get(0)).transpose()?.unwrap_or_default())
+    )?)
 }

@@ -98,7 +98,7 @@ impl NewUser {
 /// # Errors
 /// A unique violation for a taken name; the store's.
 pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, user: &NewUser) -> Result<i64> {
-    let row = tx.row(
+    let id = tx.insert(
         "INSERT INTO users (tenant_id, key, user_name, name, surname, email_address, domain,
              directory_identifier, password_hash, type, may_have_user_session,
              may_have_robot_session, may_have_unattended_session, creation_time)
@@ -120,7 +120,6 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, user: &NewUser) -> R
             now.into(),
         ],
     )?;
-    let id: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     for role in &user.roles {
         tx.exec(
             "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",

@@ -1,0 +1,103 @@
+//! Who may know whom: the rule that keeps the house in few rooms, checked against the manifests.
+//!
+//! `db` knows no entity, `odata` no feature, `orchestrator` no HTTP; only `db` knows an engine by
+//! name, only `web` the HTTP server. Dependencies of tests are free.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may use of ours.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("baton-db", &[]),
+    ("baton-identity", &[]),
+    ("baton-nupkg", &[]),
+    ("baton-blob", &[]),
+    ("baton-robot", &[]),
+    ("baton-odata-macros", &[]),
+    ("baton-odata", &["baton-db", "baton-odata-macros"]),
+    ("baton-orchestrator", &["baton-db", "baton-odata", "baton-identity", "baton-nupkg"]),
+    (
+        "baton-web",
+        &[
+            "baton-db",
+            "baton-odata",
+            "baton-identity",
+            "baton-nupkg",
+            "baton-blob",
+            "baton-orchestrator",
+        ],
+    ),
+    (
+        "baton",
+        &[
+            "baton-db",
+            "baton-identity",
+            "baton-nupkg",
+            "baton-blob",
+            "baton-orchestrator",
+            "baton-web",
+            "baton-robot",
+        ],
+    ),
+    ("baton-testkit", &["baton-nupkg"]),
+    ("baton-bench", &["baton-db", "baton-orchestrator", "baton-nupkg"]),
+];
+
+/// Libraries that only these crates may name.
+const RESERVED: &[(&str, &[&str])] = &[
+    ("rusqlite", &["baton-db"]),
+    ("postgres", &["baton-db"]),
+    ("tokio-postgres", &[]),
+    ("axum", &["baton-web"]),
+];
+
+/// The crates of the workspace with what they use outside of their tests.
+fn workspace() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|package| (text(&package["name"]), used(package))).collect()
+}
+
+fn used(package: &Value) -> BTreeSet<String> {
+    let all = package["dependencies"].as_array().unwrap().iter();
+    all.filter(|dependency| dependency["kind"] != "dev")
+        .map(|dependency| text(&dependency["name"]))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn crates_use_only_those_below_them() {
+    let workspace = workspace();
+    for (name, used) in &workspace {
+        let rule = ALLOWED.iter().find(|(of, _)| of == name);
+        let (_, allowed) = rule.unwrap_or_else(|| panic!("say here what {name} may use"));
+        for ours in used.iter().filter(|used| workspace.contains_key(*used)) {
+            assert!(allowed.contains(&ours.as_str()), "{name} must not use {ours}");
+        }
+    }
+    for (name, _) in ALLOWED {
+        assert!(workspace.contains_key(*name), "{name} has a rule but does not exist");
+    }
+}
+
+#[test]
+fn engines_and_the_http_server_are_known_in_one_place() {
+    for (name, used) in workspace() {
+        for (library, owners) in RESERVED {
+            let reserved = used.contains(*library) && !owners.contains(&name.as_str());
+            assert!(!reserved, "{name} must not name {library}");
+        }
+    }
+}
