@@ -84,7 +84,9 @@ fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
     })
 }
 
-fn forbidden(need: &Need) -> Error {
+/// The refusal that names what is missing.
+#[must_use]
+pub fn forbidden(need: &Need) -> Error {
     let names: Vec<_> = need.any.iter().map(|(n, a)| format!("{n}.{}", a.name())).collect();
     Error::Forbidden { needed: names.join(" or ") }
 }
@@ -101,27 +103,52 @@ fn names(need: &Need, params: &mut Vec<Value>) -> String {
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
-    if need.any.is_empty() || matches!(caller.identity, Identity::Application { .. }) {
+    if need.any.is_empty() || has_in_tenant(tx, caller, need)? { Ok(()) } else { Err(forbidden(need)) }
+}
+
+fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
+    if need.any.is_empty() || has_in_folder(tx, caller, need, folder)? {
         return Ok(());
     }
-    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    Err(forbidden(need))
+}
+
+/// Whether a role for the tenant gives the caller one of the permissions.
+///
+/// # Errors
+/// The store's.
+pub fn has_in_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bool> {
+    if matches!(caller.identity, Identity::Application { .. }) {
+        return Ok(true);
+    }
+    let Some(user) = caller.user() else { return Ok(false) };
     let mut params = vec![Value::from(user)];
     let list = names(need, &mut params);
     let sql = format!(
         "SELECT 1 FROM user_roles ur JOIN role_permissions p ON p.role_id = ur.role_id
          WHERE ur.user_id = $1 AND p.permission IN ({list}) LIMIT 1"
     );
-    tx.row(&sql, &params)?.map(|_| ()).ok_or_else(|| forbidden(need))
+    Ok(tx.row(&sql, &params)?.is_some())
 }
 
-fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
-    if need.any.is_empty() || matches!(caller.identity, Identity::Application { .. }) {
-        return Ok(());
+/// Whether a role in the folder or above it gives the caller one of the permissions; in a classic
+/// folder a role for the tenant does.
+///
+/// # Errors
+/// The store's.
+pub fn has_in_folder(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    need: &Need,
+    folder: &Folder,
+) -> Result<bool> {
+    if matches!(caller.identity, Identity::Application { .. }) {
+        return Ok(true);
     }
     if !folder.modern {
-        return check_tenant(tx, caller, need);
+        return has_in_tenant(tx, caller, need);
     }
-    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    let Some(user) = caller.user() else { return Ok(false) };
     let mut params = vec![Value::from(user), folder.id.into()];
     let list = names(need, &mut params);
     let sql = format!(
@@ -130,7 +157,21 @@ fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) 
          JOIN role_permissions p ON p.role_id = fur.role_id
          WHERE ft.folder_id = $2 AND p.permission IN ({list}) LIMIT 1"
     );
-    tx.row(&sql, &params)?.map(|_| ()).ok_or_else(|| forbidden(need))
+    Ok(tx.row(&sql, &params)?.is_some())
+}
+
+/// The folder `id` for somebody who manages folders: any folder with the permission for the tenant,
+/// else only those in which a role gives it.
+///
+/// # Errors
+/// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
+pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result<Folder> {
+    let header = FolderHeader { id: Some(id), ..FolderHeader::default() };
+    let folder = find(tx, caller, &header)?.ok_or_else(|| no_folder(&header))?;
+    if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
+        return Ok(folder);
+    }
+    if may_enter(tx, caller, &folder)? { Err(forbidden(need)) } else { Err(no_folder(&header)) }
 }
 
 /// The folders in which the caller has one of the permissions; none at all is a 403.
@@ -164,8 +205,14 @@ fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders
 /// # Errors
 /// 1100, in the same words whether it does not exist or is not the caller's.
 pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Folder> {
+    let folder = find(tx, caller, header)?.ok_or_else(|| no_folder(header))?;
+    if may_enter(tx, caller, &folder)? { Ok(folder) } else { Err(no_folder(header)) }
+}
+
+fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Option<Folder>> {
     let (condition, value) = if let Some(path) = &header.path {
-        ("fold(f.fully_qualified_name) = fold($2)", Value::from(absolute(tx, caller, header, path)?))
+        let path = absolute(tx, caller, header, path)?;
+        ("fold(f.fully_qualified_name) = fold($2)", Value::from(path))
     } else if let Some(key) = &header.key {
         ("f.key = $2", Value::from(key.to_lowercase()))
     } else {
@@ -175,14 +222,13 @@ pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Resul
         "SELECT f.id, f.key, f.fully_qualified_name, f.permission_model FROM folders f
          WHERE f.tenant_id = $1 AND {condition}"
     );
-    let row = tx.row(&sql, &[caller.tenant.into(), value])?.ok_or_else(|| no_folder(header))?;
-    let folder = Folder {
+    let Some(row) = tx.row(&sql, &[caller.tenant.into(), value])? else { return Ok(None) };
+    Ok(Some(Folder {
         id: row.get(0)?,
         key: row.get(1)?,
         path: row.get(2)?,
         modern: row.get::<i64>(3)? == 1,
-    };
-    if may_enter(tx, caller, &folder)? { Ok(folder) } else { Err(no_folder(header)) }
+    }))
 }
 
 fn no_folder(header: &FolderHeader) -> Error {

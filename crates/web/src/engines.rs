@@ -44,7 +44,8 @@ async fn watchdog(app: Arc<App>) {
         }
         for (session, last_seen) in app.presence.take_lost(now) {
             if let Err(error) = lose(&app, session, last_seen).await {
-                tracing::error!(%error, session, "a silent host could not be marked");
+                deadline = retry("presence", &error);
+                app.presence.not_lost(session, now);
             }
         }
         let next = [deadline, app.presence.next_deadline()].into_iter().flatten().min();
@@ -79,6 +80,8 @@ async fn lose(app: &App, session: i64, last_seen: Timestamp) -> Result<()> {
 
 /// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.
 async fn dispatcher(app: Arc<App>) {
+    // Once at the start: a hint may have been lost with the process before.
+    app.dispatch.notify_one();
     loop {
         app.dispatch.notified().await;
         let tenants = Arc::clone(&app.tenants.read());
@@ -86,7 +89,11 @@ async fn dispatcher(app: Arc<App>) {
             match write_quietly(&app, system(tenant.id), dispatch::all).await {
                 // What still waits after this look waits for another reason.
                 Ok(((), hints)) => app.publish(hints.into_iter().filter(|h| *h != Hint::Dispatch)),
-                Err(error) => tracing::error!(%error, tenant = tenant.id, "dispatch failed"),
+                Err(error) => {
+                    tracing::error!(%error, tenant = tenant.id, "dispatch failed and is tried again");
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    app.dispatch.notify_one();
+                }
             }
         }
     }

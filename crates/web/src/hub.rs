@@ -2,10 +2,12 @@
 //!
 //! Every session has a counter that grows when its commands change. A host sends the last value it
 //! has seen (the *stamp*): if the counter has moved on, it is answered at once, so no change is
-//! missed between two requests. Counters start anew with the process; a stamp of another process
-//! counts as unseen.
+//! missed between two requests. All counters draw from one sequence, so that a value never means
+//! two things, not even for a session that was forgotten and came back. The sequence starts anew
+//! with the process; a stamp of another process counts as unseen.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,28 +22,35 @@ struct Slot {
 /// The counters of all sessions.
 pub struct Hub {
     process: String,
+    sequence: AtomicU64,
     slots: Mutex<HashMap<i64, Slot>>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         let process = uuid::Uuid::new_v4().simple().to_string();
-        Self { process: process[..12].to_owned(), slots: Mutex::default() }
+        Self {
+            process: process[..12].to_owned(),
+            sequence: AtomicU64::new(1),
+            slots: Mutex::default(),
+        }
     }
 }
 
 impl Hub {
     fn slot<T>(&self, session: i64, f: impl FnOnce(&mut Slot) -> T) -> T {
         let mut slots = self.slots.lock();
-        let slot = slots
-            .entry(session)
-            .or_insert_with(|| Slot { counter: watch::Sender::new(1), empty_at: None });
-        f(slot)
+        let new = || Slot { counter: watch::Sender::new(self.next()), empty_at: None };
+        f(slots.entry(session).or_insert_with(new))
+    }
+
+    fn next(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The commands of a session changed.
     pub fn bump(&self, session: i64) {
-        self.slot(session, |s| s.counter.send_modify(|n| *n += 1));
+        self.slot(session, |s| s.counter.send_replace(self.next()));
     }
 
     /// Forgets a session that is gone.
@@ -100,6 +109,15 @@ mod tests {
         assert_eq!(second, same);
         let other_process = hub.wait(1, "0123456789ab-2", Duration::from_secs(60)).await;
         assert_eq!(second, other_process);
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_session_that_comes_back_is_news() {
+        let hub = Hub::default();
+        let before = hub.stamp(hub.current(1));
+        hub.forget(1);
+        let after = hub.wait(1, &before, Duration::from_secs(60)).await;
+        assert_ne!(hub.stamp(after), before);
     }
 
     #[tokio::test]

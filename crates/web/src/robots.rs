@@ -154,6 +154,9 @@ impl RobotCall {
             )
         })?;
         app.presence.opened(session, &host, Timestamp::now());
+        // It may have been lost before a restart of the server.
+        write(app, Arc::clone(&self.caller), move |cx| hosts::back(cx, session)).await?;
+        app.watch.notify_one();
         Ok(session)
     }
 }

@@ -3,7 +3,8 @@
 use db::Tx;
 use serde::Deserialize;
 
-use crate::access::{self, FolderHeader};
+use super::EDIT;
+use crate::access;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -102,8 +103,7 @@ pub(super) fn assign_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn modern_folder(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
-    let header = FolderHeader { id: Some(id), ..FolderHeader::default() };
-    let folder = access::resolve(cx.tx, cx.caller, &header)?;
+    let folder = access::managed(cx.tx, cx.caller, &EDIT, id)?;
     if folder.modern {
         return Ok(folder.id);
     }

@@ -10,10 +10,10 @@ use db::Tx;
 use odata::Guid;
 use serde::Deserialize;
 
-use crate::access::{self, FolderHeader};
+use crate::access;
 use crate::cx::{Args, Cx, Identity, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page, plain_entity};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store};
 
 pub use assign::{assign_machine, assign_user};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
@@ -25,18 +25,22 @@ const EDIT: Need =
 const CREATE: Need =
     Need::new("OR.Folders", &[("Units", Access::Create), ("SubFolders", Access::Create)], true);
 
+/// The operations check folder by folder: asked for at the door is only the scope.
+const READ: Need = Need::new("OR.Folders", &[], false);
+const WRITE: Need = Need::new("OR.Folders", &[], true);
+
 /// Folders below one root, the root included.
 const MAX_DEPTH: i64 = 7;
 
 /// The set.
 pub static RESOURCE: Resource = Resource {
     set: &Folder::SET,
-    view: VIEW,
+    view: READ,
     folder: FolderRule::Tenant,
     store: Store::Main,
-    list: plain_page,
-    get: Some(plain_entity),
-    create: Some(Command { need: CREATE, run: create }),
+    list,
+    get: Some(read),
+    create: Some(Command { need: WRITE, run: create }),
     delete: None,
 };
 
@@ -48,7 +52,7 @@ pub const OPS: &[Op] = &[
         action: false,
         bound: false,
         params: &[("key", "Edm.Int64")],
-        need: VIEW,
+        need: READ,
         folder: FolderRule::Tenant,
         store: Store::Main,
         run: Some(get_machines_for_folder),
@@ -59,7 +63,7 @@ pub const OPS: &[Op] = &[
         action: true,
         bound: false,
         params: &[("assignments", "MachineAssignmentsDto")],
-        need: EDIT,
+        need: WRITE,
         folder: FolderRule::Tenant,
         store: Store::Main,
         run: Some(assign::assign_machines),
@@ -70,12 +74,43 @@ pub const OPS: &[Op] = &[
         action: true,
         bound: false,
         params: &[("assignments", "UserAssignmentsDto")],
-        need: EDIT,
+        need: WRITE,
         folder: FolderRule::Tenant,
         store: Store::Main,
         run: Some(assign::assign_users),
     },
 ];
+
+/// Folders in which a role gives the caller one of the permissions.
+const OWN: &str = "EXISTS (SELECT 1 FROM folder_tree ft
+    JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = {user}
+    JOIN role_permissions p ON p.role_id = fur.role_id
+    WHERE ft.folder_id = {t}.id AND p.permission IN ('Units.View', 'SubFolders.View'))";
+
+/// `GET /odata/Folders`: all of them with the permission for the tenant, else the caller's own.
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&Folder::SET)?;
+    let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
+    if !all && cx.caller.user().is_none() {
+        return Err(access::forbidden(&VIEW));
+    }
+    let vars = [("user", cx.caller.user().into())];
+    let restrict = (!all).then_some(OWN);
+    let listing = Listing { restrict, vars: &vars, name: None, count: args.count };
+    Ok(Reply::json(cx.page(&Folder::SET, &query, &listing)?))
+}
+
+/// `GET /odata/Folders(id)`
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
+    if cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?.is_none() {
+        return Err(Error::not_found("Folder"));
+    }
+    access::managed(cx.tx, cx.caller, &VIEW, id)?;
+    let query = args.options(&Folder::SET)?;
+    Ok(Reply::json(cx.entity_with(&Folder::SET, &id.into(), &query, &[])?))
+}
 
 /// A folder to create.
 #[derive(Debug, Clone)]
@@ -183,7 +218,8 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     check_name(&dto.display_name)?;
     let modern = match dto.parent_id {
         Some(parent) => check_parent(cx, parent)?,
-        None => check_root(&dto)?,
+        None if access::has_in_tenant(cx.tx, cx.caller, &CREATE)? => check_root(&dto)?,
+        None => return Err(access::forbidden(&CREATE)),
     };
     let folder = NewFolder {
         display_name: dto.display_name,
@@ -233,8 +269,7 @@ fn check_root(dto: &FolderDto) -> Result<bool> {
 
 /// Whether the parent is modern, after checking that it may have children.
 fn check_parent(cx: &mut Cx<'_, '_>, parent: i64) -> Result<bool> {
-    let header = FolderHeader { id: Some(parent), ..FolderHeader::default() };
-    let folder = access::resolve(cx.tx, cx.caller, &header)?;
+    let folder = access::managed(cx.tx, cx.caller, &CREATE, parent)?;
     if !folder.modern {
         return Err(Error::refused(
             Code::NoHierarchyAllowedForClassicFolders,
@@ -259,8 +294,7 @@ fn check_parent(cx: &mut Cx<'_, '_>, parent: i64) -> Result<bool> {
 /// `GetMachinesForFolder(key=…)`: the tenant's machines with what ties each of them to the folder,
 /// assigned ones first.
 fn get_machines_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let header = FolderHeader { id: Some(args.int("key")?), ..FolderHeader::default() };
-    let folder = access::resolve(cx.tx, cx.caller, &header)?;
+    let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
     let query = args.options(&MachineFolder::SET)?;
     let listing = Listing {
         vars: &[("target", folder.id.into())],

@@ -262,7 +262,7 @@ fn first_waiting(
 /// The robot that the job names, else the one with the least to do.
 fn choose_robot(cx: &mut Cx<'_, '_>, host: &Host, job: &Waiting) -> Result<Option<i64>> {
     let sql = format!(
-        "SELECT r.id FROM {CANDIDATES} AND ($2 IS NULL OR r.id = $2)
+        "SELECT r.id FROM {CANDIDATES} AND (CAST($2 AS BIGINT) IS NULL OR r.id = $2)
          ORDER BY (SELECT COUNT(*) FROM jobs b WHERE b.robot_id = r.id
              AND b.session_id IS NOT NULL AND b.state IN (0, 1, 2, 3, 8)), r.id LIMIT 1"
     );

@@ -23,7 +23,7 @@ pub(super) fn robots_of_machine(
 ) -> Result<Vec<Value>> {
     let rows = cx.tx.rows(
         "SELECT r.id FROM robots r WHERE r.enabled AND r.type = 2
-             AND ($2 IS NULL OR fold(r.username) = fold($2))
+             AND (CAST($2 AS TEXT) IS NULL OR fold(r.username) = fold($2))
              AND EXISTS (SELECT 1 FROM folder_machines fm
                  JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id
                      AND (ft.distance = 0 OR fm.propagate)

@@ -98,6 +98,13 @@ impl Presence {
         lost.collect()
     }
 
+    /// The table could not be told that a session is lost: it gets another term.
+    pub fn not_lost(&self, session: i64, now: Timestamp) {
+        if let Some(seen) = self.0.lock().sessions.get_mut(&session) {
+            (seen.lost, seen.at) = (false, now);
+        }
+    }
+
     /// When the next session becomes lost if it stays silent.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
