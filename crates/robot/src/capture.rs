@@ -1,7 +1,6 @@
 //! Following what a running program writes, and turning it into log lines.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +34,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(crate) enum Source {
     /// Standard output and error are the log.
     Streams,
-    /// A file is; what goes to the streams is chatter.
-    File(PathBuf),
+    /// This is; what goes to the streams is chatter.
+    File(Tail),
 }
 
 /// The readers of one program.
@@ -69,12 +68,8 @@ impl Capture {
                 Some(Arc::clone(&last)),
             ));
         }
-        if let Source::File(path) = source {
-            readers.spawn(follow_file(
-                Tail::new(path),
-                Arc::clone(spool),
-                ended.clone(),
-            ));
+        if let Source::File(tail) = source {
+            readers.spawn(follow_file(tail, Arc::clone(spool), ended.clone()));
         }
         Capture {
             readers,
@@ -124,7 +119,7 @@ async fn follow_stream(
         if size == 0 {
             splitter.finish(&mut each);
         } else {
-            splitter.push(&buffer[..size], &mut each);
+            splitter.push(&buffer[..size], |text, _| each(text));
         }
         if let Some(log) = &log {
             log.append(&lines);
@@ -146,12 +141,30 @@ fn remember(last: &mut VecDeque<String>, line: &str) {
     last.push_back(line.chars().take(LAST_LINE_LENGTH).collect());
 }
 
+/// Puts lines into the spool, and then says so: a crash in between costs a repetition, not a line.
+fn keep(spool: &Spool, tail: &Tail, lines: &[Line]) {
+    if lines.is_empty() {
+        return;
+    }
+    spool.append(lines);
+    if let Err(error) = tail.remember() {
+        tracing::debug!(%error, "position in the log file not kept");
+    }
+}
+
+/// Reads what an ended program has written to its log file since the last agent looked.
+pub(crate) async fn read_rest(tail: Tail, spool: &Arc<Spool>) {
+    let ended = CancellationToken::new();
+    ended.cancel();
+    follow_file(tail, Arc::clone(spool), ended).await;
+}
+
 async fn follow_file(mut tail: Tail, spool: Arc<Spool>, ended: CancellationToken) {
     loop {
         let over = ended.is_cancelled();
         let more = match tail.poll() {
             Ok((lines, more)) => {
-                spool.append(&lines);
+                keep(&spool, &tail, &lines);
                 more
             }
             Err(error) => {
@@ -235,7 +248,8 @@ mod tests {
     async fn a_log_file_is_read_to_its_end_after_the_program() {
         let (folder, spool) = spool(1 << 20);
         let path = folder.path().join("execution.log");
-        let capture = Capture::start((None, None), Source::File(path.clone()), &spool);
+        let tail = Tail::open(path.clone(), folder.path());
+        let capture = Capture::start((None, None), Source::File(tail), &spool);
         tokio::time::sleep(Duration::from_millis(50)).await;
         std::fs::write(&path, "[2026-11-20 15:44:31,756][INFO] a\nb\n").unwrap();
         assert_eq!(capture.finish().await, "");

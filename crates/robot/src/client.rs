@@ -36,6 +36,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(60);
 /// A token is renewed this long before it expires, so that none expires on its way.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
+/// Orchestrator's error code for a call without a session.
+const SESSION_NOT_FOUND: i64 = 1242;
 /// The release whose robot protocol is spoken.
 const PROTOCOL_VERSION: &str = "24.10";
 /// The server sends only jobs whose runtime is listed here.
@@ -49,7 +51,12 @@ pub(crate) enum CallError {
     Unreachable(String),
     /// An answer other than 2xx.
     #[error("{status}: {message}")]
-    Refused { status: StatusCode, message: String },
+    Refused {
+        status: StatusCode,
+        /// Orchestrator's own number for the reason.
+        code: Option<i64>,
+        message: String,
+    },
     /// A 2xx answer that is not what the protocol says.
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
@@ -61,10 +68,23 @@ impl CallError {
     pub fn is_temporary(&self) -> bool {
         match self {
             CallError::Unreachable(_) | CallError::Unreadable(_) => true,
+            CallError::Refused { .. } if self.is_lost_session() => true,
             CallError::Refused { status, .. } => {
                 status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 408 | 429)
             }
         }
+    }
+
+    /// The server does not know this machine's session (any more): sign on again, then repeat. It
+    /// shares its status with refusals of a single job, but says nothing about the job.
+    pub fn is_lost_session(&self) -> bool {
+        matches!(self, CallError::Refused { status, code, .. }
+            if *status == StatusCode::CONFLICT && *code == Some(SESSION_NOT_FOUND))
+    }
+
+    /// The attempt that was reported is not, or no longer, this agent's.
+    pub fn is_fenced(&self) -> bool {
+        self.status() == Some(409) && !self.is_lost_session()
     }
 
     /// The status of a refusal.
@@ -92,8 +112,11 @@ impl From<reqwest::Error> for CallError {
 
 /// The error envelope of Orchestrator.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Envelope {
     message: String,
+    #[serde(default)]
+    error_code: Option<i64>,
 }
 
 /// The answer of the token endpoint.
@@ -331,11 +354,15 @@ async fn checked(response: Response) -> Result<Response, CallError> {
         return Ok(response);
     }
     let body = response.text().await.unwrap_or_default();
-    let message = match serde_json::from_str::<Envelope>(&body) {
-        Ok(envelope) => envelope.message,
-        Err(_) => body.chars().take(200).collect(),
+    let (code, message) = match serde_json::from_str::<Envelope>(&body) {
+        Ok(envelope) => (envelope.error_code, envelope.message),
+        Err(_) => (None, body.chars().take(200).collect()),
     };
-    Err(CallError::Refused { status, message })
+    Err(CallError::Refused {
+        status,
+        code,
+        message,
+    })
 }
 
 /// A header can carry visible ASCII only; everything else becomes `?`. The machine's name travels a
@@ -363,16 +390,20 @@ mod tests {
 
     #[test]
     fn only_answers_that_may_change_are_temporary() {
-        let refused = |status: u16| CallError::Refused {
+        let refused = |status: u16, code: Option<i64>| CallError::Refused {
             status: StatusCode::from_u16(status).unwrap(),
+            code,
             message: String::new(),
         };
         for status in [401, 403, 408, 429, 500, 502, 503] {
-            assert!(refused(status).is_temporary(), "{status}");
+            assert!(refused(status, None).is_temporary(), "{status}");
         }
         for status in [400, 404, 409, 413, 422] {
-            assert!(!refused(status).is_temporary(), "{status}");
+            assert!(!refused(status, None).is_temporary(), "{status}");
         }
+        assert!(refused(409, Some(1681)).is_fenced());
+        let lost = refused(409, Some(SESSION_NOT_FOUND));
+        assert!(lost.is_temporary() && !lost.is_fenced());
         assert!(CallError::Unreachable("down".to_owned()).is_temporary());
     }
 }

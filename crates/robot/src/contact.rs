@@ -1,5 +1,6 @@
 //! Staying in touch: the first sign-on, the long poll for commands, the heartbeat.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// The rhythm of asking a server that has no long poll.
 const POLL: Duration = Duration::from_secs(5);
+/// How often it is asked that way before the long poll is tried again: five minutes.
+const POLLS: u32 = 60;
 /// The least time between two answers that say the same.
 const CALM: Duration = Duration::from_secs(1);
 
@@ -73,7 +76,10 @@ pub(crate) async fn poll(agent: Arc<Agent>, found: mpsc::Sender<Vec<Command>>) {
             Ok(answer) => answer,
             Err(error) if matches!(error.status(), Some(404 | 501)) => {
                 tracing::info!("the server has no long poll; asking every {POLL:?} instead");
-                return poll_by_heartbeat(&agent, &found).await;
+                if poll_by_heartbeat(&agent, &found).await.is_break() {
+                    return;
+                }
+                continue;
             }
             Err(error) => {
                 note_away(&mut away, &error);
@@ -98,15 +104,16 @@ pub(crate) async fn poll(agent: Arc<Agent>, found: mpsc::Sender<Vec<Command>>) {
     }
 }
 
-/// The fallback: an empty heartbeat answers with the commands.
-async fn poll_by_heartbeat(agent: &Agent, found: &mpsc::Sender<Vec<Command>>) {
+/// The fallback for a while: an empty heartbeat answers with the commands. Then the long poll is
+/// tried again, because a 404 may as well come from a proxy while the server is being replaced.
+async fn poll_by_heartbeat(agent: &Agent, found: &mpsc::Sender<Vec<Command>>) -> ControlFlow<()> {
     let mut away = false;
-    loop {
+    for _ in 0..POLLS {
         match agent.client.heartbeat(&[]).await {
             Ok(answer) => {
                 away = false;
                 if found.send(readable(answer)).await.is_err() {
-                    return;
+                    return ControlFlow::Break(());
                 }
             }
             Err(error) => {
@@ -116,6 +123,7 @@ async fn poll_by_heartbeat(agent: &Agent, found: &mpsc::Sender<Vec<Command>>) {
         }
         tokio::time::sleep(POLL).await;
     }
+    ControlFlow::Continue(())
 }
 
 /// Says every half minute what runs here. The answers bring commands as well.
@@ -161,6 +169,7 @@ pub(crate) async fn deliver(agent: &Agent, report: &JobReport, patience: Duratio
                 Ok(()) => return Delivery::Recorded,
                 Err(error) if error.is_temporary() => {
                     tracing::debug!(%job, %error, "report not taken, trying again");
+                    sign_on_again(agent, &error).await;
                 }
                 Err(error) => {
                     tracing::warn!(%job, %error, "report refused, job dropped");
@@ -198,7 +207,7 @@ fn note_away(away: &mut bool, error: &CallError) {
 /// A server that answers with a refusal may have forgotten this machine's session. Without the list
 /// of live jobs the call would declare them lost, so it is made with what the journal holds.
 async fn sign_on_again(agent: &Agent, error: &CallError) {
-    if error.status().is_none_or(|status| status >= 500) {
+    if !matches!(error.status(), Some(400 | 401 | 403 | 404 | 409)) {
         return;
     }
     let Ok(entries) = agent.journal.load().await else {

@@ -20,6 +20,7 @@ use rustix::process::Signal;
 use crate::Event;
 use crate::agent::Agent;
 use crate::capture::Capture;
+use crate::capture::read_rest;
 use crate::contact::Delivery;
 use crate::contact::deliver;
 use crate::joblog::JobLog;
@@ -33,7 +34,6 @@ use crate::package::Runtime;
 use crate::prepare;
 use crate::prepare::Prepared;
 use crate::process::Exit;
-use crate::process::ProcessId;
 use crate::process::Running;
 use crate::process::kill_left_over;
 use crate::protocol::Category;
@@ -42,6 +42,7 @@ use crate::protocol::JobId;
 use crate::protocol::JobReport;
 use crate::protocol::Outcome;
 use crate::python;
+use crate::tail::Tail;
 
 /// How long an agent that shuts down tries to hand over a result, which is in the journal anyway.
 const LAST_CHANCE: Duration = Duration::from_secs(10);
@@ -119,7 +120,11 @@ impl Job {
         let mut log = None;
         let outcome = match phase {
             Phase::Finished { outcome } => outcome,
-            Phase::Started { runtime, process } => self.recover(runtime, process).await,
+            Phase::Started { runtime, process } => {
+                kill_left_over(self.id, process).await;
+                log = self.left_log(runtime).await;
+                self.unfinished(runtime, "was restarted")
+            }
             Phase::Accepted => match self.begin(&mut log).await {
                 Ok(outcome) | Err(Halt::Failed(outcome)) => outcome,
                 Err(Halt::Stopped) => Outcome::stopped(),
@@ -137,7 +142,7 @@ impl Job {
             tracing::error!(job = %self.id, %error, "job not taken: the journal cannot be written");
             return Err(Halt::NotTaken);
         }
-        let claim = JobReport::running(&self.command, "Preparing the package");
+        let claim = JobReport::running(&self.command, Some("Preparing the package"));
         match deliver(&self.agent, &claim, Duration::ZERO).await {
             Delivery::Recorded => self.work(log).await,
             Delivery::Refused => Err(Halt::Fenced),
@@ -206,22 +211,16 @@ impl Job {
     /// Waits for the program, and meanwhile tells the server once that it runs. That report is not
     /// repeated: it changes nothing but a text. Its refusal does: the attempt is not ours any more.
     async fn supervise(&mut self, running: &mut Running, soft: Signal) -> io::Result<Exit> {
-        let report = JobReport::running(&self.command, "Job started processing");
+        let report = JobReport::running(&self.command, Some("Job started processing"));
         let announce = async {
             let answer = self.agent.client.submit_state(&report).await;
-            if answer.is_err_and(|error| error.status() == Some(409)) {
+            if answer.is_err_and(|error| error.is_fenced()) {
                 self.commander.order(Cause::Fenced);
             }
         };
         let wait = running.wait(&mut self.orders, soft, self.agent.grace);
         let (exit, ()) = tokio::join!(wait, announce);
         exit
-    }
-
-    /// Settles a job whose program an earlier agent had started.
-    async fn recover(&self, runtime: Runtime, process: Option<ProcessId>) -> Outcome {
-        kill_left_over(self.id, process).await;
-        self.unfinished(runtime, "was restarted")
     }
 
     /// The outcome of a program whose end nobody saw: its complete result if it has left one. A
@@ -245,7 +244,7 @@ impl Job {
         if let Err(error) = self.save(Phase::Finished { outcome }).await {
             tracing::error!(job = %self.id, %error, "the job's end is not in the journal");
         }
-        if let Some(log) = log.or_else(|| self.left_log()) {
+        if let Some(log) = log.or_else(|| self.open_left_log()) {
             tokio::select! {
                 () = log.finish() => {}
                 () = self.agent.leaving(LAST_CHANCE) => {}
@@ -262,8 +261,17 @@ impl Job {
         self.forget().await
     }
 
-    /// The log an earlier agent has left.
-    fn left_log(&self) -> Option<JobLog> {
+    /// The log an earlier agent has left, completed by what a Python run has written since.
+    async fn left_log(&self, runtime: Runtime) -> Option<JobLog> {
+        let log = self.open_left_log()?;
+        if runtime == Runtime::Python {
+            let file = python::log_file(&self.work.join(prepare::CONTENT));
+            read_rest(Tail::open(file, &self.work), &log.spool).await;
+        }
+        Some(log)
+    }
+
+    fn open_left_log(&self) -> Option<JobLog> {
         if !self.work.is_dir() {
             return None;
         }

@@ -5,10 +5,10 @@
 //! Python package, and `command` packages, which hold any program.
 //!
 //! The promise it makes is that a job runs at most once per attempt and that its end is reported
-//! exactly once, whatever crashes in between. [`mod@journal`] and [`mod@job`] keep that promise; the
+//! exactly once, whatever crashes in between. `journal` and `job` keep that promise; the
 //! other modules do one thing each for them.
 //!
-//! Start reading at [`mod@job`].
+//! Start reading at `job`.
 
 mod address;
 mod agent;

@@ -136,21 +136,24 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    /// Takes the next bytes and hands over the lines they complete, without their line ends.
-    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+    /// Takes the next bytes and hands over the lines they complete, without their line ends, each
+    /// with the number of these bytes that end with it.
+    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str, usize)) {
         let mut pieces = bytes.split(|byte| *byte == b'\n');
         let last = pieces.next_back().unwrap_or_default();
+        let mut taken = 0;
         for piece in pieces {
+            taken += piece.len() + 1;
             self.keep(piece);
-            self.hand_over(&mut each);
+            self.hand_over(|line| each(line, taken));
         }
         self.keep(last);
     }
 
     /// Hands over a last line that has no line end.
-    pub fn finish(&mut self, mut each: impl FnMut(&str)) {
+    pub fn finish(&mut self, each: impl FnOnce(&str)) {
         if !self.partial.is_empty() {
-            self.hand_over(&mut each);
+            self.hand_over(each);
         }
     }
 
@@ -160,7 +163,7 @@ impl Splitter {
             .extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    fn hand_over(&mut self, each: &mut impl FnMut(&str)) {
+    fn hand_over(&mut self, each: impl FnOnce(&str)) {
         let line = String::from_utf8_lossy(&self.partial);
         each(line.trim_end_matches('\r'));
         self.partial.clear();
@@ -192,7 +195,7 @@ mod tests {
         let mut splitter = Splitter::default();
         let mut lines = Vec::new();
         for chunk in chunks {
-            splitter.push(chunk, |line| lines.push(line.to_owned()));
+            splitter.push(chunk, |line, _| lines.push(line.to_owned()));
         }
         splitter.finish(|line| lines.push(line.to_owned()));
         lines

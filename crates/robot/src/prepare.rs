@@ -31,6 +31,7 @@ use crate::protocol::Outcome;
 use crate::python;
 use crate::result;
 use crate::spool::Spool;
+use crate::tail::Tail;
 use crate::unpack;
 use crate::venv::VenvError;
 
@@ -205,7 +206,7 @@ async fn python_program(
     Ok(Prepared {
         launch,
         runtime: Runtime::Python,
-        source: Source::File(python::log_file(place.content)),
+        source: Source::File(Tail::open(python::log_file(place.content), place.work)),
         // Python turns SIGINT into an exception and so cleans up; SIGTERM ends it on the spot.
         soft: Signal::INT,
         verdict: Verdict::Python {

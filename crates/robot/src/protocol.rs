@@ -296,22 +296,23 @@ pub(crate) struct JobReport {
     pub job_state: JobState,
     pub job_key: Uuid,
     pub process_key: Option<String>,
-    pub info: String,
+    /// `None` leaves what the server shows.
+    pub info: Option<String>,
     pub output_arguments: Option<String>,
     pub attempt: u32,
     pub error: Option<Box<JobError>>,
 }
 
 impl JobReport {
-    /// "This attempt is ours and goes on."
-    pub fn running(command: &Command, info: &str) -> JobReport {
+    /// "This attempt is ours and goes on." A heartbeat has nothing to add; steps have an `info`.
+    pub fn running(command: &Command, info: Option<&str>) -> JobReport {
         JobReport {
             robot_key: command.robot_key.clone(),
             robot_state: "Busy",
             job_state: JobState::Running,
             job_key: command.data.job_key,
             process_key: command.data.process_key.clone(),
-            info: info.to_owned(),
+            info: info.map(str::to_owned),
             output_arguments: None,
             attempt: command.data.attempt,
             error: None,
@@ -323,10 +324,10 @@ impl JobReport {
         JobReport {
             robot_state: "Available",
             job_state: outcome.state,
-            info: outcome.info.clone(),
+            info: Some(outcome.info.clone()),
             output_arguments: outcome.output.clone(),
             error: outcome.error.clone(),
-            ..JobReport::running(command, "")
+            ..JobReport::running(command, None)
         }
     }
 }

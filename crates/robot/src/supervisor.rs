@@ -117,7 +117,7 @@ impl Supervisor {
         }
         self.waiting.clear();
         for command in offers {
-            
+            self.fence_earlier_attempts(command.id());
             if !self.is_known(command.id()) {
                 self.waiting.push_back(command);
             }
@@ -175,7 +175,7 @@ impl Supervisor {
         let Entry { command, phase } = entry;
         let id = command.id();
         let (commander, orders) = orders::channel();
-        let report = JobReport::running(&command, "");
+        let report = JobReport::running(&command, None);
         let job = Job::new(Arc::clone(&self.agent), command, commander.clone(), orders);
         self.active.insert(id, Active { commander, report });
         self.tasks.spawn(async move { (id, job.run(phase).await) });

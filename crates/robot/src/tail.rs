@@ -5,6 +5,7 @@
 //! message: tracebacks, mostly. So a message is complete only when the next one begins, or when
 //! nothing has come for a while.
 
+use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
@@ -29,7 +30,14 @@ const MAX_JOINED: usize = 40_000;
 /// A position in a log file, and the message that may still be growing.
 pub(crate) struct Tail {
     path: PathBuf,
+    /// Where the position is kept for the next agent.
+    memory: PathBuf,
+    /// Everything before this was read.
     offset: u64,
+    /// The end of the last complete line before that.
+    line_end: u64,
+    /// The start of the open message, if there is one, else the same.
+    settled: u64,
     splitter: Splitter,
     open: Option<Message>,
 }
@@ -41,11 +49,18 @@ struct Message {
 }
 
 impl Tail {
-    /// Begins at the start of the file, which need not exist yet.
-    pub fn new(path: PathBuf) -> Tail {
+    /// Begins where an earlier agent has stopped, or at the start of the file, which need not exist
+    /// yet. The position is kept in `folder`.
+    pub fn open(path: PathBuf, folder: &Path) -> Tail {
+        let memory = folder.join("log.tail");
+        let text = fs::read_to_string(&memory).unwrap_or_default();
+        let settled = text.parse().unwrap_or(0);
         Tail {
             path,
-            offset: 0,
+            memory,
+            offset: settled,
+            line_end: settled,
+            settled,
             splitter: Splitter::default(),
             open: None,
         }
@@ -55,14 +70,26 @@ impl Tail {
     /// handed over once nothing more came. The second value says whether there was anything new.
     pub fn poll(&mut self) -> io::Result<(Vec<Line>, bool)> {
         let bytes = read_from(&self.path, self.offset)?;
-        self.offset += bytes.len() as u64;
         let mut done = Vec::new();
         if bytes.is_empty() {
-            done.extend(self.open.take().map(Message::finish));
+            done.extend(self.close());
             return Ok((done, false));
         }
-        let Tail { splitter, open, .. } = self;
-        splitter.push(&bytes, |line| take(line, open, &mut done));
+        let start = self.offset;
+        self.offset += bytes.len() as u64;
+        let Tail {
+            splitter,
+            open,
+            line_end,
+            settled,
+            ..
+        } = self;
+        splitter.push(&bytes, |line, taken| {
+            if take(line, open, &mut done) {
+                *settled = *line_end;
+            }
+            *line_end = start + taken as u64;
+        });
         Ok((done, true))
     }
 
@@ -70,9 +97,22 @@ impl Tail {
     pub fn finish(&mut self) -> Vec<Line> {
         let mut done = Vec::new();
         let Tail { splitter, open, .. } = self;
-        splitter.finish(|line| take(line, open, &mut done));
-        done.extend(open.take().map(Message::finish));
+        splitter.finish(|line| {
+            take(line, open, &mut done);
+        });
+        done.extend(self.close());
         done
+    }
+
+    /// Notes for the next agent that everything handed over so far is in safe hands.
+    pub fn remember(&self) -> io::Result<()> {
+        fs::write(&self.memory, self.settled.to_string())
+    }
+
+    fn close(&mut self) -> Option<Line> {
+        let message = self.open.take()?;
+        self.settled = self.line_end;
+        Some(message.finish())
     }
 }
 
@@ -91,17 +131,18 @@ fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Adds one line of the file to the open message, or begins the next.
-fn take(line: &str, open: &mut Option<Message>, done: &mut Vec<Line>) {
+/// Adds one line of the file to the open message, or begins the next; says whether it began one.
+fn take(line: &str, open: &mut Option<Message>, done: &mut Vec<Line>) -> bool {
     if let Some(message) = parse(line) {
         done.extend(open.replace(message).map(Message::finish));
-        return;
+        return true;
     }
     match open {
-        Some(message) if message.text.len() + line.len() > MAX_JOINED => {}
+        Some(message) if message.text.len() + line.len() > MAX_JOINED => false,
         Some(message) => {
             message.text.push('\n');
             message.text.push_str(line);
+            false
         }
         None => {
             let text = line.to_owned();
@@ -110,6 +151,7 @@ fn take(line: &str, open: &mut Option<Message>, done: &mut Vec<Line>) {
                 level: Level::Information,
                 text,
             });
+            true
         }
     }
 }
@@ -151,7 +193,7 @@ mod tests {
     use super::*;
 
     struct Log {
-        _folder: tempfile::TempDir,
+        folder: tempfile::TempDir,
         path: PathBuf,
         tail: Tail,
     }
@@ -161,8 +203,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("execution.log");
             Log {
-                _folder: folder,
-                tail: Tail::new(path.clone()),
+                tail: Tail::open(path.clone(), folder.path()),
+                folder,
                 path,
             }
         }
@@ -257,10 +299,25 @@ mod tests {
     }
 
     #[test]
+    fn another_agent_goes_on_with_the_message_that_was_not_handed_over() {
+        let mut log = Log::new();
+        log.write("[2026-11-20 15:44:31,756][INFO] one\n[2026-11-20 15:44:31,756][INFO] two\n m");
+        assert_eq!(log.poll(), ["one"]);
+        log.tail.remember().unwrap();
+        log.write("ore\n[2026-11-20 15:44:31,756][INFO] three\n");
+        log.tail = Tail::open(log.path.clone(), log.folder.path());
+        assert_eq!(log.poll(), ["two\n more"]);
+        assert_eq!(log.poll(), ["three"], "nothing follows it");
+        log.tail.remember().unwrap();
+        log.tail = Tail::open(log.path.clone(), log.folder.path());
+        assert!(log.poll().is_empty() && log.tail.finish().is_empty());
+    }
+
+    #[test]
     fn an_endless_message_is_bounded() {
         let mut log = Log::new();
         log.write("[2026-11-20 15:44:31,756][INFO] begin\n");
-        log.write(&"x".repeat(1000).add_line().repeat(1000));
+        log.write(&format!("{}\n", "x".repeat(1000)).repeat(1000));
         while log.tail.poll().unwrap().1 {}
         let open = log
             .tail
@@ -270,23 +327,12 @@ mod tests {
         assert!(open <= MAX_JOINED);
     }
 
-    trait AddLine {
-        fn add_line(self) -> String;
-    }
-
-    impl AddLine for String {
-        fn add_line(mut self) -> String {
-            self.push('\n');
-            self
-        }
-    }
-
     #[test]
     fn only_plain_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("execution.log");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
-        let (lines, more) = Tail::new(link).poll().unwrap();
+        let (lines, more) = Tail::open(link, folder.path()).poll().unwrap();
         assert!(lines.is_empty() && !more);
     }
 }

@@ -25,6 +25,7 @@ use rustix::process::Pid;
 use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use crate::journal::blocking;
 use crate::lock;
@@ -104,6 +105,8 @@ pub(crate) struct Venvs {
     /// The interpreter the operator chose.
     python: Option<PathBuf>,
     uv: Option<PathBuf>,
+    /// What `python` says it is, once it was asked.
+    version: OnceCell<String>,
 }
 
 impl Venvs {
@@ -114,6 +117,7 @@ impl Venvs {
             folder,
             python,
             uv: on_path("uv"),
+            version: OnceCell::new(),
         }
     }
 
@@ -127,7 +131,7 @@ impl Venvs {
     pub async fn prepare(&self, content: &Path) -> Result<Environment, VenvError> {
         let project = read_project(content)?;
         let path = self.folder.join(self.key(&project, content).await?);
-        let tool = if self.uv.is_some() { "uv" } else { "pip" };
+        let tool = self.tool();
         if is_complete(&path) {
             return Ok(Environment {
                 path,
@@ -160,20 +164,24 @@ impl Venvs {
         })
     }
 
+    fn tool(&self) -> &'static str {
+        if self.uv.is_some() { "uv" } else { "pip" }
+    }
+
     /// Everything that decides about the content, hashed.
     async fn key(&self, project: &PyProject, content: &Path) -> Result<String, VenvError> {
-        let interpreter = match (&self.uv, &self.python) {
+        let version = match (&self.uv, &self.python) {
             // uv chooses an interpreter by requires-python, or fetches one.
-            (Some(_), None) => "uv".to_owned(),
-            (Some(_), Some(_)) => format!("uv {}", self.python_version().await?),
-            (None, _) => self.python_version().await?,
+            (Some(_), None) => None,
+            _ => Some(self.version.get_or_try_init(|| self.ask_version()).await?),
         };
         let lock = match fs::read_to_string(content.join("uv.lock")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             lock => lock?,
         };
         let parts = serde_json::json!([
-            interpreter,
+            self.tool(),
+            version,
             std::env::consts::ARCH,
             project.project.requires_python,
             project.project.dependencies,
@@ -189,7 +197,7 @@ impl Venvs {
             .collect())
     }
 
-    async fn python_version(&self) -> Result<String, VenvError> {
+    async fn ask_version(&self) -> Result<String, VenvError> {
         let program = self.python();
         let no_python = |reason| VenvError::NoPython {
             program: program.display().to_string(),

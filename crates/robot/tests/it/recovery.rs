@@ -179,60 +179,67 @@ async fn the_start_is_written_down_before_the_program_runs() {
 }
 
 #[tokio::test]
+async fn a_server_that_forgot_the_session_is_told_again_and_the_job_counts() {
+    let (fake, data) = (Fake::start().await, data());
+    let gate = data.path().join("gate");
+    fake.publish_script("gate", &wait_in_shell(&gate));
+    let key = fake.offer("gate", |_| {});
+    let agent = fake.agent(data.path());
+    fake.reported(&key, "Job started processing").await;
+    fake.known(|known| known.lost_session = true);
+    fs::write(gate, "").unwrap();
+    assert_eq!(fake.ended(&key).await.state, "Successful");
+    let last = fake.known(|known| known.started.last().cloned().unwrap());
+    assert_eq!(last["runningJobs"], json!([{"jobKey": key, "attempt": 1}]));
+    agent.shut_down().await;
+}
+
+/// The journal of an agent that crashed around the start of a program. This is its format.
+fn leave_started(data: &Path, fake: &Fake, key: &str, runtime: &str) {
+    let command = fake.known(|known| {
+        let job = known.jobs.get_mut(key).unwrap();
+        job.state = "Running".into();
+        job.command.clone()
+    });
+    let entry = json!({"command": command, "phase": "started",
+        "runtime": runtime, "process": null});
+    let journal = data.join("journal");
+    fs::create_dir_all(&journal).unwrap();
+    fs::write(journal.join(format!("{key}-1.json")), entry.to_string()).unwrap();
+}
+
+#[tokio::test]
 async fn a_command_that_may_have_run_is_not_run_again() {
     let (fake, data) = (Fake::start().await, data());
     let runs = data.path().join("runs");
     fake.publish_script("once", &format!("echo $$ >> {}", runs.display()));
     let key = fake.offer("once", |_| {});
-    let command = fake.known(|known| known.jobs[&key].command.clone());
-    let entry = json!({"command": command, "phase": "started",
-        "runtime": "command", "process": null});
-    fs::create_dir_all(data.path().join("journal")).unwrap();
-    fs::write(
-        data.path().join(format!("journal/{key}-1.json")),
-        entry.to_string(),
-    )
-    .unwrap();
+    leave_started(data.path(), &fake, &key, "command");
     let agent = fake.agent(data.path());
     assert_eq!(fake.ended(&key).await.state, "Faulted");
     assert!(!runs.exists());
     agent.shut_down().await;
 }
 
-/// The files of an earlier agent, written by hand: this is their format.
 #[tokio::test]
-async fn a_python_run_is_settled_by_the_result_it_left() {
+async fn a_python_run_is_settled_by_the_result_and_the_log_it_left() {
     let (fake, data) = (Fake::start().await, data());
     let key = fake.offer("gone", |_| {});
-    let command = fake.known(|known| {
-        let job = known.jobs.get_mut(&key).unwrap();
-        job.state = "Running".into();
-        job.command.clone()
-    });
-    let entry = json!({"command": command, "phase": "started",
-        "runtime": "python", "process": null});
-    let result = data.path().join(format!("jobs/{key}-1/content/__uipath"));
-    fs::create_dir_all(data.path().join("journal")).unwrap();
-    fs::create_dir_all(&result).unwrap();
-    fs::write(
-        data.path().join(format!("journal/{key}-1.json")),
-        entry.to_string(),
-    )
-    .unwrap();
-    fs::write(
-        result.join("output.json"),
-        r#"{"output":{"a":1},"status":"successful"}"#,
-    )
-    .unwrap();
+    leave_started(data.path(), &fake, &key, "python");
+    let work = data.path().join(format!("jobs/{key}-1"));
+    let left = work.join("content/__uipath");
+    fs::create_dir_all(&left).unwrap();
+    let result = r#"{"output":{"a":1},"status":"successful"}"#;
+    fs::write(left.join("output.json"), result).unwrap();
+    let lines =
+        ["sent", "not sent"].map(|text| format!("[2026-11-20 15:44:31,756][INFO] {text}\n"));
+    fs::write(left.join("execution.log"), lines.concat()).unwrap();
+    fs::write(work.join("log.tail"), lines[0].len().to_string()).unwrap();
 
     let agent = fake.agent(data.path());
     let job = fake.ended(&key).await;
-    assert_eq!(
-        job.last()["outputArguments"],
-        r#"{"a":1}"#,
-        "{}",
-        job.last()
-    );
+    assert_eq!(job.last()["outputArguments"], r#"{"a":1}"#);
+    assert_eq!(fake.messages(&key), ["not sent"]);
     agent.shut_down().await;
 }
 

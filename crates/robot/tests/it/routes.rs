@@ -59,8 +59,13 @@ pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     }
     assert_eq!(encoded_name, "bWFjaGluZQ==", "machine, in base64");
     match path.strip_prefix("/api/RobotsService/") {
+        Some(name) if name != "StartService" && fake.peek(|known| known.lost_session) => {
+            let envelope = json!({"message": "This host has no session.", "errorCode": 1242});
+            (StatusCode::CONFLICT, Json(envelope)).into_response()
+        }
         Some("StartService") => {
             fake.known(|known| known.started.push(body));
+            fake.known(|known| known.lost_session = false);
             Json(json!({"robots": [{"robotKey": ROBOT_KEY, "robotName": "local-robot", "id": 1}]}))
                 .into_response()
         }

@@ -70,6 +70,8 @@ pub struct Known {
     pub refuse_attempts: bool,
     /// Accepts downloads and never answers them.
     pub hold_downloads: bool,
+    /// Has forgotten the machine's session until `StartService` comes again.
+    pub lost_session: bool,
     /// Has no `AwaitCommands`.
     pub no_long_poll: bool,
     /// Accepts this bearer token instead of the machine key.

@@ -1,0 +1,133 @@
+//! What the product promises in figures, measured on the released binary over HTTP.
+//!
+//! Every figure stands beside a baseline of the same run, because milliseconds say more about the
+//! machine than about the program. Nothing is asserted here; see the README for what is expected.
+
+mod connection;
+mod dispatch;
+mod figures;
+mod group_commit;
+mod host;
+mod idle;
+mod machine;
+mod startup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use testkit::Backend;
+
+/// Why a measurement cannot be made: a sentence.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures the `baton` binary on temporary folders (TMPDIR says where).
+#[derive(Parser)]
+#[command(name = "baton-bench")]
+struct Cli {
+    /// The binary to measure [default: target/release/baton]
+    #[arg(long, global = true, value_name = "FILE")]
+    baton: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// From sending StartJobs until the robot has the command.
+    Dispatch {
+        /// Jobs, one after another.
+        #[arg(long, default_value_t = 100)]
+        jobs: usize,
+    },
+    /// Memory, disk and database of a server that has nothing to do.
+    Idle {
+        /// How long it is watched.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// From `baton serve` until /health answers.
+    Startup {
+        /// Starts on an empty folder, and as many on an existing one.
+        #[arg(long, default_value_t = 10)]
+        runs: usize,
+    },
+    /// 64 callers of StartJobs, against the same inserts one commit each.
+    GroupCommit {
+        /// Length of each of the measurements.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// All of them.
+    All,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("baton-bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let exe = binary(cli.baton)?;
+    machine::describe(&exe)?;
+    match cli.what {
+        What::Dispatch { jobs } => both(&exe, jobs).await,
+        What::Idle { seconds } => idle::measure(&exe, Duration::from_secs(seconds)).await,
+        What::Startup { runs } => startup::measure(&exe, runs).await,
+        What::GroupCommit { seconds } => {
+            group_commit::measure(&exe, Duration::from_secs(seconds)).await
+        }
+        What::All => {
+            both(&exe, 100).await?;
+            idle::measure(&exe, Duration::from_secs(10)).await?;
+            startup::measure(&exe, 10).await?;
+            group_commit::measure(&exe, Duration::from_secs(5)).await
+        }
+    }
+}
+
+/// Dispatching on every database there is.
+async fn both(exe: &str, jobs: usize) -> Result<(), Failure> {
+    dispatch::measure(exe, Backend::Sqlite, jobs).await?;
+    if Backend::Postgres.is_there() {
+        return dispatch::measure(exe, Backend::Postgres, jobs).await;
+    }
+    figures::title("dispatch on PostgreSQL");
+    figures::line(
+        "left out",
+        "BATON_TEST_POSTGRES is not set: ./test with cargo run …",
+    );
+    Ok(())
+}
+
+/// The binary, by its absolute path: servers run in folders of their own.
+fn binary(named: Option<PathBuf>) -> Result<String, Failure> {
+    let path = named.unwrap_or_else(|| {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        root.join("target/release/baton")
+    });
+    let found = path.canonicalize().map_err(|_| {
+        format!(
+            "There is no {}: run `cargo build --release`, or name one with --baton.",
+            path.display()
+        )
+    })?;
+    Ok(found
+        .to_str()
+        .ok_or("The path of the binary is not UTF-8.")?
+        .to_owned())
+}

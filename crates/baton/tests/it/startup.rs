@@ -1,0 +1,187 @@
+//! How the command starts, and how it says why it does not.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use testkit::{Backend, Setup, both, run_to_end};
+
+use crate::support::{EXE, scene, server};
+
+both!(
+    a_server_starts_stops_and_goes_on,
+    bootstrap_variables_act_once,
+    a_second_server_on_the_same_folder_is_refused,
+);
+
+fn baton(args: &[&str]) -> Command {
+    let mut command = Command::new(EXE);
+    command.args(args).env_remove("BATON_DATABASE_URL").env_remove("BATON_DATA");
+    command
+}
+
+/// The sentence on stderr of a command that failed.
+#[track_caller]
+fn sentence(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let line = text.lines().find_map(|l| l.strip_prefix("baton: "));
+    let line = line.unwrap_or_else(|| panic!("no sentence in: {text}")).to_owned();
+    assert!(!text.contains("panicked"), "{text}");
+    line
+}
+
+async fn a_server_starts_stops_and_goes_on(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let health = scene.app.get("/health").await.ok(200);
+    assert_eq!(health["status"], "Healthy");
+    assert_eq!(scene.app.get("/ready").await.ok(200)["status"], "Ready");
+    let mode = std::fs::metadata(scene.server.data()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+
+    scene.server.stop().await;
+    scene.server.restart().await;
+    // The same keys, so that tokens from before stay good; and the same ids.
+    let folders = scene.server.anonymous().bearer(scene.app.token()).get("odata/Folders").await;
+    assert_eq!(folders.ok(200)["value"][0]["Id"], scene.folder);
+    scene.server.kill9();
+    scene.server.restart().await;
+    let again = scene.server.app().await.get("odata/Folders").await.ok(200);
+    assert_eq!(again["value"][0]["Id"], scene.folder);
+}
+
+async fn bootstrap_variables_act_once(backend: Backend) {
+    let mut server = server(backend).await;
+    let log = server.log();
+    assert!(log.contains("not affiliated with UiPath"), "{log}");
+    assert!(!log.contains(testkit::ADMIN_PASSWORD), "the banner shows a password that was given");
+    let banners = |log: &str| log.matches("not affiliated with UiPath").count();
+    assert_eq!(banners(&log), 1);
+
+    let key = std::mem::replace(&mut server.machine_key, uuid::Uuid::new_v4().to_string());
+    server.stop().await;
+    server.restart().await;
+    let log = server.log();
+    assert_eq!(banners(&log), 1, "{log}");
+    assert!(log.contains("bootstrap variables are ignored"), "{log}");
+    // The first key is good, the second one is not.
+    let start = "api/RobotsService/StartService";
+    let body = serde_json::json!({});
+    server.machine_with(&key, "host").post(start, &body).await.ok(200);
+    server.machine().post(start, &body).await.refused(401, 1204);
+}
+
+async fn a_second_server_on_the_same_folder_is_refused(backend: Backend) {
+    let server = server(backend).await;
+    let mut second = server.command();
+    second.args(["--listen", "127.0.0.1:0"]);
+    let output = run_to_end(second).await;
+    let said = sentence(&output);
+    assert!(said.contains(&*server.data().to_string_lossy()), "{said}");
+    server.anonymous().get("/ready").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_a_sentence() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let output = run_to_end(baton(&["serve", "--listen", &address, "--data", data.to_str().unwrap()])).await;
+    let said = sentence(&output);
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert!(!data.exists(), "a server that cannot listen must not touch data");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_used_is_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for data in [file.clone(), file.join("below")] {
+        let data = data.to_str().unwrap();
+        let output = run_to_end(baton(&["serve", "--listen", "127.0.0.1:0", "--data", data])).await;
+        let said = sentence(&output);
+        assert!(said.contains(data) && said.contains("--data"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let secret = "a-secret-word";
+    for url in [
+        format!("postgres://nobody:{secret}@127.0.0.1:1/none"),
+        format!("mysql://nobody:{secret}@127.0.0.1/none"),
+        "nonsense".to_owned(),
+    ] {
+        let mut command = baton(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        command.env("BATON_DATABASE_URL", &url);
+        let output = run_to_end(command).await;
+        let said = sentence(&output);
+        assert!(said.contains("atabase"), "{url}: {said}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains(secret), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn bad_settings_are_sentences() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let serve = || baton(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    for (name, value) in
+        [("BATON_BOOTSTRAP_MACHINE_KEY", "no-guid"), ("BATON_BOOTSTRAP_APP", "no-colon")]
+    {
+        let mut command = serve();
+        command.env(name, value);
+        let said = sentence(&run_to_end(command).await);
+        assert!(said.contains(name), "{said}");
+    }
+    let file = folder.path().join("settings.toml");
+    for (content, word) in [("lissten = 1", "lissten"), ("= nothing", "settings.toml")] {
+        std::fs::write(&file, content).unwrap();
+        let mut command = serve();
+        command.arg("--config").arg(&file);
+        let said = run_to_end(command).await;
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(sentence(&said).contains("settings.toml") && text.contains(word), "{text}");
+    }
+    let mut command = serve();
+    command.arg("--log").arg("a=b=c");
+    let said = sentence(&run_to_end(command).await);
+    assert!(said.contains("log filter"), "{said}");
+}
+
+#[tokio::test]
+async fn after_a_bad_first_start_a_good_one_works() {
+    let env = vec![("BATON_LOG_FORMAT".to_owned(), "json".to_owned())];
+    let setup = Setup { env, ..Setup::default() };
+    let server = testkit::Server::start_with(EXE, Backend::Sqlite, setup).await;
+    let log = server.log();
+    let line = log.lines().find(|l| l.starts_with('{')).expect("a line of JSON");
+    let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    assert!(line["level"].is_string() && line["fields"]["message"].is_string(), "{line}");
+}
+
+#[tokio::test]
+async fn help_and_version() {
+    let output = run_to_end(baton(&["--version"])).await;
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.trim(), format!("baton {}", env!("CARGO_PKG_VERSION")));
+
+    let output = run_to_end(baton(&["--help"])).await;
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in ["serve", "robot", "demo", "not affiliated with UiPath"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    let output = run_to_end(baton(&["serve", "--help"])).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in ["--data", "BATON_DATA", "--listen", "--database", "BATON_DATABASE_URL", "--public-url", "--log"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    let output = run_to_end(baton(&["dance"])).await;
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -1,0 +1,1 @@
+../it/agent.rs
