@@ -82,7 +82,8 @@ impl<'c> Tx<'c> {
     /// As [`rows`](Self::rows); [`Error::Sql`] when nothing was inserted.
     pub fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64> {
         let row = self.row(sql, params)?;
-        row.ok_or_else(|| Error::Sql("the statement inserted no row".into()))?.get(0)
+        row.ok_or_else(|| Error::Sql("the statement inserted no row".into()))?
+            .get(0)
     }
 
     /// Runs one statement and shows every row of its result to `f`, without copying a cell. The

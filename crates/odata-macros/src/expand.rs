@@ -246,7 +246,11 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
 }
 
 fn source(args: &mut Args, field: &Field) -> Result<TokenStream> {
-    let given = (args.text("column")?, args.constant("sql")?, args.text("json")?);
+    let given = (
+        args.text("column")?,
+        args.constant("sql")?,
+        args.text("json")?,
+    );
     match given {
         (None, None, None) => {
             let ident = field

@@ -56,7 +56,10 @@ pub fn grant(
     check_scope(caller, need)?;
     if rule == FolderRule::Tenant {
         check_tenant(tx, caller, need)?;
-        return Ok(Granted { folder: None, folders: Folders::All });
+        return Ok(Granted {
+            folder: None,
+            folders: Folders::All,
+        });
     }
     if header.is_empty() {
         if rule == FolderRule::Required {
@@ -65,15 +68,23 @@ pub fn grant(
                 "A folder is required for this action.",
             ));
         }
-        return Ok(Granted { folder: None, folders: folders_with(tx, caller, need)? });
+        return Ok(Granted {
+            folder: None,
+            folders: folders_with(tx, caller, need)?,
+        });
     }
     let folder = resolve(tx, caller, header)?;
     check_folder(tx, caller, need, &folder)?;
-    Ok(Granted { folders: Folders::One(folder.id), folder: Some(folder) })
+    Ok(Granted {
+        folders: Folders::One(folder.id),
+        folder: Some(folder),
+    })
 }
 
 fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
-    let Identity::Application { .. } = caller.identity else { return Ok(()) };
+    let Identity::Application { .. } = caller.identity else {
+        return Ok(());
+    };
     if identity::scopes::grants(&caller.scopes, need.scope, need.write) {
         return Ok(());
     }
@@ -87,8 +98,14 @@ fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
 /// The refusal that names what is missing.
 #[must_use]
 pub fn forbidden(need: &Need) -> Error {
-    let names: Vec<_> = need.any.iter().map(|(n, a)| format!("{n}.{}", a.name())).collect();
-    Error::Forbidden { needed: names.join(" or ") }
+    let names: Vec<_> = need
+        .any
+        .iter()
+        .map(|(n, a)| format!("{n}.{}", a.name()))
+        .collect();
+    Error::Forbidden {
+        needed: names.join(" or "),
+    }
 }
 
 /// The SQL list of the permissions of which one is needed; names are ours, never the caller's.
@@ -103,7 +120,11 @@ fn names(need: &Need, params: &mut Vec<Value>) -> String {
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
-    if need.any.is_empty() || has_in_tenant(tx, caller, need)? { Ok(()) } else { Err(forbidden(need)) }
+    if need.any.is_empty() || has_in_tenant(tx, caller, need)? {
+        Ok(())
+    } else {
+        Err(forbidden(need))
+    }
 }
 
 fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
@@ -121,7 +142,9 @@ pub fn has_in_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bo
     if matches!(caller.identity, Identity::Application { .. }) {
         return Ok(true);
     }
-    let Some(user) = caller.user() else { return Ok(false) };
+    let Some(user) = caller.user() else {
+        return Ok(false);
+    };
     let mut params = vec![Value::from(user)];
     let list = names(need, &mut params);
     let sql = format!(
@@ -148,7 +171,9 @@ pub fn has_in_folder(
     if !folder.modern {
         return has_in_tenant(tx, caller, need);
     }
-    let Some(user) = caller.user() else { return Ok(false) };
+    let Some(user) = caller.user() else {
+        return Ok(false);
+    };
     let mut params = vec![Value::from(user), folder.id.into()];
     let list = names(need, &mut params);
     let sql = format!(
@@ -166,12 +191,19 @@ pub fn has_in_folder(
 /// # Errors
 /// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
 pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result<Folder> {
-    let header = FolderHeader { id: Some(id), ..FolderHeader::default() };
+    let header = FolderHeader {
+        id: Some(id),
+        ..FolderHeader::default()
+    };
     let folder = find(tx, caller, &header)?.ok_or_else(|| no_folder(&header))?;
     if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
         return Ok(folder);
     }
-    if may_enter(tx, caller, &folder)? { Err(forbidden(need)) } else { Err(no_folder(&header)) }
+    if may_enter(tx, caller, &folder)? {
+        Err(forbidden(need))
+    } else {
+        Err(no_folder(&header))
+    }
 }
 
 /// The folders in which the caller has one of the permissions; none at all is a 403.
@@ -179,7 +211,9 @@ fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders
     if matches!(caller.identity, Identity::Application { .. }) {
         return Ok(Folders::All);
     }
-    let Some(user) = caller.user() else { return Err(forbidden(need)) };
+    let Some(user) = caller.user() else {
+        return Err(forbidden(need));
+    };
     let mut params = vec![Value::from(user), caller.tenant.into()];
     let list = names(need, &mut params);
     let sql = format!(
@@ -206,7 +240,11 @@ fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders
 /// 1100, in the same words whether it does not exist or is not the caller's.
 pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Folder> {
     let folder = find(tx, caller, header)?.ok_or_else(|| no_folder(header))?;
-    if may_enter(tx, caller, &folder)? { Ok(folder) } else { Err(no_folder(header)) }
+    if may_enter(tx, caller, &folder)? {
+        Ok(folder)
+    } else {
+        Err(no_folder(header))
+    }
 }
 
 fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Option<Folder>> {
@@ -222,7 +260,9 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Optio
         "SELECT f.id, f.key, f.fully_qualified_name, f.permission_model FROM folders f
          WHERE f.tenant_id = $1 AND {condition}"
     );
-    let Some(row) = tx.row(&sql, &[caller.tenant.into(), value])? else { return Ok(None) };
+    let Some(row) = tx.row(&sql, &[caller.tenant.into(), value])? else {
+        return Ok(None);
+    };
     Ok(Some(Folder {
         id: row.get(0)?,
         key: row.get(1)?,
@@ -232,7 +272,11 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Optio
 }
 
 fn no_folder(header: &FolderHeader) -> Error {
-    let name = header.path.as_ref().map(|p| format!(" '{p}'")).unwrap_or_default();
+    let name = header
+        .path
+        .as_ref()
+        .map(|p| format!(" '{p}'"))
+        .unwrap_or_default();
     Error::refused(
         Code::InvalidOrganizationUnit,
         format!("Folder{name} does not exist or the user does not have access to the folder."),
@@ -245,7 +289,9 @@ fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> 
     if matches!(caller.identity, Identity::Application { .. }) || !folder.modern {
         return Ok(true);
     }
-    let Some(user) = caller.user() else { return Ok(false) };
+    let Some(user) = caller.user() else {
+        return Ok(false);
+    };
     let row = tx.row(
         "SELECT 1 FROM folder_tree ft
          JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
@@ -262,10 +308,16 @@ fn absolute(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader, path: &str)
     if !relative && !path.starts_with('/') {
         return Ok(path.to_owned());
     }
-    let ambient = FolderHeader { path: None, ..header.clone() };
+    let ambient = FolderHeader {
+        path: None,
+        ..header.clone()
+    };
     if ambient.is_empty() {
         // Without an ambient folder only `/A/B` means something: the path from the top.
-        return path.strip_prefix('/').map(str::to_owned).ok_or_else(|| no_folder(header));
+        return path
+            .strip_prefix('/')
+            .map(str::to_owned)
+            .ok_or_else(|| no_folder(header));
     }
     let ambient = resolve(tx, caller, &ambient)?.path;
     join(&ambient, path).ok_or_else(|| no_folder(header))
@@ -311,7 +363,11 @@ mod tests {
             ("Root/A", "./C/", None),
         ];
         for (ambient, path, expected) in cases {
-            assert_eq!(join(ambient, path).as_deref(), expected, "{ambient} + {path}");
+            assert_eq!(
+                join(ambient, path).as_deref(),
+                expected,
+                "{ambient} + {path}"
+            );
         }
     }
 }

@@ -13,10 +13,15 @@ use crate::error::{Error, Result};
 /// [`Error::NotNull`] when the body is absent, null, or of another shape.
 pub fn read<T: DeserializeOwned>(param: &str, value: Option<&Value>) -> Result<T> {
     let Some(value) = value.filter(|v| !v.is_null()) else {
-        return Err(Error::NotNull { param: param.into(), why: None });
+        return Err(Error::NotNull {
+            param: param.into(),
+            why: None,
+        });
     };
-    T::deserialize(AnyCase(value))
-        .map_err(|e| Error::NotNull { param: param.into(), why: Some(e.to_string()) })
+    T::deserialize(AnyCase(value)).map_err(|e| Error::NotNull {
+        param: param.into(),
+        why: Some(e.to_string()),
+    })
 }
 
 /// Reads the member `param` of the body (`{"startInfo": {…}}`).
@@ -31,9 +36,12 @@ pub fn member<T: DeserializeOwned>(param: &str, body: Option<&Value>) -> Result<
 #[must_use]
 pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let object = value.as_object()?;
-    object
-        .get(name)
-        .or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v))
+    object.get(name).or_else(|| {
+        object
+            .iter()
+            .find(|(k, _)| k.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v)
+    })
 }
 
 /// A deserializer that hands struct members over under the names the struct declares.
@@ -59,7 +67,11 @@ impl<'v> Deserializer<'v> for AnyCase<'v> {
     }
 
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.0.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'v>>(
@@ -79,7 +91,9 @@ impl<'v> Deserializer<'v> for AnyCase<'v> {
     }
 
     fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        let Value::Array(items) = self.0 else { return self.0.deserialize_seq(visitor) };
+        let Value::Array(items) = self.0 else {
+            return self.0.deserialize_seq(visitor);
+        };
         visitor.visit_seq(de::value::SeqDeserializer::new(items.iter().map(AnyCase)))
     }
 
@@ -106,10 +120,16 @@ impl<'v> Deserializer<'v> for AnyCase<'v> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        let Value::Object(members) = self.0 else { return self.0.deserialize_any(visitor) };
+        let Value::Object(members) = self.0 else {
+            return self.0.deserialize_any(visitor);
+        };
         // Of two spellings of one member the later one counts, as in the original's JSON reader.
         let known = fields.iter().filter_map(|field| {
-            let value = members.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(field))?.1;
+            let value = members
+                .iter()
+                .rev()
+                .find(|(k, _)| k.eq_ignore_ascii_case(field))?
+                .1;
             Some((*field, AnyCase(value)))
         });
         visitor.visit_map(de::value::MapDeserializer::new(known))
@@ -170,12 +190,19 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_names_the_parameter() {
-        for body in [None, Some(json!(null)), Some(json!({})), Some(json!({"startInfo": null}))] {
+        for body in [
+            None,
+            Some(json!(null)),
+            Some(json!({})),
+            Some(json!({"startInfo": null})),
+        ] {
             let error = member::<Outer>("startInfo", body.as_ref()).unwrap_err();
             assert_eq!(error.to_string(), "startInfo must not be null");
         }
         let body = json!({"startInfo": {"releaseKey": 5}});
-        let error = member::<Outer>("startInfo", Some(&body)).unwrap_err().to_string();
+        let error = member::<Outer>("startInfo", Some(&body))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("startInfo must not be null: "), "{error}");
     }
 }

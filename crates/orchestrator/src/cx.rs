@@ -64,7 +64,10 @@ impl Caller {
     /// Calls made from a running automation get no `@odata.count` unless they ask for it.
     #[must_use]
     pub fn is_robot(&self) -> bool {
-        matches!(self.identity, Identity::Robot { .. } | Identity::Machine { .. })
+        matches!(
+            self.identity,
+            Identity::Robot { .. } | Identity::Machine { .. }
+        )
     }
 }
 
@@ -150,7 +153,12 @@ impl<'c> Cx<'_, 'c> {
     ///
     /// # Errors
     /// 1002 when it is outside of what this caller's request may see.
-    pub fn entity(&mut self, set: &'static EntitySet, id: i64, vars: &[(&str, Value)]) -> Result<Vec<u8>> {
+    pub fn entity(
+        &mut self,
+        set: &'static EntitySet,
+        id: i64,
+        vars: &[(&str, Value)],
+    ) -> Result<Vec<u8>> {
         let query = Query::none(set);
         self.entity_with(set, &id.into(), &query, vars)
     }
@@ -174,7 +182,11 @@ impl<'c> Cx<'_, 'c> {
             vars,
             restrict: None,
         };
-        let shape = Shape { base: self.base, name: None, count: false };
+        let shape = Shape {
+            base: self.base,
+            name: None,
+            count: false,
+        };
         if odata::read_entity(self.tx, set, key, query, &scope, &shape, &mut out)? {
             return Ok(out);
         }
@@ -185,7 +197,12 @@ impl<'c> Cx<'_, 'c> {
     ///
     /// # Errors
     /// What the store or the query say.
-    pub fn page(&mut self, set: &'static EntitySet, query: &Query, listing: &Listing<'_>) -> Result<Vec<u8>> {
+    pub fn page(
+        &mut self,
+        set: &'static EntitySet,
+        query: &Query,
+        listing: &Listing<'_>,
+    ) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(4096);
         let scope = Scope {
             tenant: self.caller.tenant,
@@ -194,7 +211,11 @@ impl<'c> Cx<'_, 'c> {
             vars: listing.vars,
             restrict: listing.restrict,
         };
-        let shape = Shape { base: self.base, name: listing.name, count: listing.count };
+        let shape = Shape {
+            base: self.base,
+            name: listing.name,
+            count: listing.count,
+        };
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)
     }
@@ -243,14 +264,20 @@ impl Args {
     pub fn id(&self) -> Result<i64> {
         match self.key {
             Some(odata::path::Literal::Int(id)) => Ok(id),
-            _ => Err(Error::refused(crate::Code::InvalidRequest, "The key must be a number.")),
+            _ => Err(Error::refused(
+                crate::Code::InvalidRequest,
+                "The key must be a number.",
+            )),
         }
     }
 
     /// A function parameter, if given.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&odata::path::Literal> {
-        self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+        self.params
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v)
     }
 
     /// A numeric function parameter.
@@ -265,7 +292,10 @@ impl Args {
             _ => None,
         };
         number.ok_or_else(|| {
-            Error::refused(crate::Code::InvalidRequest, format!("The parameter {name} must be a number."))
+            Error::refused(
+                crate::Code::InvalidRequest,
+                format!("The parameter {name} must be a number."),
+            )
         })
     }
 
@@ -292,7 +322,10 @@ impl Args {
     /// 400 when it is missing or no GUID.
     pub fn guid(&self, name: &str) -> Result<Guid> {
         self.text(name)?.parse().map_err(|_| {
-            Error::refused(crate::Code::InvalidRequest, format!("The parameter {name} must be a GUID."))
+            Error::refused(
+                crate::Code::InvalidRequest,
+                format!("The parameter {name} must be a GUID."),
+            )
         })
     }
 

@@ -155,7 +155,10 @@ pub enum Error {
 impl Error {
     /// A refusal with its sentence.
     pub fn refused(code: Code, message: impl Into<String>) -> Self {
-        Self::Refused { code, message: message.into() }
+        Self::Refused {
+            code,
+            message: message.into(),
+        }
     }
 
     /// 1002 with the original's wording: `Robot does not exist.`
@@ -173,9 +176,10 @@ impl Error {
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
         match self {
-            Self::Db(db::Error::Unique { .. }) => {
-                Self::refused(Code::NameAlreadyUsed, format!("The name {name} is already used."))
-            }
+            Self::Db(db::Error::Unique { .. }) => Self::refused(
+                Code::NameAlreadyUsed,
+                format!("The name {name} is already used."),
+            ),
             other => other,
         }
     }

@@ -47,8 +47,16 @@ pub static RESOURCES: &[&Resource] = &[
 ];
 
 /// Every function and action.
-pub static OPS: &[&[Op]] =
-    &[folders::OPS, jobs::OPS, machines::OPS, packages::OPS, releases::OPS, logs::OPS, robots::OPS, users::OPS];
+pub static OPS: &[&[Op]] = &[
+    folders::OPS,
+    jobs::OPS,
+    machines::OPS,
+    packages::OPS,
+    releases::OPS,
+    logs::OPS,
+    robots::OPS,
+    users::OPS,
+];
 
 /// The schema of the main store.
 pub static MIGRATIONS: &[db::Migration] = &[db::Migration {

@@ -47,7 +47,11 @@ pub struct Need {
 impl Need {
     /// Permission `name.access` under `scope`.
     #[must_use]
-    pub const fn new(scope: &'static str, any: &'static [(&'static str, Access)], write: bool) -> Self {
+    pub const fn new(
+        scope: &'static str,
+        any: &'static [(&'static str, Access)],
+        write: bool,
+    ) -> Self {
         Self { scope, any, write }
     }
 }
@@ -109,9 +113,14 @@ pub struct Resource {
 /// # Errors
 /// What the query or the store say.
 pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let set = args.set.ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
+    let set = args
+        .set
+        .ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
     let query = args.options(set)?;
-    let listing = Listing { count: args.count, ..Listing::default() };
+    let listing = Listing {
+        count: args.count,
+        ..Listing::default()
+    };
     Ok(Reply::json(cx.page(set, &query, &listing)?))
 }
 
@@ -120,9 +129,16 @@ pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// # Errors
 /// 404 when there is none in scope.
 pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let set = args.set.ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
+    let set = args
+        .set
+        .ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
     let query = args.options(set)?;
-    Ok(Reply::json(cx.entity_with(set, &args.id()?.into(), &query, &[])?))
+    Ok(Reply::json(cx.entity_with(
+        set,
+        &args.id()?.into(),
+        &query,
+        &[],
+    )?))
 }
 
 /// A function (GET) or action (POST) of a set.

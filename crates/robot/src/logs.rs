@@ -18,7 +18,8 @@ const MAX_RAW: usize = 4 * MAX_MESSAGE;
 /// Severity, in the words of the robot log API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Level {
-    Trace,
+    /// For whoever writes the automation.
+    Debug,
     Information,
     Warning,
     Error,
@@ -174,7 +175,7 @@ impl Splitter {
 /// in front set the level, otherwise it is `usual`.
 pub(crate) fn prefixed(line: &str, usual: Level) -> (Level, &str) {
     let prefixes = [
-        ("::debug::", Level::Trace),
+        ("::debug::", Level::Debug),
         ("::warning::", Level::Warning),
         ("::error::", Level::Error),
     ];
@@ -227,7 +228,7 @@ mod tests {
             prefixed("::error::x", Level::Information),
             (Level::Error, "x")
         );
-        assert_eq!(prefixed("::debug::x", Level::Error), (Level::Trace, "x"));
+        assert_eq!(prefixed("::debug::x", Level::Error), (Level::Debug, "x"));
         assert_eq!(
             prefixed("x ::error::", Level::Information).0,
             Level::Information

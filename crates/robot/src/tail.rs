@@ -165,7 +165,7 @@ fn parse(line: &str) -> Option<Message> {
     let time = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
     let millis = jiff::SignedDuration::from_millis(millis.parse::<u16>().ok()?.into());
     let level = match level {
-        "DEBUG" => Level::Trace,
+        "DEBUG" => Level::Debug,
         "INFO" => Level::Information,
         "WARNING" => Level::Warning,
         "ERROR" => Level::Error,
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(
             levels,
             [
-                Level::Trace,
+                Level::Debug,
                 Level::Information,
                 warning,
                 error,

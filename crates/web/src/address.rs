@@ -42,7 +42,10 @@ fn area(segment: &str) -> Option<Area> {
         Some(Area::Api)
     } else if is("identity_") || is("identity") {
         Some(Area::Identity)
-    } else if ["tasks", "forms", "nuget", "t", "swagger"].iter().any(|n| is(n)) {
+    } else if ["tasks", "forms", "nuget", "t", "swagger"]
+        .iter()
+        .any(|n| is(n))
+    {
         Some(Area::Other)
     } else {
         None
@@ -79,7 +82,9 @@ pub fn parse(path: &str) -> Option<Address<'_>> {
 
 /// The tenant that the path names by names or keys; `Err` when it names one that does not exist.
 pub fn tenant<'t>(tenants: &'t [Tenant], address: &Address<'_>) -> Result<Option<&'t Tenant>, ()> {
-    let Some(organization) = address.organization else { return Ok(None) };
+    let Some(organization) = address.organization else {
+        return Ok(None);
+    };
     let same = |given: &str, name: &str, key: &str| {
         let given = percent_encoding::percent_decode_str(given).decode_utf8_lossy();
         given.to_lowercase() == name.to_lowercase() || given.eq_ignore_ascii_case(key)
@@ -104,24 +109,86 @@ mod tests {
             ("/odata/Jobs(1)", (None, None, Area::OData, "", "Jobs(1)")),
             ("/odata", (None, None, Area::OData, "", "")),
             ("/OData/", (None, None, Area::OData, "", "")),
-            ("/acme/Prod/orchestrator_/odata/Jobs", (Some("acme"), Some("Prod"), Area::OData, "/acme/Prod/orchestrator_", "Jobs")),
-            ("/acme/Prod/odata/Jobs", (Some("acme"), Some("Prod"), Area::OData, "/acme/Prod", "Jobs")),
-            ("/orchestrator_/api/status/version", (None, None, Area::Api, "/orchestrator_", "status/version")),
-            ("/identity_/connect/token", (None, None, Area::Identity, "", "connect/token")),
-            ("/identity/connect/token", (None, None, Area::Identity, "", "connect/token")),
-            ("/acme/identity_/connect/token", (Some("acme"), None, Area::Identity, "/acme", "connect/token")),
-            ("/acme/Prod/identity_/connect/token", (Some("acme"), Some("Prod"), Area::Identity, "/acme/Prod", "connect/token")),
-            ("/acme/Prod/orchestrator_/api/RobotsService/HeartbeatV2", (Some("acme"), Some("Prod"), Area::Api, "/acme/Prod/orchestrator_", "RobotsService/HeartbeatV2")),
+            (
+                "/acme/Prod/orchestrator_/odata/Jobs",
+                (
+                    Some("acme"),
+                    Some("Prod"),
+                    Area::OData,
+                    "/acme/Prod/orchestrator_",
+                    "Jobs",
+                ),
+            ),
+            (
+                "/acme/Prod/odata/Jobs",
+                (
+                    Some("acme"),
+                    Some("Prod"),
+                    Area::OData,
+                    "/acme/Prod",
+                    "Jobs",
+                ),
+            ),
+            (
+                "/orchestrator_/api/status/version",
+                (None, None, Area::Api, "/orchestrator_", "status/version"),
+            ),
+            (
+                "/identity_/connect/token",
+                (None, None, Area::Identity, "", "connect/token"),
+            ),
+            (
+                "/identity/connect/token",
+                (None, None, Area::Identity, "", "connect/token"),
+            ),
+            (
+                "/acme/identity_/connect/token",
+                (Some("acme"), None, Area::Identity, "/acme", "connect/token"),
+            ),
+            (
+                "/acme/Prod/identity_/connect/token",
+                (
+                    Some("acme"),
+                    Some("Prod"),
+                    Area::Identity,
+                    "/acme/Prod",
+                    "connect/token",
+                ),
+            ),
+            (
+                "/acme/Prod/orchestrator_/api/RobotsService/HeartbeatV2",
+                (
+                    Some("acme"),
+                    Some("Prod"),
+                    Area::Api,
+                    "/acme/Prod/orchestrator_",
+                    "RobotsService/HeartbeatV2",
+                ),
+            ),
         ];
         for (path, (organization, tenant, area, prefix, rest)) in cases {
-            let expected = Address { organization, tenant, area, prefix, rest };
+            let expected = Address {
+                organization,
+                tenant,
+                area,
+                prefix,
+                rest,
+            };
             assert_eq!(parse(path), Some(expected), "{path}");
         }
     }
 
     #[test]
     fn other_paths() {
-        for path in ["/", "", "/acme", "/acme/Prod", "/a/b/c/odata", "/acme/Prod/orchestrator_", "/x/y/z/w/odata"] {
+        for path in [
+            "/",
+            "",
+            "/acme",
+            "/acme/Prod",
+            "/a/b/c/odata",
+            "/acme/Prod/orchestrator_",
+            "/x/y/z/w/odata",
+        ] {
             assert_eq!(parse(path), None, "{path}");
         }
     }

@@ -160,7 +160,9 @@ impl App {
         if beats.is_empty() {
             return Ok(());
         }
-        self.db.write(move |tx| sessions::write_beats(tx, &beats)).await
+        self.db
+            .write(move |tx| sessions::write_beats(tx, &beats))
+            .await
     }
 
     /// The last things before the process ends.
@@ -205,7 +207,10 @@ fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError>
         return Ok(None);
     }
     let generated = start.admin_password.is_none();
-    let password = start.admin_password.clone().unwrap_or_else(::identity::new_password);
+    let password = start
+        .admin_password
+        .clone()
+        .unwrap_or_else(::identity::new_password);
     let machine_key = match &start.machine_key {
         Some(key) => Some(key.parse().map_err(|_| {
             StartError::Bootstrap("BATON_BOOTSTRAP_MACHINE_KEY must be a GUID.".into())
@@ -219,9 +224,12 @@ fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError>
         app,
     };
     let now = Timestamp::now();
-    let made: Option<Created> =
-        db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
-    Ok(made.map(|m| FirstStart { password, generated, machine_key: m.machine_key.to_string() }))
+    let made: Option<Created> = db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
+    Ok(made.map(|m| FirstStart {
+        password,
+        generated,
+        machine_key: m.machine_key.to_string(),
+    }))
 }
 
 fn parse_app(text: &str) -> Result<(String, String), StartError> {

@@ -34,7 +34,10 @@ pub struct Callers {
 
 impl Default for Callers {
     fn default() -> Self {
-        Self { known: Cache::new(10_000), epoch: AtomicU64::new(0) }
+        Self {
+            known: Cache::new(10_000),
+            epoch: AtomicU64::new(0),
+        }
     }
 }
 
@@ -83,7 +86,14 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, proof: Proof) -> Resul
         Credential::Machine(key) => (from_machine_key(app, key).await?, i64::MAX),
     };
     let caller = Arc::new(caller);
-    app.callers.known.insert(text, Known { caller: Arc::clone(&caller), expires, epoch });
+    app.callers.known.insert(
+        text,
+        Known {
+            caller: Arc::clone(&caller),
+            expires,
+            epoch,
+        },
+    );
     Ok(caller)
 }
 
@@ -106,7 +116,11 @@ impl Credential<'_> {
 }
 
 fn credential(headers: &HeaderMap, proof: Proof) -> Result<Credential<'_>> {
-    let text = |name| headers.get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v: &header::HeaderValue| v.to_str().ok())
+    };
     let license = text(header::HeaderName::from_static("x-robot-license")).map(str::trim);
     if let Some(value) = text(header::AUTHORIZATION) {
         let (scheme, secret) = value.trim().split_once(' ').unwrap_or((value, ""));
@@ -151,15 +165,24 @@ async fn from_token(app: &App, token: &str, now: i64) -> Result<(Caller, i64)> {
 
 fn from_claims(claims: Claims) -> Option<Caller> {
     let identity = if let Some(id) = claims.robot {
-        Identity::Robot { id, user: claims.user }
+        Identity::Robot {
+            id,
+            user: claims.user,
+        }
     } else if let Some(id) = claims.user {
         Identity::User { id }
     } else if let Some(id) = claims.machine {
         Identity::Machine { id }
     } else {
-        Identity::Application { client_id: claims.client_id? }
+        Identity::Application {
+            client_id: claims.client_id?,
+        }
     };
-    Some(Caller { tenant: claims.tenant?, identity, scopes: claims.scope })
+    Some(Caller {
+        tenant: claims.tenant?,
+        identity,
+        scopes: claims.scope,
+    })
 }
 
 async fn from_robot_key(app: &App, key: &str) -> Result<Caller> {
@@ -168,13 +191,23 @@ async fn from_robot_key(app: &App, key: &str) -> Result<Caller> {
     let robot = robot.ok_or_else(|| Error::Unauthenticated("Invalid robot key.".into()))?;
     Ok(Caller {
         tenant: robot.tenant,
-        identity: Identity::Robot { id: robot.id, user: robot.user },
+        identity: Identity::Robot {
+            id: robot.id,
+            user: robot.user,
+        },
         scopes: Vec::new(),
     })
 }
 
 async fn from_machine_key(app: &App, key: &str) -> Result<Caller> {
     let key = key.to_owned();
-    let (id, tenant) = app.db.read(move |tx| machines::by_license_key(tx, &key)).await?;
-    Ok(Caller { tenant, identity: Identity::Machine { id }, scopes: Vec::new() })
+    let (id, tenant) = app
+        .db
+        .read(move |tx| machines::by_license_key(tx, &key))
+        .await?;
+    Ok(Caller {
+        tenant,
+        identity: Identity::Machine { id },
+        scopes: Vec::new(),
+    })
 }

@@ -67,10 +67,19 @@ mod tests {
             ("GET", "odata/Alerts"),
             ("GET", "odata/alerts"),
             ("DELETE", "odata/Assets(5)"),
-            ("POST", "odata/Jobs/UiPath.Server.Configuration.OData.RestartJob"),
+            (
+                "POST",
+                "odata/Jobs/UiPath.Server.Configuration.OData.RestartJob",
+            ),
             ("POST", "odata/Jobs/RestartJob()"),
-            ("POST", "odata/Queues(7)/UiPathODataSvc.SetTransactionResult"),
-            ("GET", "odata/Processes/UiPath.Server.Configuration.OData.GetArguments(key='a:1')"),
+            (
+                "POST",
+                "odata/Queues(7)/UiPathODataSvc.SetTransactionResult",
+            ),
+            (
+                "GET",
+                "odata/Processes/UiPath.Server.Configuration.OData.GetArguments(key='a:1')",
+            ),
             ("GET", "api/Buckets/5/ListFiles"),
             ("DELETE", "api/clientsecrets/0f0f"),
             ("GET", "api/Group/p/g"),
@@ -79,7 +88,11 @@ mod tests {
             let path = path.replace("api/Group", "identity_/api/Group");
             assert!(knows(method, &path), "{method} {path}");
         }
-        for (method, path) in [("GET", "odata/Nothing"), ("PUT", "odata/Alerts"), ("GET", "api/x/y")] {
+        for (method, path) in [
+            ("GET", "odata/Nothing"),
+            ("PUT", "odata/Alerts"),
+            ("GET", "api/x/y"),
+        ] {
             assert!(!knows(method, path), "{method} {path}");
         }
     }

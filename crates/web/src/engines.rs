@@ -15,8 +15,14 @@ use crate::execute::{write, write_quietly};
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
-    let identity = Identity::Application { client_id: "baton".into() };
-    Arc::new(Caller { tenant, identity, scopes: Vec::new() })
+    let identity = Identity::Application {
+        client_id: "baton".into(),
+    };
+    Arc::new(Caller {
+        tenant,
+        identity,
+        scopes: Vec::new(),
+    })
 }
 
 /// Starts them; they end with the token.
@@ -25,8 +31,14 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let (watched, stop_watch) = guard(app);
     let (dispatched, stop_dispatch) = guard(app);
     vec![
-        tokio::spawn(async move { stop_watch.run_until_cancelled(watchdog(watched)).await; }),
-        tokio::spawn(async move { stop_dispatch.run_until_cancelled(dispatcher(dispatched)).await; }),
+        tokio::spawn(async move {
+            stop_watch.run_until_cancelled(watchdog(watched)).await;
+        }),
+        tokio::spawn(async move {
+            stop_dispatch
+                .run_until_cancelled(dispatcher(dispatched))
+                .await;
+        }),
     ]
 }
 
@@ -48,12 +60,16 @@ async fn watchdog(app: Arc<App>) {
                 app.presence.not_lost(session, now);
             }
         }
-        let next = [deadline, app.presence.next_deadline()].into_iter().flatten().min();
+        let next = [deadline, app.presence.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let hinted = app.watch.notified();
         match next {
             Some(at) => {
                 let ticks = u64::try_from((at.0 - Timestamp::now().0).max(0)).unwrap_or(0);
-                let pause = Duration::from_nanos(ticks.saturating_mul(100)) + Duration::from_millis(1);
+                let pause =
+                    Duration::from_nanos(ticks.saturating_mul(100)) + Duration::from_millis(1);
                 let hint = tokio::time::timeout(pause, hinted).await.is_ok();
                 if hint {
                     deadline = Some(Timestamp::now());
@@ -73,9 +89,15 @@ fn retry(engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
 }
 
 async fn lose(app: &App, session: i64, last_seen: Timestamp) -> Result<()> {
-    let tenant = app.db.read(move |tx| orchestrator::sessions::tenant_of(tx, session)).await?;
+    let tenant = app
+        .db
+        .read(move |tx| orchestrator::sessions::tenant_of(tx, session))
+        .await?;
     tracing::warn!(session, "a host is silent: it counts as unresponsive");
-    write(app, system(tenant), move |cx| hosts::lost(cx, session, last_seen)).await
+    write(app, system(tenant), move |cx| {
+        hosts::lost(cx, session, last_seen)
+    })
+    .await
 }
 
 /// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.

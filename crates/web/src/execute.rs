@@ -50,8 +50,11 @@ pub async fn execute(app: &App, call: Call, run: Run) -> Result<Reply> {
         let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
         invoke(tx, &call, &granted, &server, run)
     };
-    let (reply, hints) =
-        if writes { app.db.write(work).await? } else { app.db.read(work).await? };
+    let (reply, hints) = if writes {
+        app.db.write(work).await?
+    } else {
+        app.db.read(work).await?
+    };
     app.publish(hints);
     Ok(reply)
 }

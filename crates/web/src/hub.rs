@@ -40,7 +40,10 @@ impl Default for Hub {
 impl Hub {
     fn slot<T>(&self, session: i64, f: impl FnOnce(&mut Slot) -> T) -> T {
         let mut slots = self.slots.lock();
-        let new = || Slot { counter: watch::Sender::new(self.next()), empty_at: None };
+        let new = || Slot {
+            counter: watch::Sender::new(self.next()),
+            empty_at: None,
+        };
         f(slots.entry(session).or_insert_with(new))
     }
 
@@ -61,7 +64,9 @@ impl Hub {
     /// Waits until the counter differs from the stamp, at most for `patience`; the counter then.
     pub async fn wait(&self, session: i64, stamp: &str, patience: Duration) -> u64 {
         let mut receiver = self.slot(session, |s| s.counter.subscribe());
-        let Some(seen) = self.parse(stamp) else { return *receiver.borrow() };
+        let Some(seen) = self.parse(stamp) else {
+            return *receiver.borrow();
+        };
         let changed = tokio::time::timeout(patience, receiver.wait_for(|n| *n != seen)).await;
         match changed {
             Ok(Ok(n)) => *n,
@@ -90,7 +95,11 @@ impl Hub {
     }
 
     fn parse(&self, stamp: &str) -> Option<u64> {
-        stamp.strip_prefix(&self.process)?.strip_prefix('-')?.parse().ok()
+        stamp
+            .strip_prefix(&self.process)?
+            .strip_prefix('-')?
+            .parse()
+            .ok()
     }
 }
 
@@ -103,9 +112,16 @@ mod tests {
         let hub = Hub::default();
         let first = hub.wait(1, "", Duration::ZERO).await;
         hub.bump(1);
-        let second = hub.wait(1, &hub.stamp(first), Duration::from_secs(60)).await;
-        assert_ne!(first, second, "answered at once: the change came before the wait");
-        let same = hub.wait(1, &hub.stamp(second), Duration::from_millis(10)).await;
+        let second = hub
+            .wait(1, &hub.stamp(first), Duration::from_secs(60))
+            .await;
+        assert_ne!(
+            first, second,
+            "answered at once: the change came before the wait"
+        );
+        let same = hub
+            .wait(1, &hub.stamp(second), Duration::from_millis(10))
+            .await;
         assert_eq!(second, same);
         let other_process = hub.wait(1, "0123456789ab-2", Duration::from_secs(60)).await;
         assert_eq!(second, other_process);

@@ -41,7 +41,9 @@ pub async fn handle(
                 "{method} identity_/{path} is part of the API but is not built in this version of Baton."
             )))
         }
-        (method, _) => Err(Error::NoSuchAddress(format!("There is no {method} identity_/{path}."))),
+        (method, _) => Err(Error::NoSuchAddress(format!(
+            "There is no {method} identity_/{path}."
+        ))),
     }
 }
 
@@ -71,13 +73,21 @@ struct Form(Vec<(String, String)>);
 impl Form {
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).replace('+', " ");
-        let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
+        let decode = |t: &str| {
+            percent_encoding::percent_decode_str(t)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
         let pairs = text.split('&').filter_map(|p| p.split_once('='));
         Self(pairs.map(|(k, v)| (decode(k), decode(v))).collect())
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str());
+        let found = self
+            .0
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.as_str());
         found.filter(|v| !v.is_empty())
     }
 }
@@ -107,13 +117,24 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
         None => return Ok(refuse(400, "invalid_request", "grant_type is missing.")),
     }
     let given = form.get("client_id").map(|id| {
-        (id.to_owned(), form.get("client_secret").unwrap_or_default().to_owned())
+        (
+            id.to_owned(),
+            form.get("client_secret").unwrap_or_default().to_owned(),
+        )
     });
     let Some((id, secret)) = given.or(basic) else {
-        return Ok(refuse(400, "invalid_client", "client_id and client_secret are missing."));
+        return Ok(refuse(
+            400,
+            "invalid_client",
+            "client_id and client_secret are missing.",
+        ));
     };
     let Some(client) = find_client(app, &id, &secret).await? else {
-        return Ok(refuse(400, "invalid_client", "The client id or its secret is wrong."));
+        return Ok(refuse(
+            400,
+            "invalid_client",
+            "The client id or its secret is wrong.",
+        ));
     };
     let granted = match scopes::request(form.get("scope"), &client.scopes) {
         Ok(granted) => granted,
@@ -131,7 +152,9 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
     });
     let mut response = json_response(200, body.to_string());
     let no_store = axum::http::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(axum::http::header::CACHE_CONTROL, no_store);
+    response
+        .headers_mut()
+        .insert(axum::http::header::CACHE_CONTROL, no_store);
     Ok(response)
 }
 
@@ -188,7 +211,14 @@ impl ClientLogin {
             client_id: Some(self.id),
             scope: granted.to_vec(),
             prt_id: tenant.organization_key,
-            sub_type: Some(if self.machine.is_some() { "robot" } else { "service.external" }.into()),
+            sub_type: Some(
+                if self.machine.is_some() {
+                    "robot"
+                } else {
+                    "service.external"
+                }
+                .into(),
+            ),
             tenant: Some(self.tenant),
             machine: self.machine,
             ..Claims::default()
@@ -198,7 +228,11 @@ impl ClientLogin {
 
 fn tenant(app: &App, id: i64) -> Result<Tenant> {
     let tenants = Arc::clone(&app.tenants.read());
-    tenants.iter().find(|t| t.id == id).cloned().ok_or_else(|| Error::not_found("Tenant"))
+    tenants
+        .iter()
+        .find(|t| t.id == id)
+        .cloned()
+        .ok_or_else(|| Error::not_found("Tenant"))
 }
 
 #[derive(Deserialize)]
@@ -220,17 +254,26 @@ pub async fn authenticate(
     let named = request::header(request.headers(), "x-uipath-tenantname").map(str::to_owned);
     let body = request::json(request.into_body()).await?;
     let login: LoginModel = orchestrator::body::read("loginModel", body.as_ref())?;
-    let wrong =
-        || Error::refused(Code::InvalidRequest, "Invalid username/email address or password.");
+    let wrong = || {
+        Error::refused(
+            Code::InvalidRequest,
+            "Invalid username/email address or password.",
+        )
+    };
     let tenants = Arc::clone(&app.tenants.read());
     let name = login.tenancy_name.filter(|n| !n.is_empty()).or(named);
     let tenant = match &name {
-        Some(name) => tenants.iter().find(|t| t.name.to_lowercase() == name.to_lowercase()),
+        Some(name) => tenants
+            .iter()
+            .find(|t| t.name.to_lowercase() == name.to_lowercase()),
         None => tenants.first(),
     };
     let tenant = tenant.cloned().ok_or_else(wrong)?;
     let (id, user_name) = (tenant.id, login.username_or_email_address.clone());
-    let user = app.db.read(move |tx| users::find_login(tx, id, &user_name)).await?;
+    let user = app
+        .db
+        .read(move |tx| users::find_login(tx, id, &user_name))
+        .await?;
     let hash = user.as_ref().and_then(|u| u.password_hash.clone());
     if !password_fits(app, login.password, hash).await? {
         return Err(wrong());
@@ -238,8 +281,13 @@ pub async fn authenticate(
     let user = user.ok_or_else(wrong)?;
     let now = Timestamp::now();
     let user_id = user.id;
-    app.db.write(move |tx| users::signed_in(tx, user_id, now)).await?;
-    let token = app.server.keys.sign(&user_claims(issuer, &tenant, &user, now))?;
+    app.db
+        .write(move |tx| users::signed_in(tx, user_id, now))
+        .await?;
+    let token = app
+        .server
+        .keys
+        .sign(&user_claims(issuer, &tenant, &user, now))?;
     let answer = json!({
         "result": token, "targetUrl": Value::Null, "success": true, "error": Value::Null,
         "unAuthorizedRequest": false, "__abp": true,
@@ -259,7 +307,9 @@ async fn password_fits(app: &App, password: String, hash: Option<String>) -> Res
             false
         }
     };
-    tokio::task::spawn_blocking(check).await.map_err(|e| internal(&e))
+    tokio::task::spawn_blocking(check)
+        .await
+        .map_err(|e| internal(&e))
 }
 
 fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestamp) -> Claims {
@@ -282,4 +332,3 @@ fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestam
         ..Claims::default()
     }
 }
-

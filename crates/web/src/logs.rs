@@ -24,10 +24,17 @@ pub async fn submit(app: &Arc<App>, request: Request<Body>) -> Result<Response<B
     let entries = match body {
         Some(Value::Array(entries)) => entries,
         Some(entry @ (Value::Object(_) | Value::String(_))) => vec![entry],
-        _ => return Err(Error::NotNull { param: "messages".into(), why: None }),
+        _ => {
+            return Err(Error::NotNull {
+                param: "messages".into(),
+                why: None,
+            });
+        }
     };
     if entries.len() > MAX_LINES {
-        return Err(Error::invalid(format!("At most {MAX_LINES} log entries can be sent at a time.")));
+        return Err(Error::invalid(format!(
+            "At most {MAX_LINES} log entries can be sent at a time."
+        )));
     }
     let now = Timestamp::now();
     let mut lines = Vec::with_capacity(entries.len());
@@ -74,7 +81,11 @@ async fn origins(
                             &header,
                         )?;
                         let folder = granted.folder.map(|f| f.id).unwrap_or_default();
-                        Origin { tenant: caller.tenant, folder, ..Origin::default() }
+                        Origin {
+                            tenant: caller.tenant,
+                            folder,
+                            ..Origin::default()
+                        }
                     }
                 };
                 known.insert((*job, *folder), origin.clone());

@@ -52,36 +52,105 @@ pub fn render(app: &App) -> String {
         .enumerate()
         .map(|(i, n)| (format!("{{status=\"{}xx\"}}", i + 1), n.load(Relaxed)))
         .collect();
-    section("baton_http_requests_total", "counter", "Requests answered, by class of status.", &statuses);
+    section(
+        "baton_http_requests_total",
+        "counter",
+        "Requests answered, by class of status.",
+        &statuses,
+    );
     let in_flight = [(String::new(), metrics.in_flight.load(Relaxed))];
-    section("baton_http_requests_in_flight", "gauge", "Requests under way.", &in_flight);
+    section(
+        "baton_http_requests_in_flight",
+        "gauge",
+        "Requests under way.",
+        &in_flight,
+    );
     let stores = [("main", app.db.stats()), ("logs", app.logs.stats())];
     let of = |pick: &dyn Fn(&db::Stats) -> u64| -> Vec<(String, u64)> {
-        stores.iter().map(|(n, s)| (format!("{{store=\"{n}\"}}"), pick(s))).collect()
+        stores
+            .iter()
+            .map(|(n, s)| (format!("{{store=\"{n}\"}}"), pick(s)))
+            .collect()
     };
-    section("baton_db_statements_total", "counter", "SQL statements run.", &of(&|s| s.statements));
-    section("baton_db_reads_total", "counter", "Read transactions.", &of(&|s| s.reads));
-    section("baton_db_writes_total", "counter", "Write closures committed.", &of(&|s| s.writes));
-    section("baton_db_batches_total", "counter", "Commits; each holds one or more writes.", &of(&|s| s.batches));
-    section("baton_db_failures_total", "counter", "Closures that failed.", &of(&|s| s.failures));
-    section("baton_db_overloaded_total", "counter", "Calls refused because a lane was full.", &of(&|s| s.overloaded));
-    section("baton_db_queued_writes", "gauge", "Writes waiting for the lane.", &of(&|s| s.queued_writes));
-    section("baton_db_longest_write_microseconds", "gauge", "The longest write closure so far.", &of(&|s| s.longest_write_us));
+    section(
+        "baton_db_statements_total",
+        "counter",
+        "SQL statements run.",
+        &of(&|s| s.statements),
+    );
+    section(
+        "baton_db_reads_total",
+        "counter",
+        "Read transactions.",
+        &of(&|s| s.reads),
+    );
+    section(
+        "baton_db_writes_total",
+        "counter",
+        "Write closures committed.",
+        &of(&|s| s.writes),
+    );
+    section(
+        "baton_db_batches_total",
+        "counter",
+        "Commits; each holds one or more writes.",
+        &of(&|s| s.batches),
+    );
+    section(
+        "baton_db_failures_total",
+        "counter",
+        "Closures that failed.",
+        &of(&|s| s.failures),
+    );
+    section(
+        "baton_db_overloaded_total",
+        "counter",
+        "Calls refused because a lane was full.",
+        &of(&|s| s.overloaded),
+    );
+    section(
+        "baton_db_queued_writes",
+        "gauge",
+        "Writes waiting for the lane.",
+        &of(&|s| s.queued_writes),
+    );
+    section(
+        "baton_db_longest_write_microseconds",
+        "gauge",
+        "The longest write closure so far.",
+        &of(&|s| s.longest_write_us),
+    );
     let sessions = [(String::new(), app.presence.connected() as u64)];
-    section("baton_sessions_connected", "gauge", "Hosts that are connected.", &sessions);
+    section(
+        "baton_sessions_connected",
+        "gauge",
+        "Hosts that are connected.",
+        &sessions,
+    );
     latencies(&mut out, metrics);
     out
 }
 
 fn latencies(out: &mut String, metrics: &Metrics) {
     let name = "baton_http_request_seconds";
-    let _ = writeln!(out, "# HELP {name} How long requests took, long polls aside.\n# TYPE {name} histogram");
+    let _ = writeln!(
+        out,
+        "# HELP {name} How long requests took, long polls aside.\n# TYPE {name} histogram"
+    );
     let mut sum = 0;
     for (bound, bucket) in BOUNDS.iter().zip(&metrics.buckets) {
         sum += bucket.load(Relaxed);
-        let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {sum}", *bound as f64 / 1000.0);
+        let _ = writeln!(
+            out,
+            "{name}_bucket{{le=\"{}\"}} {sum}",
+            *bound as f64 / 1000.0
+        );
     }
     let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {sum}");
-    let _ = writeln!(out, "{name}_sum {}", metrics.micros.load(Relaxed) as f64 / 1e6);
+    let _ = writeln!(
+        out,
+        "{name}_sum {}",
+        metrics.micros.load(Relaxed) as f64 / 1e6
+    );
     let _ = writeln!(out, "{name}_count {sum}");
 }

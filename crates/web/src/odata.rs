@@ -8,8 +8,7 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response};
 use orchestrator::{
-    Args, Caller, Error, NAMESPACE, Need, OPS, Op, RESOURCES, Reply, Resource, Result, Run,
-    Store,
+    Args, Caller, Error, NAMESPACE, Need, OPS, Op, RESOURCES, Reply, Resource, Result, Run, Store,
 };
 
 use crate::app::App;
@@ -49,14 +48,24 @@ pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body
 /// The service document and `$metadata`: public, as they tell nothing of any tenant.
 fn document(odata: &ODataRequest, service: bool) -> Response<Body> {
     let sets: Vec<_> = RESOURCES.iter().map(|r| r.set).collect();
-    let xml = odata.request.uri().query().is_some_and(|q| q.contains("format=xml"));
+    let xml = odata
+        .request
+        .uri()
+        .query()
+        .is_some_and(|q| q.contains("format=xml"));
     if service && !xml {
         return json_response(200, metadata::service_document(&odata.base, &sets));
     }
-    let signatures: Vec<_> = OPS.iter().flat_map(|ops| ops.iter()).map(signature).collect();
+    let signatures: Vec<_> = OPS
+        .iter()
+        .flat_map(|ops| ops.iter())
+        .map(signature)
+        .collect();
     let mut response = Response::new(Body::from(metadata::csdl_xml(&sets, &signatures)));
     let kind = axum::http::HeaderValue::from_static("application/xml; charset=utf-8");
-    response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(axum::http::header::CONTENT_TYPE, kind);
     response
 }
 
@@ -97,7 +106,9 @@ fn find(path: &Path) -> Option<Target> {
         })?;
         return Some(Target::Operation(op, key));
     }
-    let resource = RESOURCES.iter().find(|r| r.set.name.eq_ignore_ascii_case(&first.name))?;
+    let resource = RESOURCES
+        .iter()
+        .find(|r| r.set.name.eq_ignore_ascii_case(&first.name))?;
     match (rest, key) {
         ([], None) => Some(Target::Set(resource)),
         ([], Some(key)) => Some(Target::Entity(resource, key)),
@@ -127,10 +138,21 @@ async fn operation(
 ) -> Result<Response<Body>> {
     let expected = if op.action { Method::POST } else { Method::GET };
     if *odata.request.method() != expected {
-        return Err(Error::NoSuchAddress(format!("{} is called with {expected}.", op.name)));
+        return Err(Error::NoSuchAddress(format!(
+            "{} is called with {expected}.",
+            op.name
+        )));
     }
-    let caller = authenticate(app, odata.request.headers(), odata.tenant, Proof::TokenOrMachine).await?;
-    let Some(run) = op.run else { return packages::upload(app, odata, caller, &op.need).await };
+    let caller = authenticate(
+        app,
+        odata.request.headers(),
+        odata.tenant,
+        Proof::TokenOrMachine,
+    )
+    .await?;
+    let Some(run) = op.run else {
+        return packages::upload(app, odata, caller, &op.need).await;
+    };
     let mut params = query_params(odata.request.uri().query());
     if let Some(PathArgs::Named(named)) = path.segments.last().map(|s| &s.args) {
         params.splice(0..0, named.iter().cloned());
@@ -150,9 +172,14 @@ async fn operation(
 fn query_params(query: Option<&str>) -> Vec<(String, Literal)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+        percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8_lossy()
+            .into_owned()
     };
-    let pairs = query.unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
+    let pairs = query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|p| p.split_once('='));
     pairs
         .map(|(name, value)| (decode(name), Literal::Bare(decode(value))))
         .filter(|(name, _)| !name.starts_with('$'))
@@ -233,7 +260,9 @@ async fn authenticate(
 ) -> Result<Arc<Caller>> {
     let caller = caller::authenticate(app, headers, proof).await?;
     if tenant.is_some_and(|t| t != caller.tenant) {
-        return Err(Error::Unauthenticated("The token belongs to another tenant.".into()));
+        return Err(Error::Unauthenticated(
+            "The token belongs to another tenant.".into(),
+        ));
     }
     Ok(caller)
 }
@@ -268,7 +297,14 @@ async fn perform(
         rule: route.folder,
         header,
         base: odata.base,
-        args: Args { key, params, body, query, count, set: route.set },
+        args: Args {
+            key,
+            params,
+            body,
+            query,
+            count,
+            set: route.set,
+        },
         store: route.store,
         write: route.write,
     };
@@ -285,6 +321,8 @@ fn odata_response(status: u16, body: Vec<u8>) -> Response<Body> {
     let kind = axum::http::HeaderValue::from_static(
         "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8",
     );
-    response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(axum::http::header::CONTENT_TYPE, kind);
     response
 }

@@ -38,13 +38,20 @@ pub async fn upload(
     let feed = feed_of(odata.request.uri().query());
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
     let feed = allowed_feed(app, Arc::clone(&caller), need, feed).await?;
-    let mut parts = Multipart::from_request(odata.request, &()).await.map_err(|e| {
-        Error::refused(Code::InvalidRequest, format!("The body must be multipart/form-data: {e}."))
-    })?;
+    let mut parts = Multipart::from_request(odata.request, &())
+        .await
+        .map_err(|e| {
+            Error::refused(
+                Code::InvalidRequest,
+                format!("The body must be multipart/form-data: {e}."),
+            )
+        })?;
     let mut results = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         if results.len() == MAX_FILES {
-            return Err(Error::invalid(format!("At most {MAX_FILES} packages can be uploaded at a time.")));
+            return Err(Error::invalid(format!(
+                "At most {MAX_FILES} packages can be uploaded at a time."
+            )));
         }
         let name = part.file_name().unwrap_or("package").to_owned();
         let result = match receive(app, part).await {
@@ -57,13 +64,27 @@ pub async fn upload(
 }
 
 fn broken(error: axum::extract::multipart::MultipartError) -> Error {
-    Error::refused(Code::InvalidRequest, format!("The upload broke off: {error}."))
+    Error::refused(
+        Code::InvalidRequest,
+        format!("The upload broke off: {error}."),
+    )
 }
 
 fn feed_of(query: Option<&str>) -> Option<String> {
-    let pairs = query.unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
-    let found = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("feedId")).map(|(_, v)| v);
-    found.map(|v| percent_encoding::percent_decode_str(v).decode_utf8_lossy().into_owned()).next()
+    let pairs = query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|p| p.split_once('='));
+    let found = pairs
+        .filter(|(name, _)| name.eq_ignore_ascii_case("feedId"))
+        .map(|(_, v)| v);
+    found
+        .map(|v| {
+            percent_encoding::percent_decode_str(v)
+                .decode_utf8_lossy()
+                .into_owned()
+        })
+        .next()
 }
 
 async fn allowed_feed(
@@ -74,7 +95,13 @@ async fn allowed_feed(
 ) -> Result<String> {
     app.db
         .read(move |tx| {
-            access::grant(tx, &caller, need, FolderRule::Tenant, &FolderHeader::default())?;
+            access::grant(
+                tx,
+                &caller,
+                need,
+                FolderRule::Tenant,
+                &FolderHeader::default(),
+            )?;
             packages::feed(tx, caller.tenant, feed.as_deref())
         })
         .await
@@ -88,11 +115,15 @@ async fn receive(app: &App, mut part: axum::extract::multipart::Field<'_>) -> Re
         if file.written() + chunk.len() as u64 > app.config.max_upload {
             return Err(Error::refused(
                 Code::PayloadTooLarge,
-                format!("A package must not be larger than {} bytes.", app.config.max_upload),
+                format!(
+                    "A package must not be larger than {} bytes.",
+                    app.config.max_upload
+                ),
             ));
         }
         file = blocking(move || {
-            file.write_all(&chunk).map_err(|e| Error::Internal(format!("write of an upload: {e}")))?;
+            file.write_all(&chunk)
+                .map_err(|e| Error::Internal(format!("write of an upload: {e}")))?;
             Ok(file)
         })
         .await?;
@@ -122,7 +153,12 @@ async fn publish(
     let published = app
         .db
         .write(move |tx| {
-            let upload = Upload { feed: &feed, package: &package, blob: &blob, size };
+            let upload = Upload {
+                feed: &feed,
+                package: &package,
+                blob: &blob,
+                size,
+            };
             packages::publish(tx, tenant, Timestamp::now(), &upload)
         })
         .await;
@@ -155,7 +191,11 @@ fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
     }
     if results.len() == 1 && results[0].1.is_err() {
         // The only file's failure is the request's.
-        return Err(results.remove(0).1.err().unwrap_or(Error::Internal("no result".into())));
+        return Err(results
+            .remove(0)
+            .1
+            .err()
+            .unwrap_or(Error::Internal("no result".into())));
     }
     let failed = results.iter().any(|(_, r)| r.is_err());
     let mut items = Vec::with_capacity(results.len());
@@ -173,7 +213,10 @@ fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
         });
     }
     let body: Value = json!({"@odata.context": context, "value": items});
-    Ok(json_response(if failed { 207 } else { 200 }, body.to_string()))
+    Ok(json_response(
+        if failed { 207 } else { 200 },
+        body.to_string(),
+    ))
 }
 
 /// Streams a stored package.
@@ -183,7 +226,10 @@ pub async fn download(app: &App, blob: &str, name: &str) -> Result<Response<Body
     let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);

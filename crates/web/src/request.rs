@@ -22,12 +22,19 @@ pub fn trace_id(headers: &HeaderMap) -> String {
         t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit()) && t.bytes().any(|b| b != b'0')
     });
     let own = || Guid::random().to_string().replace('-', "");
-    format!("00-{}-{span}-00", trace.map_or_else(own, str::to_ascii_lowercase))
+    format!(
+        "00-{}-{span}-00",
+        trace.map_or_else(own, str::to_ascii_lowercase)
+    )
 }
 
 /// A header as text; `None` when it is absent or not text.
 pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty())
+    headers
+        .get(name)
+        .and_then(|v| v.to_str().ok())
+        .map(str::trim)
+        .filter(|v| !v.is_empty())
 }
 
 /// The folder that the headers name, in any of the four forms.
@@ -35,7 +42,9 @@ pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// # Errors
 /// 1100 for an encoded path that is no Base64 of UTF-16LE.
 pub fn folder(headers: &HeaderMap) -> Result<FolderHeader> {
-    let encoded = header(headers, "x-uipath-folderpath-encoded").map(decode_path).transpose()?;
+    let encoded = header(headers, "x-uipath-folderpath-encoded")
+        .map(decode_path)
+        .transpose()?;
     // Header values may hold UTF-8 beyond ASCII; `to_str` would refuse it.
     let plain = headers
         .get("x-uipath-folderpath")
@@ -61,7 +70,10 @@ fn decode_path(text: &str) -> Result<String> {
     if bytes.len() % 2 != 0 || bytes.is_empty() {
         return Err(bad());
     }
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|b| u16::from_le_bytes([b[0], b[1]]))
+        .collect();
     String::from_utf16(&units).map_err(|_| bad())
 }
 
@@ -109,16 +121,30 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(k, v)| (k.parse().unwrap(), HeaderValue::from_static(v))).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| (k.parse().unwrap(), HeaderValue::from_static(v)))
+            .collect()
     }
 
     #[test]
     fn folders_in_every_form() {
         let read = |pairs| folder(&headers(pairs)).unwrap();
         assert_eq!(read(&[("X-UIPATH-OrganizationUnitId", "5")]).id, Some(5));
-        assert_eq!(read(&[("x-uipath-organizationunitid", "not-a-number")]), FolderHeader::default());
-        assert_eq!(read(&[("x-uipath-folderpath", "Shared/Sub")]).path.as_deref(), Some("Shared/Sub"));
-        let encoded = read(&[("x-uipath-folderpath-encoded", "UwBoAGEAcgBlAGQA"), ("x-uipath-folderpath", "x")]);
+        assert_eq!(
+            read(&[("x-uipath-organizationunitid", "not-a-number")]),
+            FolderHeader::default()
+        );
+        assert_eq!(
+            read(&[("x-uipath-folderpath", "Shared/Sub")])
+                .path
+                .as_deref(),
+            Some("Shared/Sub")
+        );
+        let encoded = read(&[
+            ("x-uipath-folderpath-encoded", "UwBoAGEAcgBlAGQA"),
+            ("x-uipath-folderpath", "x"),
+        ]);
         assert_eq!(encoded.path.as_deref(), Some("Shared"));
     }
 
@@ -126,17 +152,26 @@ mod tests {
     fn bad_encodings_are_refused() {
         for text in ["***", "UwBo!", "Uw==", "ANgA2A=="] {
             let mut map = HeaderMap::new();
-            map.insert("x-uipath-folderpath-encoded", HeaderValue::from_static(text));
+            map.insert(
+                "x-uipath-folderpath-encoded",
+                HeaderValue::from_static(text),
+            );
             assert!(folder(&map).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_trace_goes_on() {
-        let given = headers(&[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]);
+        let given = headers(&[(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        )]);
         assert!(trace_id(&given).starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert_eq!(trace_id(&HeaderMap::new()).len(), 55);
-        let zeros = headers(&[("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01")]);
+        let zeros = headers(&[(
+            "traceparent",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        )]);
         assert!(!trace_id(&zeros).contains("-00000000000000000000000000000000-"));
     }
 }

@@ -56,8 +56,17 @@ pub async fn handle(
     let origin = request::origin(&request, app.config.public_url.as_deref());
     let caller = caller::authenticate(app, request.headers(), Proof::TokenOrMachine).await?;
     let (parts, body) = request.into_parts();
-    let body = if post { request::json(body).await? } else { None };
-    let call = RobotCall { caller, headers: parts.headers, body, origin };
+    let body = if post {
+        request::json(body).await?
+    } else {
+        None
+    };
+    let call = RobotCall {
+        caller,
+        headers: parts.headers,
+        body,
+        origin,
+    };
     let answer = match name.as_str() {
         "startservice" => start_service(app, call).await?,
         "stopservice" => stop_service(app, call).await?,
@@ -74,8 +83,15 @@ pub async fn handle(
 }
 
 const POSTS: &[&str] = &[
-    "startservice", "stopservice", "beginsession", "endsession", "getprocesses", "heartbeat",
-    "heartbeatv2", "awaitcommands", "submitjobstate",
+    "startservice",
+    "stopservice",
+    "beginsession",
+    "endsession",
+    "getprocesses",
+    "heartbeat",
+    "heartbeatv2",
+    "awaitcommands",
+    "submitjobstate",
 ];
 
 impl RobotCall {
@@ -103,29 +119,45 @@ impl RobotCall {
             .ok_or_else(|| {
                 Error::invalid("The header X-ROBOT-MACHINE-ENCODED must name the host.")
             })?;
-        Ok(Host { machine, name, service_user: service_user.unwrap_or_default().to_owned() })
+        Ok(Host {
+            machine,
+            name,
+            service_user: service_user.unwrap_or_default().to_owned(),
+        })
     }
 
     async fn machine_by_license(&self, app: &App) -> Result<i64> {
         let key = request::header(&self.headers, "x-robot-license")
             .ok_or_else(|| {
-                Error::refused(Code::InvalidMachineKey, "The header X-ROBOT-LICENSE must carry the machine's key.")
+                Error::refused(
+                    Code::InvalidMachineKey,
+                    "The header X-ROBOT-LICENSE must carry the machine's key.",
+                )
             })?
             .to_owned();
         let tenant = self.caller.tenant;
-        let (id, of) =
-            app.db.read(move |tx| orchestrator::machines::by_license_key(tx, &key)).await?;
+        let (id, of) = app
+            .db
+            .read(move |tx| orchestrator::machines::by_license_key(tx, &key))
+            .await?;
         if of == tenant {
             return Ok(id);
         }
-        Err(Error::refused(Code::InvalidMachineKey, "Invalid machine key."))
+        Err(Error::refused(
+            Code::InvalidMachineKey,
+            "Invalid machine key.",
+        ))
     }
 
     fn facts(&self) -> HostFacts {
         let agent = request::header(&self.headers, "x-robot-agent").unwrap_or_default();
         let platform = agent.split(';').find_map(|part| {
             let os = part.trim().strip_prefix("OS=")?;
-            Platform::parse(if os.eq_ignore_ascii_case("macos") { "OSX" } else { os })
+            Platform::parse(if os.eq_ignore_ascii_case("macos") {
+                "OSX"
+            } else {
+                os
+            })
         });
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
         let version = request::header(&self.headers, "x-robot-version")
@@ -155,7 +187,10 @@ impl RobotCall {
         })?;
         app.presence.opened(session, &host, Timestamp::now());
         // It may have been lost before a restart of the server.
-        write(app, Arc::clone(&self.caller), move |cx| hosts::back(cx, session)).await?;
+        write(app, Arc::clone(&self.caller), move |cx| {
+            hosts::back(cx, session)
+        })
+        .await?;
         app.watch.notify_one();
         Ok(session)
     }
@@ -186,10 +221,16 @@ async fn stop_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>>
     let beat: Heartbeat = call.body("heartbeatPayload")?;
     let session = match call.session(app, beat.service_user_name.as_deref()).await {
         Ok(session) => session,
-        Err(Error::Refused { code: Code::MachineSessionNotFound, .. }) => return Ok(done(204)),
+        Err(Error::Refused {
+            code: Code::MachineSessionNotFound,
+            ..
+        }) => return Ok(done(204)),
         Err(error) => return Err(error),
     };
-    write(app, call.caller, move |cx| robot_service::stop_service(cx, session)).await?;
+    write(app, call.caller, move |cx| {
+        robot_service::stop_service(cx, session)
+    })
+    .await?;
     app.presence.closed(session);
     app.hub.forget(session);
     Ok(done(204))
@@ -209,8 +250,10 @@ async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
 async fn end_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
     let host = call.host(app, None).await?;
-    let ended =
-        write(app, call.caller, move |cx| robot_service::end_session(cx, &host, &who)).await?;
+    let ended = write(app, call.caller, move |cx| {
+        robot_service::end_session(cx, &host, &who)
+    })
+    .await?;
     if let Some(session) = ended {
         app.presence.closed(session);
     }
@@ -219,7 +262,10 @@ async fn end_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> 
 
 async fn get_processes(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
-    let list = write(app, call.caller, move |cx| robot_service::get_processes(cx, &who)).await?;
+    let list = write(app, call.caller, move |cx| {
+        robot_service::get_processes(cx, &who)
+    })
+    .await?;
     Ok(reply(&list))
 }
 
@@ -228,7 +274,10 @@ async fn heartbeat(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
     let reports = beat.heartbeats.unwrap_or_default();
-    let reports: Vec<Report> = reports.into_iter().filter(|r| r.job_key.is_some()).collect();
+    let reports: Vec<Report> = reports
+        .into_iter()
+        .filter(|r| r.job_key.is_some())
+        .collect();
     if !reports.is_empty() {
         record_each(app, &call.caller, session, reports).await?;
     }
@@ -348,8 +397,10 @@ async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Bo
     let reports: Vec<Report> = body::read("heartbeats", call.body.as_ref())?;
     let session = call.session(app, None).await?;
     alive(app, &call.caller, session).await?;
-    write(app, call.caller, move |cx| robot_service::submit_job_state(cx, session, &reports))
-        .await?;
+    write(app, call.caller, move |cx| {
+        robot_service::submit_job_state(cx, session, &reports)
+    })
+    .await?;
     Ok(done(200))
 }
 
@@ -363,10 +414,14 @@ async fn connection_data(app: &Arc<App>, call: RobotCall) -> Result<Response<Bod
     };
     let _ = app;
     let key = request::header(&call.headers, "x-robot-license");
-    Ok(reply(&json!({"licenseKey": key, "orchestratorUrl": call.origin})))
+    Ok(reply(
+        &json!({"licenseKey": key, "orchestratorUrl": call.origin}),
+    ))
 }
 
 async fn shared_connection_data(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let key = write(app, call.caller, robot_service::shared_connection).await?;
-    Ok(reply(&json!({"licenseKey": key, "orchestratorUrl": call.origin})))
+    Ok(reply(
+        &json!({"licenseKey": key, "orchestratorUrl": call.origin}),
+    ))
 }

@@ -49,7 +49,9 @@ where
         }
     });
     let router = router(Arc::clone(&app), ending.clone());
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(stopped)
+        .into_future();
     let patience = async {
         ending.cancelled().await;
         tokio::time::sleep(LAST_REQUESTS).await;
@@ -80,7 +82,9 @@ fn router(app: Arc<App>, ending: CancellationToken) -> Router {
         .fallback(entry)
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new().compress_when(large))
-        .layer(CatchPanicLayer::custom(|_| respond(&Error::Internal("panic".into()), "")))
+        .layer(CatchPanicLayer::custom(|_| {
+            respond(&Error::Internal("panic".into()), "")
+        }))
         .with_state(Shared { app, ending })
 }
 
@@ -89,7 +93,11 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     let app = &shared.app;
     let begun = Instant::now();
     let trace = request::trace_id(request.headers());
-    let held = request.uri().path().to_ascii_lowercase().ends_with("/awaitcommands");
+    let held = request
+        .uri()
+        .path()
+        .to_ascii_lowercase()
+        .ends_with("/awaitcommands");
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace
     );
@@ -109,7 +117,11 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     let took = begun.elapsed();
     app.metrics.answered(response.status().as_u16(), took, held);
     span.in_scope(|| {
-        tracing::debug!(status = response.status().as_u16(), took_us = took.as_micros() as u64, "answered");
+        tracing::debug!(
+            status = response.status().as_u16(),
+            took_us = took.as_micros() as u64,
+            "answered"
+        );
     });
     finish(response.headers_mut(), &trace);
     response
@@ -121,7 +133,10 @@ fn finish(headers: &mut axum::http::HeaderMap, trace: &str) {
     if let Ok(id) = HeaderValue::from_str(trace) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }
 
 async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>> {
@@ -152,7 +167,9 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
         Area::Identity => {
             let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;
             let any = HeaderValue::from_static("*");
-            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+            answer
+                .headers_mut()
+                .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
             Ok(answer)
         }
         Area::Other => Err(Error::NotBuilt(format!(
@@ -164,7 +181,10 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
 /// Stand-alone clients name their tenant in a header.
 fn named_tenant(tenants: &[orchestrator::tenants::Tenant], request: &Request<Body>) -> Option<i64> {
     let name = request::header(request.headers(), "x-uipath-tenantname")?.to_lowercase();
-    tenants.iter().find(|t| t.name.to_lowercase() == name).map(|t| t.id)
+    tenants
+        .iter()
+        .find(|t| t.name.to_lowercase() == name)
+        .map(|t| t.id)
 }
 
 /// One issuer for all layouts, so that a token fits every one of them.
@@ -207,4 +227,3 @@ fn unknown(method: &Method, rest: &str) -> Error {
     }
     Error::NoSuchAddress(format!("There is no {method} api/{rest}."))
 }
-

@@ -107,12 +107,19 @@ fn modern_folder(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
     if folder.modern {
         return Ok(folder.id);
     }
-    Err(Error::invalid(format!("'{}' is a classic folder: nothing can be assigned to it.", folder.path)))
+    Err(Error::invalid(format!(
+        "'{}' is a classic folder: nothing can be assigned to it.",
+        folder.path
+    )))
 }
 
 fn must_exist(cx: &mut Cx<'_, '_>, table: &'static str, id: i64) -> Result<()> {
     let sql = format!("SELECT 1 FROM {table} WHERE id = $1 AND tenant_id = $2");
-    if cx.tx.row(&sql, &[id.into(), cx.caller.tenant.into()])?.is_some() {
+    if cx
+        .tx
+        .row(&sql, &[id.into(), cx.caller.tenant.into()])?
+        .is_some()
+    {
         return Ok(());
     }
     Err(Error::refused(

@@ -3,8 +3,8 @@
 use odata::{Guid, edm_enum};
 
 use crate::machines::{
-    ROBOT_VERSIONS, AutomationType, MachineScope, MachineType, MaintenanceWindow, RobotUser, RobotVersion, Tag,
-    TargetFramework, UpdatePolicy,
+    AutomationType, MachineScope, MachineType, MaintenanceWindow, ROBOT_VERSIONS, RobotUser,
+    RobotVersion, Tag, TargetFramework, UpdatePolicy,
 };
 
 edm_enum! {
@@ -56,7 +56,10 @@ pub struct Folder {
     /// The folder above.
     pub parent_id: Option<i64>,
     /// Key of the folder above.
-    #[edm(sql = "(SELECT p.key FROM folders p WHERE p.id = {t}.parent_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.key FROM folders p WHERE p.id = {t}.parent_id)",
+        read_only
+    )]
     pub parent_key: Option<Guid>,
     /// Whether it is in use.
     pub is_active: bool,

@@ -18,12 +18,21 @@ use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store};
 pub use assign::{assign_machine, assign_user};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
 
-const VIEW: Need =
-    Need::new("OR.Folders", &[("Units", Access::View), ("SubFolders", Access::View)], false);
-const EDIT: Need =
-    Need::new("OR.Folders", &[("Units", Access::Edit), ("SubFolders", Access::Edit)], true);
-const CREATE: Need =
-    Need::new("OR.Folders", &[("Units", Access::Create), ("SubFolders", Access::Create)], true);
+const VIEW: Need = Need::new(
+    "OR.Folders",
+    &[("Units", Access::View), ("SubFolders", Access::View)],
+    false,
+);
+const EDIT: Need = Need::new(
+    "OR.Folders",
+    &[("Units", Access::Edit), ("SubFolders", Access::Edit)],
+    true,
+);
+const CREATE: Need = Need::new(
+    "OR.Folders",
+    &[("Units", Access::Create), ("SubFolders", Access::Create)],
+    true,
+);
 
 /// The operations check folder by folder: asked for at the door is only the scope.
 const READ: Need = Need::new("OR.Folders", &[], false);
@@ -40,7 +49,10 @@ pub static RESOURCE: Resource = Resource {
     store: Store::Main,
     list,
     get: Some(read),
-    create: Some(Command { need: WRITE, run: create }),
+    create: Some(Command {
+        need: WRITE,
+        run: create,
+    }),
     delete: None,
 };
 
@@ -96,7 +108,12 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     let vars = [("user", cx.caller.user().into())];
     let restrict = (!all).then_some(OWN);
-    let listing = Listing { restrict, vars: &vars, name: None, count: args.count };
+    let listing = Listing {
+        restrict,
+        vars: &vars,
+        name: None,
+        count: args.count,
+    };
     Ok(Reply::json(cx.page(&Folder::SET, &query, &listing)?))
 }
 
@@ -104,12 +121,21 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
-    if cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?.is_none() {
+    if cx
+        .tx
+        .row(known, &[id.into(), cx.caller.tenant.into()])?
+        .is_none()
+    {
         return Err(Error::not_found("Folder"));
     }
     access::managed(cx.tx, cx.caller, &VIEW, id)?;
     let query = args.options(&Folder::SET)?;
-    Ok(Reply::json(cx.entity_with(&Folder::SET, &id.into(), &query, &[])?))
+    Ok(Reply::json(cx.entity_with(
+        &Folder::SET,
+        &id.into(),
+        &query,
+        &[],
+    )?))
 }
 
 /// A folder to create.
@@ -190,7 +216,10 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
 }
 
 fn path_of(tx: &mut Tx<'_>, id: i64) -> Result<String> {
-    let row = tx.row("SELECT fully_qualified_name FROM folders WHERE id = $1", &[id.into()])?;
+    let row = tx.row(
+        "SELECT fully_qualified_name FROM folders WHERE id = $1",
+        &[id.into()],
+    )?;
     Ok(row.ok_or_else(|| Error::not_found("Folder"))?.get(0)?)
 }
 
@@ -245,7 +274,9 @@ fn check_name(name: &str) -> Result<()> {
     if bad {
         return Err(Error::refused(
             Code::InvalidFolderDisplayName,
-            format!("'{name}' is not a folder name: it must not be empty, be '.' or '..', contain / or \\, or start or end with a blank."),
+            format!(
+                "'{name}' is not a folder name: it must not be empty, be '.' or '..', contain / or \\, or start or end with a blank."
+            ),
         ));
     }
     Ok(())
@@ -278,7 +309,10 @@ fn check_parent(cx: &mut Cx<'_, '_>, parent: i64) -> Result<bool> {
     }
     let depth: i64 = cx
         .tx
-        .row("SELECT COUNT(*) FROM folder_tree WHERE folder_id = $1", &[parent.into()])?
+        .row(
+            "SELECT COUNT(*) FROM folder_tree WHERE folder_id = $1",
+            &[parent.into()],
+        )?
         .map(|r| r.get(0))
         .transpose()?
         .unwrap_or_default();
@@ -302,5 +336,9 @@ fn get_machines_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         count: args.count,
         restrict: None,
     };
-    Ok(Reply::json(cx.page(&MachineFolder::SET, &query, &listing)?))
+    Ok(Reply::json(cx.page(
+        &MachineFolder::SET,
+        &query,
+        &listing,
+    )?))
 }

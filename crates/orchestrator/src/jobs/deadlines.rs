@@ -19,24 +19,41 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
         &[cx.now.into()],
     )?;
     for row in &due {
-        let (id, state, strategy): (i64, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, state, strategy): (i64, i64, Option<i64>) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
         let kill_after: Option<i64> = row.get(3)?;
         let running = state == JobState::Running as i64;
         let kill = !running || strategy == Some(StopStrategy::Kill as i64);
         let (target, deadline) = if kill {
             (JobState::Terminating, None)
         } else {
-            (JobState::Stopping, kill_after.map(|s| cx.now.0 + s * 10_000_000))
+            (
+                JobState::Stopping,
+                kill_after.map(|s| cx.now.0 + s * 10_000_000),
+            )
         };
         cx.tx.exec(
             "UPDATE jobs SET state = $2, deadline = $3, last_modification_time = $4
              WHERE id = $1 AND state = $5",
-            &[id.into(), target.into(), deadline.into(), cx.now.into(), state.into()],
+            &[
+                id.into(),
+                target.into(),
+                deadline.into(),
+                cx.now.into(),
+                state.into(),
+            ],
         )?;
         if let Some(session) = row.get::<Option<i64>>(4)? {
             cx.hint(Hint::Session(session));
         }
     }
-    let next = cx.tx.row("SELECT MIN(deadline) FROM jobs WHERE deadline IS NOT NULL", &[])?;
-    Ok(next.map(|r| r.get::<Option<i64>>(0)).transpose()?.flatten().map(Timestamp))
+    let next = cx.tx.row(
+        "SELECT MIN(deadline) FROM jobs WHERE deadline IS NOT NULL",
+        &[],
+    )?;
+    Ok(next
+        .map(|r| r.get::<Option<i64>>(0))
+        .transpose()?
+        .flatten()
+        .map(Timestamp))
 }

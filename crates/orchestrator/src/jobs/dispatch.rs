@@ -31,7 +31,10 @@ pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
 /// # Errors
 /// The store's.
 pub fn folder(cx: &mut Cx<'_, '_>, folder: i64) -> Result<()> {
-    let condition = format!("s.machine_id IN ({})", MACHINES_IN_FOLDER.replace("$1", "$2"));
+    let condition = format!(
+        "s.machine_id IN ({})",
+        MACHINES_IN_FOLDER.replace("$1", "$2")
+    );
     let hosts = hosts(cx, &condition, folder)?;
     hand_out(cx, hosts)
 }
@@ -101,7 +104,10 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
         Dialect::Postgres => "FOR UPDATE OF s",
         Dialect::Sqlite => "",
     };
-    let slots: Vec<_> = RUNTIMES.iter().map(|(_, column)| format!("m.{column}")).collect();
+    let slots: Vec<_> = RUNTIMES
+        .iter()
+        .map(|(_, column)| format!("m.{column}"))
+        .collect();
     let sql = format!(
         "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
          JOIN machines m ON m.id = s.machine_id
@@ -124,8 +130,17 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
                 runtimes.push((*number, free));
             }
         }
-        let free = row.get::<Option<i64>>(2)?.unwrap_or(i64::MAX).saturating_sub(all_used);
-        let mut host = Host { session, machine, free, runtimes, folders: Vec::new() };
+        let free = row
+            .get::<Option<i64>>(2)?
+            .unwrap_or(i64::MAX)
+            .saturating_sub(all_used);
+        let mut host = Host {
+            session,
+            machine,
+            free,
+            runtimes,
+            folders: Vec::new(),
+        };
         if host.is_free() {
             host.folders = folders_of(cx, machine)?;
             hosts.push(host);
@@ -140,7 +155,10 @@ fn used(cx: &mut Cx<'_, '_>, session: i64) -> Result<HashMap<i64, i64>> {
          GROUP BY runtime_type"
     );
     let rows = cx.tx.rows(&sql, &[session.into()])?;
-    Ok(rows.iter().map(|r| Ok((r.get(0)?, r.get(1)?))).collect::<Result<_, db::Error>>()?)
+    Ok(rows
+        .iter()
+        .map(|r| Ok((r.get(0)?, r.get(1)?)))
+        .collect::<Result<_, db::Error>>()?)
 }
 
 fn folders_of(cx: &mut Cx<'_, '_>, machine: i64) -> Result<Vec<i64>> {
@@ -150,7 +168,10 @@ fn folders_of(cx: &mut Cx<'_, '_>, machine: i64) -> Result<Vec<i64>> {
          WHERE fm.machine_id = $1",
         &[machine.into()],
     )?;
-    Ok(rows.iter().map(|r| r.get(0)).collect::<Result<_, db::Error>>()?)
+    Ok(rows
+        .iter()
+        .map(|r| r.get(0))
+        .collect::<Result<_, db::Error>>()?)
 }
 
 /// In rounds, so that jobs spread over hosts: the freest host first, one job each.
@@ -201,7 +222,9 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
             if free <= 0 {
                 continue;
             }
-            let Some(next) = first_waiting(cx, host, folder, runtime)? else { continue };
+            let Some(next) = first_waiting(cx, host, folder, runtime)? else {
+                continue;
+            };
             let more_urgent = |b: &Waiting| (-next.priority, next.job) < (-b.priority, b.job);
             if best.as_ref().is_none_or(more_urgent) {
                 best = Some(next);
@@ -209,11 +232,18 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
         }
     }
     let Some(job) = best else { return Ok(false) };
-    let Some(robot) = choose_robot(cx, host, &job)? else { return Ok(false) };
+    let Some(robot) = choose_robot(cx, host, &job)? else {
+        return Ok(false);
+    };
     let taken = cx.tx.exec(
         "UPDATE jobs SET session_id = $2, machine_id = $3, robot_id = $4, attempt = attempt + 1
          WHERE id = $1 AND session_id IS NULL AND state IN (0, 8)",
-        &[job.job.into(), host.session.into(), host.machine.into(), robot.into()],
+        &[
+            job.job.into(),
+            host.session.into(),
+            host.machine.into(),
+            robot.into(),
+        ],
     )?;
     if taken > 0 {
         host.take(job.runtime);
@@ -247,9 +277,15 @@ fn first_waiting(
                  AND (j.wanted_robot_id IS NULL OR r.id = j.wanted_robot_id))
          ORDER BY j.specific_priority_value DESC, j.id LIMIT 1"
     );
-    let params: [Value; 4] =
-        [folder.into(), runtime.into(), host.session.into(), host.machine.into()];
-    let Some(row) = cx.tx.row(&sql, &params)? else { return Ok(None) };
+    let params: [Value; 4] = [
+        folder.into(),
+        runtime.into(),
+        host.session.into(),
+        host.machine.into(),
+    ];
+    let Some(row) = cx.tx.row(&sql, &params)? else {
+        return Ok(None);
+    };
     Ok(Some(Waiting {
         job: row.get(0)?,
         priority: row.get(1)?,
@@ -268,7 +304,11 @@ fn choose_robot(cx: &mut Cx<'_, '_>, host: &Host, job: &Waiting) -> Result<Optio
     );
     let row = cx.tx.row(
         &sql,
-        &[job.folder.into(), job.wanted_robot.into(), host.session.into()],
+        &[
+            job.folder.into(),
+            job.wanted_robot.into(),
+            host.session.into(),
+        ],
     )?;
     Ok(row.map(|r| r.get(0)).transpose()?)
 }

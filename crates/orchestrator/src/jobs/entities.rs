@@ -134,7 +134,10 @@ pub struct Job {
     #[edm(column = "folder_id")]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)", list)]
+    #[edm(
+        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
+        list
+    )]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// The caller's own mark.
     pub reference: String,
@@ -145,10 +148,14 @@ pub struct Job {
     /// Resumes on the same machine and robot.
     pub resume_on_same_context: bool,
     /// The account it runs as, once a robot has it.
-    #[edm(sql = "COALESCE((SELECT r.username FROM robots r WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL), '')")]
+    #[edm(
+        sql = "COALESCE((SELECT r.username FROM robots r WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL), '')"
+    )]
     pub local_system_account: String,
     /// The account whose rights it has, once a robot has it.
-    #[edm(sql = "(SELECT u.user_name FROM robots r JOIN users u ON u.id = r.user_id WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL)")]
+    #[edm(
+        sql = "(SELECT u.user_name FROM robots r JOIN users u ON u.id = r.user_id WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL)"
+    )]
     pub orchestrator_user_identity: Option<String>,
     /// Whether it can be watched live.
     pub remote_control_access: RemoteControlAccess,

@@ -32,7 +32,11 @@ pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<(
 /// # Errors
 /// The store's.
 pub fn back(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
-    if sessions::back(cx, session)? { dispatch::session(cx, session) } else { Ok(()) }
+    if sessions::back(cx, session)? {
+        dispatch::session(cx, session)
+    } else {
+        Ok(())
+    }
 }
 
 /// Jobs that were to be killed on a host that is gone: nobody will ever report their end.

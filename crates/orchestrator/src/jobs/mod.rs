@@ -26,7 +26,7 @@ use odata::path::Literal;
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_page, plain_entity};
+use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_entity, plain_page};
 
 pub use entities::{Job, JobSource, JobState, JobType, StopStrategy};
 
@@ -64,7 +64,10 @@ pub const OPS: &[Op] = &[
         name: "StopJobs",
         action: true,
         bound: false,
-        params: &[("jobIds", "Collection(Edm.Int64)"), ("strategy", "StopStrategy")],
+        params: &[
+            ("jobIds", "Collection(Edm.Int64)"),
+            ("strategy", "StopStrategy"),
+        ],
         need: EDIT,
         folder: FolderRule::Optional,
         store: Store::Main,
@@ -97,10 +100,17 @@ pub const OPS: &[Op] = &[
 /// `GetByKey(identifier=…)`, which the official SDKs read every job with.
 fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let key = args.guid("identifier")?;
-    let row = cx.tx.row("SELECT id FROM jobs WHERE key = $1", &[key.into()])?;
+    let row = cx
+        .tx
+        .row("SELECT id FROM jobs WHERE key = $1", &[key.into()])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Job"))?.get(0)?;
     let query = args.options(&Job::SET)?;
-    Ok(Reply::json(cx.entity_with(&Job::SET, &id.into(), &query, &[])?))
+    Ok(Reply::json(cx.entity_with(
+        &Job::SET,
+        &id.into(),
+        &query,
+        &[],
+    )?))
 }
 
 /// Runtimes that jobs can be started on, with the machine's column that counts their slots.
@@ -132,6 +142,9 @@ pub(crate) const ACTIVE: &str = "(0, 1, 2, 3, 8)";
 pub(crate) fn bound_id(args: &Args) -> Result<i64> {
     match args.key {
         Some(Literal::Int(id)) => Ok(id),
-        _ => Err(Error::refused(Code::InvalidRequest, "The key of a job is a number.")),
+        _ => Err(Error::refused(
+            Code::InvalidRequest,
+            "The key of a job is a number.",
+        )),
     }
 }

@@ -88,7 +88,11 @@ pub fn record(cx: &mut Cx<'_, '_>, session: i64, report: &Report) -> Result<()> 
         return Err(not_yours(key));
     }
     if job.state.is_final() {
-        return if ended_so(job.state, state) { Ok(()) } else { Err(not_yours(key)) };
+        return if ended_so(job.state, state) {
+            Ok(())
+        } else {
+            Err(not_yours(key))
+        };
     }
     match state {
         JobState::Running => begin_or_go_on(cx, &job, session, report),
@@ -157,10 +161,16 @@ fn end(
         (JobState::Terminating, JobState::Successful) => JobState::Stopped,
         _ => reported,
     };
-    let output = report.output_arguments.as_deref().filter(|t| !t.trim().is_empty());
+    let output = report
+        .output_arguments
+        .as_deref()
+        .filter(|t| !t.trim().is_empty());
     let output = output.map(check_output).transpose()?;
     let error = report.error.as_ref().filter(|_| state == JobState::Faulted);
-    let info = report.info.clone().unwrap_or_else(|| default_info(state).into());
+    let info = report
+        .info
+        .clone()
+        .unwrap_or_else(|| default_info(state).into());
     cx.tx.exec(
         "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3,
              start_time = COALESCE(start_time, $3), info = $4, output_arguments = $5, error = $6,
@@ -198,7 +208,9 @@ fn check_output(text: &str) -> Result<String> {
     }
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(serde_json::Value::Object(_)) => Ok(text.to_owned()),
-        _ => Err(Error::invalid("OutputArguments must be the text of a JSON object.")),
+        _ => Err(Error::invalid(
+            "OutputArguments must be the text of a JSON object.",
+        )),
     }
 }
 
@@ -222,11 +234,18 @@ pub fn forgotten(cx: &mut Cx<'_, '_>, session: i64, still: &[(Guid, i64)]) -> Re
     let rows = cx.tx.rows(&sql, &[session.into()])?;
     for row in &rows {
         let (id, key, attempt): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if still.iter().any(|(k, a)| k.to_string() == key && *a == attempt) {
+        if still
+            .iter()
+            .any(|(k, a)| k.to_string() == key && *a == attempt)
+        {
             continue;
         }
         let terminating = row.get::<i64>(3)? == JobState::Terminating as i64;
-        let state = if terminating { JobState::Stopped } else { JobState::Faulted };
+        let state = if terminating {
+            JobState::Stopped
+        } else {
+            JobState::Faulted
+        };
         cx.tx.exec(
             "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3, info = $4,
                  deadline = NULL WHERE id = $1",

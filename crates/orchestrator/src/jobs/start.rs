@@ -126,8 +126,14 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         runtime,
         input,
         batch: info.batch_execution_key.unwrap_or_else(Guid::random),
-        stop_after: seconds("StopProcessExpression", info.stop_process_expression.as_deref())?,
-        kill_after: seconds("KillProcessExpression", info.kill_process_expression.as_deref())?,
+        stop_after: seconds(
+            "StopProcessExpression",
+            info.stop_process_expression.as_deref(),
+        )?,
+        kill_after: seconds(
+            "KillProcessExpression",
+            info.kill_process_expression.as_deref(),
+        )?,
         info,
         release,
         folder: folder.id,
@@ -139,8 +145,11 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     dispatch::folder(cx, folder.id)?;
 
     let (first, last) = (ids.iter().min().copied(), ids.iter().max().copied());
-    let vars =
-        [("first", Value::from(first)), ("last", last.into()), ("batch", job.batch.into())];
+    let vars = [
+        ("first", Value::from(first)),
+        ("last", last.into()),
+        ("batch", job.batch.into()),
+    ];
     let listing = Listing {
         restrict: Some("{t}.id BETWEEN {first} AND {last} AND {t}.batch_execution_key = {batch}"),
         vars: &vars,
@@ -170,7 +179,11 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
          WHERE r.folder_id = $1 AND {condition}"
     );
     let Some(row) = cx.tx.row(&sql, &[folder.into(), value])? else {
-        let name = info.release_name.as_deref().or(info.release_key.as_deref()).unwrap_or_default();
+        let name = info
+            .release_name
+            .as_deref()
+            .or(info.release_key.as_deref())
+            .unwrap_or_default();
         return Err(Error::refused(
             Code::InvalidReleaseKey,
             format!("The process '{name}' does not exist in this folder."),
@@ -200,7 +213,10 @@ fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) ->
         &[release.package.into(), path.into()],
     )?;
     let row = row.ok_or_else(|| {
-        Error::invalid(format!("The package of '{}' has no entry point '{path}'.", release.name))
+        Error::invalid(format!(
+            "The package of '{}' has no entry point '{path}'.",
+            release.name
+        ))
     })?;
     release.entry_point = Some(path.to_owned());
     release.declared = row.get(0)?;
@@ -210,14 +226,21 @@ fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) ->
 /// The job's own arguments in standard JSON, checked together with the release's against the
 /// package; the release's when the job brings none.
 fn input_arguments(info: &StartInfo, release: &Started) -> Result<Option<String>> {
-    let own = info.input_arguments.as_deref().filter(|t| !t.trim().is_empty());
+    let own = info
+        .input_arguments
+        .as_deref()
+        .filter(|t| !t.trim().is_empty());
     if own.is_some() && info.input_file.is_some() {
-        return Err(Error::invalid("A job cannot have both input file and input arguments."));
+        return Err(Error::invalid(
+            "A job cannot have both input file and input arguments.",
+        ));
     }
     let own = own.map(arguments::normalize).transpose()?;
     if info.input_file.is_none() {
-        let declared: Option<serde_json::Value> =
-            release.declared.as_deref().and_then(|t| serde_json::from_str(t).ok());
+        let declared: Option<serde_json::Value> = release
+            .declared
+            .as_deref()
+            .and_then(|t| serde_json::from_str(t).ok());
         let declared = declared.as_ref().and_then(|d| d.get("Input")?.as_str());
         arguments::check(declared, own.as_deref(), release.defaults.as_deref())?;
     }
@@ -245,10 +268,14 @@ fn check_lengths(info: &StartInfo) -> Result<()> {
 
 /// A number of seconds, written as text.
 fn seconds(name: &str, text: Option<&str>) -> Result<Option<i64>> {
-    let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(None) };
+    let Some(text) = text.filter(|t| !t.trim().is_empty()) else {
+        return Ok(None);
+    };
     match text.trim().parse::<i64>() {
         Ok(n) if (1..=31_536_000).contains(&n) => Ok(Some(n)),
-        _ => Err(Error::invalid(format!("{name} must be a number of seconds, at most a year."))),
+        _ => Err(Error::invalid(format!(
+            "{name} must be a number of seconds, at most a year."
+        ))),
     }
 }
 
@@ -264,7 +291,10 @@ fn targets(cx: &mut Cx<'_, '_>, info: &StartInfo, modern: bool) -> Result<Vec<Ma
         (Strategy::ModernJobsCount, true) => counted(cx, info),
         (_, true) => Err(Error::refused(
             Code::StrategyNotAvailableInModernFolder,
-            format!("The strategy {} is not available in a modern folder.", strategy.name()),
+            format!(
+                "The strategy {} is not available in a modern folder.",
+                strategy.name()
+            ),
         )),
         (Strategy::ModernJobsCount, false) => Err(Error::refused(
             Code::StrategyNotAvailableInClassicFolder,
@@ -281,7 +311,10 @@ fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
     if robots.is_empty() {
         return Err(Error::invalid("The strategy Specific needs RobotIds."));
     }
-    let bound = |id: &i64| MachineRobot { robot_id: Some(*id), ..MachineRobot::default() };
+    let bound = |id: &i64| MachineRobot {
+        robot_id: Some(*id),
+        ..MachineRobot::default()
+    };
     Ok(robots.iter().map(bound).collect())
 }
 
@@ -289,29 +322,44 @@ fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
 fn counted(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
     let count = info.jobs_count.unwrap_or(1);
     if !(1..=MAX_JOBS).contains(&count) {
-        return Err(Error::invalid(format!("The field JobsCount must be between 1 and {MAX_JOBS}.")));
+        return Err(Error::invalid(format!(
+            "The field JobsCount must be between 1 and {MAX_JOBS}."
+        )));
     }
     let mut places: Vec<MachineRobot> = info.machine_robots.clone().unwrap_or_default();
     if places.is_empty() {
         let robots = info.robot_ids.iter().flatten();
-        places.extend(robots.map(|id| MachineRobot { robot_id: Some(*id), ..Default::default() }));
+        places.extend(robots.map(|id| MachineRobot {
+            robot_id: Some(*id),
+            ..Default::default()
+        }));
     }
     if places.is_empty() {
         for session in info.machine_session_ids.iter().flatten() {
-            places.push(MachineRobot { session_id: Some(*session), ..Default::default() });
+            places.push(MachineRobot {
+                session_id: Some(*session),
+                ..Default::default()
+            });
         }
     }
     if info.run_as_me == Some(true) {
         let own = own_robot(cx)?;
         places.iter_mut().for_each(|p| p.robot_id = Some(own));
         if places.is_empty() {
-            places.push(MachineRobot { robot_id: Some(own), ..Default::default() });
+            places.push(MachineRobot {
+                robot_id: Some(own),
+                ..Default::default()
+            });
         }
     }
     if places.is_empty() {
         places.push(MachineRobot::default());
     }
-    Ok(places.into_iter().cycle().take(usize::try_from(count).unwrap_or(1)).collect())
+    Ok(places
+        .into_iter()
+        .cycle()
+        .take(usize::try_from(count).unwrap_or(1))
+        .collect())
 }
 
 fn own_robot(cx: &mut Cx<'_, '_>) -> Result<i64> {
@@ -336,7 +384,10 @@ fn check_places(
     info: &StartInfo,
     wanted: &[MachineRobot],
 ) -> Result<()> {
-    let Some((_, slots)) = RUNTIMES.iter().find(|(number, _)| *number == runtime as i64) else {
+    let Some((_, slots)) = RUNTIMES
+        .iter()
+        .find(|(number, _)| *number == runtime as i64)
+    else {
         return Err(Error::invalid(format!(
             "Jobs cannot be started on the runtime {}.",
             runtime.name()
@@ -349,7 +400,11 @@ fn check_places(
             "Couldn't find any user with unattended robot permissions in the current folder.",
         ));
     }
-    if wanted.iter().filter_map(|w| w.robot_id).any(|id| !robots.contains(&id)) {
+    if wanted
+        .iter()
+        .filter_map(|w| w.robot_id)
+        .any(|id| !robots.contains(&id))
+    {
         return Err(Error::refused(
             Code::InvalidStartJobRobotIds,
             "Couldn't find the specified unattended user/robot in the current folder.",
@@ -361,11 +416,17 @@ fn check_places(
     if machines.is_empty() || named.any(|id| !machines.contains(&id)) {
         return Err(Error::refused(
             Code::NoMachineAssociatedWithFolder,
-            format!("Could not find a machine with {} runtimes in the current folder", runtime.name()),
+            format!(
+                "Could not find a machine with {} runtimes in the current folder",
+                runtime.name()
+            ),
         ));
     }
     for session in info.machine_session_ids.iter().flatten() {
-        let row = cx.tx.row("SELECT machine_id FROM sessions WHERE id = $1", &[(*session).into()])?;
+        let row = cx.tx.row(
+            "SELECT machine_id FROM sessions WHERE id = $1",
+            &[(*session).into()],
+        )?;
         let machine = row.map(|r| r.get::<i64>(0)).transpose()?;
         if !machine.is_some_and(|m| machines.contains(&m)) {
             return Err(Error::not_found("Session"));
@@ -376,7 +437,10 @@ fn check_places(
 
 fn ids(cx: &mut Cx<'_, '_>, sql: &str, folder: i64) -> Result<Vec<i64>> {
     let rows = cx.tx.rows(sql, &[folder.into()])?;
-    Ok(rows.iter().map(|r| r.get(0)).collect::<Result<_, db::Error>>()?)
+    Ok(rows
+        .iter()
+        .map(|r| r.get(0))
+        .collect::<Result<_, db::Error>>()?)
 }
 
 /// What all jobs of the request have in common.
@@ -395,7 +459,10 @@ struct Draft {
 fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result<i64> {
     let (info, release) = (&job.info, &job.release);
     let source = info.source.unwrap_or(JobSource::Manual);
-    let environment = info.environment_variables.as_ref().or(release.environment.as_ref());
+    let environment = info
+        .environment_variables
+        .as_ref()
+        .or(release.environment.as_ref());
     Ok(cx.tx.insert(
         "INSERT INTO jobs (tenant_id, folder_id, key, release_id, release_name, package_id, state,
              specific_priority_value, source, source_type, batch_execution_key, creation_time,
@@ -429,10 +496,14 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
             info.input_file.map(|f| f.to_string()).into(),
             environment.cloned().into(),
             info.reference.clone().unwrap_or_default().into(),
-            info.requires_user_interaction.unwrap_or(release.needs_desktop).into(),
+            info.requires_user_interaction
+                .unwrap_or(release.needs_desktop)
+                .into(),
             info.resume_on_same_context.unwrap_or(false).into(),
             info.stop_strategy.map(|s| s as i64).into(),
-            info.remote_control_access.unwrap_or(RemoteControlAccess::None).into(),
+            info.remote_control_access
+                .unwrap_or(RemoteControlAccess::None)
+                .into(),
             info.profiling_options.clone().into(),
             info.parent_operation_id.clone().into(),
             info.trace_id.clone().into(),

@@ -21,7 +21,9 @@ struct StopJobs {
 pub(super) fn stop_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: StopJobs = args.body("stopJobsParameters")?;
     if request.job_ids.len() > 1000 {
-        return Err(Error::invalid("At most 1000 jobs can be stopped at a time."));
+        return Err(Error::invalid(
+            "At most 1000 jobs can be stopped at a time.",
+        ));
     }
     for job in &request.job_ids {
         stop(cx, *job, request.strategy)?;
@@ -61,7 +63,9 @@ fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Result<()> {
     let state = JobState::from_i64(row.get(0)?).unwrap_or(JobState::Faulted);
     let session: Option<i64> = row.get(1)?;
     match state {
-        JobState::Pending | JobState::Resumed | JobState::Suspended => cancel(cx, job, state, session),
+        JobState::Pending | JobState::Resumed | JobState::Suspended => {
+            cancel(cx, job, state, session)
+        }
         JobState::Running | JobState::Stopping => ask(cx, job, state, strategy, session),
         JobState::Terminating => Ok(()),
         JobState::Faulted | JobState::Successful | JobState::Stopped => Err(Error::refused(
@@ -77,9 +81,16 @@ fn cancel(cx: &mut Cx<'_, '_>, job: i64, state: JobState, session: Option<i64>) 
         "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3,
              info = 'Job canceled', deadline = NULL
          WHERE id = $1 AND state = $4",
-        &[job.into(), JobState::Stopped.into(), cx.now.into(), state.into()],
+        &[
+            job.into(),
+            JobState::Stopped.into(),
+            cx.now.into(),
+            state.into(),
+        ],
     )?;
-    let Some(session) = session.filter(|_| changed > 0) else { return Ok(()) };
+    let Some(session) = session.filter(|_| changed > 0) else {
+        return Ok(());
+    };
     cx.hint(Hint::Session(session));
     dispatch::session(cx, session)
 }
@@ -95,8 +106,13 @@ fn ask(
         StopStrategy::SoftStop => JobState::Stopping,
         StopStrategy::Kill => JobState::Terminating,
     };
-    let params: [Value; 5] =
-        [job.into(), target.into(), cx.now.into(), (strategy as i64).into(), state.into()];
+    let params: [Value; 5] = [
+        job.into(),
+        target.into(),
+        cx.now.into(),
+        (strategy as i64).into(),
+        state.into(),
+    ];
     cx.tx.exec(
         "UPDATE jobs SET state = $2, last_modification_time = $3, stop_strategy = $4,
              deadline = CASE WHEN $2 = 2 AND kill_after IS NOT NULL
@@ -105,7 +121,9 @@ fn ask(
         &params,
     )?;
     cx.hint(Hint::Deadlines);
-    let Some(session) = session else { return Ok(()) };
+    let Some(session) = session else {
+        return Ok(());
+    };
     cx.hint(Hint::Session(session));
     if strategy == StopStrategy::Kill && sessions::is_gone(cx.tx, session)? {
         super::hosts::end_terminating(cx, session)?;

@@ -59,18 +59,27 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
     let member = |name: &str| crate::body::get(&value, name);
     let string = |name: &str| member(name).and_then(|v| v.as_str()).map(str::to_owned);
     let message = string("message").unwrap_or_default();
-    let cut = message.char_indices().nth(MAX_MESSAGE).map_or(message.len(), |(at, _)| at);
+    let cut = message
+        .char_indices()
+        .nth(MAX_MESSAGE)
+        .map_or(message.len(), |(at, _)| at);
     Ok(Line {
         level: level(member("level")),
         message: message[..cut].to_owned(),
-        at: string("timeStamp").and_then(|t| Timestamp::parse(&t)).unwrap_or(now),
+        at: string("timeStamp")
+            .and_then(|t| Timestamp::parse(&t))
+            .unwrap_or(now),
         process: string("processName"),
         identity: string("windowsIdentity"),
         robot: string("robotName"),
         host: string("machineName"),
         job: string("jobId").and_then(|t| t.parse().ok()),
         folder: member("organizationUnitId").and_then(serde_json::Value::as_i64),
-        raw: if cut < message.len() { without_message(&value) } else { text.to_owned() },
+        raw: if cut < message.len() {
+            without_message(&value)
+        } else {
+            text.to_owned()
+        },
     })
 }
 
@@ -85,7 +94,10 @@ fn without_message(value: &serde_json::Value) -> String {
 
 /// Robots call some levels by other names than the API does.
 fn level(value: Option<&serde_json::Value>) -> LogLevel {
-    if let Some(level) = value.and_then(serde_json::Value::as_i64).and_then(LogLevel::from_i64) {
+    if let Some(level) = value
+        .and_then(serde_json::Value::as_i64)
+        .and_then(LogLevel::from_i64)
+    {
         return level;
     }
     let name = value.and_then(|v| v.as_str()).unwrap_or("Information");
@@ -104,7 +116,11 @@ fn level(value: Option<&serde_json::Value>) -> LogLevel {
 ///
 /// # Errors
 /// The store's.
-pub fn origin_of_job(tx: &mut Tx<'_>, caller: &Caller, job: Option<Guid>) -> Result<Option<Origin>> {
+pub fn origin_of_job(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    job: Option<Guid>,
+) -> Result<Option<Origin>> {
     let Some(job) = job else { return Ok(None) };
     let row = tx.row(
         "SELECT j.folder_id, j.machine_id, m.key, j.runtime_type, r.name, j.robot_id
@@ -195,13 +211,20 @@ mod tests {
         assert_eq!(line.message, "hi");
         assert_eq!(line.level, LogLevel::Info);
         assert_eq!(line.at.to_string(), "2019-10-14T11:55:18.2473626Z");
-        assert_eq!(line.job.unwrap().to_string(), "e49c0012-ee01-45e4-884c-0ce1f2aa6fbb");
+        assert_eq!(
+            line.job.unwrap().to_string(),
+            "e49c0012-ee01-45e4-884c-0ce1f2aa6fbb"
+        );
         assert_eq!((line.folder, line.raw.as_str()), (Some(5), text));
     }
 
     #[test]
     fn levels_by_every_name_and_number() {
-        let level = |l: &str| parse(&format!("{{\"level\":{l}}}"), Timestamp::from_millis(0)).unwrap().level;
+        let level = |l: &str| {
+            parse(&format!("{{\"level\":{l}}}"), Timestamp::from_millis(0))
+                .unwrap()
+                .level
+        };
         assert_eq!(level("\"Verbose\""), LogLevel::Trace);
         assert_eq!(level("\"WARNING\""), LogLevel::Warn);
         assert_eq!(level("\"Critical\""), LogLevel::Fatal);

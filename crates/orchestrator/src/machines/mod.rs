@@ -177,24 +177,39 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Err(Error::invalid("The Name field is required."));
     }
     if machine.slots().iter().any(|n| !(0..=10_000).contains(n)) {
-        return Err(Error::invalid("A number of slots must be between 0 and 10000."));
+        return Err(Error::invalid(
+            "A number of slots must be between 0 and 10000.",
+        ));
     }
     let id = insert(cx.tx, cx.caller.tenant, cx.now, &machine)
         .map_err(|e| e.name_taken(&machine.name))?;
     let secret = identity::new_secret();
     cx.tx.exec(
         "INSERT INTO machine_secrets (machine_id, secret_hash, creation_time) VALUES ($1, $2, $3)",
-        &[id.into(), identity::secret_hash(&secret).into(), cx.now.into()],
+        &[
+            id.into(),
+            identity::secret_hash(&secret).into(),
+            cx.now.into(),
+        ],
     )?;
     cx.hint(Hint::Identities);
-    Ok(Reply::created(cx.entity(&Machine::SET, id, &[("secret", secret.into())])?))
+    Ok(Reply::created(cx.entity(
+        &Machine::SET,
+        id,
+        &[("secret", secret.into())],
+    )?))
 }
 
 /// `GET /odata/Machines(id)`: never shows a secret again.
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(&Machine::SET)?;
     let vars = [("secret", db::Value::Null)];
-    Ok(Reply::json(cx.entity_with(&Machine::SET, &args.id()?.into(), &query, &vars)?))
+    Ok(Reply::json(cx.entity_with(
+        &Machine::SET,
+        &args.id()?.into(),
+        &query,
+        &vars,
+    )?))
 }
 
 /// The machine that proves `license_key`, with its tenant.
@@ -221,5 +236,7 @@ pub fn has_secret(tx: &mut Tx<'_>, machine: i64, secret: &str) -> Result<bool> {
         &[machine.into()],
     )?;
     let hashes: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    Ok(hashes?.iter().any(|known| identity::secret_eq(known, &hash)))
+    Ok(hashes?
+        .iter()
+        .any(|known| identity::secret_eq(known, &hash)))
 }

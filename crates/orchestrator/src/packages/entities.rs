@@ -60,7 +60,9 @@ pub struct Package {
     #[edm(sql = "EXISTS (SELECT 1 FROM releases r WHERE r.package_id = {t}.id)")]
     pub is_active: bool,
     /// Arguments of the main entry point.
-    #[edm(sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.package_id = {t}.id ORDER BY e.path <> COALESCE({t}.main_entry_point, ''), e.id LIMIT 1)")]
+    #[edm(
+        sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.package_id = {t}.id ORDER BY e.path <> COALESCE({t}.main_entry_point, ''), e.id LIMIT 1)"
+    )]
     pub arguments: Option<Arguments>,
     /// More than one entry point.
     #[edm(sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.id) > 1)")]

@@ -85,7 +85,9 @@ pub fn tenant_feed(tx: &mut Tx<'_>, tenant: i64) -> Result<String> {
 pub fn feed(tx: &mut Tx<'_>, tenant: i64, requested: Option<&str>) -> Result<String> {
     let own = tenant_feed(tx, tenant)?;
     match requested {
-        Some(id) if !id.is_empty() && !id.eq_ignore_ascii_case(&own) => Err(Error::not_found("Feed")),
+        Some(id) if !id.is_empty() && !id.eq_ignore_ascii_case(&own) => {
+            Err(Error::not_found("Feed"))
+        }
         _ => Ok(own),
     }
 }
@@ -96,7 +98,8 @@ fn feed_param(cx: &mut Cx<'_, '_>, args: &Args) -> Result<String> {
 }
 
 const LATEST: &str = "{t}.feed_id = {feed} AND {t}.is_latest";
-const SEARCHED: &str = "{t}.feed_id = {feed} AND {t}.is_latest AND (fold({t}.package_id) LIKE {like} ESCAPE '!'
+const SEARCHED: &str =
+    "{t}.feed_id = {feed} AND {t}.is_latest AND (fold({t}.package_id) LIKE {like} ESCAPE '!'
      OR fold({t}.description) LIKE {like} ESCAPE '!')";
 const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({package})";
 
@@ -105,7 +108,9 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(&Package::SET)?;
     let feed = feed_param(cx, args)?;
     let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
-    let like = term.as_ref().map(|t| format!("%{}%", escape_like(&t.to_lowercase())));
+    let like = term
+        .as_ref()
+        .map(|t| format!("%{}%", escape_like(&t.to_lowercase())));
     let vars = [("feed", Value::from(feed)), ("like", like.into())];
     let listing = Listing {
         restrict: Some(if term.is_some() { SEARCHED } else { LATEST }),
@@ -133,8 +138,12 @@ fn get_process_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let feed = feed_param(cx, args)?;
     let package = args.text("processId")?;
     let vars = [("feed", Value::from(feed)), ("package", package.into())];
-    let listing =
-        Listing { restrict: Some(VERSIONS), vars: &vars, name: None, count: args.count };
+    let listing = Listing {
+        restrict: Some(VERSIONS),
+        vars: &vars,
+        name: None,
+        count: args.count,
+    };
     Ok(Reply::json(cx.page(&Package::SET, &query, &listing)?))
 }
 
@@ -149,7 +158,10 @@ fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let feed = feed_param(cx, args)?;
     let found = find(cx.tx, cx.caller.tenant, &feed, id, version)?;
     let found = found.ok_or_else(|| {
-        Error::refused(Code::PackageNotFound, format!("Package {key} does not exist."))
+        Error::refused(
+            Code::PackageNotFound,
+            format!("Package {key} does not exist."),
+        )
     })?;
     Ok(Reply::File {
         blob: found.blob,
@@ -159,9 +171,14 @@ fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// Splits `Id:Version`.
 fn split_key(key: &str) -> Result<(&str, &str)> {
-    key.rsplit_once(':').filter(|(id, version)| !id.is_empty() && !version.is_empty()).ok_or_else(
-        || Error::refused(Code::InvalidRequest, format!("'{key}' is not a package key: use Id:Version.")),
-    )
+    key.rsplit_once(':')
+        .filter(|(id, version)| !id.is_empty() && !version.is_empty())
+        .ok_or_else(|| {
+            Error::refused(
+                Code::InvalidRequest,
+                format!("'{key}' is not a package key: use Id:Version."),
+            )
+        })
 }
 
 /// A package version, as other features need it.
@@ -185,13 +202,26 @@ pub struct Found {
 ///
 /// # Errors
 /// The store's.
-pub fn find(tx: &mut Tx<'_>, tenant: i64, feed: &str, id: &str, version: &str) -> Result<Option<Found>> {
-    let Ok(version) = version.parse::<Version>() else { return Ok(None) };
+pub fn find(
+    tx: &mut Tx<'_>,
+    tenant: i64,
+    feed: &str,
+    id: &str,
+    version: &str,
+) -> Result<Option<Found>> {
+    let Ok(version) = version.parse::<Version>() else {
+        return Ok(None);
+    };
     let row = tx.row(
         "SELECT id, package_id, version, blob, requires_user_interaction, project_type
          FROM packages WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3)
              AND normalized_version = $4",
-        &[tenant.into(), feed.into(), id.into(), version.normalized().into()],
+        &[
+            tenant.into(),
+            feed.into(),
+            id.into(),
+            version.normalized().into(),
+        ],
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Found {
@@ -241,12 +271,18 @@ pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>
                 entry.path.as_str().into(),
                 entry.unique_id.clone().into(),
                 entry.kind.clone().into(),
-                serde_json::json!({"Input": entry.input, "Output": entry.output}).to_string().into(),
+                serde_json::json!({"Input": entry.input, "Output": entry.output})
+                    .to_string()
+                    .into(),
             ],
         )?;
     }
     // In two steps, because at no time may two versions be the latest.
-    let scope = [tenant.into(), upload.feed.into(), upload.package.id.as_str().into()];
+    let scope = [
+        tenant.into(),
+        upload.feed.into(),
+        upload.package.id.as_str().into(),
+    ];
     tx.exec(
         "UPDATE packages SET is_latest = FALSE
          WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3) AND is_latest",
@@ -264,7 +300,10 @@ pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>
 fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> Result<i64> {
     let package = upload.package;
     let project = project_type(package.content_type.as_deref());
-    let framework = package.target_framework.as_deref().and_then(ReleaseTargetFramework::parse);
+    let framework = package
+        .target_framework
+        .as_deref()
+        .and_then(ReleaseTargetFramework::parse);
     Ok(tx.insert(
         "INSERT INTO packages (tenant_id, feed_id, package_id, version, normalized_version,
              sort_key, title, description, authors, tags, release_notes, project_url, license_url,
@@ -304,7 +343,9 @@ fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> 
 /// The project's kind from what the package calls its content; functions and anything unknown are
 /// plain processes.
 fn project_type(content: Option<&str>) -> ProjectType {
-    content.and_then(ProjectType::parse).unwrap_or(ProjectType::Process)
+    content
+        .and_then(ProjectType::parse)
+        .unwrap_or(ProjectType::Process)
 }
 
 /// The id of an upload's file in the blob store.

@@ -24,9 +24,15 @@ pub fn normalize(text: &str) -> Result<String> {
             "The input arguments must not be longer than {MAX_LENGTH} characters; these are {length}."
         )));
     }
-    let mut reader = Reader { chars: text.chars().collect(), at: 0, out: String::new() };
+    let mut reader = Reader {
+        chars: text.chars().collect(),
+        at: 0,
+        out: String::new(),
+    };
     reader.document().map_err(|(what, at)| {
-        Error::invalid(format!("The input arguments are not valid JSON: {what} at character {at}."))
+        Error::invalid(format!(
+            "The input arguments are not valid JSON: {what} at character {at}."
+        ))
     })?;
     Ok(reader.out)
 }
@@ -48,7 +54,11 @@ impl Reader {
         }
         self.value(0)?;
         self.blank();
-        if self.peek().is_some() { self.fault("nothing more is expected") } else { Ok(()) }
+        if self.peek().is_some() {
+            self.fault("nothing more is expected")
+        } else {
+            Ok(())
+        }
     }
 
     fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
@@ -162,7 +172,9 @@ impl Reader {
         self.at += 1;
         let mut text = String::new();
         loop {
-            let Some(c) = self.peek() else { return self.fault("a string does not end") };
+            let Some(c) = self.peek() else {
+                return self.fault("a string does not end");
+            };
             self.at += 1;
             match c {
                 _ if c == quote => break,
@@ -175,7 +187,9 @@ impl Reader {
     }
 
     fn escape(&mut self) -> Result<char, Fault> {
-        let Some(c) = self.peek() else { return self.fault("a string does not end") };
+        let Some(c) = self.peek() else {
+            return self.fault("a string does not end");
+        };
         self.at += 1;
         match c {
             'n' => Ok('\n'),
@@ -206,12 +220,16 @@ impl Reader {
     }
 
     fn hex4(&mut self) -> Result<u32, Fault> {
-        let digits: Option<String> =
-            self.chars.get(self.at..self.at + 4).map(|d| d.iter().collect());
+        let digits: Option<String> = self
+            .chars
+            .get(self.at..self.at + 4)
+            .map(|d| d.iter().collect());
         let value = digits
             .filter(|d| d.chars().all(|c| c.is_ascii_hexdigit()))
             .and_then(|d| u32::from_str_radix(&d, 16).ok());
-        let Some(value) = value else { return self.fault("four hexadecimal digits are expected") };
+        let Some(value) = value else {
+            return self.fault("four hexadecimal digits are expected");
+        };
         self.at += 4;
         Ok(value)
     }
@@ -223,7 +241,9 @@ impl Reader {
             self.at += 1;
         }
         let text: String = self.chars[start..self.at].iter().collect();
-        let (sign, digits) = text.strip_prefix('-').map_or(("", &*text), |rest| ("-", rest));
+        let (sign, digits) = text
+            .strip_prefix('-')
+            .map_or(("", &*text), |rest| ("-", rest));
         let whole = digits.chars().all(|c| c.is_ascii_digit());
         if whole && digits.len() > 1 && digits.starts_with('0') {
             let octal = i64::from_str_radix(digits, 8)
@@ -264,9 +284,12 @@ impl Reader {
 /// # Errors
 /// 1009 that names the missing or misfit argument.
 pub fn check(declared: Option<&str>, given: Option<&str>, defaults: Option<&str>) -> Result<()> {
-    let Some(Ok(declared)) = declared.map(serde_json::from_str::<Value>) else { return Ok(()) };
+    let Some(Ok(declared)) = declared.map(serde_json::from_str::<Value>) else {
+        return Ok(());
+    };
     let parse = |text: Option<&str>| {
-        text.and_then(|t| serde_json::from_str::<Value>(t).ok()).unwrap_or(Value::Null)
+        text.and_then(|t| serde_json::from_str::<Value>(t).ok())
+            .unwrap_or(Value::Null)
     };
     let (given, defaults) = (parse(given), parse(defaults));
     let value = |name: &str| given.get(name).or_else(|| defaults.get(name));
@@ -280,7 +303,9 @@ pub fn check(declared: Option<&str>, given: Option<&str>, defaults: Option<&str>
 fn check_list<'v>(list: &[Value], value: &dyn Fn(&str) -> Option<&'v Value>) -> Result<()> {
     for argument in list {
         let flag = |name| argument.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let Some(name) = argument.get("name").and_then(Value::as_str) else { continue };
+        let Some(name) = argument.get("name").and_then(Value::as_str) else {
+            continue;
+        };
         if flag("required") && !flag("hasDefault") && value(name).is_none() {
             return Err(missing(name));
         }
@@ -297,9 +322,13 @@ fn check_schema<'v>(schema: &Value, value: &dyn Fn(&str) -> Option<&'v Value>) -
     }
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
-        let Some(expected) = property.get("type").and_then(Value::as_str) else { continue };
+        let Some(expected) = property.get("type").and_then(Value::as_str) else {
+            continue;
+        };
         if value(name).is_some_and(|v| !v.is_null() && !fits(v, expected)) {
-            return Err(Error::invalid(format!("The input argument '{name}' must be of type {expected}.")));
+            return Err(Error::invalid(format!(
+                "The input argument '{name}' must be of type {expected}."
+            )));
         }
     }
     Ok(())
@@ -313,7 +342,9 @@ fn fits(value: &Value, expected: &str) -> bool {
     match expected {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
+        }
         "number" => value.is_number(),
         "array" => value.is_array(),
         "object" => value.is_object(),
@@ -329,10 +360,19 @@ mod tests {
     fn relaxed_json_becomes_standard_json() {
         let cases = [
             ("{}", "{}"),
-            ("{'str_taskID':'No.1','b':'it\\'s \"x\"'}", r#"{"str_taskID":"No.1","b":"it's \"x\""}"#),
+            (
+                "{'str_taskID':'No.1','b':'it\\'s \"x\"'}",
+                r#"{"str_taskID":"No.1","b":"it's \"x\""}"#,
+            ),
             (r#" { "a" : 1 , b: [1, 2,], } "#, r#"{"a":1,"b":[1,2]}"#),
-            (r#"{"n":0065,"m":-010,"z":0,"f":0.50,"e":1E3}"#, r#"{"n":53,"m":-8,"z":0,"f":0.50,"e":1E3}"#),
-            (r#"{"big":12345678901234567890123,"t":true,"x":null}"#, r#"{"big":12345678901234567890123,"t":true,"x":null}"#),
+            (
+                r#"{"n":0065,"m":-010,"z":0,"f":0.50,"e":1E3}"#,
+                r#"{"n":53,"m":-8,"z":0,"f":0.50,"e":1E3}"#,
+            ),
+            (
+                r#"{"big":12345678901234567890123,"t":true,"x":null}"#,
+                r#"{"big":12345678901234567890123,"t":true,"x":null}"#,
+            ),
             (r#"{"u":"\u00e4\ud83d\ude00\n"}"#, "{\"u\":\"ä😀\\n\"}"),
         ];
         for (given, expected) in cases {
@@ -345,16 +385,36 @@ mod tests {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_LENGTH));
         let cases = [
-            "", "[]", "1", "null", "{", "{'a'}", "{'a':}", "{'a':1 'b':2}", "{'a':'x}", "{'a':1}x",
-            "{'a':089}", "{'a':1.2.3}", "{'a':--1}", "{'a':TRUE}", "{'a':'\\x'}", "{'a':'\\ud83d'}",
-            "{'a':'\\u12'}", "{,}", &deep, &long,
+            "",
+            "[]",
+            "1",
+            "null",
+            "{",
+            "{'a'}",
+            "{'a':}",
+            "{'a':1 'b':2}",
+            "{'a':'x}",
+            "{'a':1}x",
+            "{'a':089}",
+            "{'a':1.2.3}",
+            "{'a':--1}",
+            "{'a':TRUE}",
+            "{'a':'\\x'}",
+            "{'a':'\\ud83d'}",
+            "{'a':'\\u12'}",
+            "{,}",
+            &deep,
+            &long,
         ];
         for given in cases {
             let error = normalize(given).unwrap_err();
             assert!(matches!(error, Error::Refused { .. }), "{given}");
         }
         let error = normalize("{'a':1 'b':2}").unwrap_err().to_string();
-        assert!(error.ends_with("a comma or } is expected at character 8."), "{error}");
+        assert!(
+            error.ends_with("a comma or } is expected at character 8."),
+            "{error}"
+        );
         assert!(normalize(&format!("{{'a':'{}'}}", "x".repeat(MAX_LENGTH - 8))).is_ok());
     }
 
@@ -363,9 +423,13 @@ mod tests {
         let schema = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"string"},"n":{"type":"integer"}}}"#;
         assert!(check(Some(schema), Some(r#"{"id":"1","n":2,"more":true}"#), None).is_ok());
         assert!(check(Some(schema), None, Some(r#"{"id":"1"}"#)).is_ok());
-        let missing = check(Some(schema), Some("{}"), None).unwrap_err().to_string();
+        let missing = check(Some(schema), Some("{}"), None)
+            .unwrap_err()
+            .to_string();
         assert_eq!(missing, "The input argument 'id' is required.");
-        let misfit = check(Some(schema), Some(r#"{"id":"1","n":"x"}"#), None).unwrap_err().to_string();
+        let misfit = check(Some(schema), Some(r#"{"id":"1","n":"x"}"#), None)
+            .unwrap_err()
+            .to_string();
         assert_eq!(misfit, "The input argument 'n' must be of type integer.");
         let list = r#"[{"name":"in_a","required":true,"hasDefault":false},{"name":"b"}]"#;
         assert!(check(Some(list), None, None).is_err());

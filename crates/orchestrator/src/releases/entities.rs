@@ -25,13 +25,22 @@ pub struct Release {
     #[edm(read_only)]
     pub key: Guid,
     /// Id of the package.
-    #[edm(sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)", required)]
+    #[edm(
+        sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)",
+        required
+    )]
     pub process_key: String,
     /// Version of the package.
-    #[edm(sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)", required)]
+    #[edm(
+        sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)",
+        required
+    )]
     pub process_version: String,
     /// Whether the feed has no newer version.
-    #[edm(sql = "(SELECT p.is_latest FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.is_latest FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
     pub is_latest_version: bool,
     /// Packages in use cannot be deleted.
     #[edm(json = "false")]
@@ -53,22 +62,37 @@ pub struct Release {
     #[edm(max = 4000)]
     pub environment_variables: Option<String>,
     /// What kind of process it is.
-    #[edm(sql = "(SELECT p.process_type FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.process_type FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
     pub process_type: ProcessType,
     /// The package has more than one entry point.
-    #[edm(sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.package_id) > 1)", read_only)]
+    #[edm(
+        sql = "((SELECT COUNT(*) FROM package_entry_points e WHERE e.package_id = {t}.package_id) > 1)",
+        read_only
+    )]
     pub supports_multiple_entry_points: bool,
     /// Needs a desktop.
-    #[edm(sql = "(SELECT p.requires_user_interaction FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.requires_user_interaction FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
     pub requires_user_interaction: bool,
     /// Needs a person.
-    #[edm(sql = "(SELECT p.is_attended FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.is_attended FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
     pub is_attended: bool,
     /// Source or compiled; not declared by the packages read here.
     #[edm(json = "false")]
     pub is_compiled: bool,
     /// Arguments of the entry point.
-    #[edm(sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.id = {t}.entry_point_id)", read_only)]
+    #[edm(
+        sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.id = {t}.entry_point_id)",
+        read_only
+    )]
     pub arguments: Option<Arguments>,
     /// Follows new versions by itself.
     pub auto_update: bool,
@@ -83,16 +107,26 @@ pub struct Release {
     /// 1 to 100; more runs first.
     pub specific_priority_value: Option<i32>,
     /// Key of the folder.
-    #[edm(sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)", read_only)]
+    #[edm(
+        sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)",
+        read_only
+    )]
     pub folder_key: Guid,
     /// Number of the folder.
     #[edm(column = "folder_id", read_only)]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)", list, read_only)]
+    #[edm(
+        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
+        list,
+        read_only
+    )]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Which robots can run it.
-    #[edm(sql = "(SELECT p.target_framework FROM packages p WHERE p.id = {t}.package_id)", read_only)]
+    #[edm(
+        sql = "(SELECT p.target_framework FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
     pub target_framework: Option<ReleaseTargetFramework>,
     /// Labels.
     #[edm(json = "[]")]

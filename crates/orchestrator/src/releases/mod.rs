@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page, plain_entity};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_entity, plain_page};
 use crate::packages;
 
 pub(crate) use entities::PRIORITY_BAND;
@@ -82,10 +82,13 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             )
         })?;
     let entry = entry_point(cx.tx, package.id, &dto)?;
-    let input = dto.input_arguments.as_deref().filter(|t| !t.trim().is_empty());
+    let input = dto
+        .input_arguments
+        .as_deref()
+        .filter(|t| !t.trim().is_empty());
     let input = input.map(arguments::normalize).transpose()?;
-    let priority = Priority::read(dto.job_priority, dto.specific_priority_value)?
-        .unwrap_or(Priority::NORMAL);
+    let priority =
+        Priority::read(dto.job_priority, dto.specific_priority_value)?.unwrap_or(Priority::NORMAL);
     let id = cx
         .tx
         .insert(

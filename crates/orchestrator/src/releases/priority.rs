@@ -21,9 +21,9 @@ impl Priority {
                 "Cannot set a specific priority value when a standard job priority setting is selected.",
             )),
             (None, Some(n)) if (1..=100).contains(&n) => Ok(Some(Self(n))),
-            (None, Some(_)) => {
-                Err(Error::invalid("The field SpecificPriorityValue must be between 1 and 100."))
-            }
+            (None, Some(_)) => Err(Error::invalid(
+                "The field SpecificPriorityValue must be between 1 and 100.",
+            )),
             (Some(JobPriority::Low), None) => Ok(Some(Self(25))),
             (Some(JobPriority::Normal), None) => Ok(Some(Self::NORMAL)),
             (Some(JobPriority::High), None) => Ok(Some(Self(65))),

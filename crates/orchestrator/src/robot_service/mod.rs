@@ -99,7 +99,10 @@ pub fn check_host(cx: &mut Cx<'_, '_>, host: &Host) -> Result<()> {
     if kind == machines::MachineType::Standard as i64 && !name.eq_ignore_ascii_case(&host.name) {
         return Err(Error::refused(
             Code::InvalidMachineKey,
-            format!("The key belongs to the machine '{name}'; this host is called '{}'.", host.name),
+            format!(
+                "The key belongs to the machine '{name}'; this host is called '{}'.",
+                host.name
+            ),
         ));
     }
     Ok(())
@@ -171,7 +174,10 @@ pub fn begin_session(
         installation_id: facts.installation_id.clone(),
         robot: Some(robot),
     };
-    let host = Host { service_user: format!("robot:{robot}"), ..host.clone() };
+    let host = Host {
+        service_user: format!("robot:{robot}"),
+        ..host.clone()
+    };
     let session = sessions::open(cx, &host, &hello)?;
     Ok((session, robot_details(cx, robot, host.machine)?))
 }
@@ -192,19 +198,30 @@ pub fn end_session(cx: &mut Cx<'_, '_>, host: &Host, who: &RobotIdentifier) -> R
         }
         _ => return Err(no_robot()),
     };
-    let host = Host { service_user: format!("robot:{robot}"), ..host.clone() };
-    let Some(session) = sessions::find(cx.tx, &host)? else { return Ok(None) };
+    let host = Host {
+        service_user: format!("robot:{robot}"),
+        ..host.clone()
+    };
+    let Some(session) = sessions::find(cx.tx, &host)? else {
+        return Ok(None);
+    };
     hosts::left(cx, session)?;
     Ok(Some(session))
 }
 
 fn no_robot() -> Error {
-    Error::refused(Code::RobotNotFound, "There is no robot for this user on this machine.")
+    Error::refused(
+        Code::RobotNotFound,
+        "There is no robot for this user on this machine.",
+    )
 }
 
 fn find_robot(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Option<i64>> {
     let tenant = cx.caller.tenant;
-    let row = match (&who.robot_key, who.user_name.as_deref().filter(|n| !n.is_empty())) {
+    let row = match (
+        &who.robot_key,
+        who.user_name.as_deref().filter(|n| !n.is_empty()),
+    ) {
         (Some(key), _) => cx.tx.row(
             "SELECT id FROM robots WHERE tenant_id = $1 AND key = $2 AND enabled",
             &[tenant.into(), (*key).into()],

@@ -50,7 +50,9 @@ pub fn robot_details(cx: &mut Cx<'_, '_>, robot: i64, machine: i64) -> Result<Va
          FROM robots r JOIN machines m ON m.id = $2 WHERE r.id = $1",
         &[robot.into(), machine.into()],
     )?;
-    let Some(row) = row else { return Ok(Value::Null) };
+    let Some(row) = row else {
+        return Ok(Value::Null);
+    };
     let settings: Option<String> = row.get(6)?;
     Ok(json!({
         "robotKey": row.get::<String>(0)?,
@@ -70,7 +72,9 @@ pub fn robot_details(cx: &mut Cx<'_, '_>, robot: i64, machine: i64) -> Result<Va
 }
 
 fn object(text: Option<&str>) -> Value {
-    text.and_then(|t| serde_json::from_str(t).ok()).filter(Value::is_object).unwrap_or(json!({}))
+    text.and_then(|t| serde_json::from_str(t).ok())
+        .filter(Value::is_object)
+        .unwrap_or(json!({}))
 }
 
 /// The `commands` of a heartbeat's answer. `mint` makes the token that a job acts with.

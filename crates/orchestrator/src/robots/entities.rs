@@ -49,10 +49,17 @@ pub struct UnattendedRobot {
 #[odata::entity(set = "Robots", name = "RobotDto", table = "robots", key = "Id", scope = tenant, order = "Id")]
 pub struct Robot {
     /// Key of its machine; shown when one robot is read.
-    #[edm(sql = "(SELECT m.license_key FROM machines m WHERE m.id = {t}.machine_id)", single, max = 255)]
+    #[edm(
+        sql = "(SELECT m.license_key FROM machines m WHERE m.id = {t}.machine_id)",
+        single,
+        max = 255
+    )]
     pub license_key: Option<String>,
     /// Its machine, for classic robots.
-    #[edm(sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)", max = 450)]
+    #[edm(
+        sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)",
+        max = 450
+    )]
     pub machine_name: Option<String>,
     /// Its machine, for classic robots.
     pub machine_id: Option<i64>,
@@ -114,4 +121,3 @@ pub struct Robot {
     #[edm(nav, column = "user_id")]
     pub user: odata::One<User>,
 }
-

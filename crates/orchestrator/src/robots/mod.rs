@@ -114,7 +114,10 @@ pub fn provision_unattended(
         Some((key, password)) => (key, Some(password)),
         None => (Guid::random(), None),
     };
-    for (name, text) in [("UserName", &robot.user_name), ("Password", &robot.password)] {
+    for (name, text) in [
+        ("UserName", &robot.user_name),
+        ("Password", &robot.password),
+    ] {
         if text.as_ref().is_some_and(|t| t.chars().count() > 100) {
             return Err(Error::invalid(format!(
                 "The field {name} must be a string with a maximum length of 100."
@@ -139,13 +142,18 @@ pub fn provision_unattended(
             HostingType::Floating.into(),
             crate::folders::ProvisionType::Automatic.into(),
             robot.credential_store_id.into(),
-            robot.credential_type.unwrap_or(CredentialType::Default).into(),
+            robot
+                .credential_type
+                .unwrap_or(CredentialType::Default)
+                .into(),
             robot.limit_concurrent_execution.unwrap_or(true).into(),
             settings.map(ToString::to_string).into(),
             now.into(),
         ],
     )?;
-    row.map(|r| r.get(0)).transpose()?.ok_or_else(|| Error::not_found("User"))
+    row.map(|r| r.get(0))
+        .transpose()?
+        .ok_or_else(|| Error::not_found("User"))
 }
 
 /// The password in the form that is stored: bound to the robot it belongs to.
@@ -171,7 +179,9 @@ pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
         user_name: row.get(0)?,
         password: None,
         credential_store_id: row.get(1)?,
-        credential_type: row.get::<Option<i64>>(2)?.and_then(CredentialType::from_i64),
+        credential_type: row
+            .get::<Option<i64>>(2)?
+            .and_then(CredentialType::from_i64),
         credential_external_name: row.get(3)?,
         execution_settings: settings.and_then(|s| serde_json::from_str(&s).ok()),
         limit_concurrent_execution: row.get(5)?,
@@ -200,7 +210,11 @@ pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
         &[key.trim().to_lowercase().into()],
     )?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(ByKey { id: row.get(0)?, tenant: row.get(1)?, user: row.get(2)? }))
+    Ok(Some(ByKey {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        user: row.get(2)?,
+    }))
 }
 
 /// The attended robot of a person, made when they first sign in to a robot.

@@ -22,14 +22,45 @@ const VIEW: &[&str] = &["View"];
 const ALL: &[&str] = &["View", "Edit", "Create", "Delete"];
 
 const TENANT_THINGS: &[&str] = &[
-    "Alerts", "Audit", "BackgroundTasks", "Libraries", "License", "Machines", "Packages", "Robots",
-    "Roles", "Settings", "Units", "Users", "Webhooks",
+    "Alerts",
+    "Audit",
+    "BackgroundTasks",
+    "Libraries",
+    "License",
+    "Machines",
+    "Packages",
+    "Robots",
+    "Roles",
+    "Settings",
+    "Units",
+    "Users",
+    "Webhooks",
 ];
 const FOLDER_THINGS: &[&str] = &[
-    "ActionDesign", "Assets", "BlobFiles", "Buckets", "BusinessRules", "Environments",
-    "ExecutionMedia", "FolderPackages", "Jobs", "Logs", "Monitoring", "Processes", "Queues",
-    "RemoteControl", "Schedules", "SubFolders", "TaskAssignments", "TaskCatalogs", "Tasks",
-    "TestDataQueueItems", "TestDataQueues", "TestSetExecutions", "TestSetSchedules", "TestSets",
+    "ActionDesign",
+    "Assets",
+    "BlobFiles",
+    "Buckets",
+    "BusinessRules",
+    "Environments",
+    "ExecutionMedia",
+    "FolderPackages",
+    "Jobs",
+    "Logs",
+    "Monitoring",
+    "Processes",
+    "Queues",
+    "RemoteControl",
+    "Schedules",
+    "SubFolders",
+    "TaskAssignments",
+    "TaskCatalogs",
+    "Tasks",
+    "TestDataQueueItems",
+    "TestDataQueues",
+    "TestSetExecutions",
+    "TestSetSchedules",
+    "TestSets",
     "Transactions",
 ];
 
@@ -37,14 +68,26 @@ type Grants = &'static [(&'static [&'static str], &'static [&'static str])];
 
 /// The roles every tenant has; they can be neither edited nor deleted.
 const STATIC: &[(&str, RoleType, Grants)] = &[
-    (ADMINISTRATOR, RoleType::Mixed, &[(TENANT_THINGS, ALL), (FOLDER_THINGS, ALL)]),
-    ("Tenant Administrator", RoleType::Tenant, &[(TENANT_THINGS, ALL)]),
+    (
+        ADMINISTRATOR,
+        RoleType::Mixed,
+        &[(TENANT_THINGS, ALL), (FOLDER_THINGS, ALL)],
+    ),
+    (
+        "Tenant Administrator",
+        RoleType::Tenant,
+        &[(TENANT_THINGS, ALL)],
+    ),
     (
         "Allow to be Folder Administrator",
         RoleType::Tenant,
         &[(&["Users", "Machines", "Roles", "Packages"], VIEW)],
     ),
-    (FOLDER_ADMINISTRATOR, RoleType::Folder, &[(FOLDER_THINGS, ALL), (&["Robots"], ALL)]),
+    (
+        FOLDER_ADMINISTRATOR,
+        RoleType::Folder,
+        &[(FOLDER_THINGS, ALL), (&["Robots"], ALL)],
+    ),
     (
         ALLOW_AUTOMATION_USER,
         RoleType::Tenant,
@@ -59,8 +102,15 @@ const STATIC: &[(&str, RoleType, Grants)] = &[
         &[
             (
                 &[
-                    "Robots", "Processes", "Assets", "Queues", "FolderPackages", "Buckets",
-                    "BlobFiles", "SubFolders", "Schedules",
+                    "Robots",
+                    "Processes",
+                    "Assets",
+                    "Queues",
+                    "FolderPackages",
+                    "Buckets",
+                    "BlobFiles",
+                    "SubFolders",
+                    "Schedules",
                 ],
                 VIEW,
             ),
@@ -83,7 +133,10 @@ pub fn create_static(tx: &mut Tx<'_>, tenant: i64) -> Result<()> {
             &[tenant.into(), (*name).into(), (*kind).into()],
         )?;
         for (things, accesses) in *grants {
-            for (thing, access) in things.iter().flat_map(|t| accesses.iter().map(move |a| (t, a))) {
+            for (thing, access) in things
+                .iter()
+                .flat_map(|t| accesses.iter().map(move |a| (t, a)))
+            {
                 tx.exec(
                     "INSERT INTO role_permissions (role_id, permission) VALUES ($1, $2)",
                     &[role.into(), format!("{thing}.{access}").into()],

@@ -48,7 +48,11 @@ fn list(cx: &mut Cx<'_, '_>, args: &crate::Args) -> Result<crate::Reply> {
         name: None,
         count: args.count,
     };
-    Ok(crate::Reply::json(cx.page(&Session::SET, &query, &listing)?))
+    Ok(crate::Reply::json(cx.page(
+        &Session::SET,
+        &query,
+        &listing,
+    )?))
 }
 
 /// What a host says of itself when it connects.
@@ -138,7 +142,11 @@ pub fn refresh_state(tx: &mut Tx<'_>, session: i64) -> Result<()> {
 pub fn close(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     cx.tx.exec(
         "UPDATE sessions SET state = $2, reporting_time = $3 WHERE id = $1",
-        &[session.into(), SessionState::Disconnected.into(), cx.now.into()],
+        &[
+            session.into(),
+            SessionState::Disconnected.into(),
+            cx.now.into(),
+        ],
     )?;
     Ok(())
 }
@@ -174,8 +182,13 @@ pub fn back(cx: &mut Cx<'_, '_>, session: i64) -> Result<bool> {
 /// # Errors
 /// 1002 when there is no such session.
 pub fn tenant_of(tx: &mut Tx<'_>, session: i64) -> Result<i64> {
-    let row = tx.row("SELECT tenant_id FROM sessions WHERE id = $1", &[session.into()])?;
-    Ok(row.ok_or_else(|| crate::Error::not_found("Session"))?.get(0)?)
+    let row = tx.row(
+        "SELECT tenant_id FROM sessions WHERE id = $1",
+        &[session.into()],
+    )?;
+    Ok(row
+        .ok_or_else(|| crate::Error::not_found("Session"))?
+        .get(0)?)
 }
 
 /// Whether nobody is there any more.
@@ -216,7 +229,11 @@ pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host)>> {
     )?;
     rows.iter()
         .map(|r| {
-            let host = Host { machine: r.get(1)?, name: r.get(2)?, service_user: r.get(3)? };
+            let host = Host {
+                machine: r.get(1)?,
+                name: r.get(2)?,
+                service_user: r.get(3)?,
+            };
             Ok((r.get(0)?, host))
         })
         .collect()

@@ -55,7 +55,14 @@ impl Presence {
     pub fn opened(&self, session: i64, host: &Host, now: Timestamp) {
         let mut inner = self.0.lock();
         inner.hosts.insert(host.folded(), session);
-        inner.sessions.insert(session, Seen { at: now, dirty: false, lost: false });
+        inner.sessions.insert(
+            session,
+            Seen {
+                at: now,
+                dirty: false,
+                lost: false,
+            },
+        );
     }
 
     /// A session said goodbye.
@@ -80,7 +87,11 @@ impl Presence {
     /// A sign of life. `true` when the session counted as lost: the table has to be told.
     pub fn beat(&self, session: i64, now: Timestamp) -> bool {
         let mut inner = self.0.lock();
-        let seen = inner.sessions.entry(session).or_insert(Seen { at: now, dirty: true, lost: true });
+        let seen = inner.sessions.entry(session).or_insert(Seen {
+            at: now,
+            dirty: true,
+            lost: true,
+        });
         seen.at = now;
         seen.dirty = true;
         std::mem::take(&mut seen.lost)
@@ -90,11 +101,15 @@ impl Presence {
     pub fn take_lost(&self, now: Timestamp) -> Vec<(i64, Timestamp)> {
         let mut inner = self.0.lock();
         let late = |s: &Seen| !s.lost && s.at.plus(UNRESPONSIVE_AFTER) <= now;
-        let lost = inner.sessions.iter_mut().filter(|(_, s)| late(s)).map(|(id, s)| {
-            s.lost = true;
-            s.dirty = false;
-            (*id, s.at)
-        });
+        let lost = inner
+            .sessions
+            .iter_mut()
+            .filter(|(_, s)| late(s))
+            .map(|(id, s)| {
+                s.lost = true;
+                s.dirty = false;
+                (*id, s.at)
+            });
         lost.collect()
     }
 
@@ -109,16 +124,25 @@ impl Presence {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let inner = self.0.lock();
-        inner.sessions.values().filter(|s| !s.lost).map(|s| s.at.plus(UNRESPONSIVE_AFTER)).min()
+        inner
+            .sessions
+            .values()
+            .filter(|s| !s.lost)
+            .map(|s| s.at.plus(UNRESPONSIVE_AFTER))
+            .min()
     }
 
     /// The heartbeats that the table does not know yet; they count as written afterwards.
     pub fn take_dirty(&self) -> Vec<(i64, Timestamp)> {
         let mut inner = self.0.lock();
-        let dirty = inner.sessions.iter_mut().filter(|(_, s)| s.dirty).map(|(id, s)| {
-            s.dirty = false;
-            (*id, s.at)
-        });
+        let dirty = inner
+            .sessions
+            .iter_mut()
+            .filter(|(_, s)| s.dirty)
+            .map(|(id, s)| {
+                s.dirty = false;
+                (*id, s.at)
+            });
         dirty.collect()
     }
 }
@@ -128,7 +152,11 @@ mod tests {
     use super::*;
 
     fn host(name: &str) -> Host {
-        Host { machine: 1, name: name.into(), service_user: String::new() }
+        Host {
+            machine: 1,
+            name: name.into(),
+            service_user: String::new(),
+        }
     }
 
     #[test]

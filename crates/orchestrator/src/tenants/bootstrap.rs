@@ -59,7 +59,10 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
     folders::assign_user(tx, shared, admin, &[administrator])?;
 
     let key = plan.machine_key.unwrap_or_else(Guid::random);
-    let local = NewMachine { unattended_slots: 4, ..NewMachine::template("Local", key) };
+    let local = NewMachine {
+        unattended_slots: 4,
+        ..NewMachine::template("Local", key)
+    };
     let local = machines::insert(tx, tenant, now, &local)?;
     folders::assign_machine(tx, shared, local)?;
 
@@ -70,7 +73,14 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
         ..NewUser::of(UserType::DirectoryRobot)
     };
     let account = users::insert(tx, tenant, now, &account)?;
-    robots::provision_unattended(tx, tenant, now, account, &robots::Unattended::default(), None)?;
+    robots::provision_unattended(
+        tx,
+        tenant,
+        now,
+        account,
+        &robots::Unattended::default(),
+        None,
+    )?;
     let automation_user = roles::id(tx, tenant, roles::AUTOMATION_USER)?;
     folders::assign_user(tx, shared, account, &[automation_user])?;
 

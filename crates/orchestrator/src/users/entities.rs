@@ -42,7 +42,10 @@ pub struct User {
     /// Opaque id in the directory.
     pub directory_identifier: Option<String>,
     /// Given and family name.
-    #[edm(sql = "trim(COALESCE({t}.name, '') || ' ' || COALESCE({t}.surname, ''))", read_only)]
+    #[edm(
+        sql = "trim(COALESCE({t}.name, '') || ' ' || COALESCE({t}.surname, ''))",
+        read_only
+    )]
     pub full_name: Option<String>,
     /// Where to reach them.
     #[edm(max = 256)]
@@ -65,10 +68,15 @@ pub struct User {
     #[edm(json = "false")]
     pub is_external_licensed: bool,
     /// Roles for the tenant.
-    #[edm(sql = "(SELECT '[' || string_agg('{\"UserId\":' || ur.user_id || ',\"RoleId\":' || r.id || ',\"RoleName\":\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"}', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)", read_only)]
+    #[edm(
+        sql = "(SELECT '[' || string_agg('{\"UserId\":' || ur.user_id || ',\"RoleId\":' || r.id || ',\"RoleName\":\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"}', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)",
+        read_only
+    )]
     pub user_roles: Vec<UserRole>,
     /// Names of the roles for the tenant.
-    #[edm(sql = "(SELECT '[' || string_agg('\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)")]
+    #[edm(
+        sql = "(SELECT '[' || string_agg('\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"
+    )]
     pub roles_list: Vec<String>,
     /// External identity providers do not exist yet.
     #[edm(json = "[]")]
@@ -76,13 +84,22 @@ pub struct User {
     /// The tenant's number.
     pub tenant_id: i32,
     /// The tenant's name.
-    #[edm(sql = "(SELECT x.name FROM tenants x WHERE x.id = {t}.tenant_id)", read_only)]
+    #[edm(
+        sql = "(SELECT x.name FROM tenants x WHERE x.id = {t}.tenant_id)",
+        read_only
+    )]
     pub tenancy_name: Option<String>,
     /// The tenant's name as shown.
-    #[edm(sql = "(SELECT x.display_name FROM tenants x WHERE x.id = {t}.tenant_id)", read_only)]
+    #[edm(
+        sql = "(SELECT x.display_name FROM tenants x WHERE x.id = {t}.tenant_id)",
+        read_only
+    )]
     pub tenant_display_name: Option<String>,
     /// The tenant's key.
-    #[edm(sql = "(SELECT x.key FROM tenants x WHERE x.id = {t}.tenant_id)", read_only)]
+    #[edm(
+        sql = "(SELECT x.key FROM tenants x WHERE x.id = {t}.tenant_id)",
+        read_only
+    )]
     pub tenant_key: Option<String>,
     /// Person, robot account, group, application.
     pub r#type: UserType,

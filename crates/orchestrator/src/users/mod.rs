@@ -175,7 +175,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let defaults = NewUser::of(kind);
     let user = NewUser {
         password_hash: hash(dto.password.as_deref())?,
-        may_have_user_session: dto.may_have_user_session.unwrap_or(defaults.may_have_user_session),
+        may_have_user_session: dto
+            .may_have_user_session
+            .unwrap_or(defaults.may_have_user_session),
         may_have_robot_session: dto.may_have_robot_session.unwrap_or(true),
         may_have_unattended_session: dto
             .may_have_unattended_session
@@ -205,9 +207,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 fn hash(password: Option<&str>) -> Result<Option<String>> {
     match password.filter(|p| !p.is_empty()) {
-        Some(p) if p.chars().count() > 128 => {
-            Err(Error::invalid("A password must not be longer than 128 characters."))
-        }
+        Some(p) if p.chars().count() > 128 => Err(Error::invalid(
+            "A password must not be longer than 128 characters.",
+        )),
         Some(p) => Ok(Some(identity::hash_password(p)?)),
         None => Ok(None),
     }
@@ -225,17 +227,29 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     let query = args.options(&User::SET)?;
     let vars = entity_vars(cx, id)?;
-    Ok(Reply::json(cx.entity_with(&User::SET, &id.into(), &query, &vars)?))
+    Ok(Reply::json(cx.entity_with(
+        &User::SET,
+        &id.into(),
+        &query,
+        &vars,
+    )?))
 }
 
 /// `GetCurrentUser`: 401 for an application, which is nobody.
 fn get_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let Some(id) = cx.caller.user() else {
-        return Err(Error::Unauthenticated("The token does not belong to a user.".into()));
+        return Err(Error::Unauthenticated(
+            "The token does not belong to a user.".into(),
+        ));
     };
     let query = args.options(&User::SET)?;
     let vars = entity_vars(cx, id)?;
-    Ok(Reply::json(cx.entity_with(&User::SET, &id.into(), &query, &vars)?))
+    Ok(Reply::json(cx.entity_with(
+        &User::SET,
+        &id.into(),
+        &query,
+        &vars,
+    )?))
 }
 
 /// An account as the login needs it.
@@ -275,7 +289,10 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
 /// # Errors
 /// The store's.
 pub fn signed_in(tx: &mut Tx<'_>, user: i64, now: Timestamp) -> Result<()> {
-    tx.exec("UPDATE users SET last_login_time = $2 WHERE id = $1", &[user.into(), now.into()])?;
+    tx.exec(
+        "UPDATE users SET last_login_time = $2 WHERE id = $1",
+        &[user.into(), now.into()],
+    )?;
     Ok(())
 }
 
@@ -288,7 +305,11 @@ pub fn set_password(tx: &mut Tx<'_>, tenant: i64, user_name: &str, hash: &str) -
         "UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND fold(user_name) = fold($2)",
         &[tenant.into(), user_name.into(), hash.into()],
     )?;
-    if changed == 0 { Err(Error::not_found("User")) } else { Ok(()) }
+    if changed == 0 {
+        Err(Error::not_found("User"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a token of this identity still stands for somebody who may act.
@@ -297,12 +318,20 @@ pub fn set_password(tx: &mut Tx<'_>, tenant: i64, user_name: &str, hash: &str) -
 /// The store's.
 pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
     let (sql, id) = match identity {
-        Identity::User { id } => ("SELECT is_active FROM users WHERE id = $1", Value::from(*id)),
-        Identity::Application { client_id } => {
-            ("SELECT TRUE FROM clients WHERE client_id = $1", client_id.as_str().into())
-        }
+        Identity::User { id } => (
+            "SELECT is_active FROM users WHERE id = $1",
+            Value::from(*id),
+        ),
+        Identity::Application { client_id } => (
+            "SELECT TRUE FROM clients WHERE client_id = $1",
+            client_id.as_str().into(),
+        ),
         Identity::Machine { id } => ("SELECT TRUE FROM machines WHERE id = $1", (*id).into()),
         Identity::Robot { id, .. } => ("SELECT enabled FROM robots WHERE id = $1", (*id).into()),
     };
-    Ok(tx.row(sql, &[id])?.map(|r| r.get::<bool>(0)).transpose()?.unwrap_or(false))
+    Ok(tx
+        .row(sql, &[id])?
+        .map(|r| r.get::<bool>(0))
+        .transpose()?
+        .unwrap_or(false))
 }
