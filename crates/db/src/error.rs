@@ -47,6 +47,9 @@ pub enum Error {
     /// The closure panicked; what it did is rolled back and the panic is in the log.
     #[error("the operation failed unexpectedly")]
     Panic,
+    /// A text parameter holds the character NUL, which no text column can store.
+    #[error("a text holds the character NUL (\\u0000), which cannot be stored")]
+    Nul,
     /// Any other refusal of a statement, in the engine's words.
     #[error("{0}")]
     Sql(String),

@@ -3,6 +3,10 @@
 //! Writers run with bitmap scans and sorts switched off. They do point look-ups and "first by index"
 //! only; on a table that has grown since it was last analysed the planner otherwise prefers to
 //! collect and sort thousands of rows, which is slower by orders of magnitude.
+//!
+//! Nobody's statements are compiled (`jit`). Compiling pays for queries that run for seconds; here
+//! it would cost hundreds of milliseconds per call, because a plan that must sort although sorts
+//! are switched off looks so expensive that the server always compiles it.
 
 use crate::lanes::Role;
 use crate::outage::{Outage, Presence};
@@ -34,7 +38,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// What writers and readers have in common, and what not.
-const EVERYBODY: &str = "SET TimeZone = 'UTC'; SET client_min_messages = warning; \
+const EVERYBODY: &str = "SET TimeZone = 'UTC'; SET client_min_messages = warning; SET jit = off; \
     SET idle_in_transaction_session_timeout = '60s';";
 const WRITER: &str = "SET enable_bitmapscan = off; SET enable_sort = off; \
     SET default_transaction_isolation = 'read committed';";

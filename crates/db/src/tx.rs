@@ -44,7 +44,7 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// [`Error::Unique`], [`Error::ForeignKey`], [`Error::Sql`], [`Error::Unavailable`].
     pub fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.guarded(|session| session.exec(sql, params))
+        self.guarded(params, |session| session.exec(sql, params))
     }
 
     /// Runs one statement and returns all rows of its result.
@@ -142,7 +142,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a text of several statements without parameters or results.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
-        self.guarded(|session| session.script(sql))
+        self.guarded(&[], |session| session.script(sql))
     }
 
     /// The result of a closure: `Ok` is none if it ignored a failed statement.
@@ -164,15 +164,24 @@ impl<'c> Tx<'c> {
         params: &[Value],
         f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.guarded(|session| session.each(sql, params, f))
+        self.guarded(params, |session| session.each(sql, params, f))
     }
 
-    fn guarded<T>(&mut self, run: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+    fn guarded<T>(
+        &mut self,
+        params: &[Value],
+        run: impl FnOnce(&mut dyn Session) -> Result<T>,
+    ) -> Result<T> {
         if self.failed {
             return Err(gone_on());
         }
         self.statements += 1;
-        let result = run(&mut *self.session);
+        // PostgreSQL cannot store it; SQLite could, and is held to the same.
+        let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+        let result = match params.iter().any(has_nul) {
+            true => Err(Error::Nul),
+            false => run(&mut *self.session),
+        };
         self.failed = result.is_err();
         result
     }

@@ -44,6 +44,13 @@ pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     })
 }
 
+/// A text that both databases can store: PostgreSQL has no NUL in texts, and what a program prints
+/// may well have one.
+#[must_use]
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A deserializer that hands struct members over under the names the struct declares.
 struct AnyCase<'v>(&'v Value);
 

@@ -67,6 +67,7 @@ fn status(error: &Error) -> u16 {
 
 fn store_status(error: &db::Error) -> u16 {
     match error {
+        db::Error::Nul => 400,
         db::Error::Unique { .. } | db::Error::ForeignKey => 409,
         db::Error::Overloaded | db::Error::Unavailable(_) => 503,
         _ => 500,
@@ -79,6 +80,7 @@ fn code(error: &Error) -> i64 {
         Error::OData(odata::Error::Field(_)) => 1009,
         Error::OData(odata::Error::Invalid(_)) => 1000,
         Error::OData(odata::Error::Db(error)) | Error::Db(error) => match error {
+            db::Error::Nul => 1000,
             db::Error::Unique { .. } => 1004,
             db::Error::ForeignKey => 1012,
             db::Error::Overloaded | db::Error::Unavailable(_) => 1024,

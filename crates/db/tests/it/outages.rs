@@ -150,6 +150,7 @@ fn sessions_are_set_up_for_their_role() {
     };
     for (setting, writer, reader) in [
         ("TimeZone", "UTC", "UTC"),
+        ("jit", "off", "off"),
         ("enable_bitmapscan", "off", "on"),
         ("enable_sort", "off", "on"),
         ("transaction_read_only", "off", "on"),

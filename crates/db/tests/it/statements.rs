@@ -220,6 +220,16 @@ fn each_borrows_cells_and_stops_at_the_first_error() {
 }
 
 #[test]
+fn a_text_with_nul_is_refused_alike_and_leaves_nothing() {
+    for place in Place::all() {
+        let db = place.open();
+        let refused = db.write_blocking(|tx| insert(tx, "a\0b"));
+        assert!(matches!(refused, Err(Error::Nul)), "{refused:?}");
+        assert_eq!(names(&db).len(), 0);
+    }
+}
+
+#[test]
 fn violations_are_recognised() {
     for place in Place::all() {
         let db = place.open();

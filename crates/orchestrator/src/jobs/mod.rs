@@ -17,6 +17,7 @@ pub mod deadlines;
 pub mod dispatch;
 mod entities;
 pub mod hosts;
+mod places;
 pub mod report;
 mod start;
 mod stop;

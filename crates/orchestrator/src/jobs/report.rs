@@ -8,6 +8,7 @@ use odata::Guid;
 use serde::Deserialize;
 
 use super::{JobState, dispatch, lock};
+use crate::body::storable;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::sessions;
@@ -37,6 +38,13 @@ pub struct Report {
     /// Why it faulted.
     #[serde(default)]
     pub error: Option<ReportedError>,
+}
+
+impl Report {
+    /// The text for people: it may quote whatever a program has written.
+    fn info(&self) -> Option<String> {
+        self.info.as_deref().map(storable)
+    }
 }
 
 /// Why a job faulted, in the robot's words.
@@ -131,7 +139,7 @@ fn begin_or_go_on(cx: &mut Cx<'_, '_>, job: &Current, session: i64, report: &Rep
             job.id.into(),
             JobState::Running.into(),
             cx.now.into(),
-            report.info.clone().into(),
+            report.info().into(),
             session.into(),
         ],
     )?;
@@ -143,7 +151,7 @@ fn note(cx: &mut Cx<'_, '_>, job: &Current, report: &Report) -> Result<()> {
     if report.info.is_some() {
         cx.tx.exec(
             "UPDATE jobs SET info = $2, last_modification_time = $3 WHERE id = $1",
-            &[job.id.into(), report.info.clone().into(), cx.now.into()],
+            &[job.id.into(), report.info().into(), cx.now.into()],
         )?;
     }
     Ok(())
@@ -167,10 +175,7 @@ fn end(
         .filter(|t| !t.trim().is_empty());
     let output = output.map(check_output).transpose()?;
     let error = report.error.as_ref().filter(|_| state == JobState::Faulted);
-    let info = report
-        .info
-        .clone()
-        .unwrap_or_else(|| default_info(state).into());
+    let info = report.info().unwrap_or_else(|| default_info(state).into());
     cx.tx.exec(
         "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3,
              start_time = COALESCE(start_time, $3), info = $4, output_arguments = $5, error = $6,
@@ -184,7 +189,7 @@ fn end(
             info.into(),
             output.into(),
             error.map(error_json).into(),
-            error.and_then(|e| e.code.clone()).into(),
+            error.and_then(|e| e.code.as_deref().map(storable)).into(),
             session.into(),
         ],
     )?;

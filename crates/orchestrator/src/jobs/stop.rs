@@ -106,16 +106,17 @@ fn ask(
         StopStrategy::SoftStop => JobState::Stopping,
         StopStrategy::Kill => JobState::Terminating,
     };
-    let params: [Value; 5] = [
+    let params: [Value; 6] = [
         job.into(),
         target.into(),
         cx.now.into(),
         (strategy as i64).into(),
         state.into(),
+        (strategy == StopStrategy::SoftStop).into(),
     ];
     cx.tx.exec(
         "UPDATE jobs SET state = $2, last_modification_time = $3, stop_strategy = $4,
-             deadline = CASE WHEN $2 = 2 AND kill_after IS NOT NULL
+             deadline = CASE WHEN $6 AND kill_after IS NOT NULL
                  THEN $3 + kill_after * 10000000 ELSE NULL END
          WHERE id = $1 AND state = $5",
         &params,

@@ -57,7 +57,11 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
         .filter(serde_json::Value::is_object)
         .ok_or_else(|| Error::invalid("A log entry must be the text of a JSON object."))?;
     let member = |name: &str| crate::body::get(&value, name);
-    let string = |name: &str| member(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let string = |name: &str| {
+        member(name)
+            .and_then(|v| v.as_str())
+            .map(crate::body::storable)
+    };
     let message = string("message").unwrap_or_default();
     let cut = message
         .char_indices()
@@ -230,6 +234,13 @@ mod tests {
         assert_eq!(level("\"Critical\""), LogLevel::Fatal);
         assert_eq!(level("4"), LogLevel::Error);
         assert_eq!(level("null"), LogLevel::Info);
+    }
+
+    #[test]
+    fn a_nul_is_replaced_because_postgres_stores_none() {
+        let line = parse(r#"{"message":"a\u0000b"}"#, Timestamp::from_millis(0)).unwrap();
+        assert_eq!(line.message, "a\u{fffd}b");
+        assert_eq!(line.raw, r#"{"message":"a\u0000b"}"#, "an escape is no NUL");
     }
 
     #[test]
