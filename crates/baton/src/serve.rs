@@ -20,10 +20,10 @@ pub async fn run(args: config::Serve) -> Result<(), String> {
     let listener = bind(listen).await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let app = open(web, start).await?;
-    banner::keep_password(&app)?;
     if app.first.is_some() {
         print(&banner::first_run(&app, address));
     }
+    banner::keep_password(&app)?;
     tracing::info!(%address, data = %app.config.data.display(), "serving");
     web::serve(app, listener, stop_signal()).await.map_err(|e| format!("The server failed: {e}."))?;
     tracing::info!("stopped");

@@ -1,5 +1,6 @@
 //! The shared state of the edge, and how it is put together.
 
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error("{0}")]
     Keys(#[from] ::identity::Error),
+    /// The thread that reads the keys panicked.
+    #[error("The keys could not be read: an internal failure, see the log.")]
+    KeyThread,
     /// Packages cannot be stored.
     #[error("{0}")]
     Blobs(#[from] blob::Error),
@@ -98,6 +102,8 @@ pub struct App {
     pub(crate) watch: Notify,
     /// Wakes the dispatcher.
     pub(crate) dispatch: Notify,
+    /// Held as long as this server uses the data folder.
+    _lock: File,
 }
 
 impl App {
@@ -107,10 +113,17 @@ impl App {
     /// [`StartError`]
     pub fn open(config: Config, start: &Start) -> Result<Arc<Self>, StartError> {
         private_folder(&config.data)?;
-        let keys = Keys::load_or_create(&config.data.join("keys"))?;
-        let blobs = blob::Store::open(&config.data.join("blobs"))?;
-        let db = open_store(&config, "main", MIGRATIONS)?;
-        let logs = open_store(&config, "logs", LOG_MIGRATIONS)?;
+        let lock = lock_folder(&config.data)?;
+        // A first start makes an RSA key, which takes a while: the databases open meanwhile.
+        let folder = config.data.join("keys");
+        let (keys, stores) = std::thread::scope(|scope| {
+            let keys = scope.spawn(|| Keys::load_or_create(&folder));
+            let stores = open_stores(&config);
+            (keys.join(), stores)
+        });
+        let keys = keys.map_err(|_| StartError::KeyThread)??;
+        let (blobs, db, logs) = stores?;
+        // Only when all else stands: what the first start prints is shown once.
         let first = first_start(&db, start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
@@ -128,6 +141,7 @@ impl App {
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),
+            _lock: lock,
         });
         app.resume_presence()?;
         Ok(app)
@@ -182,6 +196,31 @@ fn private_folder(path: &std::path::Path) -> Result<(), StartError> {
         .mode(0o700)
         .create(path)
         .map_err(|e| StartError::Data(path.to_owned(), e))
+}
+
+/// Two servers on one folder would share its keys and packages without knowing of each other.
+fn lock_folder(path: &std::path::Path) -> Result<File, StartError> {
+    let failed = |error| StartError::Data(path.to_owned(), error);
+    let file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path.join("lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(failed(std::io::Error::other("another server uses it")))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn open_stores(config: &Config) -> Result<(blob::Store, Db, Db), StartError> {
+    let blobs = blob::Store::open(&config.data.join("blobs"))?;
+    let db = open_store(config, "main", MIGRATIONS)?;
+    let logs = open_store(config, "logs", LOG_MIGRATIONS)?;
+    Ok((blobs, db, logs))
 }
 
 fn open_store(

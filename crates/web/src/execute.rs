@@ -100,10 +100,10 @@ where
     Ok(value)
 }
 
-/// As [`write`], but the hints are the caller's to follow.
+/// As [`write()`], but the hints are the caller's to follow.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_quietly<T, F>(
     app: &App,
     caller: Arc<Caller>,

@@ -96,7 +96,7 @@ pub async fn bytes(body: Body) -> Result<Bytes> {
 /// parameters stayed null, as the original does.
 ///
 /// # Errors
-/// As [`bytes`].
+/// As [`bytes()`].
 pub async fn json(body: Body) -> Result<Option<Value>> {
     let bytes = bytes(body).await?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
