@@ -1,5 +1,6 @@
 //! A server with one connected host that waits: what it costs to have nothing to do.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use testkit::{Backend, Scene};
@@ -7,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::Failure;
 use crate::figures;
-use crate::host::Host;
+use crate::host::{Host, Offer};
 use crate::machine::{self, Store};
 
 /// What follows a start may take this long.
@@ -19,10 +20,11 @@ pub async fn measure(exe: &str, time: Duration) -> Result<(), Failure> {
     let pid = scene.server.pid().ok_or("The server does not run.")?;
     let started = machine::process(pid, "status", "VmRSS")?;
     let mut host = Host::connect(&scene).await?;
-    idle(&mut host, SETTLING).await?;
+    let mut waiting = pin!(host.offers());
+    idle(waiting.as_mut(), SETTLING).await?;
 
     let before = Usage::now(&scene, pid).await?;
-    idle(&mut host, time).await?;
+    idle(waiting.as_mut(), time).await?;
     let after = Usage::now(&scene, pid).await?;
 
     let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
@@ -72,9 +74,12 @@ impl Usage {
     }
 }
 
-/// Waits for commands, of which there are none.
-async fn idle(host: &mut Host, time: Duration) -> Result<(), Failure> {
-    match timeout(time, host.offers()).await {
+/// Goes on waiting for commands, of which there are none.
+async fn idle(
+    waiting: Pin<&mut impl Future<Output = Result<Vec<Offer>, Failure>>>,
+    time: Duration,
+) -> Result<(), Failure> {
+    match timeout(time, waiting).await {
         Err(_) => Ok(()),
         Ok(Err(failure)) => Err(failure),
         Ok(Ok(offers)) => Err(format!("Jobs that nobody started: {offers:?}").into()),

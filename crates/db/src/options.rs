@@ -49,13 +49,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// A reader per core, at least 2 and at most 8, and 4 writers.
+    /// A reader per core, at least 2 and at most 8, and one writer: it commits many closures at
+    /// once, and the row locks of two such batches would deadlock where closures meet in one row,
+    /// which PostgreSQL takes a second to notice.
     pub fn new(url: Url, name: &'static str) -> Self {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         Self {
             url,
             readers: cores.clamp(2, 8),
-            writers: 4,
+            writers: 1,
             name,
         }
     }

@@ -87,7 +87,7 @@ impl<'a> Files<'a> {
         self.0.push((name.into(), bytes.into()));
     }
 
-    /// Refuses names that [`inspect`](crate::inspect) would refuse.
+    /// Refuses names that [`inspect()`](crate::inspect()) would refuse.
     fn check(&self) -> Result<()> {
         let mut normal = Vec::with_capacity(self.0.len());
         for (name, _) in &self.0 {
