@@ -3,6 +3,11 @@
 //! `db` knows no entity, `odata` no feature, `orchestrator` no HTTP; only `db` knows an engine by
 //! name, only `web` the HTTP server. Dependencies of tests are free.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

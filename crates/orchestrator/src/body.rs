@@ -127,8 +127,9 @@ impl<'v> Deserializer<'v> for AnyCase<'v> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
+        // Not `deserialize_any`: derived visitors also take an array, member by member.
         let Value::Object(members) = self.0 else {
-            return self.0.deserialize_any(visitor);
+            return Err(de::Error::custom("an object is expected"));
         };
         // Of two spellings of one member the later one counts, as in the original's JSON reader.
         let known = fields.iter().filter_map(|field| {

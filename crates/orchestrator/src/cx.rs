@@ -335,7 +335,7 @@ impl Args {
     /// "`param` must not be null" when it does not fit; 1009 that names a member which is missing,
     /// too long or of another type.
     pub fn body<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
-        if let (Some(set), Some(body)) = (self.set, &self.body) {
+        if let (Some(set), Some(body @ serde_json::Value::Object(_))) = (self.set, &self.body) {
             odata::body::check(set, body)?;
         }
         body::read(param, self.body.as_ref())

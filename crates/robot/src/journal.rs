@@ -57,10 +57,16 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens `{data}/journal`. `lock` is the data folder's.
+    /// Opens `{data}/journal`, without what a crash left half written. `lock` is the data folder's.
     pub fn open(data: &Path, lock: Arc<File>) -> io::Result<Journal> {
         let folder = data.join("journal");
         fs::create_dir_all(&folder)?;
+        for file in fs::read_dir(&folder)? {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == "tmp") {
+                fs::remove_file(path)?;
+            }
+        }
         Ok(Journal {
             folder,
             _lock: lock,
@@ -113,13 +119,9 @@ impl Journal {
         let mut entries = Vec::new();
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json") => {}
-                Some("tmp") => {
-                    fs::remove_file(&path)?;
-                    continue;
-                }
-                _ => continue,
+            // Others are on their way: entries are also read while jobs are under way.
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
             }
             match serde_json::from_slice(&fs::read(&path)?) {
                 Ok(entry) => entries.push(entry),
@@ -217,7 +219,12 @@ mod tests {
 
         assert_eq!(journal.load().await.unwrap().len(), 1);
         assert!(folder.join("broken.unreadable").exists());
-        assert!(!folder.join("half.tmp").exists());
+        assert!(
+            folder.join("half.tmp").exists(),
+            "somebody may be writing it"
+        );
+        let journal = self::journal(data.path());
+        assert!(!folder.join("half.tmp").exists(), "nobody is any more");
         assert_eq!(journal.load().await.unwrap().len(), 1);
     }
 

@@ -24,8 +24,15 @@ impl Answer {
         let response = sent.unwrap_or_else(|e| panic!("{what} was not answered: {e:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await;
-        let body = body.unwrap_or_else(|e| panic!("the answer to {what} broke off: {e:?}")).to_vec();
-        Self { what, status, headers, body }
+        let body = body
+            .unwrap_or_else(|e| panic!("the answer to {what} broke off: {e:?}"))
+            .to_vec();
+        Self {
+            what,
+            status,
+            headers,
+            body,
+        }
     }
 
     /// The body as text.
@@ -45,15 +52,28 @@ impl Answer {
     /// A header as text; empty when it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Expects this status and gives the body, `null` when it is empty.
     #[track_caller]
     pub fn ok(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{} answered {}", self.what, self.text());
+        assert_eq!(
+            self.status,
+            status,
+            "{} answered {}",
+            self.what,
+            self.text()
+        );
         self.check_every_answer();
-        if self.body.is_empty() { Value::Null } else { self.json() }
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
     }
 
     /// Expects a refusal with this status and `errorCode`, in the whole envelope.
@@ -62,11 +82,22 @@ impl Answer {
         let shown = format!("{} answered {}: {}", self.what, self.status, self.text());
         assert_eq!(self.status, status, "{shown}");
         self.check_every_answer();
-        assert!(self.header("content-type").starts_with("application/json"), "{shown}");
+        assert!(
+            self.header("content-type").starts_with("application/json"),
+            "{shown}"
+        );
         let body = self.json();
         assert_eq!(body["errorCode"], code, "{shown}");
-        assert!(body["message"].as_str().is_some_and(|m| !m.trim().is_empty()), "{shown}");
-        assert!(is_trace(body["traceId"].as_str().unwrap_or_default()), "{shown}");
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|m| !m.trim().is_empty()),
+            "{shown}"
+        );
+        assert!(
+            is_trace(body["traceId"].as_str().unwrap_or_default()),
+            "{shown}"
+        );
         assert!(body.get("resourceIds").is_some(), "{shown}");
         body
     }

@@ -26,7 +26,12 @@ impl Client {
             .timeout(Duration::from_secs(120))
             .build()
             .expect("an HTTP client can be made");
-        Self { http, origin: origin.into(), prefix: "/".into(), headers: Vec::new() }
+        Self {
+            http,
+            origin: origin.into(),
+            prefix: "/".into(),
+            headers: Vec::new(),
+        }
     }
 
     /// The same caller with another header, which replaces one of that name.
@@ -60,14 +65,19 @@ impl Client {
     /// The same caller below another prefix, e.g. `/default/DefaultTenant/orchestrator_/`.
     #[must_use]
     pub fn below(&self, prefix: &str) -> Self {
-        Self { prefix: prefix.into(), ..self.clone() }
+        Self {
+            prefix: prefix.into(),
+            ..self.clone()
+        }
     }
 
     /// The token that it sends.
     #[must_use]
     pub fn token(&self) -> &str {
         let authorization = self.headers.iter().find(|(n, _)| n == "Authorization");
-        authorization.and_then(|(_, v)| v.strip_prefix("Bearer ")).unwrap_or_default()
+        authorization
+            .and_then(|(_, v)| v.strip_prefix("Bearer "))
+            .unwrap_or_default()
     }
 
     /// A request to build further; `path` follows the prefix, or is one of its own if it starts
@@ -79,12 +89,16 @@ impl Client {
             None => format!("{}{}{path}", self.origin, self.prefix),
         };
         let request = self.http.request(method, url);
-        self.headers.iter().fold(request, |r, (name, value)| r.header(name, value))
+        self.headers
+            .iter()
+            .fold(request, |r, (name, value)| r.header(name, value))
     }
 
     /// Sends what [`Self::request`] began.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let request = request.build().unwrap_or_else(|e| panic!("a request that cannot be sent: {e}"));
+        let request = request
+            .build()
+            .unwrap_or_else(|e| panic!("a request that cannot be sent: {e}"));
         let what = format!("{} {}", request.method(), request.url());
         Answer::of(what, self.http.execute(request).await).await
     }
@@ -106,7 +120,9 @@ impl Client {
 
     /// `POST` of bytes that call themselves JSON.
     pub async fn post_raw(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
-        let request = self.request("POST", path).header("Content-Type", "application/json");
+        let request = self
+            .request("POST", path)
+            .header("Content-Type", "application/json");
         self.send(request.body(body.into())).await
     }
 
@@ -118,7 +134,10 @@ impl Client {
     /// `POST` of files under the part names given.
     pub async fn post_files(&self, path: &str, files: &[(&str, &str, &[u8])]) -> Answer {
         let form = files.iter().fold(Form::new(), |form, (part, name, bytes)| {
-            form.part((*part).to_owned(), Part::bytes(bytes.to_vec()).file_name((*name).to_owned()))
+            form.part(
+                (*part).to_owned(),
+                Part::bytes(bytes.to_vec()).file_name((*name).to_owned()),
+            )
         });
         self.send(self.request("POST", path).multipart(form)).await
     }

@@ -29,7 +29,10 @@ impl Backend {
             return true;
         }
         let required = std::env::var("BATON_TEST_REQUIRE_POSTGRES").is_ok_and(|v| v == "1");
-        assert!(!required, "PostgreSQL is required for this test: set {SERVER}");
+        assert!(
+            !required,
+            "PostgreSQL is required for this test: set {SERVER}"
+        );
         false
     }
 }
@@ -47,7 +50,9 @@ impl Database {
     pub(crate) fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(SERVER).expect("checked by Backend::is_there");
-        let server: Config = server.parse().expect("BATON_TEST_POSTGRES is a PostgreSQL URL");
+        let server: Config = server
+            .parse()
+            .expect("BATON_TEST_POSTGRES is a PostgreSQL URL");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("baton_it_{}_{number}", std::process::id());
         admin(&server, &format!("CREATE DATABASE {name}"));
@@ -61,7 +66,8 @@ impl Drop for Database {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // The server goes away after the tests anyway, so a failure is no reason to fail.
         let server = self.server.clone();
-        let _ = std::thread::spawn(move || connect(&server).map(|mut c| c.batch_execute(&drop))).join();
+        let _ =
+            std::thread::spawn(move || connect(&server).map(|mut c| c.batch_execute(&drop))).join();
     }
 }
 
@@ -70,7 +76,9 @@ fn admin(server: &Config, sql: &str) {
     let (server, sql) = (server.clone(), sql.to_owned());
     std::thread::spawn(move || {
         let mut client = connect(&server).expect("the PostgreSQL of BATON_TEST_POSTGRES answers");
-        client.batch_execute(&sql).expect("BATON_TEST_POSTGRES may create databases");
+        client
+            .batch_execute(&sql)
+            .expect("BATON_TEST_POSTGRES may create databases");
     })
     .join()
     .expect("the thread did not panic");

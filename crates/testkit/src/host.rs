@@ -22,12 +22,16 @@ impl Host {
 
     /// Any call of the protocol.
     pub async fn call(&self, name: &str, body: Value) -> Answer {
-        self.client.post(&format!("api/RobotsService/{name}"), &body).await
+        self.client
+            .post(&format!("api/RobotsService/{name}"), &body)
+            .await
     }
 
     /// Opens its session and says how much it can run at a time.
     pub async fn start(&self, slots: i64) -> Value {
-        self.call("StartService", json!({"Slots": slots})).await.ok(200)
+        self.call("StartService", json!({"Slots": slots}))
+            .await
+            .ok(200)
     }
 
     /// Leaves.
@@ -37,15 +41,25 @@ impl Host {
 
     /// Gives a sign of life and gets its commands.
     pub async fn heartbeat(&self) -> Vec<Value> {
-        let answer = self.call("HeartbeatV2", json!({"Heartbeats": []})).await.ok(200);
-        answer["commands"].as_array().expect("a list of commands").clone()
+        let answer = self
+            .call("HeartbeatV2", json!({"Heartbeats": []}))
+            .await
+            .ok(200);
+        answer["commands"]
+            .as_array()
+            .expect("a list of commands")
+            .clone()
     }
 
     /// The keys of the jobs that it is to begin, in the order of the commands.
     pub async fn offered(&self) -> Vec<String> {
         let commands = self.heartbeat().await;
-        let starts = commands.iter().filter(|c| c["data"]["type"] == "StartProcess");
-        starts.map(|c| c["data"]["jobKey"].as_str().unwrap_or_default().to_owned()).collect()
+        let starts = commands
+            .iter()
+            .filter(|c| c["data"]["type"] == "StartProcess");
+        starts
+            .map(|c| c["data"]["jobKey"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// Reports one job as it stands; `more` are further members of the report.

@@ -23,10 +23,6 @@ pub use scene::{Scene, eventually};
 pub use server::{ADMIN_PASSWORD, APP_ID, APP_SECRET, Server, Setup, run_to_end};
 pub use zipfile::{Entry, zip};
 
-// For [`both!`], whose users need not depend on it.
-#[doc(hidden)]
-pub use tokio;
-
 /// Makes two tests of one `async fn name(backend: Backend)`: on SQLite, and on PostgreSQL where
 /// `BATON_TEST_POSTGRES` names a server. Without one the second says that it was skipped, and fails
 /// if `BATON_TEST_REQUIRE_POSTGRES` is `1`.

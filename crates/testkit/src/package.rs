@@ -40,7 +40,8 @@ impl PackageBuilder {
     /// Runs this script: `$1` is the file of the arguments, `$2` that of the result.
     #[must_use]
     pub fn command(self, script: &str) -> Self {
-        self.main("main.sh", "command").file("main.sh", script.as_bytes())
+        self.main("main.sh", "command")
+            .file("main.sh", script.as_bytes())
     }
 
     /// Runs the function `main` of this module with the Python runtime.

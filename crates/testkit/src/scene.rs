@@ -37,19 +37,31 @@ impl Scene {
         let app = server.app().await;
         let first = async |path: &str| {
             let list = app.get(path).await.ok(200);
-            list["value"][0]["Id"].as_i64().unwrap_or_else(|| panic!("{path} is empty: {list}"))
+            list["value"][0]["Id"]
+                .as_i64()
+                .unwrap_or_else(|| panic!("{path} is empty: {list}"))
         };
         let folder = first("odata/Folders?$filter=DisplayName eq 'Shared'").await;
         let machine = first("odata/Machines?$filter=Name eq 'Local'").await;
         let robot = first("odata/Robots?$filter=Name eq 'local-robot-unattended'").await;
         let shared = app.folder(folder);
-        Self { server, app, shared, folder, machine, robot }
+        Self {
+            server,
+            app,
+            shared,
+            folder,
+            machine,
+            robot,
+        }
     }
 
     /// Uploads a package.
     pub async fn upload(&self, package: &PackageBuilder) {
         let path = "odata/Processes/UiPath.Server.Configuration.OData.UploadPackage";
-        self.app.post_files(path, &[("file", "package.nupkg", &package.build())]).await.ok(200);
+        self.app
+            .post_files(path, &[("file", "package.nupkg", &package.build())])
+            .await
+            .ok(200);
     }
 
     /// Uploads a package and makes it startable in `Shared` under the package's own name.

@@ -76,11 +76,15 @@ impl Server {
     /// A command with everything this server is started with: the same data, database and port.
     #[must_use]
     pub fn command(&self) -> Command {
+        self.command_at(&format!("127.0.0.1:{}", self.port))
+    }
+
+    /// As [`Self::command`], on another address.
+    #[must_use]
+    pub fn command_at(&self, listen: &str) -> Command {
         let mut command = Command::new(&self.exe);
         command
-            .arg("serve")
-            .arg("--listen")
-            .arg(format!("127.0.0.1:{}", self.port))
+            .args(["serve", "--listen", listen])
             .arg("--data")
             .arg(self.data())
             .args(&self.setup.args)
@@ -100,19 +104,33 @@ impl Server {
     }
 
     async fn launch(&mut self) {
-        let log = File::options().create(true).append(true).open(self.log_file());
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file());
         let log = log.expect("the log file can be written");
         let mut command = self.command();
-        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        command
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log);
         // A group of its own: whatever it starts is killed with it.
-        self.child = Some(command.process_group(0).spawn().expect("the server can be started"));
+        self.child = Some(
+            command
+                .process_group(0)
+                .spawn()
+                .expect("the server can be started"),
+        );
         let deadline = Instant::now() + PATIENCE;
         while self.client.request("GET", "/health").send().await.is_err() {
             let child = self.child.as_mut().expect("it was just started");
             if let Some(status) = child.try_wait().expect("a child can be asked") {
                 panic!("the server ended with {status}:\n{}", self.log());
             }
-            assert!(Instant::now() < deadline, "the server does not answer:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the server does not answer:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.client.get("/health").await.ok(200);
@@ -128,10 +146,16 @@ impl Server {
 
     /// Asks it to end (SIGTERM), and expects that it does so in good order.
     pub async fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
         signal(&child, Signal::TERM);
         let status = ended(&mut child).await;
-        assert!(status.success(), "the server ended with {status}:\n{}", self.log());
+        assert!(
+            status.success(),
+            "the server ended with {status}:\n{}",
+            self.log()
+        );
     }
 
     /// Starts it again on the same data and port; it is killed first if it still runs.
@@ -192,8 +216,13 @@ impl Server {
         if !scopes.is_empty() {
             form.push(("scope", &scope));
         }
-        let answer = self.client.post_form("/identity_/connect/token", &form).await.ok(200);
-        self.client.bearer(answer["access_token"].as_str().expect("an access_token"))
+        let answer = self
+            .client
+            .post_form("/identity_/connect/token", &form)
+            .await
+            .ok(200);
+        self.client
+            .bearer(answer["access_token"].as_str().expect("an access_token"))
     }
 
     /// The administrator.
@@ -204,8 +233,13 @@ impl Server {
     /// Anybody who has a password.
     pub async fn sign_in(&self, name: &str, password: &str) -> Client {
         let body = json!({"tenancyName": "DefaultTenant", "usernameOrEmailAddress": name, "password": password});
-        let answer = self.client.post("/api/Account/Authenticate", &body).await.ok(200);
-        self.client.bearer(answer["result"].as_str().expect("a token"))
+        let answer = self
+            .client
+            .post("/api/Account/Authenticate", &body)
+            .await
+            .ok(200);
+        self.client
+            .bearer(answer["result"].as_str().expect("a token"))
     }
 
     /// A new person with these tenant roles, signed in, and the account's id.
@@ -237,11 +271,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill9();
+        let log = self.log();
         if std::thread::panicking() {
-            let log = self.log();
             let from = log.len().saturating_sub(20_000);
             let tail = log.get(from..).unwrap_or(&log);
             eprintln!("--- log of the server ---\n{tail}--- end of the log ---");
+        } else {
+            assert!(!log.contains("panicked at"), "the server panicked:\n{log}");
         }
     }
 }
@@ -267,12 +303,20 @@ async fn ended(child: &mut Child) -> ExitStatus {
 
 /// Runs a command that should end by itself; it is killed, and the test fails, if it does not.
 pub async fn run_to_end(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     let mut child = command.spawn().expect("the command can be started");
     let status = ended(&mut child).await;
     let killed = status.signal() == Some(Signal::KILL.as_raw());
     let output = child.wait_with_output().expect("the output can be read");
-    assert!(!killed, "{command:?} did not end: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !killed,
+        "{command:?} did not end: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 

@@ -47,7 +47,11 @@ impl Entry {
         for long in [self.crc, length(&self.data), self.size] {
             bytes.extend(long.to_le_bytes());
         }
-        bytes.extend(u16::try_from(self.name.len()).expect("a short name").to_le_bytes());
+        bytes.extend(
+            u16::try_from(self.name.len())
+                .expect("a short name")
+                .to_le_bytes(),
+        );
         bytes.extend([0; 2]);
         bytes
     }
@@ -77,7 +81,9 @@ pub fn zip(entries: &[Entry]) -> Vec<u8> {
     let start = length(&bytes);
     bytes.extend(&directory);
     bytes.extend(b"PK\x05\x06\0\0\0\0");
-    let count = u16::try_from(entries.len()).expect("few entries").to_le_bytes();
+    let count = u16::try_from(entries.len())
+        .expect("few entries")
+        .to_le_bytes();
     bytes.extend([count, count].concat());
     bytes.extend(length(&directory).to_le_bytes());
     bytes.extend(start.to_le_bytes());

@@ -227,12 +227,15 @@ async fn stop_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>>
         }) => return Ok(done(204)),
         Err(error) => return Err(error),
     };
-    write(app, call.caller, move |cx| {
-        robot_service::stop_service(cx, session)
+    let facts = call.facts();
+    let left = write(app, call.caller, move |cx| {
+        robot_service::stop_service(cx, session, &facts)
     })
     .await?;
-    app.presence.closed(session);
-    app.hub.forget(session);
+    if left {
+        app.presence.closed(session);
+        app.hub.forget(session);
+    }
     Ok(done(204))
 }
 
@@ -397,8 +400,9 @@ async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Bo
     let reports: Vec<Report> = body::read("heartbeats", call.body.as_ref())?;
     let session = call.session(app, None).await?;
     alive(app, &call.caller, session).await?;
+    let facts = call.facts();
     write(app, call.caller, move |cx| {
-        robot_service::submit_job_state(cx, session, &reports)
+        robot_service::submit_job_state(cx, session, &facts, &reports)
     })
     .await?;
     Ok(done(200))

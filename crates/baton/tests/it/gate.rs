@@ -23,7 +23,9 @@ impl Gate {
     /// A gate in front of `http://host:port`, shut for downloads of packages.
     pub async fn before(server: &str) -> Self {
         let address: SocketAddr = server.trim_start_matches("http://").parse().expect("a URL");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let (open, (hold, held)) = (Arc::new(watch::Sender::new(false)), watch::channel(false));
         let (opened, hold) = (Arc::clone(&open), Arc::new(hold));
@@ -33,12 +35,20 @@ impl Gate {
                 tokio::spawn(pass(client, address, open, hold));
             }
         });
-        Self { url, open, held, task }
+        Self {
+            url,
+            open,
+            held,
+            task,
+        }
     }
 
     /// Waits until a download is held.
-    pub async fn held(&mut self) {
-        self.held.wait_for(|held| *held).await.expect("the gate is there");
+    pub async fn held(&self) {
+        let mut held = self.held.clone();
+        held.wait_for(|held| *held)
+            .await
+            .expect("the gate is there");
     }
 
     /// Lets downloads pass from now on.
@@ -59,10 +69,13 @@ async fn pass(
     open: watch::Receiver<bool>,
     hold: Arc<watch::Sender<bool>>,
 ) {
-    let Ok(server) = TcpStream::connect(server).await else { return };
+    let Ok(server) = TcpStream::connect(server).await else {
+        return;
+    };
     let ((from_client, mut to_client), (mut from_server, to_server)) =
         (client.into_split(), server.into_split());
-    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let answers =
+        tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     requests(from_client, to_server, open, &hold).await;
     answers.abort();
 }

@@ -2,7 +2,30 @@
 //!
 //! Every file is one area of the API. `BATON_TEST_POSTGRES` names the PostgreSQL server on which the
 //! second half of the tests make their databases.
+#![cfg(test)]
 
 mod support;
 
+mod access;
+mod agent;
+mod commands;
+mod coverage;
+mod crash;
+mod errors;
+mod folders;
+mod gate;
+mod headers;
+mod hosts;
+mod identity;
+mod jobs;
+mod logs;
+mod machines;
+mod odata;
+mod packages;
+mod releases;
+mod robot;
+mod sessions;
+mod starting;
 mod startup;
+mod tokens;
+mod users;

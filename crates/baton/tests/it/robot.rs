@@ -34,8 +34,13 @@ impl Robot {
     pub fn spawn(mut command: Command, log: PathBuf) -> Self {
         let file = File::options().create(true).append(true).open(&log);
         let file = file.expect("the log file can be written");
-        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a file can be shared"));
-        let child = command.stderr(file).spawn().expect("the agent can be started");
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file can be shared"));
+        let child = command
+            .stderr(file)
+            .spawn()
+            .expect("the agent can be started");
         Self { child, log }
     }
 
@@ -54,7 +59,11 @@ impl Robot {
     pub async fn stop(mut self) {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let status = self.ended().await;
-        assert!(status.success(), "the agent ended with {status}:\n{}", self.log());
+        assert!(
+            status.success(),
+            "the agent ended with {status}:\n{}",
+            self.log()
+        );
     }
 
     /// Waits until it ends by itself.
@@ -64,7 +73,11 @@ impl Robot {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the agent does not end:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the agent does not end:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -79,19 +92,28 @@ impl Drop for Robot {
     fn drop(&mut self) {
         self.kill9();
         if std::thread::panicking() {
-            eprintln!("--- log of the robot ---\n{}--- end of the log ---", self.log());
+            eprintln!(
+                "--- log of the robot ---\n{}--- end of the log ---",
+                self.log()
+            );
         }
     }
 }
 
-/// The command of [`Robot::start`]. The agent's own environment has secrets in it, as it may.
+/// The command of [`Robot::start`]; its variables can be replaced. The agent's own environment has
+/// secrets in it, as it may.
 pub fn command(scene: &Scene, name: &str) -> Command {
     let mut command = Command::new(EXE);
     command
-        .args(["robot", "--name", name, "--grace", "20", "--data"])
+        .args(["robot", "--data"])
         .arg(scene.server.folder().join(name))
-        .args(["--url", &format!("{}/default/DefaultTenant", scene.server.url)])
+        .env(
+            "BATON_ROBOT_URL",
+            format!("{}/default/DefaultTenant", scene.server.url),
+        )
         .env("BATON_ROBOT_MACHINE_KEY", &scene.server.machine_key)
+        .env("BATON_ROBOT_NAME", name)
+        .env("BATON_ROBOT_GRACE", "20")
         .env("SECRET_OF_THE_AGENT", "hunter2")
         .current_dir(scene.server.folder());
     command
@@ -105,12 +127,18 @@ pub struct Traces {
 impl Traces {
     /// In the server's folder.
     pub fn of(scene: &Scene) -> Self {
-        Self { folder: scene.server.folder().to_owned() }
+        Self {
+            folder: scene.server.folder().to_owned(),
+        }
     }
 
     /// The path of a file.
     pub fn path(&self, name: &str) -> String {
-        self.folder.join(name).to_str().expect("temporary folders have plain names").to_owned()
+        self.folder
+            .join(name)
+            .to_str()
+            .expect("temporary folders have plain names")
+            .to_owned()
     }
 
     /// A script that notes its process id in the file `runs`, and goes on with `then` when the file
@@ -157,13 +185,17 @@ fn lines(path: &Path) -> Vec<String> {
 /// Whether a process lives; one that only waits for its parent to notice does not.
 pub fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// The most memory that a process has had, in bytes.
 pub fn peak_memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("Linux says so");
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmHWM:"))
+        .expect("Linux says so");
     let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>();
     kilobytes.expect("a number") * 1024
 }
@@ -194,5 +226,8 @@ pub async fn log_of(scene: &Scene, job: &Value) -> Vec<(String, String)> {
     let page = scene.shared.get(&page).await.ok(200);
     let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
     let lines = page["value"].as_array().expect("a list");
-    lines.iter().map(|line| (text(line, "Level"), text(line, "Message"))).collect()
+    lines
+        .iter()
+        .map(|line| (text(line, "Level"), text(line, "Message")))
+        .collect()
 }

@@ -108,10 +108,29 @@ pub fn check_host(cx: &mut Cx<'_, '_>, host: &Host) -> Result<()> {
     Ok(())
 }
 
+/// A host is one robot. A second one under the same name would be handed the same jobs and run them
+/// a second time; robots that do not tell their installation are believed to be the same.
+fn check_installation(cx: &mut Cx<'_, '_>, host: &Host, facts: &HostFacts) -> Result<()> {
+    let Some(installation) = &facts.installation_id else {
+        return Ok(());
+    };
+    if !sessions::is_taken(cx.tx, host, installation)? {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::ItemAlreadyExists,
+        format!(
+            "Another robot is connected as '{}'. Stop it, or give this one another name.",
+            host.name
+        ),
+    ))
+}
+
 /// `StartService`: opens the session of the host; jobs that wait for it are handed to it.
 ///
 /// # Errors
-/// 401 for a key of another host; the store's.
+/// 401 for a key of another host; 1004 (409) when another robot is connected under its name; the
+/// store's.
 pub fn start_service(
     cx: &mut Cx<'_, '_>,
     host: &Host,
@@ -119,6 +138,7 @@ pub fn start_service(
     request: &StartService,
 ) -> Result<(i64, Value)> {
     check_host(cx, host)?;
+    check_installation(cx, host, facts)?;
     if request.slots.is_some_and(|s| !(1..=10_000).contains(&s)) {
         return Err(Error::invalid("slots must be between 1 and 10000."));
     }
@@ -140,12 +160,23 @@ pub fn start_service(
     Ok((session, json!({ "robots": robots })))
 }
 
-/// `StopService`: the host leaves.
+/// `StopService`: the host leaves. `false` when the session is another robot's by now, which stays.
 ///
 /// # Errors
 /// The store's.
-pub fn stop_service(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
-    hosts::left(cx, session)
+pub fn stop_service(cx: &mut Cx<'_, '_>, session: i64, facts: &HostFacts) -> Result<bool> {
+    if was_taken(cx, session, facts)? {
+        return Ok(false);
+    }
+    hosts::left(cx, session)?;
+    Ok(true)
+}
+
+fn was_taken(cx: &mut Cx<'_, '_>, session: i64, facts: &HostFacts) -> Result<bool> {
+    match &facts.installation_id {
+        Some(installation) => sessions::was_taken(cx.tx, session, installation),
+        None => Ok(false),
+    }
 }
 
 /// `BeginSession`: a person signs in to a robot on the host. The robot is found by its key or by
@@ -239,8 +270,19 @@ fn find_robot(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Option<i64>>
 /// `SubmitJobState`: every entry is recorded, or the request is refused as a whole.
 ///
 /// # Errors
-/// As [`report::record`].
-pub fn submit_job_state(cx: &mut Cx<'_, '_>, session: i64, reports: &[Report]) -> Result<()> {
+/// 1242 (409) when the session is another robot's by now; as [`report::record`].
+pub fn submit_job_state(
+    cx: &mut Cx<'_, '_>,
+    session: i64,
+    facts: &HostFacts,
+    reports: &[Report],
+) -> Result<()> {
+    if was_taken(cx, session, facts)? {
+        return Err(Error::refused(
+            Code::MachineSessionNotFound,
+            "The session is another robot's by now: call StartService again.",
+        ));
+    }
     for entry in reports {
         report::record(cx, session, entry)?;
     }

@@ -103,6 +103,40 @@ pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
     Ok(id)
 }
 
+/// Whether the host's session is connected and another installation's. Two robots under one name
+/// would be handed the same jobs.
+///
+/// # Errors
+/// The store's.
+pub fn is_taken(tx: &mut Tx<'_>, host: &Host, installation: &str) -> Result<bool> {
+    let row = tx.row(
+        "SELECT 1 FROM sessions WHERE machine_id = $1 AND fold(host_machine_name) = fold($2)
+             AND fold(service_user_name) = fold($3) AND state <> $4 AND NOT is_unresponsive
+             AND installation_id <> $5",
+        &[
+            host.machine.into(),
+            host.name.as_str().into(),
+            host.service_user.as_str().into(),
+            SessionState::Disconnected.into(),
+            installation.into(),
+        ],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether the session is another installation's by now: one that fell silent, and whose name was
+/// taken over, comes back.
+///
+/// # Errors
+/// The store's.
+pub fn was_taken(tx: &mut Tx<'_>, session: i64, installation: &str) -> Result<bool> {
+    let row = tx.row(
+        "SELECT 1 FROM sessions WHERE id = $1 AND installation_id <> $2",
+        &[session.into(), installation.into()],
+    )?;
+    Ok(row.is_some())
+}
+
 /// The session of a host, if it has one that is connected.
 ///
 /// # Errors

@@ -1,0 +1,408 @@
+//! Packages: uploads good and bad, versions, downloads.
+
+use serde_json::{Value, json};
+use testkit::{Backend, Entry, both, package, zip};
+
+use crate::support::{UPLOAD, scene, text, texts};
+
+both!(
+    a_package_goes_in_and_comes_out,
+    uploads_under_any_name,
+    several_files_at_once,
+    uploads_that_are_no_packages,
+    versions_and_the_latest,
+    searching_packages,
+);
+
+const VERSIONS: &str = "odata/Processes/UiPath.Server.Configuration.OData.GetProcessVersions";
+
+const DOWNLOAD: &str = "odata/Processes/UiPath.Server.Configuration.OData.DownloadPackage";
+
+async fn a_package_goes_in_and_comes_out(backend: Backend) {
+    let scene = scene(backend).await;
+    let bytes = package("Hello.World", "1.2.3")
+        .input(&[("name!", "string")])
+        .build();
+    let answer = scene
+        .app
+        .post_files(UPLOAD, &[("file", "x.nupkg", &bytes)])
+        .await
+        .ok(200);
+    assert!(text(&answer, "@odata.context").ends_with("$metadata#Collection(BulkItemDtoOfString)"));
+    let item = &answer["value"][0];
+    assert_eq!(
+        (text(item, "Key"), text(item, "Status")),
+        ("Hello.World:1.2.3", "OK")
+    );
+    let body: Value = serde_json::from_str(text(item, "Body")).unwrap();
+    assert_eq!(body, json!({"Id": "Hello.World", "Version": "1.2.3"}));
+
+    let list = scene.app.get("odata/Processes").await.ok(200);
+    assert_eq!(list["@odata.count"], 1);
+    let row = &list["value"][0];
+    assert_eq!(
+        (text(row, "Id"), text(row, "Version")),
+        ("Hello.World", "1.2.3")
+    );
+    assert_eq!(
+        (text(row, "Key"), text(row, "Title")),
+        ("Hello.World:1.2.3", "Hello.World")
+    );
+    assert_eq!(
+        (&row["IsLatestVersion"], &row["IsActive"]),
+        (&json!(true), &json!(false))
+    );
+    assert!(text(row, "Published").ends_with('Z'));
+    assert!(text(&row["Arguments"], "Input").contains("name"));
+
+    let download = scene
+        .app
+        .get(&format!("{DOWNLOAD}(key='Hello.World:1.2.3')"))
+        .await;
+    assert_eq!(download.status, 200);
+    assert_eq!(download.header("content-length"), bytes.len().to_string());
+    assert_eq!(
+        download.header("content-disposition"),
+        "attachment; filename=\"Hello.World.1.2.3.nupkg\""
+    );
+    assert!(
+        download.body == bytes,
+        "the bytes that came out are not those that went in"
+    );
+    // Without regard to case, and in the normal form of versions.
+    assert!(
+        scene
+            .app
+            .get(&format!("{DOWNLOAD}(key='hello.world:1.2.3.0')"))
+            .await
+            .body
+            == bytes
+    );
+    // A machine fetches what its jobs run.
+    assert!(
+        scene
+            .server
+            .machine()
+            .get(&format!("{DOWNLOAD}(key='Hello.World:1.2.3')"))
+            .await
+            .body
+            == bytes
+    );
+
+    scene
+        .app
+        .get(&format!("{DOWNLOAD}(key='Hello.World:9.9.9')"))
+        .await
+        .refused(404, 1677);
+    scene
+        .app
+        .get(&format!("{DOWNLOAD}(key='None:1.0.0')"))
+        .await
+        .refused(404, 1677);
+    scene
+        .app
+        .get(&format!("{DOWNLOAD}(key='nonsense')"))
+        .await
+        .refused(400, 1000);
+    scene
+        .server
+        .anonymous()
+        .get(&format!("{DOWNLOAD}(key='Hello.World:1.2.3')"))
+        .await
+        .refused(401, 0);
+}
+
+async fn uploads_under_any_name(backend: Backend) {
+    let scene = scene(backend).await;
+    let spellings = [
+        (UPLOAD.to_owned(), "file"),
+        (format!("{UPLOAD}()"), "uploads"),
+        ("odata/Processes/UploadPackage".to_owned(), "x"),
+        (UPLOAD.to_lowercase(), "package"),
+        (format!("default/DefaultTenant/orchestrator_/{UPLOAD}"), "0"),
+    ];
+    for (n, (path, part)) in spellings.iter().enumerate() {
+        let bytes = package("p", &format!("1.0.{n}")).build();
+        let answer = scene
+            .app
+            .post_files(path, &[(part, "any name.zip", &bytes)])
+            .await
+            .ok(200);
+        assert_eq!(answer["value"][0]["Key"], format!("p:1.0.{n}"), "{path}");
+    }
+    let feeds = scene.app.get("odata/Processes").await.ok(200);
+    assert_eq!(texts(&feeds, "Version"), ["1.0.4"]);
+    let unknown = format!("{UPLOAD}?feedId=00000000-0000-0000-0000-000000000001");
+    let bytes = package("q", "1.0.0").build();
+    scene
+        .app
+        .post_files(&unknown, &[("file", "q", &bytes)])
+        .await
+        .refused(404, 1002);
+    scene
+        .app
+        .get("odata/Processes?feedId=00000000-0000-0000-0000-000000000001")
+        .await
+        .refused(404, 1002);
+}
+
+async fn several_files_at_once(backend: Backend) {
+    let scene = scene(backend).await;
+    let (a, b) = (package("a", "1.0.0").build(), package("b", "1.0.0").build());
+    let files: [(&str, &str, &[u8]); 2] = [("f", "a", &a), ("f", "b", &b)];
+    let answer = scene.app.post_files(UPLOAD, &files).await.ok(200);
+    assert_eq!(texts(&answer, "Status"), ["OK", "OK"]);
+
+    let c = package("c", "1.0.0").build();
+    let files: [(&str, &str, &[u8]); 3] = [
+        ("1", "a.nupkg", &a),
+        ("2", "c.nupkg", &c),
+        ("3", "no.nupkg", b"no"),
+    ];
+    let answer = scene.app.post_files(UPLOAD, &files).await.ok(207);
+    assert_eq!(texts(&answer, "Status"), ["Conflict", "OK", "BadRequest"]);
+    assert_eq!(texts(&answer, "Key"), ["a.nupkg", "c:1.0.0", "no.nupkg"]);
+    assert_eq!(
+        scene.app.get("odata/Processes").await.ok(200)["@odata.count"],
+        3
+    );
+
+    let again = scene
+        .app
+        .post_files(UPLOAD, &[("file", "a.nupkg", &a)])
+        .await
+        .refused(409, 1004);
+    assert!(
+        text(&again, "message").contains("already exists"),
+        "{again}"
+    );
+    let same = package("A", "1.0.0.0").build();
+    scene
+        .app
+        .post_files(UPLOAD, &[("file", "a", &same)])
+        .await
+        .refused(409, 1004);
+}
+
+const NUSPEC: &str =
+    "<?xml version=\"1.0\"?><package><metadata><id>bad</id><version>1.0.0</version>
+    <authors>a</authors><description>d</description></metadata></package>";
+
+/// A package that would be good but for the entry.
+fn spoiled(entry: Entry) -> Vec<u8> {
+    zip(&[Entry::new("bad.nuspec", NUSPEC.as_bytes()), entry])
+}
+
+async fn uploads_that_are_no_packages(backend: Backend) {
+    let scene = scene(backend).await;
+    let good = package("good", "1.0.0").build();
+    let large = Entry {
+        size: 10,
+        ..Entry::new("content/large", &[7; 100_000])
+    };
+    let small = Entry {
+        size: 100_000,
+        ..Entry::new("content/small", b"ten bytes!")
+    };
+    let crc = Entry {
+        crc: 1,
+        ..Entry::new("content/file", b"bytes")
+    };
+    let link = Entry {
+        mode: 0o120_777,
+        ..Entry::new("content/link", b"/etc/passwd")
+    };
+    let two = zip(&[
+        Entry::new("a.nuspec", NUSPEC.as_bytes()),
+        Entry::new("b.nuspec", NUSPEC.as_bytes()),
+    ]);
+    let twice = zip(&[
+        Entry::new("bad.nuspec", NUSPEC.as_bytes()),
+        Entry::new("content/a", b"1"),
+        Entry::new("content/A", b"2"),
+    ]);
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("empty", Vec::new()),
+        (
+            "text",
+            b"this is no zip file at all, not even a short one".to_vec(),
+        ),
+        ("half", good[..good.len() / 2].to_vec()),
+        ("empty zip", zip(&[])),
+        ("no manifest", zip(&[Entry::new("content/main.py", b"")])),
+        (
+            "manifest in a folder",
+            zip(&[Entry::new("content/bad.nuspec", NUSPEC.as_bytes())]),
+        ),
+        (
+            "manifest is no XML",
+            zip(&[Entry::new("bad.nuspec", b"no xml")]),
+        ),
+        (
+            "manifest without id",
+            zip(&[Entry::new(
+                "bad.nuspec",
+                NUSPEC.replace("<id>bad</id>", "").as_bytes(),
+            )]),
+        ),
+        (
+            "bad version",
+            zip(&[Entry::new(
+                "bad.nuspec",
+                NUSPEC.replace("1.0.0", "one").as_bytes(),
+            )]),
+        ),
+        (
+            "id is a path",
+            zip(&[Entry::new(
+                "bad.nuspec",
+                NUSPEC.replace(">bad<", ">../bad<").as_bytes(),
+            )]),
+        ),
+        ("two manifests", two),
+        ("up", spoiled(Entry::new("content/../../etc/passwd", b"x"))),
+        ("up at once", spoiled(Entry::new("../x", b"x"))),
+        ("absolute", spoiled(Entry::new("/etc/passwd", b"x"))),
+        (
+            "backslashes",
+            spoiled(Entry::new("content\\..\\..\\x", b"x")),
+        ),
+        ("drive", spoiled(Entry::new("C:/x", b"x"))),
+        ("larger than it says", spoiled(large)),
+        ("smaller than it says", spoiled(small)),
+        ("wrong checksum", spoiled(crc)),
+        ("a link", spoiled(link)),
+        ("one name twice", twice),
+    ];
+    for (what, bytes) in &cases {
+        let answer = scene
+            .app
+            .post_files(UPLOAD, &[("file", "x.nupkg", bytes)])
+            .await;
+        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
+        answer.refused(400, 1641);
+    }
+    assert_eq!(
+        scene.app.get("odata/Processes").await.ok(200)["@odata.count"],
+        0
+    );
+    // Nothing of it stays on disk either.
+    let mut left = Vec::new();
+    let mut folders = vec![scene.server.data().join("blobs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                left.push(path)
+            }
+        }
+    }
+    assert!(left.is_empty(), "{left:?}");
+
+    scene.app.post(UPLOAD, &json!({})).await.refused(400, 1000);
+    let raw = async |body: &'static str| {
+        let kind = "multipart/form-data; boundary=x";
+        let request = scene
+            .app
+            .request("POST", UPLOAD)
+            .header("Content-Type", kind);
+        scene.app.send(request.body(body)).await
+    };
+    let cut = "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nhalf";
+    raw(cut).await.refused(400, 1000);
+    raw("").await.refused(400, 1000);
+    raw("--x--\r\n").await.refused(400, 1009);
+    scene
+        .server
+        .anonymous()
+        .post_files(UPLOAD, &[("f", "f", &good)])
+        .await
+        .refused(401, 0);
+    let reader = scene.server.app_with(&["OR.Execution.Read"]).await;
+    reader
+        .post_files(UPLOAD, &[("f", "f", &good)])
+        .await
+        .refused(403, 0);
+    scene
+        .app
+        .post_files(UPLOAD, &[("f", "f", &good)])
+        .await
+        .ok(200);
+}
+
+async fn versions_and_the_latest(backend: Backend) {
+    let scene = scene(backend).await;
+    for version in ["1.10.0", "1.9.0", "2.0.0-beta.2", "1.2.0", "2.0.0-beta.10"] {
+        scene.upload(&package("p", version)).await;
+    }
+    let list = scene
+        .app
+        .get(&format!("{VERSIONS}(processId='p')"))
+        .await
+        .ok(200);
+    assert_eq!(list["@odata.count"], 5);
+    let latest: Vec<&Value> = list["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|v| v["IsLatestVersion"] == true)
+        .collect();
+    assert_eq!(latest.len(), 1, "{list}");
+    let current = scene.app.get("odata/Processes").await.ok(200);
+    assert_eq!(texts(&current, "Version"), [text(latest[0], "Version")]);
+    // Newest first means the one that was published last.
+    let published = texts(&list, "Published");
+    assert!(published.windows(2).all(|w| w[0] >= w[1]), "{published:?}");
+
+    scene.upload(&package("p", "2.0.0")).await;
+    assert_eq!(
+        texts(&scene.app.get("odata/Processes").await.ok(200), "Version"),
+        ["2.0.0"]
+    );
+    scene.upload(&package("P", "1.0.0")).await;
+    assert_eq!(
+        texts(&scene.app.get("odata/Processes").await.ok(200), "Version"),
+        ["2.0.0"]
+    );
+    let by_version =
+        format!("{VERSIONS}(processId='P')?$filter=Version eq '1.9.0'&$select=Version");
+    assert_eq!(
+        scene.app.get(&by_version).await.ok(200)["value"],
+        json!([{"Version": "1.9.0"}])
+    );
+    let none = scene
+        .app
+        .get(&format!("{VERSIONS}(processId='none')"))
+        .await
+        .ok(200);
+    assert_eq!(none["value"], json!([]));
+}
+
+async fn searching_packages(backend: Backend) {
+    let scene = scene(backend).await;
+    for name in ["Invoices", "Orders_1", "Orders-1"] {
+        scene.upload(&package(name, "1.0.0")).await;
+    }
+    let search = async |query: &str| {
+        let list = scene
+            .app
+            .get(&format!("odata/Processes?{query}&$orderby=Id"))
+            .await
+            .ok(200);
+        texts(&list, "Id").join(" ")
+    };
+    assert_eq!(search("searchTerm=inv").await, "Invoices");
+    assert_eq!(search("searchTerm=RS_").await, "Orders_1");
+    assert_eq!(search("searchTerm=%25").await, "");
+    assert_eq!(search("searchTerm=").await, "Invoices Orders-1 Orders_1");
+    assert_eq!(
+        search("$filter=Title eq 'Invoices' and IsLatestVersion eq true").await,
+        "Invoices"
+    );
+    assert_eq!(
+        search("$filter=Title eq 'Invoices' %26 IsLatestVersion eq true").await,
+        "Invoices"
+    );
+}

@@ -1,4 +1,0 @@
-#![allow(dead_code)]
-mod support;
-mod robot;
-mod agent;
