@@ -188,9 +188,14 @@ impl Client {
         &self.address
     }
 
-    /// Registers this machine's session; `live` are the attempts this agent still answers for.
-    /// Every other job the server believes to run here is lost and may be settled by it.
-    pub async fn start_service(&self, slots: u32, live: &[JobId]) -> Result<Vec<Robot>, CallError> {
+    /// Registers this machine's session. At the start `live` are the attempts this agent still
+    /// answers for: every other job the server believes to run here is lost and is settled by it.
+    /// Later it is `None`: a list made while jobs come and go would be out of date on arrival.
+    pub async fn start_service(
+        &self,
+        slots: u32,
+        live: Option<&[JobId]>,
+    ) -> Result<Vec<Robot>, CallError> {
         #[derive(Deserialize)]
         struct Started {
             #[serde(default)]

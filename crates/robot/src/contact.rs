@@ -34,7 +34,7 @@ pub(crate) async fn connect(agent: &Agent, live: &[JobId]) -> Result<Vec<String>
     let url = || agent.client.address().base().to_owned();
     let mut backoff = Backoff::new();
     loop {
-        let error = match agent.client.start_service(agent.slots, live).await {
+        let error = match agent.client.start_service(agent.slots, Some(live)).await {
             Ok(robots) => return Ok(robots.into_iter().filter_map(|r| r.robot_name).collect()),
             Err(error) => error,
         };
@@ -204,17 +204,13 @@ fn note_away(away: &mut bool, error: &CallError) {
     }
 }
 
-/// A server that answers with a refusal may have forgotten this machine's session. Without the list
-/// of live jobs the call would declare them lost, so it is made with what the journal holds.
+/// A server that answers with a refusal may have forgotten this machine's session. What runs here
+/// is not said: it goes on, and its reports count as before.
 async fn sign_on_again(agent: &Agent, error: &CallError) {
     if !matches!(error.status(), Some(400 | 401 | 403 | 404 | 409)) {
         return;
     }
-    let Ok(entries) = agent.journal.load().await else {
-        return;
-    };
-    let live: Vec<JobId> = entries.iter().map(|entry| entry.command.id()).collect();
-    if let Err(error) = agent.client.start_service(agent.slots, &live).await {
+    if let Err(error) = agent.client.start_service(agent.slots, None).await {
         tracing::warn!(%error, "the server does not take this machine back");
     }
 }

@@ -190,7 +190,8 @@ async fn a_server_that_forgot_the_session_is_told_again_and_the_job_counts() {
     fs::write(gate, "").unwrap();
     assert_eq!(fake.ended(&key).await.state, "Successful");
     let last = fake.known(|known| known.started.last().cloned().unwrap());
-    assert_eq!(last["runningJobs"], json!([{"jobKey": key, "attempt": 1}]));
+    // A list made while jobs come and go could declare one lost that was only just claimed.
+    assert!(last["runningJobs"].is_null(), "{last}");
     agent.shut_down().await;
 }
 
