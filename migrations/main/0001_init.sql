@@ -1,6 +1,12 @@
 -- The main store: everything but robot logs. Times are 100 ns ticks since 1970, enums the numbers
 -- of the API, GUIDs lower-case text. {text} orders by code point on both engines.
 
+-- Whose keys signed the tokens and sealed the secrets here: one row.
+CREATE TABLE installation (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    key_id {text} NOT NULL
+);
+
 CREATE TABLE tenants (
     id {id},
     key {text} NOT NULL UNIQUE,

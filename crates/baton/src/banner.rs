@@ -8,7 +8,11 @@ use web::App;
 /// The first-run banner; the password is in it only if it was generated here.
 pub fn first_run(app: &App, listen: SocketAddr) -> String {
     let mut out = String::new();
-    let url = app.config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let url = app
+        .config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{listen}"));
     let data = std::fs::canonicalize(&app.config.data).unwrap_or_else(|_| app.config.data.clone());
     let database = match &app.config.database {
         Some(_) => "PostgreSQL (durable as its synchronous_commit says)",
@@ -22,11 +26,22 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
     let Some(first) = &app.first else { return out };
     let _ = writeln!(out, "  Tenant     default/DefaultTenant");
     if first.generated {
-        let _ = writeln!(out, "  Admin      admin / {}   (shown once)", first.password);
+        let _ = writeln!(
+            out,
+            "  Admin      admin / {}   (shown once)",
+            first.password
+        );
     } else {
-        let _ = writeln!(out, "  Admin      admin / the password from BATON_ADMIN_PASSWORD");
+        let _ = writeln!(
+            out,
+            "  Admin      admin / the password from BATON_ADMIN_PASSWORD"
+        );
     }
-    let _ = writeln!(out, "  Robot      baton robot --url {url}/default/DefaultTenant --machine-key {}", first.machine_key);
+    let _ = writeln!(
+        out,
+        "  Robot      baton robot --url {url}/default/DefaultTenant --machine-key {}",
+        first.machine_key
+    );
     out
 }
 
@@ -37,7 +52,9 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
 pub fn keep_password(app: &App) -> Result<(), String> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt;
-    let Some(first) = app.first.as_ref().filter(|f| f.generated) else { return Ok(()) };
+    let Some(first) = app.first.as_ref().filter(|f| f.generated) else {
+        return Ok(());
+    };
     let path = app.config.data.join("initial-admin.txt");
     let written = std::fs::OpenOptions::new()
         .create(true)

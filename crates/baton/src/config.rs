@@ -18,7 +18,12 @@ pub struct Serve {
     #[arg(long, env = "BATON_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
     /// postgres://… instead of the embedded SQLite in the data folder
-    #[arg(long, env = "BATON_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BATON_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database: Option<String>,
     /// Base of links, contexts and the issuer; the request's own host when absent
     #[arg(long, env = "BATON_PUBLIC_URL", value_name = "URL")]
@@ -27,13 +32,28 @@ pub struct Serve {
     #[arg(long, env = "BATON_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// First start only: password of the user `admin` (generated and printed once when absent)
-    #[arg(long, env = "BATON_ADMIN_PASSWORD", value_name = "TEXT", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BATON_ADMIN_PASSWORD",
+        value_name = "TEXT",
+        hide_env_values = true
+    )]
     pub admin_password: Option<String>,
     /// First start only: key (a GUID) of the machine template `Local`
-    #[arg(long, env = "BATON_BOOTSTRAP_MACHINE_KEY", value_name = "GUID", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BATON_BOOTSTRAP_MACHINE_KEY",
+        value_name = "GUID",
+        hide_env_values = true
+    )]
     pub bootstrap_machine_key: Option<String>,
     /// First start only: an external application with all OR.* scopes
-    #[arg(long, env = "BATON_BOOTSTRAP_APP", value_name = "ID:SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BATON_BOOTSTRAP_APP",
+        value_name = "ID:SECRET",
+        hide_env_values = true
+    )]
     pub bootstrap_app: Option<String>,
 }
 
@@ -71,7 +91,10 @@ impl Serve {
         Ok(Settings {
             listen: self.listen.or(file.listen).unwrap_or(default_listen),
             web: web::Config {
-                data: self.data.or(file.data).unwrap_or_else(|| "./baton-data".into()),
+                data: self
+                    .data
+                    .or(file.data)
+                    .unwrap_or_else(|| "./baton-data".into()),
                 database: self.database.or(file.database),
                 public_url: self.public_url.or(file.public_url),
                 max_upload: MAX_UPLOAD,
@@ -90,7 +113,12 @@ fn read_file(named: Option<&Path>) -> Result<File, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(_) if named.is_none() => return Ok(File::default()),
-        Err(error) => return Err(format!("The settings file {} cannot be read: {error}.", path.display())),
+        Err(error) => {
+            return Err(format!(
+                "The settings file {} cannot be read: {error}.",
+                path.display()
+            ));
+        }
     };
     toml::from_str(&text).map_err(|e| format!("The settings file {} is wrong: {e}", path.display()))
 }
@@ -102,7 +130,13 @@ pub struct Log {
     #[arg(long, env = "BATON_LOG", global = true, value_name = "FILTER")]
     log: Option<String>,
     /// Lines for people or for machines
-    #[arg(long, env = "BATON_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        env = "BATON_LOG_FORMAT",
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     log_format: Format,
 }
 

@@ -41,13 +41,20 @@ fn main() -> ExitCode {
     if let Err(problem) = cli.log.start(quiet) {
         return fail(&problem);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("The runtime cannot be started: {error}.")),
     };
     let outcome = match cli.command {
-        Command::Serve(args) => runtime.block_on(serve::run(args)).map(|()| ExitCode::SUCCESS),
-        Command::Robot(args) => runtime.block_on(run_robot(args)).map(|()| ExitCode::SUCCESS),
+        Command::Serve(args) => runtime
+            .block_on(serve::run(args))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Robot(args) => runtime
+            .block_on(run_robot(args))
+            .map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => runtime.block_on(demo::run(args)),
     };
     outcome.unwrap_or_else(|problem| fail(&problem))
@@ -67,5 +74,7 @@ async fn run_robot(args: robot::Args) -> Result<(), String> {
         serve::stop_signal().await;
         stopping.cancel();
     });
-    robot::run(options, stop, None).await.map_err(|e| e.to_string())
+    robot::run(options, stop, None)
+        .await
+        .map_err(|e| e.to_string())
 }

@@ -25,7 +25,9 @@ pub async fn run(args: config::Serve) -> Result<(), String> {
     }
     banner::keep_password(&app)?;
     tracing::info!(%address, data = %app.config.data.display(), "serving");
-    web::serve(app, listener, stop_signal()).await.map_err(|e| format!("The server failed: {e}."))?;
+    web::serve(app, listener, stop_signal())
+        .await
+        .map_err(|e| format!("The server failed: {e}."))?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -36,7 +38,10 @@ pub async fn run(args: config::Serve) -> Result<(), String> {
 /// A sentence that says what to do.
 pub async fn open(config: web::Config, start: web::Start) -> Result<Arc<App>, String> {
     let opened = tokio::task::spawn_blocking(move || App::open(config, &start));
-    opened.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    opened
+        .await
+        .map_err(|e| e.to_string())?
+        .map_err(|e| e.to_string())
 }
 
 /// Binds the address.

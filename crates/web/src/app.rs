@@ -63,6 +63,13 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error("{0}")]
     Keys(#[from] ::identity::Error),
+    /// The database was filled under other keys.
+    #[error(
+        "The database belongs to a server with another data folder: the keys in {0} are not those \
+         it was filled with. Start with that data folder, or restore its `keys` folder; for a \
+         server of its own give this one another database."
+    )]
+    ForeignDatabase(PathBuf),
     /// The thread that reads the keys panicked.
     #[error("The keys could not be read: an internal failure, see the log.")]
     KeyThread,
@@ -123,6 +130,10 @@ impl App {
         });
         let keys = keys.map_err(|_| StartError::KeyThread)??;
         let (blobs, db, logs) = stores?;
+        let key_id = keys.key_id().to_owned();
+        if db.write_blocking(move |tx| tenants::claim(tx, &key_id))? != keys.key_id() {
+            return Err(StartError::ForeignDatabase(config.data));
+        }
         // Only when all else stands: what the first start prints is shown once.
         let first = first_start(&db, start)?;
         let tenants = db.read_blocking(tenants::all)?;

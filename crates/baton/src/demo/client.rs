@@ -16,9 +16,17 @@ pub struct Client {
 impl Client {
     /// A client of `{origin}/{organization}/{tenant}`; proxies are for other hosts than this one.
     pub fn new(base: &str, id: &str, secret: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap_or_default();
         let credentials = (id.to_owned(), secret.to_owned());
-        Self { http, base: base.to_owned(), credentials, token: Mutex::default() }
+        Self {
+            http,
+            base: base.to_owned(),
+            credentials,
+            token: Mutex::default(),
+        }
     }
 
     /// Gets a token with the scopes that the demo needs.
@@ -33,7 +41,9 @@ impl Client {
         ];
         let url = format!("{}/identity_/connect/token", self.base);
         let answer = send(self.http.post(url).form(&form)).await?;
-        let token = answer["access_token"].as_str().ok_or("The server gave no token.")?;
+        let token = answer["access_token"]
+            .as_str()
+            .ok_or("The server gave no token.")?;
         *self.token.lock().unwrap_or_else(|e| e.into_inner()) = token.to_owned();
         Ok(())
     }
@@ -56,12 +66,19 @@ impl Client {
     /// The first of a list.
     pub async fn first(&self, path: &str, folder: Option<i64>) -> Result<Value, String> {
         let list = self.get(path, folder).await?;
-        list["value"].get(0).cloned().ok_or_else(|| format!("{path} is empty."))
+        list["value"]
+            .get(0)
+            .cloned()
+            .ok_or_else(|| format!("{path} is empty."))
     }
 
     /// `POST`
     async fn post(&self, path: &str, folder: i64, body: &Value) -> Result<Value, String> {
-        send(self.request(reqwest::Method::POST, path, Some(folder)).json(body)).await
+        send(
+            self.request(reqwest::Method::POST, path, Some(folder))
+                .json(body),
+        )
+        .await
     }
 
     /// Uploads a package to the tenant's feed.
@@ -69,11 +86,20 @@ impl Client {
         let part = multipart::Part::bytes(package).file_name(name.to_owned());
         let form = multipart::Form::new().part("file", part);
         let path = "odata/Processes/UiPath.Server.Configuration.OData.UploadPackage";
-        send(self.request(reqwest::Method::POST, path, None).multipart(form)).await
+        send(
+            self.request(reqwest::Method::POST, path, None)
+                .multipart(form),
+        )
+        .await
     }
 
     /// Makes a package startable in a folder.
-    pub async fn create_release(&self, folder: i64, id: &str, version: &str) -> Result<Value, String> {
+    pub async fn create_release(
+        &self,
+        folder: i64,
+        id: &str,
+        version: &str,
+    ) -> Result<Value, String> {
         let body = json!({"Name": id, "ProcessKey": id, "ProcessVersion": version});
         self.post("odata/Releases", folder, &body).await
     }
@@ -98,18 +124,30 @@ impl Client {
         }});
         let path = "odata/Jobs/UiPath.Server.Configuration.OData.StartJobs";
         let started = self.post(path, folder, &body).await?;
-        started["value"].get(0).cloned().ok_or_else(|| "StartJobs answered no job.".to_owned())
+        started["value"]
+            .get(0)
+            .cloned()
+            .ok_or_else(|| "StartJobs answered no job.".to_owned())
     }
 }
 
 async fn send(request: RequestBuilder) -> Result<Value, String> {
-    let answer = request.send().await.map_err(|e| format!("The server cannot be reached: {e}."))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|e| format!("The server cannot be reached: {e}."))?;
     let status = answer.status();
-    let text = answer.text().await.map_err(|e| format!("The server's answer broke off: {e}."))?;
+    let text = answer
+        .text()
+        .await
+        .map_err(|e| format!("The server's answer broke off: {e}."))?;
     let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
     if status.is_success() {
         return Ok(body);
     }
-    let message = body["message"].as_str().or(body["error_description"].as_str()).unwrap_or(&text);
+    let message = body["message"]
+        .as_str()
+        .or(body["error_description"].as_str())
+        .unwrap_or(&text);
     Err(format!("The server answered {status}: {message}"))
 }

@@ -62,11 +62,18 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
         public_url: None,
         max_upload: 1 << 30,
     };
-    let start = web::Start { app: Some(format!("{id}:{secret}")), ..web::Start::default() };
+    let start = web::Start {
+        app: Some(format!("{id}:{secret}")),
+        ..web::Start::default()
+    };
     let app = open(web, start).await?;
     banner::keep_password(&app)?;
     print(&banner::first_run(&app, address));
-    let machine_key = app.first.as_ref().map(|f| f.machine_key.clone()).unwrap_or_default();
+    let machine_key = app
+        .first
+        .as_ref()
+        .map(|f| f.machine_key.clone())
+        .unwrap_or_default();
 
     let stop = CancellationToken::new();
     let stopping = stop.clone();
@@ -79,7 +86,11 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
     let options = robot_options(address, machine_key, folder.path());
     let agent = tokio::spawn(robot::run(options, robots.clone(), Some(events)));
 
-    let client = Client::new(&format!("http://{address}/default/DefaultTenant"), &id, &secret);
+    let client = Client::new(
+        &format!("http://{address}/default/DefaultTenant"),
+        &id,
+        &secret,
+    );
     let outcome = tokio::select! {
         outcome = scenario(&client, sample, &mut news) => outcome,
         () = stop_signal() => Err("stopped".to_owned()),
@@ -95,7 +106,11 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
     let _ = server.await;
     ended.map_err(|e| e.to_string())?;
     let successful = outcome?;
-    Ok(if successful { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if successful {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The chosen sample, or the one that runs here; says so when Python is missing.
@@ -106,7 +121,9 @@ async fn choose(choice: Option<Choice>) -> Result<Sample, String> {
         None => match sample::find_python().await {
             Ok(()) => Ok(Sample::Python),
             Err(why) => {
-                print(&format!("{why}\nThe demo runs its shell sample instead.\n\n"));
+                print(&format!(
+                    "{why}\nThe demo runs its shell sample instead.\n\n"
+                ));
                 Ok(Sample::Shell)
             }
         },
@@ -123,7 +140,9 @@ async fn listen(wanted: Option<SocketAddr>) -> Result<tokio::net::TcpListener, S
         Err(_) => {
             let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
             let port = listener.local_addr().map_err(|e| e.to_string())?.port();
-            print(&format!("Port 8080 is in use; the demo takes port {port} (or give it one with --listen).\n\n"));
+            print(&format!(
+                "Port 8080 is in use; the demo takes port {port} (or give it one with --listen).\n\n"
+            ));
             Ok(listener)
         }
     }
@@ -144,7 +163,10 @@ fn robot_options(address: SocketAddr, key: String, folder: &std::path::Path) -> 
 }
 
 fn step(who: &str, what: &str, since: Instant) {
-    print(&format!("  {who:<10} {what:<58} {:>6} ms\n", since.elapsed().as_millis()));
+    print(&format!(
+        "  {who:<10} {what:<58} {:>6} ms\n",
+        since.elapsed().as_millis()
+    ));
 }
 
 /// What a client does to run a job: token, folder, machine, robot, package, release, start, watch.
@@ -171,26 +193,62 @@ async fn scenario(
     let configured = "odata/Robots/UiPath.Server.Configuration.OData.GetConfiguredRobots";
     let robot = client.first(configured, Some(folder_id)).await?;
     let (folder_name, machine_name) = (text(&folder, "DisplayName"), text(&machine, "Name"));
-    step("client", &format!("found folder {folder_name}, machine {machine_name}"), phase);
-    step("client", &format!("found robot {}", text(&robot, "Name")), phase);
+    step(
+        "client",
+        &format!("found folder {folder_name}, machine {machine_name}"),
+        phase,
+    );
+    step(
+        "client",
+        &format!("found robot {}", text(&robot, "Name")),
+        phase,
+    );
 
     let phase = Instant::now();
     let package = sample.pack()?;
     let size = package.len();
-    client.upload(&format!("{}.nupkg", sample.id()), package).await?;
-    step("client", &format!("uploaded {} 1.0.0 ({} bytes)", sample.id(), size), phase);
+    client
+        .upload(&format!("{}.nupkg", sample.id()), package)
+        .await?;
+    step(
+        "client",
+        &format!("uploaded {} 1.0.0 ({} bytes)", sample.id(), size),
+        phase,
+    );
 
     let phase = Instant::now();
-    let release = client.create_release(folder_id, sample.id(), "1.0.0").await?;
-    step("client", &format!("made the process {}", text(&release, "Name")), phase);
+    let release = client
+        .create_release(folder_id, sample.id(), "1.0.0")
+        .await?;
+    step(
+        "client",
+        &format!("made the process {}", text(&release, "Name")),
+        phase,
+    );
 
     let begun = Instant::now();
     let job = client
-        .start_job(folder_id, &release, number(&robot, "Id")?, number(&machine, "Id")?, sample.input())
+        .start_job(
+            folder_id,
+            &release,
+            number(&robot, "Id")?,
+            number(&machine, "Id")?,
+            sample.input(),
+        )
         .await?;
-    step("client", &format!("started job {} ({})", number(&job, "Id")?, text(&job, "State")), begun);
+    step(
+        "client",
+        &format!(
+            "started job {} ({})",
+            number(&job, "Id")?,
+            text(&job, "State")
+        ),
+        begun,
+    );
     if sample == Sample::Python && !sample::has_environments() {
-        print("             The first run builds a Python environment (some 60 packages); later runs find it.\n");
+        print(
+            "             The first run builds a Python environment (some 60 packages); later runs find it.\n",
+        );
     }
     watch(client, folder_id, &job, begun, news).await
 }
@@ -265,14 +323,22 @@ async fn show_log(client: &Client, folder: i64, key: &str, shown: usize) -> Resu
     let page = client.get(&path, Some(folder)).await?;
     let lines = page["value"].as_array().cloned().unwrap_or_default();
     for line in &lines {
-        print(&format!("  log        [{}] {}\n", text(line, "Level"), text(line, "Message")));
+        print(&format!(
+            "  log        [{}] {}\n",
+            text(line, "Level"),
+            text(line, "Message")
+        ));
     }
     Ok(lines.len())
 }
 
 fn summary(job: &Value, begun: Instant) -> bool {
     let state = text(job, "State");
-    step("job", &format!("{state} on {}", text(job, "HostMachineName")), begun);
+    step(
+        "job",
+        &format!("{state} on {}", text(job, "HostMachineName")),
+        begun,
+    );
     if let Some(output) = job["OutputArguments"].as_str() {
         print(&format!("  output     {output}\n"));
     }
@@ -312,5 +378,7 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
 }
 
 fn number(value: &Value, member: &str) -> Result<i64, String> {
-    value[member].as_i64().ok_or_else(|| format!("The server's answer has no {member}: {value}"))
+    value[member]
+        .as_i64()
+        .ok_or_else(|| format!("The server's answer has no {member}: {value}"))
 }

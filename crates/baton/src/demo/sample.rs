@@ -40,7 +40,9 @@ impl Sample {
 
     fn files(self) -> &'static [(&'static str, &'static [u8])] {
         match self {
-            Self::Python => files!("python-hello": "main.py", "pyproject.toml", "uipath.json", "entry-points.json", "bindings.json"),
+            Self::Python => {
+                files!("python-hello": "main.py", "pyproject.toml", "uipath.json", "entry-points.json", "bindings.json")
+            }
             Self::Shell => files!("shell-hello": "main.sh", "operate.json", "entry-points.json"),
         }
     }
@@ -65,13 +67,18 @@ impl Sample {
             "dependencies": {"uipath": ">=2.14.44, <2.15.0"},
         }));
         let generated = ["operate.json", "entry-points.json"];
-        let project = self.files().iter().filter(|(name, _)| !generated.contains(name));
+        let project = self
+            .files()
+            .iter()
+            .filter(|(name, _)| !generated.contains(name));
         let spec = PackSpec {
             id: self.id().into(),
             version: "1.0.0".into(),
             authors: "Baton".into(),
             description: "A sample of Baton".into(),
-            files: project.map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect(),
+            files: project
+                .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
+                .collect(),
             operate,
             entry_points: json("entry-points.json").unwrap_or(Value::Null),
             bindings: json("bindings.json").unwrap_or(json!({"version": "2.0", "resources": []})),
@@ -106,12 +113,16 @@ pub async fn find_python() -> Result<(), String> {
 /// Environments survive the demo, so that the second one starts at once.
 pub fn cache_folder() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(home)?;
     Some(base.join("baton"))
 }
 
 /// Whether an earlier demo left environments.
 pub fn has_environments() -> bool {
     let folder = cache_folder().map(|c| c.join("venvs"));
-    folder.and_then(|f| std::fs::read_dir(f).ok()).is_some_and(|mut f| f.next().is_some())
+    folder
+        .and_then(|f| std::fs::read_dir(f).ok())
+        .is_some_and(|mut f| f.next().is_some())
 }

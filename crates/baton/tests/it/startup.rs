@@ -13,6 +13,7 @@ both!(
     bootstrap_variables_act_once,
     a_second_server_on_the_same_folder_is_refused,
     links_begin_with_the_public_address,
+    a_database_of_other_keys_is_refused,
 );
 
 fn baton(args: &[&str]) -> Command {
@@ -90,6 +91,20 @@ async fn bootstrap_variables_act_once(backend: Backend) {
         .await
         .ok(200);
     server.machine().post(start, &body).await.refused(401, 1204);
+}
+
+async fn a_database_of_other_keys_is_refused(backend: Backend) {
+    let mut server = server(backend).await;
+    server.stop().await;
+    let keys = server.data().join("keys");
+    std::fs::rename(&keys, server.folder().join("keys-elsewhere")).unwrap();
+    let said = sentence(&run_to_end(server.command_at("127.0.0.1:0")).await);
+    assert!(said.contains("another data folder"), "{said}");
+
+    std::fs::remove_dir_all(&keys).unwrap();
+    std::fs::rename(server.folder().join("keys-elsewhere"), &keys).unwrap();
+    server.restart().await;
+    server.app().await;
 }
 
 async fn a_second_server_on_the_same_folder_is_refused(backend: Backend) {
