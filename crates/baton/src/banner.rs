@@ -44,24 +44,3 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
     );
     out
 }
-
-/// Keeps the generated password where only the operator can read it.
-///
-/// # Errors
-/// A sentence that names the file.
-pub fn keep_password(app: &App) -> Result<(), String> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt;
-    let Some(first) = app.first.as_ref().filter(|f| f.generated) else {
-        return Ok(());
-    };
-    let path = app.config.data.join("initial-admin.txt");
-    let written = std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut f| writeln!(f, "admin\n{}", first.password).and_then(|()| f.sync_all()));
-    written.map_err(|e| format!("{} cannot be written: {e}.", path.display()))
-}

@@ -23,7 +23,6 @@ pub async fn run(args: config::Serve) -> Result<(), String> {
     if app.first.is_some() {
         print(&banner::first_run(&app, address));
     }
-    banner::keep_password(&app)?;
     tracing::info!(%address, data = %app.config.data.display(), "serving");
     web::serve(app, listener, stop_signal())
         .await

@@ -68,9 +68,14 @@ pub fn grant(
                 "A folder is required for this action.",
             ));
         }
+        let all = rule == FolderRule::OptionalOrTenant && has_in_tenant(tx, caller, need)?;
         return Ok(Granted {
             folder: None,
-            folders: folders_with(tx, caller, need)?,
+            folders: if all {
+                Folders::All
+            } else {
+                folders_with(tx, caller, need)?
+            },
         });
     }
     let folder = resolve(tx, caller, header)?;

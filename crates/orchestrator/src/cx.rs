@@ -144,6 +144,21 @@ impl<'c> Cx<'_, 'c> {
         })
     }
 
+    /// A predicate with `FOLDERS` replaced by the folders that the request may show; `None` when
+    /// that is all of them. They are numbers of our own.
+    #[must_use]
+    pub fn in_folders(&self, predicate: &str) -> Option<String> {
+        let list = match &self.folders {
+            Folders::All => return None,
+            Folders::One(id) => id.to_string(),
+            Folders::Some(ids) => {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                ids.join(", ")
+            }
+        };
+        Some(predicate.replace("FOLDERS", &list))
+    }
+
     /// Leaves a hint.
     pub fn hint(&mut self, hint: Hint) {
         self.hints.insert(hint);
@@ -254,6 +269,8 @@ pub struct Args {
     pub count: bool,
     /// The set that a plain read is about.
     pub set: Option<&'static EntitySet>,
+    /// What the command's `prepare` made.
+    pub prepared: Option<String>,
 }
 
 impl Args {

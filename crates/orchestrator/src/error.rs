@@ -22,6 +22,8 @@ pub enum Code {
     ItemAlreadyExists = 1004,
     /// 1009: a value out of its range or form.
     InvalidArgument = 1009,
+    /// 1024: too busy, or without its database.
+    ServiceUnavailable = 1024,
     /// The request is larger than the server takes (413); the original has no number of its own.
     PayloadTooLarge = 1031,
     /// 1012
@@ -38,8 +40,6 @@ pub enum Code {
     RobotNotFound = 1226,
     /// 1230
     UserDoesNotHaveRobot = 1230,
-    /// 1231
-    RobotDisabled = 1231,
     /// 1242: the machine speaks without having started its service.
     MachineSessionNotFound = 1242,
     /// 1671: no such unattended robot in the folder.
@@ -50,13 +50,13 @@ pub enum Code {
     PackageNotFound = 1677,
     /// 1681: the job is not this robot's (any more).
     InvalidJobIdOrRobotKey = 1681,
-    /// 1687
-    InvalidReleaseKeyAndName = 1687,
     /// The job is not in a state that can be stopped. Its number is not published; this one lies in
     /// the gap where the name stands in the list.
     JobCannotBeCancelled = 1640,
     /// The upload is not a package; number as above.
     InvalidPackageDetails = 1641,
+    /// 1687: key and name are those of two processes.
+    InvalidReleaseKeyAndName = 1687,
     /// 2801
     MandatoryPropertiesForRootFolderNotSpecified = 2801,
     /// 2803
@@ -83,12 +83,12 @@ impl Code {
             Self::InvalidOrganizationUnit | Self::ForbiddenOperation => 403,
             Self::InvalidMachineKey => 401,
             Self::PayloadTooLarge => 413,
+            Self::ServiceUnavailable => 503,
             Self::ItemNotFound | Self::PackageNotFound | Self::RobotNotFound => 404,
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
             | Self::HasDependentItems
             | Self::UserDoesNotHaveRobot
-            | Self::RobotDisabled
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
             | Self::InvalidJobIdOrRobotKey

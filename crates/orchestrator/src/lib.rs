@@ -31,7 +31,7 @@ pub mod robot_service;
 
 pub use cx::{Args, Caller, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
-pub use op::{Access, Command, FolderRule, NAMESPACE, Need, Op, Resource, Run, Store};
+pub use op::{Access, Command, FolderRule, NAMESPACE, Need, Op, Prepare, Resource, Run, Store};
 
 /// Every entity set, in the order of the service document.
 pub static RESOURCES: &[&Resource] = &[

@@ -63,6 +63,8 @@ pub enum FolderRule {
     Tenant,
     /// With a header that folder; without one all folders in which the caller has the permission.
     Optional,
+    /// As `Optional`; whoever has the permission for the tenant, as robots have it, sees all.
+    OptionalOrTenant,
     /// Without a header the request is refused (1101).
     Required,
 }
@@ -79,11 +81,17 @@ pub enum Store {
 /// The function of an operation.
 pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
 
+/// Work before the transaction; it sees the body and no database.
+pub type Prepare = fn(&Args) -> Result<Option<String>>;
+
 /// A verb on a resource.
 #[derive(Clone, Copy)]
 pub struct Command {
     /// What it asks of the caller.
     pub need: Need,
+    /// Slow work before the transaction, such as hashing a password: no transaction may wait for
+    /// it. Its result is in [`Args::prepared`].
+    pub prepare: Option<Prepare>,
     /// What it does.
     pub run: Run,
 }

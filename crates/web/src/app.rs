@@ -1,7 +1,9 @@
 //! The shared state of the edge, and how it is put together.
 
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::identity::Keys;
@@ -135,7 +137,7 @@ impl App {
             return Err(StartError::ForeignDatabase(config.data));
         }
         // Only when all else stands: what the first start prints is shown once.
-        let first = first_start(&db, start)?;
+        let first = first_start(&config.data, &db, start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
             config,
@@ -161,8 +163,8 @@ impl App {
     /// Sessions that were connected before a restart get a full term to report again.
     fn resume_presence(&self) -> Result<(), orchestrator::Error> {
         let now = Timestamp::now();
-        for (session, host) in self.db.read_blocking(sessions::connected)? {
-            self.presence.opened(session, &host, now);
+        for (session, host, installation) in self.db.read_blocking(sessions::connected)? {
+            self.presence.opened(session, &host, installation, now);
         }
         Ok(())
     }
@@ -200,7 +202,7 @@ impl App {
     }
 }
 
-fn private_folder(path: &std::path::Path) -> Result<(), StartError> {
+fn private_folder(path: &Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -210,7 +212,7 @@ fn private_folder(path: &std::path::Path) -> Result<(), StartError> {
 }
 
 /// Two servers on one folder would share its keys and packages without knowing of each other.
-fn lock_folder(path: &std::path::Path) -> Result<File, StartError> {
+fn lock_folder(path: &Path) -> Result<File, StartError> {
     let failed = |error| StartError::Data(path.to_owned(), error);
     let file = File::options()
         .create(true)
@@ -248,7 +250,7 @@ fn open_store(
     Ok(db)
 }
 
-fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
+fn first_start(data: &Path, db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
     let empty = db.read_blocking(|tx| tenants::all(tx).map(|all| all.is_empty()))?;
     if !empty {
         if start.admin_password.is_some() || start.machine_key.is_some() || start.app.is_some() {
@@ -273,6 +275,10 @@ fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError>
         machine_key,
         app,
     };
+    if generated {
+        // Before the commit: what is hashed in the database must be readable somewhere.
+        keep_password(data, &password)?;
+    }
     let now = Timestamp::now();
     let made: Option<Created> = db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
     Ok(made.map(|m| FirstStart {
@@ -280,6 +286,21 @@ fn first_start(db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError>
         generated,
         machine_key: m.machine_key.to_string(),
     }))
+}
+
+/// Writes the generated password where only the operator can read it.
+fn keep_password(data: &Path, password: &str) -> Result<(), StartError> {
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(data.join("initial-admin.txt"))?;
+        writeln!(file, "admin\n{password}")?;
+        file.sync_all()
+    };
+    write().map_err(|e| StartError::Data(data.to_owned(), e))
 }
 
 fn parse_app(text: &str) -> Result<(String, String), StartError> {

@@ -88,7 +88,7 @@ fn retry(engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
     Some(Timestamp::now().plus(Duration::from_secs(5)))
 }
 
-async fn lose(app: &App, session: i64, last_seen: Timestamp) -> Result<()> {
+async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> {
     let tenant = app
         .db
         .read(move |tx| orchestrator::sessions::tenant_of(tx, session))

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use orchestrator::Error;
+use orchestrator::{Code, Error};
 use serde_json::{Value, json};
 
 /// Answers an error in the envelope that clients parse: `message`, `errorCode`, `traceId`, and for
@@ -75,18 +75,23 @@ fn store_status(error: &db::Error) -> u16 {
 }
 
 fn code(error: &Error) -> i64 {
+    let code = match error {
+        Error::Refused { code, .. } => Some(*code),
+        Error::OData(odata::Error::Field(_)) => Some(Code::InvalidArgument),
+        Error::OData(odata::Error::Invalid(_)) => Some(Code::InvalidRequest),
+        Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_code(error),
+        _ => None,
+    };
+    code.map_or(0, |code| code as i64)
+}
+
+fn store_code(error: &db::Error) -> Option<Code> {
     match error {
-        Error::Refused { code, .. } => *code as i64,
-        Error::OData(odata::Error::Field(_)) => 1009,
-        Error::OData(odata::Error::Invalid(_)) => 1000,
-        Error::OData(odata::Error::Db(error)) | Error::Db(error) => match error {
-            db::Error::Nul => 1000,
-            db::Error::Unique { .. } => 1004,
-            db::Error::ForeignKey => 1012,
-            db::Error::Overloaded | db::Error::Unavailable(_) => 1024,
-            _ => 0,
-        },
-        _ => 0,
+        db::Error::Nul => Some(Code::InvalidRequest),
+        db::Error::Unique { .. } => Some(Code::ItemAlreadyExists),
+        db::Error::ForeignKey => Some(Code::HasDependentItems),
+        db::Error::Overloaded | db::Error::Unavailable(_) => Some(Code::ServiceUnavailable),
+        _ => None,
     }
 }
 

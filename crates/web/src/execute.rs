@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::odata::Timestamp;
 use db::Tx;
 use orchestrator::access::{self, FolderHeader, Granted};
-use orchestrator::{Args, Caller, Cx, FolderRule, Hint, Need, Reply, Result, Run, Store};
+use orchestrator::{Args, Caller, Cx, Error, FolderRule, Hint, Need, Reply, Result, Run, Store};
 
 use crate::app::App;
 
@@ -35,7 +35,7 @@ pub struct Call {
 ///
 /// # Errors
 /// What the checks, the function or the store say.
-pub async fn execute(app: &App, call: Call, run: Run) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, call: Call, run: Run) -> Result<Reply> {
     let server = Arc::clone(&app.server);
     let call = Arc::new(call);
     if call.store == Store::Logs {
@@ -50,13 +50,25 @@ pub async fn execute(app: &App, call: Call, run: Run) -> Result<Reply> {
         let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
         invoke(tx, &call, &granted, &server, run)
     };
-    let (reply, hints) = if writes {
-        app.db.write(work).await?
-    } else {
-        app.db.read(work).await?
-    };
-    app.publish(hints);
-    Ok(reply)
+    if !writes {
+        return app.db.read(work).await.map(|(reply, _)| reply);
+    }
+    let following = Arc::clone(app);
+    to_the_end(async move {
+        let (reply, hints) = following.db.write(work).await?;
+        following.publish(hints);
+        Ok(reply)
+    })
+    .await
+}
+
+/// Runs what writes to its end even if the caller hangs up meanwhile: the commit happens on the
+/// store's own thread, and its hints must be followed whether or not anybody waits for the answer.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|e| Err(Error::Internal(format!("a write did not end: {e}"))))
 }
 
 async fn grant(app: &App, call: Arc<Call>) -> Result<Granted> {
@@ -90,14 +102,18 @@ fn invoke(
 ///
 /// # Errors
 /// What the function or the store say.
-pub async fn write<T, F>(app: &App, caller: Arc<Caller>, mut f: F) -> Result<T>
+pub async fn write<T, F>(app: &Arc<App>, caller: Arc<Caller>, mut f: F) -> Result<T>
 where
     T: Send + 'static,
     F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
 {
-    let (value, hints) = write_quietly(app, caller, move |cx| f(cx)).await?;
-    app.publish(hints);
-    Ok(value)
+    let app = Arc::clone(app);
+    to_the_end(async move {
+        let (value, hints) = write_quietly(&app, caller, move |cx| f(cx)).await?;
+        app.publish(hints);
+        Ok(value)
+    })
+    .await
 }
 
 /// As [`write()`], but the hints are the caller's to follow.

@@ -17,10 +17,25 @@ pub struct Metrics {
     buckets: [AtomicU64; BOUNDS.len()],
     micros: AtomicU64,
     /// Requests under way.
-    pub in_flight: AtomicU64,
+    in_flight: AtomicU64,
+}
+
+/// A request under way, also if its caller hangs up.
+pub struct InFlight<'m>(&'m AtomicU64);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Metrics {
+    /// A request begins.
+    pub fn enter(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(&self.in_flight)
+    }
+
     /// One request was answered. Long polls do not count into latencies.
     pub fn answered(&self, status: u16, took: Duration, held: bool) {
         let class = usize::from((status / 100).clamp(1, 5) - 1);

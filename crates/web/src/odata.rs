@@ -8,7 +8,8 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response};
 use orchestrator::{
-    Args, Caller, Error, NAMESPACE, Need, OPS, Op, RESOURCES, Reply, Resource, Result, Run, Store,
+    Args, Caller, Error, NAMESPACE, Need, OPS, Op, Prepare, RESOURCES, Reply, Resource, Result,
+    Run, Store,
 };
 
 use crate::app::App;
@@ -162,6 +163,7 @@ async fn operation(
         folder: op.folder,
         store: op.store,
         write: op.action,
+        prepare: None,
         run,
         set: None,
     };
@@ -194,11 +196,11 @@ async fn set(
     rest: &str,
 ) -> Result<Response<Body>> {
     let params = query_params(odata.request.uri().query());
-    let (need, write, run): (Need, bool, Run) = match *method {
-        Method::GET => (resource.view, false, resource.list),
+    let (need, write, prepare, run): (Need, bool, Option<Prepare>, Run) = match *method {
+        Method::GET => (resource.view, false, None, resource.list),
         Method::POST => {
             let create = resource.create.ok_or_else(|| unknown(method, rest))?;
-            (create.need, true, create.run)
+            (create.need, true, create.prepare, create.run)
         }
         _ => return Err(unknown(method, rest)),
     };
@@ -211,6 +213,7 @@ async fn set(
         folder: rule(resource, write),
         store: resource.store,
         write,
+        prepare,
         run,
         set: Some(resource.set),
     };
@@ -219,9 +222,9 @@ async fn set(
 
 /// Reading may span folders where the contract allows it; writing needs one.
 fn rule(resource: &Resource, write: bool) -> orchestrator::FolderRule {
-    use orchestrator::FolderRule::{Optional, Required};
+    use orchestrator::FolderRule::{Optional, OptionalOrTenant, Required};
     match resource.folder {
-        Optional if write => Required,
+        Optional | OptionalOrTenant if write => Required,
         other => other,
     }
 }
@@ -244,6 +247,7 @@ async fn entity(
         folder: resource.folder,
         store: resource.store,
         write: false,
+        prepare: None,
         run,
         set: Some(resource.set),
     };
@@ -272,6 +276,7 @@ struct Route {
     folder: orchestrator::FolderRule,
     store: Store,
     write: bool,
+    prepare: Option<Prepare>,
     run: Run,
     set: Option<&'static EntitySet>,
 }
@@ -291,20 +296,22 @@ async fn perform(
         false => None,
     };
     let count = !caller.is_robot();
+    let args = Args {
+        key,
+        params,
+        body,
+        query,
+        count,
+        set: route.set,
+        prepared: None,
+    };
     let call = Call {
         caller,
         need: route.need,
         rule: route.folder,
         header,
         base: odata.base,
-        args: Args {
-            key,
-            params,
-            body,
-            query,
-            count,
-            set: route.set,
-        },
+        args: prepared(app, route.prepare, args).await?,
         store: route.store,
         write: route.write,
     };
@@ -314,6 +321,21 @@ async fn perform(
         Reply::Json { status, body } => Ok(odata_response(status, body)),
         Reply::File { blob, name } => packages::download(app, &blob, &name).await,
     }
+}
+
+/// Does a command's slow work off the event loop, and never much of it at once.
+async fn prepared(app: &App, prepare: Option<Prepare>, mut args: Args) -> Result<Args> {
+    let Some(prepare) = prepare else {
+        return Ok(args);
+    };
+    let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));
+    let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
+    let work = move || {
+        args.prepared = prepare(&args)?;
+        Ok(args)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| failed(&e))?
 }
 
 fn odata_response(status: u16, body: Vec<u8>) -> Response<Body> {

@@ -53,6 +53,11 @@ pub async fn upload(
                 "At most {MAX_FILES} packages can be uploaded at a time."
             )));
         }
+        let text = part.content_type().is_none_or(|t| t.starts_with("text/"));
+        if part.file_name().is_none() && text {
+            // A plain form field beside the files.
+            continue;
+        }
         let name = part.file_name().unwrap_or("package").to_owned();
         let result = match receive(app, part).await {
             Ok(received) => publish(app, &caller, &feed, received).await,

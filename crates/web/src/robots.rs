@@ -27,6 +27,8 @@ use crate::request;
 
 /// The longest that `AwaitCommands` is held.
 const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Jobs that one answer offers: each costs a signature. What is left follows when these have begun.
+const MAX_STARTS: usize = 32;
 /// How long a job's token is good for: jobs cannot renew it, so it must outlive them.
 const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
 
@@ -105,11 +107,7 @@ impl RobotCall {
 
     /// The host that speaks: its machine from the credential, its name from the headers.
     async fn host(&self, app: &App, service_user: Option<&str>) -> Result<Host> {
-        let machine = match self.caller.identity {
-            Identity::Machine { id } => id,
-            // A person or a robot proves itself and names the machine with its key.
-            _ => self.machine_by_license(app).await?,
-        };
+        let machine = self.machine(app).await?;
         let encoded = request::header(&self.headers, "x-robot-machine-encoded")
             .and_then(|v| STANDARD.decode(v).ok())
             .and_then(|b| String::from_utf8(b).ok());
@@ -119,11 +117,24 @@ impl RobotCall {
             .ok_or_else(|| {
                 Error::invalid("The header X-ROBOT-MACHINE-ENCODED must name the host.")
             })?;
+        if service_user.is_some_and(|u| u.chars().count() > 256) {
+            return Err(Error::invalid(
+                "The field serviceUserName must be a string with a maximum length of 256.",
+            ));
+        }
         Ok(Host {
             machine,
             name,
             service_user: service_user.unwrap_or_default().to_owned(),
         })
+    }
+
+    /// The machine: a person or a robot proves itself and names the machine with its key.
+    async fn machine(&self, app: &App) -> Result<i64> {
+        match self.caller.identity {
+            Identity::Machine { id } => Ok(id),
+            _ => self.machine_by_license(app).await,
+        }
     }
 
     async fn machine_by_license(&self, app: &App) -> Result<i64> {
@@ -172,10 +183,20 @@ impl RobotCall {
     }
 
     /// The connected session of the host.
-    async fn session(&self, app: &App, service_user: Option<&str>) -> Result<i64> {
+    async fn session(&self, app: &Arc<App>, service_user: Option<&str>) -> Result<i64> {
         let host = self.host(app, service_user).await?;
+        self.session_of(app, host).await
+    }
+
+    /// The connected session of this host, which must still be this installation's: one that fell
+    /// silent, and whose name was taken over, must not be handed the other one's jobs.
+    async fn session_of(&self, app: &Arc<App>, host: Host) -> Result<i64> {
         if let Some(session) = app.presence.session(&host) {
-            return Ok(session);
+            let installation = self.facts().installation_id;
+            if app.presence.is_of(session, installation.as_deref()) {
+                return Ok(session);
+            }
+            return Err(taken_over());
         }
         let asked = host.clone();
         let found = app.db.read(move |tx| sessions::find(tx, &asked)).await?;
@@ -185,7 +206,18 @@ impl RobotCall {
                 "This host has no session: call StartService first.",
             )
         })?;
-        app.presence.opened(session, &host, Timestamp::now());
+        let installation = self.facts().installation_id;
+        if let Some(installation) = installation.clone() {
+            let taken = app
+                .db
+                .read(move |tx| sessions::was_taken(tx, session, &installation))
+                .await?;
+            if taken {
+                return Err(taken_over());
+            }
+        }
+        app.presence
+            .opened(session, &host, installation, Timestamp::now());
         // It may have been lost before a restart of the server.
         write(app, Arc::clone(&self.caller), move |cx| {
             hosts::back(cx, session)
@@ -194,6 +226,13 @@ impl RobotCall {
         app.watch.notify_one();
         Ok(session)
     }
+}
+
+fn taken_over() -> Error {
+    Error::refused(
+        Code::MachineSessionNotFound,
+        "The session is another robot's by now: call StartService again.",
+    )
 }
 
 fn reply(body: &Value) -> Response<Body> {
@@ -208,11 +247,13 @@ async fn start_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     let start = Arc::new(call.body::<StartService>("startServiceDto")?);
     let host = call.host(app, start.service_user_name.as_deref()).await?;
     let (facts, known) = (call.facts(), host.clone());
+    let installation = facts.installation_id.clone();
     let (session, answer) = write(app, Arc::clone(&call.caller), move |cx| {
         robot_service::start_service(cx, &host, &facts, &start)
     })
     .await?;
-    app.presence.opened(session, &known, Timestamp::now());
+    app.presence
+        .opened(session, &known, installation, Timestamp::now());
     app.watch.notify_one();
     Ok(reply(&answer))
 }
@@ -265,8 +306,9 @@ async fn end_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> 
 
 async fn get_processes(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
+    let machine = call.machine(app).await?;
     let list = write(app, call.caller, move |cx| {
-        robot_service::get_processes(cx, &who)
+        robot_service::get_processes(cx, machine, &who)
     })
     .await?;
     Ok(reply(&list))
@@ -354,7 +396,15 @@ async fn commands_at(
     if app.hub.is_empty(session, counter) {
         return Ok(Vec::new());
     }
-    let list = app.db.read(move |tx| commands::of(tx, session)).await?;
+    let mut list = app.db.read(move |tx| commands::of(tx, session)).await?;
+    let mut starts = 0;
+    list.retain(|command| match command {
+        commands::Command::Stop { .. } => true,
+        commands::Command::Start(_) => {
+            starts += 1;
+            starts <= MAX_STARTS
+        }
+    });
     if list.is_empty() {
         app.hub.found_empty(session, counter);
         return Ok(Vec::new());
@@ -398,7 +448,15 @@ fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<St
 
 async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let reports: Vec<Report> = body::read("heartbeats", call.body.as_ref())?;
-    let session = call.session(app, None).await?;
+    // The body does not name the service's account, but its jobs tell the session.
+    let host = call.host(app, None).await?;
+    let keys: Vec<_> = reports.iter().filter_map(|r| r.job_key).collect();
+    let asked = host.clone();
+    let of_jobs = app
+        .db
+        .read(move |tx| sessions::of_jobs(tx, &asked, &keys))
+        .await?;
+    let session = call.session_of(app, of_jobs.unwrap_or(host)).await?;
     alive(app, &call.caller, session).await?;
     let facts = call.facts();
     write(app, call.caller, move |cx| {
@@ -411,13 +469,15 @@ async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Bo
 /// `GetConnectionData`: the original enrols machines of its Active Directory; here the caller must
 /// prove a machine's key, and is told where the server is.
 async fn connection_data(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
-    let Identity::Machine { .. } = call.caller.identity else {
+    let Identity::Machine { id } = call.caller.identity else {
         return Err(Error::Unauthenticated(
             "Machines are not enrolled by directory here: send the machine's key in X-ROBOT-LICENSE.".into(),
         ));
     };
-    let _ = app;
-    let key = request::header(&call.headers, "x-robot-license");
+    let key = app
+        .db
+        .read(move |tx| orchestrator::machines::license_key(tx, id))
+        .await?;
     Ok(reply(
         &json!({"licenseKey": key, "orchestratorUrl": call.origin}),
     ))

@@ -3,7 +3,6 @@
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -101,7 +100,7 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace
     );
-    app.metrics.in_flight.fetch_add(1, Relaxed);
+    let in_flight = app.metrics.enter();
     let answered = async {
         tokio::select! {
             answer = route(app, request) => answer,
@@ -112,7 +111,7 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
         }
     };
     let result = answered.instrument(span.clone()).await;
-    app.metrics.in_flight.fetch_sub(1, Relaxed);
+    drop(in_flight);
     let mut response = result.unwrap_or_else(|error| respond(&error, &trace));
     let took = begun.elapsed();
     app.metrics.answered(response.status().as_u16(), took, held);

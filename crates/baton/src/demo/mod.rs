@@ -67,7 +67,6 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
         ..web::Start::default()
     };
     let app = open(web, start).await?;
-    banner::keep_password(&app)?;
     print(&banner::first_run(&app, address));
     let machine_key = app
         .first

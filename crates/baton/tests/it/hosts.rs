@@ -255,7 +255,7 @@ async fn people_and_robots_on_a_host(backend: Backend) {
     person
         .get("api/RobotsService/GetSharedConnectionData")
         .await
-        .refused(409, 2818);
+        .refused(403, 0);
     let admin = scene.server.admin().await;
     let shared = admin
         .get("api/RobotsService/GetSharedConnectionData")

@@ -14,6 +14,7 @@ mod crash;
 mod errors;
 mod folders;
 mod gate;
+mod guarded;
 mod headers;
 mod hosts;
 mod identity;

@@ -51,6 +51,7 @@ pub static RESOURCE: Resource = Resource {
     get: Some(read),
     create: Some(Command {
         need: WRITE,
+        prepare: None,
         run: create,
     }),
     delete: None,

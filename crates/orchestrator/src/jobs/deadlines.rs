@@ -6,6 +6,7 @@ use odata::Timestamp;
 use super::{JobState, StopStrategy};
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
+use crate::sessions;
 
 /// Acts on every deadline that has passed, in all tenants, and says when the next one is.
 /// Idempotent: a job that moved on meanwhile is left alone.
@@ -45,6 +46,9 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
         )?;
         if let Some(session) = row.get::<Option<i64>>(4)? {
             cx.hint(Hint::Session(session));
+            if kill && sessions::is_gone(cx.tx, session)? {
+                super::hosts::end_terminating(cx, session)?;
+            }
         }
     }
     let next = cx.tx.row(

@@ -7,12 +7,14 @@ use crate::cx::Cx;
 use crate::error::Result;
 use crate::sessions;
 
-/// The host said goodbye: what it was offered but has not begun goes to others.
+/// The host said goodbye: what it was offered but has not begun goes to others, and what was to be
+/// killed counts as dead.
 ///
 /// # Errors
 /// The store's.
 pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     sessions::close(cx, session)?;
+    end_terminating(cx, session)?;
     dispatch::release(cx, session)
 }
 

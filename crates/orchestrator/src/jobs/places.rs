@@ -1,6 +1,8 @@
 //! Where the jobs of a `StartJobs` may run: the strategy spread out into one place a job, and the
 //! checks that there is such a place at all, before anything is written.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::start::StartInfo;
@@ -65,11 +67,18 @@ fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
     if robots.is_empty() {
         return Err(Error::invalid("The strategy Specific needs RobotIds."));
     }
-    let bound = |id: &i64| MachineRobot {
-        robot_id: Some(*id),
+    // A robot that is named twice is meant once.
+    let robots: BTreeSet<i64> = robots.iter().copied().collect();
+    if robots.len() > MAX_JOBS as usize {
+        return Err(Error::invalid(format!(
+            "At most {MAX_JOBS} robots can be named in RobotIds."
+        )));
+    }
+    let bound = |id| MachineRobot {
+        robot_id: Some(id),
         ..MachineRobot::default()
     };
-    Ok(robots.iter().map(bound).collect())
+    Ok(robots.into_iter().map(bound).collect())
 }
 
 /// `JobsCount` jobs; with pairs, sessions or robots given, spread over them in turn.
@@ -135,7 +144,6 @@ pub(super) fn check_places(
     cx: &mut Cx<'_, '_>,
     folder: i64,
     runtime: RobotType,
-    info: &StartInfo,
     wanted: &[MachineRobot],
 ) -> Result<()> {
     let Some((_, slots)) = RUNTIMES
@@ -176,10 +184,11 @@ pub(super) fn check_places(
             ),
         ));
     }
-    for session in info.machine_session_ids.iter().flatten() {
+    let sessions: BTreeSet<i64> = wanted.iter().filter_map(|w| w.session_id).collect();
+    for session in sessions {
         let row = cx.tx.row(
             "SELECT machine_id FROM sessions WHERE id = $1",
-            &[(*session).into()],
+            &[session.into()],
         )?;
         let machine = row.map(|r| r.get::<i64>(0)).transpose()?;
         if !machine.is_some_and(|m| machines.contains(&m)) {

@@ -100,7 +100,7 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let priority = Priority::read(info.job_priority, info.specific_priority_value)?;
     let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
     let wanted = targets(cx, &info, folder.modern)?;
-    check_places(cx, folder.id, runtime, &info, &wanted)?;
+    check_places(cx, folder.id, runtime, &wanted)?;
 
     let mut job = Draft {
         priority: priority.unwrap_or(release.priority),
@@ -170,6 +170,19 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
             format!("The process '{name}' does not exist in this folder."),
         ));
     };
+    let (key, name) = (info.release_key.as_deref(), info.release_name.as_deref());
+    if let (Some(_), Some(other)) = (
+        key.filter(|k| !k.is_empty()),
+        name.filter(|n| !n.is_empty()),
+    ) {
+        let found: String = row.get(1)?;
+        if found.to_lowercase() != other.to_lowercase() {
+            return Err(Error::refused(
+                Code::InvalidReleaseKeyAndName,
+                format!("The ReleaseKey is that of the process '{found}', not of '{other}'."),
+            ));
+        }
+    }
     let mut release = Started {
         id: row.get(0)?,
         name: row.get(1)?,

@@ -67,7 +67,7 @@ fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Result<()> {
             cancel(cx, job, state, session)
         }
         JobState::Running | JobState::Stopping => ask(cx, job, state, strategy, session),
-        JobState::Terminating => Ok(()),
+        JobState::Terminating => end_if_gone(cx, session),
         JobState::Faulted | JobState::Successful | JobState::Stopped => Err(Error::refused(
             Code::JobCannotBeCancelled,
             format!("The job {job} cannot be stopped: it is {}.", state.name()),
@@ -126,8 +126,18 @@ fn ask(
         return Ok(());
     };
     cx.hint(Hint::Session(session));
-    if strategy == StopStrategy::Kill && sessions::is_gone(cx.tx, session)? {
-        super::hosts::end_terminating(cx, session)?;
+    match strategy {
+        StopStrategy::Kill => end_if_gone(cx, Some(session)),
+        StopStrategy::SoftStop => Ok(()),
     }
-    Ok(())
+}
+
+/// Nobody will ever report the end of a job that is to be killed on a host that is gone.
+fn end_if_gone(cx: &mut Cx<'_, '_>, session: Option<i64>) -> Result<()> {
+    match session {
+        Some(session) if sessions::is_gone(cx.tx, session)? => {
+            super::hosts::end_terminating(cx, session)
+        }
+        _ => Ok(()),
+    }
 }

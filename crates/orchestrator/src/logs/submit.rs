@@ -14,6 +14,10 @@ use crate::error::{Error, Result};
 pub const MAX_LINES: usize = 10_000;
 /// Characters of one message; robots cut longer ones themselves.
 const MAX_MESSAGE: usize = 10_000;
+/// Characters of a name that a line carries.
+const MAX_NAME: usize = 450;
+/// Bytes of a line that are kept as they came.
+const MAX_RAW: usize = 64 * 1024;
 
 /// One line as a robot sends it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,18 +62,17 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
         .ok_or_else(|| Error::invalid("A log entry must be the text of a JSON object."))?;
     let member = |name: &str| crate::body::get(&value, name);
     let string = |name: &str| {
-        member(name)
-            .and_then(|v| v.as_str())
-            .map(crate::body::storable)
+        let text = member(name).and_then(|v| v.as_str())?;
+        Some(crate::body::storable(first(text, MAX_NAME)))
     };
-    let message = string("message").unwrap_or_default();
-    let cut = message
-        .char_indices()
-        .nth(MAX_MESSAGE)
-        .map_or(message.len(), |(at, _)| at);
+    let message = member("message")
+        .and_then(|v| v.as_str())
+        .unwrap_or_default();
+    let kept = first(message, MAX_MESSAGE);
+    let whole = kept.len() == message.len() && text.len() <= MAX_RAW;
     Ok(Line {
         level: level(member("level")),
-        message: message[..cut].to_owned(),
+        message: crate::body::storable(kept),
         at: string("timeStamp")
             .and_then(|t| Timestamp::parse(&t))
             .unwrap_or(now),
@@ -79,21 +82,32 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
         host: string("machineName"),
         job: string("jobId").and_then(|t| t.parse().ok()),
         folder: member("organizationUnitId").and_then(serde_json::Value::as_i64),
-        raw: if cut < message.len() {
-            without_message(&value)
-        } else {
+        raw: if whole {
             text.to_owned()
+        } else {
+            shortened(&value)
         },
     })
 }
 
-/// A line whose message was cut is not kept whole in its raw form either.
-fn without_message(value: &serde_json::Value) -> String {
-    let mut value = value.clone();
-    if let Some(object) = value.as_object_mut() {
-        object.retain(|name, _| !name.eq_ignore_ascii_case("message"));
+/// The first characters of a text.
+fn first(text: &str, characters: usize) -> &str {
+    let end = text.char_indices().nth(characters);
+    &text[..end.map_or(text.len(), |(at, _)| at)]
+}
+
+/// A line that was cut is not kept whole in its raw form either: only what is short stays.
+fn shortened(value: &serde_json::Value) -> String {
+    let mut kept = serde_json::Map::new();
+    let mut left = MAX_RAW;
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let size = name.len() + member.to_string().len();
+        if size <= MAX_NAME && size <= left {
+            left -= size;
+            kept.insert(name.clone(), member.clone());
+        }
     }
-    value.to_string()
+    serde_json::Value::Object(kept).to_string()
 }
 
 /// Robots call some levels by other names than the API does.
@@ -253,5 +267,12 @@ mod tests {
         let line = parse(&long, now).unwrap();
         assert_eq!(line.message.chars().count(), MAX_MESSAGE);
         assert!(line.raw.len() < 100);
+        let wide = format!(
+            "{{\"message\":\"m\",\"processName\":\"{0}\",\"x\":\"{0}\"}}",
+            "p".repeat(100_000)
+        );
+        let line = parse(&wide, now).unwrap();
+        assert_eq!(line.process.map(|p| p.len()), Some(MAX_NAME));
+        assert_eq!(line.raw, r#"{"message":"m"}"#);
     }
 }

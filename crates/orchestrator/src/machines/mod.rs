@@ -27,6 +27,7 @@ pub static RESOURCE: Resource = Resource {
     get: Some(read),
     create: Some(Command {
         need: Need::new("OR.Machines", &[("Machines", Access::Create)], true),
+        prepare: None,
         run: create,
     }),
     delete: None,
@@ -181,6 +182,15 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             "A number of slots must be between 0 and 10000.",
         ));
     }
+    if let Some(key) = machine.license_key {
+        let taken = "SELECT 1 FROM machines WHERE license_key = $1";
+        if cx.tx.row(taken, &[key.into()])?.is_some() {
+            return Err(Error::refused(
+                Code::ItemAlreadyExists,
+                "The LicenseKey cannot be used: leave it out and one is made.",
+            ));
+        }
+    }
     let id = insert(cx.tx, cx.caller.tenant, cx.now, &machine)
         .map_err(|e| e.name_taken(&machine.name))?;
     let secret = identity::new_secret();
@@ -223,6 +233,19 @@ pub fn by_license_key(tx: &mut Tx<'_>, license_key: &str) -> Result<(i64, i64)> 
     )?;
     let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
     Ok((row.get(0)?, row.get(1)?))
+}
+
+/// The key of a machine.
+///
+/// # Errors
+/// 1204 when there is no such machine.
+pub fn license_key(tx: &mut Tx<'_>, machine: i64) -> Result<String> {
+    let row = tx.row(
+        "SELECT license_key FROM machines WHERE id = $1",
+        &[machine.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
+    Ok(row.get(0)?)
 }
 
 /// Whether `secret` is one of the machine's.

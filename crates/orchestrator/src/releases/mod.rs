@@ -28,6 +28,7 @@ pub static RESOURCE: Resource = Resource {
     get: Some(plain_entity),
     create: Some(Command {
         need: Need::new("OR.Execution", &[("Processes", Access::Create)], true),
+        prepare: None,
         run: create,
     }),
     delete: None,

@@ -10,10 +10,12 @@ use odata::Guid;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::access;
 use crate::cx::{Cx, Identity};
 use crate::error::{Code, Error, Result};
 use crate::jobs::report::{self, Report};
 use crate::jobs::{dispatch, hosts};
+use crate::op::{Access, Need};
 use crate::sessions::{self, Hello, Host, Platform};
 use crate::{machines, robots};
 
@@ -191,7 +193,7 @@ pub fn begin_session(
     who: &RobotIdentifier,
 ) -> Result<(i64, Value)> {
     check_host(cx, host)?;
-    let robot = match find_robot(cx, who)? {
+    let robot = match find_robot(cx, host.machine, who)? {
         Some(robot) => robot,
         None => match cx.caller.identity {
             Identity::User { id } => robots::provision_attended(cx, id)?,
@@ -218,7 +220,7 @@ pub fn begin_session(
 /// # Errors
 /// 1226 (404) when there is no such robot; nothing happens when it has no session.
 pub fn end_session(cx: &mut Cx<'_, '_>, host: &Host, who: &RobotIdentifier) -> Result<Option<i64>> {
-    let robot = match (find_robot(cx, who)?, &cx.caller.identity) {
+    let robot = match (find_robot(cx, host.machine, who)?, &cx.caller.identity) {
         (Some(robot), _) => robot,
         (None, Identity::User { id }) => {
             let row = cx.tx.row(
@@ -247,23 +249,25 @@ fn no_robot() -> Error {
     )
 }
 
-fn find_robot(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Option<i64>> {
-    let tenant = cx.caller.tenant;
-    let row = match (
-        &who.robot_key,
-        who.user_name.as_deref().filter(|n| !n.is_empty()),
-    ) {
-        (Some(key), _) => cx.tx.row(
-            "SELECT id FROM robots WHERE tenant_id = $1 AND key = $2 AND enabled",
-            &[tenant.into(), (*key).into()],
-        )?,
-        (None, Some(name)) => cx.tx.row(
-            "SELECT id FROM robots WHERE tenant_id = $1 AND fold(username) = fold($2) AND enabled
-             ORDER BY id LIMIT 1",
-            &[tenant.into(), name.into()],
-        )?,
-        (None, None) => None,
+/// The robot that is meant, if the caller may act as it: a person only as their own robots, a
+/// robot as itself, a machine as the robots that may run on it. Applications are nobody's robot.
+fn find_robot(cx: &mut Cx<'_, '_>, machine: i64, who: &RobotIdentifier) -> Result<Option<i64>> {
+    let (own, id) = match cx.caller.identity {
+        Identity::User { id } => ("r.user_id = $1", id),
+        Identity::Robot { id, .. } => ("r.id = $1", id),
+        Identity::Machine { .. } => (wire::ON_MACHINE, machine),
+        Identity::Application { .. } => return Ok(None),
     };
+    let name = who.user_name.as_deref().filter(|n| !n.is_empty());
+    let (named, value): (&str, db::Value) = match (&who.robot_key, name) {
+        (Some(key), _) => ("r.key = $2", (*key).into()),
+        (None, Some(name)) => ("fold(r.username) = fold($2)", name.into()),
+        (None, None) => return Ok(None),
+    };
+    let sql = format!(
+        "SELECT r.id FROM robots r WHERE r.enabled AND {own} AND {named} ORDER BY r.id LIMIT 1"
+    );
+    let row = cx.tx.row(&sql, &[id.into(), value])?;
     Ok(row.map(|r| r.get(0)).transpose()?)
 }
 
@@ -293,17 +297,22 @@ pub fn submit_job_state(
 ///
 /// # Errors
 /// 1226 (404) when there is no such robot.
-pub fn get_processes(cx: &mut Cx<'_, '_>, who: &RobotIdentifier) -> Result<Value> {
-    let robot = find_robot(cx, who)?.ok_or_else(no_robot)?;
+pub fn get_processes(cx: &mut Cx<'_, '_>, machine: i64, who: &RobotIdentifier) -> Result<Value> {
+    let robot = find_robot(cx, machine, who)?.ok_or_else(no_robot)?;
     wire::published_processes(cx, robot)
 }
 
 /// `GetSharedConnectionData`: the key of a machine template that the signed-in user may serve from
-/// their own computer: one assigned to a folder of theirs.
+/// their own computer: one assigned to a folder of theirs. Whoever has the key receives the jobs
+/// and tokens of its robots, so it takes the permission to see machines, which shows it anyway.
 ///
 /// # Errors
-/// 409 when no folder of theirs has a template.
+/// 403 without Machines.View; 409 when no folder of theirs has a template.
 pub fn shared_connection(cx: &mut Cx<'_, '_>) -> Result<String> {
+    let need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
+    if !access::has_in_tenant(cx.tx, cx.caller, &need)? {
+        return Err(access::forbidden(&need));
+    }
     let row = match cx.caller.user() {
         Some(user) => cx.tx.row(
             "SELECT m.license_key FROM machines m

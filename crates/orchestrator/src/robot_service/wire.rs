@@ -15,24 +15,25 @@ fn name_of(kind: &EnumType, number: Option<i64>) -> Option<&str> {
     number.and_then(|n| kind.name_of(n))
 }
 
-/// The robots that may run on the machine: their accounts share a folder with it.
+/// Whether the robot `r` may run on the machine `$1`: its account shares a folder with it.
+pub(super) const ON_MACHINE: &str = "EXISTS (SELECT 1 FROM folder_machines fm
+    JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id AND (ft.distance = 0 OR fm.propagate)
+    JOIN folder_tree up ON up.folder_id = ft.folder_id
+    JOIN folder_users fu ON fu.folder_id = up.ancestor_id
+    WHERE fm.machine_id = $1 AND fu.user_id = r.user_id)";
+
+/// The unattended robots that may run on the machine.
 pub(super) fn robots_of_machine(
     cx: &mut Cx<'_, '_>,
     host: &Host,
     account: Option<&str>,
 ) -> Result<Vec<Value>> {
-    let rows = cx.tx.rows(
+    let sql = format!(
         "SELECT r.id FROM robots r WHERE r.enabled AND r.type = 2
              AND (CAST($2 AS TEXT) IS NULL OR fold(r.username) = fold($2))
-             AND EXISTS (SELECT 1 FROM folder_machines fm
-                 JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id
-                     AND (ft.distance = 0 OR fm.propagate)
-                 JOIN folder_tree up ON up.folder_id = ft.folder_id
-                 JOIN folder_users fu ON fu.folder_id = up.ancestor_id
-                 WHERE fm.machine_id = $1 AND fu.user_id = r.user_id)
-         ORDER BY r.id",
-        &[host.machine.into(), account.into()],
-    )?;
+             AND {ON_MACHINE} ORDER BY r.id"
+    );
+    let rows = cx.tx.rows(&sql, &[host.machine.into(), account.into()])?;
     let mut robots = Vec::with_capacity(rows.len());
     for row in &rows {
         robots.push(robot_details(cx, row.get(0)?, host.machine)?);

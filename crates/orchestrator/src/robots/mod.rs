@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_entity};
+use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
 
 pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
 
@@ -19,10 +19,10 @@ const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 pub static RESOURCE: Resource = Resource {
     set: &Robot::SET,
     view: VIEW,
-    folder: FolderRule::Optional,
+    folder: FolderRule::OptionalOrTenant,
     store: Store::Main,
     list,
-    get: Some(plain_entity),
+    get: Some(read),
     create: None,
     delete: None,
 };
@@ -35,24 +35,23 @@ pub const OPS: &[Op] = &[Op {
     bound: false,
     params: &[],
     need: VIEW,
-    folder: FolderRule::Optional,
+    folder: FolderRule::OptionalOrTenant,
     store: Store::Main,
     run: Some(get_configured_robots),
 }];
 
-/// The robots whose account is assigned to the folder `{in_folder}` or above it.
+/// The robots whose account is assigned to one of the folders or above it.
 const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
     JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
-    WHERE ft.folder_id = {in_folder} AND fu.user_id = {t}.user_id)";
+    WHERE ft.folder_id IN (FOLDERS) AND fu.user_id = {t}.user_id)";
 
 /// The robots of the tenant, or of the folder when the request names one.
 fn page(cx: &mut Cx<'_, '_>, args: &Args, name: Option<&str>) -> Result<Reply> {
     let query = args.options(&Robot::SET)?;
-    let folder = cx.folder.map(|f| f.id);
-    let vars = [("in_folder", Value::from(folder))];
+    let restrict = cx.in_folders(IN_FOLDER);
     let listing = Listing {
-        restrict: folder.map(|_| IN_FOLDER),
-        vars: &vars,
+        restrict: restrict.as_deref(),
+        vars: &[],
         name,
         count: args.count,
     };
@@ -61,6 +60,27 @@ fn page(cx: &mut Cx<'_, '_>, args: &Args, name: Option<&str>) -> Result<Reply> {
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     page(cx, args, None)
+}
+
+/// `GET /odata/Robots(id)`: one of the robots that the listing shows.
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    if let Some(restrict) = cx.in_folders(IN_FOLDER) {
+        let sql = format!(
+            "SELECT 1 FROM robots t WHERE t.id = $1 AND {}",
+            restrict.replace("{t}", "t")
+        );
+        if cx.tx.row(&sql, &[id.into()])?.is_none() {
+            return Err(Error::not_found("Robot"));
+        }
+    }
+    let query = args.options(&Robot::SET)?;
+    Ok(Reply::json(cx.entity_with(
+        &Robot::SET,
+        &id.into(),
+        &query,
+        &[],
+    )?))
 }
 
 fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {

@@ -6,8 +6,8 @@
 mod entities;
 mod presence;
 
-use db::{Tx, Value};
-use odata::Timestamp;
+use db::Tx;
+use odata::{Guid, Timestamp};
 
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
 pub static RESOURCE: Resource = Resource {
     set: &Session::SET,
     view: Need::new("OR.Robots", &[("Robots", Access::View)], false),
-    folder: FolderRule::Optional,
+    folder: FolderRule::OptionalOrTenant,
     store: Store::Main,
     list,
     get: None,
@@ -32,19 +32,18 @@ pub static RESOURCE: Resource = Resource {
 const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
             AND (ft.distance = 0 OR fm.propagate)
-        WHERE ft.folder_id = {in_folder} AND fm.machine_id = {t}.machine_id)
+        WHERE ft.folder_id IN (FOLDERS) AND fm.machine_id = {t}.machine_id)
     OR EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
         JOIN robots r ON r.user_id = fu.user_id
-        WHERE ft.folder_id = {in_folder} AND r.id = {t}.robot_id))";
+        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id))";
 
 fn list(cx: &mut Cx<'_, '_>, args: &crate::Args) -> Result<crate::Reply> {
     let query = args.options(&Session::SET)?;
-    let folder = cx.folder.map(|f| f.id);
-    let vars = [("in_folder", Value::from(folder))];
+    let restrict = cx.in_folders(IN_FOLDER);
     let listing = crate::Listing {
-        restrict: folder.map(|_| IN_FOLDER),
-        vars: &vars,
+        restrict: restrict.as_deref(),
+        vars: &[],
         name: None,
         count: args.count,
     };
@@ -135,6 +134,33 @@ pub fn was_taken(tx: &mut Tx<'_>, session: i64, installation: &str) -> Result<bo
         &[session.into(), installation.into()],
     )?;
     Ok(row.is_some())
+}
+
+/// The host, with the account that its service runs as, to whose session one of these jobs was
+/// handed: reports of jobs do not name the account.
+///
+/// # Errors
+/// The store's.
+pub fn of_jobs(tx: &mut Tx<'_>, host: &Host, jobs: &[Guid]) -> Result<Option<Host>> {
+    for job in jobs {
+        let row = tx.row(
+            "SELECT s.service_user_name FROM jobs j JOIN sessions s ON s.id = j.session_id
+             WHERE j.key = $1 AND s.machine_id = $2 AND fold(s.host_machine_name) = fold($3)",
+            &[
+                (*job).into(),
+                host.machine.into(),
+                host.name.as_str().into(),
+            ],
+        )?;
+        if let Some(row) = row {
+            let service_user = row.get(0)?;
+            return Ok(Some(Host {
+                service_user,
+                ..host.clone()
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// The session of a host, if it has one that is connected.
@@ -255,9 +281,9 @@ pub fn write_beats(tx: &mut Tx<'_>, beats: &[(i64, Timestamp)]) -> Result<()> {
 ///
 /// # Errors
 /// The store's.
-pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host)>> {
+pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host, Option<String>)>> {
     let rows = tx.rows(
-        "SELECT id, machine_id, host_machine_name, service_user_name FROM sessions
+        "SELECT id, machine_id, host_machine_name, service_user_name, installation_id FROM sessions
          WHERE state <> 2 AND NOT is_unresponsive",
         &[],
     )?;
@@ -268,7 +294,7 @@ pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host)>> {
                 name: r.get(2)?,
                 service_user: r.get(3)?,
             };
-            Ok((r.get(0)?, host))
+            Ok((r.get(0)?, host, r.get(4)?))
         })
         .collect()
 }

@@ -34,6 +34,8 @@ impl Host {
 #[derive(Debug)]
 struct Seen {
     at: Timestamp,
+    /// The robot's installation, if it tells.
+    installation: Option<String>,
     /// Not yet in the table.
     dirty: bool,
     /// Reported as lost.
@@ -52,17 +54,32 @@ pub struct Presence(Mutex<Inner>);
 
 impl Presence {
     /// A session was opened, or is taken over from before a restart.
-    pub fn opened(&self, session: i64, host: &Host, now: Timestamp) {
+    pub fn opened(&self, session: i64, host: &Host, installation: Option<String>, now: Timestamp) {
         let mut inner = self.0.lock();
         inner.hosts.insert(host.folded(), session);
         inner.sessions.insert(
             session,
             Seen {
                 at: now,
+                installation,
                 dirty: false,
                 lost: false,
             },
         );
+    }
+
+    /// Whether the session is this installation's; a robot that does not tell is believed.
+    #[must_use]
+    pub fn is_of(&self, session: i64, installation: Option<&str>) -> bool {
+        let inner = self.0.lock();
+        let known = inner
+            .sessions
+            .get(&session)
+            .and_then(|s| s.installation.as_deref());
+        match (known, installation) {
+            (Some(known), Some(given)) => known == given,
+            _ => true,
+        }
     }
 
     /// A session said goodbye.
@@ -89,6 +106,7 @@ impl Presence {
         let mut inner = self.0.lock();
         let seen = inner.sessions.entry(session).or_insert(Seen {
             at: now,
+            installation: None,
             dirty: true,
             lost: true,
         });
@@ -163,7 +181,7 @@ mod tests {
     fn a_silent_session_is_lost_once_and_comes_back_once() {
         let presence = Presence::default();
         let start = Timestamp::from_millis(0);
-        presence.opened(7, &host("HOST"), start);
+        presence.opened(7, &host("HOST"), None, start);
         assert_eq!(presence.session(&host("host")), Some(7));
 
         let almost = start.plus(UNRESPONSIVE_AFTER - Duration::from_millis(1));
@@ -181,7 +199,9 @@ mod tests {
     #[test]
     fn heartbeats_are_written_once() {
         let presence = Presence::default();
-        presence.opened(7, &host("h"), Timestamp::from_millis(0));
+        presence.opened(7, &host("h"), Some("a".into()), Timestamp::from_millis(0));
+        assert!(presence.is_of(7, Some("a")) && presence.is_of(7, None));
+        assert!(!presence.is_of(7, Some("b")));
         assert_eq!(presence.take_dirty(), []);
         presence.beat(7, Timestamp::from_millis(5));
         assert_eq!(presence.take_dirty(), [(7, Timestamp::from_millis(5))]);

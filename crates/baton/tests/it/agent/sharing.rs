@@ -52,8 +52,8 @@ async fn two_agents_share_the_work(backend: Backend) {
     assert_eq!(ran, keys, "each job ran once");
 }
 
-/// A robot that fell silent comes back after another one has taken its name: it is handed the same
-/// commands, and must neither begin the jobs nor close the session.
+/// A robot that fell silent comes back after another one has taken its name: it must neither be
+/// handed commands, nor begin the jobs, nor close the session.
 async fn a_robot_whose_name_was_taken_over_has_no_say(backend: Backend) {
     let scene = scene(backend).await;
     let release = scene.release(&package("taken", "1.0.0")).await;
@@ -71,7 +71,9 @@ async fn a_robot_whose_name_was_taken_over_has_no_say(backend: Backend) {
 
     let job = scene.start_job(&release, json!({})).await;
     let key = text(&job, "Key");
-    assert_eq!(old.offered().await, [key]);
+    for call in ["HeartbeatV2", "AwaitCommands"] {
+        old.call(call, json!({})).await.refused(409, 1242);
+    }
     old.report(key, "Running", json!({"Attempt": 1}))
         .await
         .refused(409, 1242);
