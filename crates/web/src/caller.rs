@@ -68,11 +68,26 @@ pub enum Proof {
     TokenOrMachine,
 }
 
-/// The caller of a request.
+/// The caller of a request, who must be of the tenant that its address names.
 ///
 /// # Errors
 /// 401 with what is wrong.
-pub async fn authenticate(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
+pub async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: Option<i64>,
+    proof: Proof,
+) -> Result<Arc<Caller>> {
+    let caller = identify(app, headers, proof).await?;
+    if tenant.is_some_and(|t| t != caller.tenant) {
+        return Err(Error::Unauthenticated(
+            "The token belongs to another tenant.".into(),
+        ));
+    }
+    Ok(caller)
+}
+
+async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
     let now = Timestamp::now().0 / 10_000_000;
     let credential = credential(headers, proof)?;
     let text = credential.cache_key();

@@ -249,6 +249,7 @@ struct LoginModel {
 pub async fn authenticate(
     app: &Arc<App>,
     issuer: &str,
+    addressed: Option<i64>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let named = request::header(request.headers(), "x-uipath-tenantname").map(str::to_owned);
@@ -262,11 +263,13 @@ pub async fn authenticate(
     };
     let tenants = Arc::clone(&app.tenants.read());
     let name = login.tenancy_name.filter(|n| !n.is_empty()).or(named);
-    let tenant = match &name {
-        Some(name) => tenants
+    // The body's tenant, the address's, or the only one of a stand-alone installation.
+    let tenant = match (&name, addressed) {
+        (Some(name), _) => tenants
             .iter()
             .find(|t| t.name.to_lowercase() == name.to_lowercase()),
-        None => tenants.first(),
+        (None, Some(id)) => tenants.iter().find(|t| t.id == id),
+        (None, None) => tenants.first(),
     };
     let tenant = tenant.cloned().ok_or_else(wrong)?;
     let (id, user_name) = (tenant.id, login.username_or_email_address.clone());

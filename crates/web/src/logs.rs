@@ -17,8 +17,13 @@ use crate::error::json_response;
 use crate::request;
 
 /// Writes the lines of the body: one object or text (`/api/Logs`), or an array of texts.
-pub async fn submit(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>> {
-    let caller = caller::authenticate(app, request.headers(), Proof::TokenOrMachine).await?;
+pub async fn submit(
+    app: &Arc<App>,
+    tenant: Option<i64>,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
+    let caller =
+        caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
     let header = request::folder(request.headers())?;
     let body = request::json(request.into_body()).await?;
     let entries = match body {

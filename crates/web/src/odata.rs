@@ -6,14 +6,14 @@ use ::odata::edm::EntitySet;
 use ::odata::metadata::{self, OpSig};
 use ::odata::path::{self, Args as PathArgs, Literal, Path};
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, Response};
+use axum::http::{Method, Request, Response};
 use orchestrator::{
     Args, Caller, Error, NAMESPACE, Need, OPS, Op, Prepare, RESOURCES, Reply, Resource, Result,
     Run, Store,
 };
 
 use crate::app::App;
-use crate::caller::{self, Proof};
+use crate::caller::{Proof, authenticate};
 use crate::error::json_response;
 use crate::execute::{Call, execute};
 use crate::{contract, packages, request};
@@ -253,22 +253,6 @@ async fn entity(
     };
     let params = Vec::new();
     perform(app, odata, caller, route, Some(key), params).await
-}
-
-/// The caller, who must be of the tenant that the address names.
-async fn authenticate(
-    app: &App,
-    headers: &HeaderMap,
-    tenant: Option<i64>,
-    proof: Proof,
-) -> Result<Arc<Caller>> {
-    let caller = caller::authenticate(app, headers, proof).await?;
-    if tenant.is_some_and(|t| t != caller.tenant) {
-        return Err(Error::Unauthenticated(
-            "The token belongs to another tenant.".into(),
-        ));
-    }
-    Ok(caller)
 }
 
 struct Route {

@@ -44,6 +44,7 @@ pub struct RobotCall {
 pub async fn handle(
     app: &Arc<App>,
     name: &str,
+    tenant: Option<i64>,
     request: Request<Body>,
 ) -> Result<Option<Response<Body>>> {
     let post = *request.method() == axum::http::Method::POST;
@@ -56,7 +57,8 @@ pub async fn handle(
         return Ok(None);
     }
     let origin = request::origin(&request, app.config.public_url.as_deref());
-    let caller = caller::authenticate(app, request.headers(), Proof::TokenOrMachine).await?;
+    let caller =
+        caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
     let (parts, body) = request.into_parts();
     let body = if post {
         request::json(body).await?

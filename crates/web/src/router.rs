@@ -151,18 +151,18 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
         Error::NoSuchAddress("There is no such organization or tenant in the address.".into())
     })?;
     let origin = request::origin(&request, app.config.public_url.as_deref());
+    let tenant = tenant.map(|t| t.id).or(named_tenant(&tenants, &request));
     match address.area {
         Area::OData => {
-            let named = named_tenant(&tenants, &request);
             let odata = ODataRequest {
                 rest: address.rest.to_owned(),
                 base: format!("{origin}{}/odata", address.prefix),
-                tenant: tenant.map(|t| t.id).or(named),
+                tenant,
                 request,
             };
             odata::handle(app, odata).await
         }
-        Area::Api => api(app, &address, &origin, request).await,
+        Area::Api => api(app, &address, tenant, &origin, request).await,
         Area::Identity => {
             let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;
             let any = HeaderValue::from_static("*");
@@ -194,6 +194,7 @@ fn issuer(origin: &str) -> String {
 async fn api(
     app: &Arc<App>,
     address: &Address<'_>,
+    tenant: Option<i64>,
     origin: &str,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
@@ -204,16 +205,16 @@ async fn api(
     let method = request.method().clone();
     let lower = rest.to_ascii_lowercase();
     if let Some(name) = lower.strip_prefix("robotsservice/") {
-        if let Some(answer) = robots::handle(app, name, request).await? {
+        if let Some(answer) = robots::handle(app, name, tenant, request).await? {
             return Ok(answer);
         }
         return Err(unknown(&method, rest));
     }
     match (method.as_str(), lower.as_str()) {
         ("POST", "account/authenticate") => {
-            identity::authenticate(app, &issuer(origin), request).await
+            identity::authenticate(app, &issuer(origin), tenant, request).await
         }
-        ("POST", "logs" | "logs/submitlogs") => logs::submit(app, request).await,
+        ("POST", "logs" | "logs/submitlogs") => logs::submit(app, tenant, request).await,
         _ => Err(unknown(&method, rest)),
     }
 }
