@@ -234,11 +234,6 @@ impl<'c> Cx<'_, 'c> {
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)
     }
-
-    /// A borrowed transaction for helpers that need no more.
-    pub fn tx(&mut self) -> &mut Tx<'c> {
-        self.tx
-    }
 }
 
 /// How a page differs from the plain one.

@@ -198,7 +198,7 @@ impl RobotCall {
             if app.presence.is_of(session, installation.as_deref()) {
                 return Ok(session);
             }
-            return Err(taken_over());
+            return Err(robot_service::taken_over());
         }
         let asked = host.clone();
         let found = app.db.read(move |tx| sessions::find(tx, &asked)).await?;
@@ -215,7 +215,7 @@ impl RobotCall {
                 .read(move |tx| sessions::was_taken(tx, session, &installation))
                 .await?;
             if taken {
-                return Err(taken_over());
+                return Err(robot_service::taken_over());
             }
         }
         app.presence
@@ -228,13 +228,6 @@ impl RobotCall {
         app.watch.notify_one();
         Ok(session)
     }
-}
-
-fn taken_over() -> Error {
-    Error::refused(
-        Code::MachineSessionNotFound,
-        "The session is another robot's by now: call StartService again.",
-    )
 }
 
 fn reply(body: &Value) -> Response<Body> {

@@ -174,6 +174,15 @@ pub fn stop_service(cx: &mut Cx<'_, '_>, session: i64, facts: &HostFacts) -> Res
     Ok(true)
 }
 
+/// The refusal of a robot whose host's name another one has taken over.
+#[must_use]
+pub fn taken_over() -> Error {
+    Error::refused(
+        Code::MachineSessionNotFound,
+        "The session is another robot's by now: call StartService again.",
+    )
+}
+
 fn was_taken(cx: &mut Cx<'_, '_>, session: i64, facts: &HostFacts) -> Result<bool> {
     match &facts.installation_id {
         Some(installation) => sessions::was_taken(cx.tx, session, installation),
@@ -282,10 +291,7 @@ pub fn submit_job_state(
     reports: &[Report],
 ) -> Result<()> {
     if was_taken(cx, session, facts)? {
-        return Err(Error::refused(
-            Code::MachineSessionNotFound,
-            "The session is another robot's by now: call StartService again.",
-        ));
+        return Err(taken_over());
     }
     for entry in reports {
         report::record(cx, session, entry)?;

@@ -226,9 +226,8 @@ fn entity_vars(cx: &mut Cx<'_, '_>, user: i64) -> Result<[(&'static str, Value);
     Ok([("unattended", text.into())])
 }
 
-/// `GET /odata/Users(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+/// One user under the request's options.
+fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
     let query = args.options(&User::SET)?;
     let vars = entity_vars(cx, id)?;
     Ok(Reply::json(cx.entity_with(
@@ -239,6 +238,11 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
+/// `GET /odata/Users(id)`
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    show(cx, args, args.id()?)
+}
+
 /// `GetCurrentUser`: 401 for an application, which is nobody.
 fn get_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let Some(id) = cx.caller.user() else {
@@ -246,14 +250,7 @@ fn get_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             "The token does not belong to a user.".into(),
         ));
     };
-    let query = args.options(&User::SET)?;
-    let vars = entity_vars(cx, id)?;
-    Ok(Reply::json(cx.entity_with(
-        &User::SET,
-        &id.into(),
-        &query,
-        &vars,
-    )?))
+    show(cx, args, id)
 }
 
 /// An account as the login needs it.
