@@ -37,6 +37,11 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         Some(top) => top.base10_parse::<u32>()?,
         None => 1000,
     };
+    let indexes = args.text("indexes")?.map_or_else(Vec::new, |text| {
+        let value = text.value();
+        let names = value.split(';').map(|one| one.trim().to_owned());
+        names.filter(|one| !one.is_empty()).collect()
+    });
     args.end()?;
 
     let members = members(&mut item)?;
@@ -69,6 +74,7 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
                 order: #order,
                 tie: #tie,
                 top: #top,
+                indexes: &[#(#indexes),*],
             };
         }
 
@@ -227,6 +233,13 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
         Some(max) => quote!(::core::option::Option::Some(#max)),
         None => quote!(::core::option::Option::None),
     };
+    let range = match args.text("range")? {
+        Some(text) => {
+            let (least, most) = bounds(&text)?;
+            quote!(::core::option::Option::Some((#least, #most)))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     let (required, read_only) = (args.flag("required")?, args.flag("read_only")?);
     let ty = &field.ty;
     Ok(quote! {
@@ -241,8 +254,19 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
             max_length: #max_length,
             required: #required,
             read_only: #read_only,
+            range: #range,
         }
     })
+}
+
+/// `"0..=50"`.
+fn bounds(text: &LitStr) -> Result<(i64, i64)> {
+    let value = text.value();
+    let number = |text: &str| text.trim().parse::<i64>().ok();
+    let ends = value.split_once("..=");
+    ends.and_then(|(least, most)| Some((number(least)?, number(most)?)))
+        .filter(|(least, most)| least <= most)
+        .ok_or_else(|| Error::new(text.span(), "expected `range = \"least..=most\"`"))
 }
 
 fn source(args: &mut Args, field: &Field) -> Result<TokenStream> {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::edm::{self, ComplexType, EntitySet, Kind, Prop};
+use crate::edm::{self, ComplexType, EntitySet, Kind, Prop, Version};
 use crate::{Error, Guid, Result, Timestamp};
 
 /// Structures may stand in structures this deep.
@@ -92,6 +92,14 @@ fn members(props: &[Prop], body: &Value, complete: bool, depth: usize) -> Result
 }
 
 fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
+    if let (Some((least, most)), Some(number)) = (prop.range, value.as_i64())
+        && !(least..=most).contains(&number)
+    {
+        return Err(Error::Field(format!(
+            "The field {} must be between {least} and {most}.",
+            prop.name
+        )));
+    }
     let fits = match (prop.kind, value) {
         (Kind::String, Value::String(text)) => return check_text(prop, text),
         (Kind::Bool, value) => value.is_boolean(),
@@ -116,7 +124,8 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
         }
         (Kind::Strings, Value::Array(items)) => items.iter().all(Value::is_string),
         (Kind::Int64s, Value::Array(items)) => items.iter().all(Value::is_i64),
-        (Kind::Open, value) => value.is_object(),
+        (Kind::Open, Value::Object(map)) => return check_dictionary(prop, map),
+        (Kind::Version, Value::String(text)) => Version::parse(text).is_some(),
         _ => false,
     };
     if fits {
@@ -130,6 +139,68 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
             kind.name()
         ),
     }))
+}
+
+/// The annotation that tells the type of a member, `"X@odata.type": "#Int64"` beside `"X"`.
+const TYPE: &str = "@odata.type";
+
+/// Checks the members of a dictionary whose type is announced.
+fn check_dictionary(prop: &Prop, map: &Map<String, Value>) -> Result<()> {
+    for (name, ty) in map {
+        let Some(member) = name.strip_suffix(TYPE).filter(|member| !member.is_empty()) else {
+            continue;
+        };
+        let given = map.get(member).unwrap_or(&Value::Null);
+        if typed(given, ty).is_none() {
+            return Err(Error::Field(format!(
+                "The member {member} of {} must be a value of the type that {name} names.",
+                prop.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A value as its announced type says; `None` when it is none of that type. Numbers may come as
+/// text, because not every client's numbers hold 64 bits.
+fn typed(value: &Value, ty: &Value) -> Option<Value> {
+    let name = ty.as_str()?.trim_start_matches('#');
+    let text = match value {
+        Value::Null => return Some(Value::Null),
+        Value::String(text) => text.as_str(),
+        _ => "",
+    };
+    let name = name.strip_prefix("Edm.").unwrap_or(name);
+    match name {
+        "Byte" | "SByte" | "Int16" | "Int32" | "Int64" => match value {
+            Value::Number(number) if number.is_i64() => Some(value.clone()),
+            _ => text.parse::<i64>().ok().map(Value::from),
+        },
+        "Double" | "Single" | "Decimal" => match value {
+            Value::Number(_) => Some(value.clone()),
+            _ => text.parse().ok().map(Value::Number),
+        },
+        "Boolean" => match value {
+            Value::Bool(_) => Some(value.clone()),
+            _ => text.to_ascii_lowercase().parse().ok().map(Value::Bool),
+        },
+        "DateTimeOffset" | "Date" | "DateTime" => Timestamp::parse(text).map(|_| value.clone()),
+        "Guid" => text.parse::<Guid>().ok().map(|_| value.clone()),
+        // Texts, and types that only the caller knows, stay as they are.
+        _ => Some(value.clone()),
+    }
+}
+
+/// A dictionary in the form that is kept: announced types applied, annotations dropped.
+pub fn dictionary(map: &Map<String, Value>) -> Map<String, Value> {
+    let members = map.iter().filter(|(name, _)| !name.contains('@'));
+    members
+        .map(|(name, value)| {
+            let ty = map.get(&format!("{name}{TYPE}"));
+            let value = ty.and_then(|ty| typed(value, ty));
+            (name.clone(), value.unwrap_or_else(|| map[name].clone()))
+        })
+        .collect()
 }
 
 fn check_text(prop: &Prop, text: &str) -> Result<()> {

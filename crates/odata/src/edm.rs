@@ -8,6 +8,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::{Guid, Timestamp};
@@ -44,12 +46,14 @@ pub enum Kind {
     Int64s,
     /// A dictionary whose members are not declared.
     Open,
+    /// `Edm.Binary`, the version of a row: stored as BIGINT, written as Base64 of its eight bytes.
+    Version,
 }
 
 impl Kind {
     /// Whether the property is a single value that can be compared and sorted.
     pub const fn is_scalar(self) -> bool {
-        !self.is_list() && !matches!(self, Kind::Complex(_) | Kind::Open)
+        !self.is_list() && !matches!(self, Kind::Complex(_) | Kind::Open | Kind::Version)
     }
 
     /// Whether the property is a list: an empty one is `[]`, never `null`.
@@ -72,6 +76,7 @@ impl Kind {
             Kind::Strings => "Collection(Edm.String)",
             Kind::Int64s => "Collection(Edm.Int64)",
             Kind::Open => "Edm.Untyped",
+            Kind::Version => "Edm.Binary",
         }
     }
 }
@@ -162,6 +167,8 @@ pub struct Prop {
     pub required: bool,
     /// Whether bodies cannot set it: what they give is not looked at.
     pub read_only: bool,
+    /// Smallest and largest number a body may give.
+    pub range: Option<(i64, i64)>,
 }
 
 /// A navigation property: the way from an entity to related ones of another set.
@@ -216,9 +223,18 @@ pub struct EntitySet {
     pub tie: Option<&'static str>,
     /// Largest page.
     pub top: u32,
+    /// The indexes that reads of this set rely on, as `name(column, column DESC)`, with
+    /// ` WHERE …` for a partial one. A program tests that its database has them.
+    pub indexes: &'static [&'static str],
 }
 
 impl EntitySet {
+    /// The property that holds the version of a row, for sets that are changed with `If-Match`.
+    pub fn version(&self) -> Option<&'static Prop> {
+        let is_version = |prop: &&Prop| matches!(prop.kind, Kind::Version);
+        self.props.iter().find(is_version)
+    }
+
     /// The property with this name, in any case.
     pub fn prop(&self, name: &str) -> Option<&'static Prop> {
         find(self.props, name)
@@ -314,6 +330,24 @@ macro_rules! link {
 link!(One, false);
 link!(Many, true);
 
+/// The version of a row. Every change makes another one; it goes out as an opaque text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version(pub i64);
+
+impl Version {
+    /// Reads what was written out; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Version> {
+        let bytes = STANDARD.decode(text).ok()?;
+        Some(Version(i64::from_be_bytes(bytes.try_into().ok()?)))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&STANDARD.encode(self.0.to_be_bytes()))
+    }
+}
+
 /// A dictionary whose members are not declared, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -338,6 +372,7 @@ edm! {
     Vec<String> => Kind::Strings,
     Vec<i64> => Kind::Int64s,
     Open => Kind::Open,
+    Version => Kind::Version,
 }
 
 impl<T: Edm> Edm for Option<T> {

@@ -114,7 +114,12 @@ impl Type {
             Kind::Guid => Type::Guid,
             Kind::DateTime => Type::Date,
             Kind::Enum(ty) => Type::Enum(ty),
-            Kind::Complex(_) | Kind::Collection(_) | Kind::Strings | Kind::Int64s | Kind::Open => {
+            Kind::Complex(_)
+            | Kind::Collection(_)
+            | Kind::Strings
+            | Kind::Int64s
+            | Kind::Open
+            | Kind::Version => {
                 return None;
             }
         })

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use db::Cell;
 
-use crate::edm::Kind;
+use crate::edm::{Kind, Version};
 use crate::{Result, Timestamp};
 
 /// Appends `s` as a JSON string.
@@ -86,6 +86,9 @@ pub fn value(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) -> Result<()> {
         (Kind::DateTime, Cell::Int(ticks)) => {
             // Writing to a vector cannot fail.
             let _ = write!(out, "\"{}\"", Timestamp(ticks));
+        }
+        (Kind::Version, Cell::Int(version)) => {
+            let _ = write!(out, "\"{}\"", Version(version));
         }
         (Kind::Enum(ty), Cell::Int(number)) => match ty.name_of(number) {
             Some(name) => string(out, name),

@@ -36,6 +36,7 @@ mod read;
 mod render;
 mod syntax;
 mod time;
+mod write;
 
 pub use edm::*;
 #[doc(hidden)]
@@ -46,3 +47,4 @@ pub use odata_macros::{complex, entity};
 pub use query::Query;
 pub use read::{Folders, Scope, Shape, read_entity, read_page};
 pub use time::Timestamp;
+pub use write::{Changes, Mode, delete_entity};

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use db::{Tx, Value};
-use odata::edm::EntitySet;
-use odata::{Folders, Guid, Query, Scope, Shape, Timestamp};
+use odata::edm::{EntitySet, Scoping, Source};
+use odata::{Changes, Folders, Guid, Mode, Query, Scope, Shape, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::body;
@@ -164,6 +164,79 @@ impl<'c> Cx<'_, 'c> {
         self.hints.insert(hint);
     }
 
+    /// What this request may see. Owns what it needs, so that the transaction stays free.
+    fn scope<'s>(&self, vars: &'s [(&'s str, Value)], restrict: Option<&'s str>) -> Scope<'s> {
+        Scope {
+            tenant: self.caller.tenant,
+            folders: self.folders.clone(),
+            now: self.now,
+            vars,
+            restrict,
+        }
+    }
+
+    /// Inserts an entity from a body's changes: the tenant, the folder, a key, and who made it when
+    /// are added where the set has them.
+    ///
+    /// # Errors
+    /// 1101 when the set is kept in folders and the request named none; the store's.
+    pub fn insert(&mut self, mut changes: Changes) -> Result<i64> {
+        let set = changes.declared_for();
+        if set.scoping == Scoping::Folder {
+            changes.set("folder_id", self.need_folder()?.id);
+        }
+        if set.scoping != Scoping::None {
+            changes.set("tenant_id", self.caller.tenant);
+        }
+        let (now, user) = (self.now, self.caller.user());
+        for prop in set.props {
+            match prop.source {
+                Source::Column("key") => changes.set_default("key", Guid::random()),
+                Source::Column("creation_time") => changes.set("creation_time", now),
+                Source::Column("creator_user_id") => changes.set("creator_user_id", user),
+                _ => {}
+            }
+        }
+        Ok(changes.insert(self.tx)?)
+    }
+
+    /// Changes an entity as a body says, within what this request may see.
+    ///
+    /// # Errors
+    /// 1002 when there is no such entity; the store's.
+    pub fn update(&mut self, mut changes: Changes, id: i64) -> Result<()> {
+        let set = changes.declared_for();
+        let (now, user) = (self.now, self.caller.user());
+        for prop in set.props {
+            match prop.source {
+                Source::Column("last_modification_time") => {
+                    changes.set("last_modification_time", now);
+                }
+                Source::Column("last_modifier_user_id") => {
+                    changes.set("last_modifier_user_id", user);
+                }
+                _ => {}
+            }
+        }
+        let scope = self.scope(&[], None);
+        if changes.update(self.tx, id, &scope)? {
+            return Ok(());
+        }
+        Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
+    /// Removes an entity, within what this request may see.
+    ///
+    /// # Errors
+    /// 1002 when there is no such entity; a foreign key violation when others refer to it.
+    pub fn delete(&mut self, set: &'static EntitySet, id: i64) -> Result<()> {
+        let scope = self.scope(&[], None);
+        if odata::delete_entity(self.tx, set, id, &scope)? {
+            return Ok(());
+        }
+        Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.
     ///
     /// # Errors
@@ -190,13 +263,7 @@ impl<'c> Cx<'_, 'c> {
         vars: &[(&str, Value)],
     ) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(1024);
-        let scope = Scope {
-            tenant: self.caller.tenant,
-            folders: self.folders.clone(),
-            now: self.now,
-            vars,
-            restrict: None,
-        };
+        let scope = self.scope(vars, None);
         let shape = Shape {
             base: self.base,
             name: None,
@@ -219,13 +286,7 @@ impl<'c> Cx<'_, 'c> {
         listing: &Listing<'_>,
     ) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(4096);
-        let scope = Scope {
-            tenant: self.caller.tenant,
-            folders: self.folders.clone(),
-            now: self.now,
-            vars: listing.vars,
-            restrict: listing.restrict,
-        };
+        let scope = self.scope(listing.vars, listing.restrict);
         let shape = Shape {
             base: self.base,
             name: listing.name,
@@ -266,6 +327,8 @@ pub struct Args {
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
     pub prepared: Option<String>,
+    /// The version that `If-Match` names: the change is meant for this state of the row only.
+    pub if_match: Option<i64>,
 }
 
 impl Args {
@@ -359,6 +422,21 @@ impl Args {
     /// As [`Args::body`].
     pub fn member<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
         body::member(param, self.body.as_ref())
+    }
+
+    /// What the body changes in an entity of the request's set.
+    ///
+    /// # Errors
+    /// "`param` must not be null" when there is no JSON object; 1009 that names a member which is
+    /// missing, too long or of another type.
+    pub fn changes(&self, param: &str, set: &'static EntitySet, mode: Mode) -> Result<Changes> {
+        match &self.body {
+            Some(body @ serde_json::Value::Object(_)) => Ok(Changes::of(set, body, mode)?),
+            _ => Err(Error::NotNull {
+                param: param.into(),
+                why: None,
+            }),
+        }
     }
 
     /// The query options for a set.

@@ -31,7 +31,10 @@ pub mod robot_service;
 
 pub use cx::{Args, Caller, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
-pub use op::{Access, Command, FolderRule, NAMESPACE, Need, Op, Prepare, Resource, Run, Store};
+pub use op::{
+    Access, Command, FolderRule, NAMESPACE, Need, Op, Prepare, QUEUE_NAMESPACE, Resource, Run,
+    Store,
+};
 
 /// Every entity set, in the order of the service document.
 pub static RESOURCES: &[&Resource] = &[

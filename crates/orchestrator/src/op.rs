@@ -96,6 +96,25 @@ pub struct Command {
     pub run: Run,
 }
 
+impl Command {
+    /// A verb without slow work.
+    #[must_use]
+    pub const fn new(need: Need, run: Run) -> Self {
+        Self {
+            need,
+            prepare: None,
+            run,
+        }
+    }
+
+    /// With slow work before the transaction.
+    #[must_use]
+    pub const fn prepare(mut self, prepare: Prepare) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+}
+
 /// An entity set with the verbs that exist on it.
 pub struct Resource {
     /// The declaration.
@@ -106,14 +125,101 @@ pub struct Resource {
     pub folder: FolderRule,
     /// Where its rows are.
     pub store: Store,
-    /// How a page of it is read: [`plain_page`], or with a restriction of its own.
-    pub list: Run,
+    /// How a page of it is read: [`plain_page`], or with a restriction of its own; none where the
+    /// contract has no listing.
+    pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
     pub get: Option<Run>,
     /// `POST`
     pub create: Option<Command>,
+    /// `PUT`
+    pub replace: Option<Command>,
+    /// `PATCH`
+    pub merge: Option<Command>,
     /// `DELETE`
     pub delete: Option<Command>,
+}
+
+impl Resource {
+    /// A set that can be listed, tenant-wide and from the main store; the other verbs are added.
+    #[must_use]
+    pub const fn new(set: &'static EntitySet, view: Need) -> Self {
+        Self {
+            set,
+            view,
+            folder: FolderRule::Tenant,
+            store: Store::Main,
+            list: Some(plain_page),
+            get: None,
+            create: None,
+            replace: None,
+            merge: None,
+            delete: None,
+        }
+    }
+
+    /// With another folder rule.
+    #[must_use]
+    pub const fn folder(mut self, rule: FolderRule) -> Self {
+        self.folder = rule;
+        self
+    }
+
+    /// In another store.
+    #[must_use]
+    pub const fn store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Listed in a way of its own.
+    #[must_use]
+    pub const fn list(mut self, run: Run) -> Self {
+        self.list = Some(run);
+        self
+    }
+
+    /// Not listed: the contract has only single entities.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.list = None;
+        self
+    }
+
+    /// Read by key.
+    #[must_use]
+    pub const fn get(mut self, run: Run) -> Self {
+        self.get = Some(run);
+        self
+    }
+
+    /// With `POST`.
+    #[must_use]
+    pub const fn create(mut self, command: Command) -> Self {
+        self.create = Some(command);
+        self
+    }
+
+    /// With `PUT`.
+    #[must_use]
+    pub const fn replace(mut self, command: Command) -> Self {
+        self.replace = Some(command);
+        self
+    }
+
+    /// With `PATCH`.
+    #[must_use]
+    pub const fn merge(mut self, command: Command) -> Self {
+        self.merge = Some(command);
+        self
+    }
+
+    /// With `DELETE`.
+    #[must_use]
+    pub const fn delete(mut self, command: Command) -> Self {
+        self.delete = Some(command);
+        self
+    }
 }
 
 /// A page of the set under the query's options.
@@ -149,27 +255,136 @@ pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// A function (GET) or action (POST) of a set.
+/// A function (GET) or action (POST, rarely PUT) of a set.
 pub struct Op {
     /// The set it is called on.
     pub set: &'static str,
     /// Name without namespace.
     pub name: &'static str,
-    /// POST and writes (action), or GET and reads (function).
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// Writes (action), or reads (function).
     pub action: bool,
+    /// The HTTP method.
+    pub method: &'static str,
     /// Called on one entity: `Jobs(1)/…StopJob`.
     pub bound: bool,
     /// Parameters with their EDM types, for `$metadata`.
     pub params: &'static [(&'static str, &'static str)],
+    /// The EDM type of the answer, for `$metadata`: `JobDto`, `Collection(JobDto)`,
+    /// `Edm.Boolean`; empty for none.
+    pub returns: &'static str,
     /// What it asks of the caller.
     pub need: Need,
     /// Folder rule.
     pub folder: FolderRule,
     /// Where it works.
     pub store: Store,
+    /// Slow work before the transaction.
+    pub prepare: Option<Prepare>,
     /// What it does; `None` when the edge does it, because it handles files.
     pub run: Option<Run>,
 }
 
-/// The namespace of operations; queue operations use another one, kept for history's sake.
+impl Op {
+    const fn new(set: &'static str, name: &'static str, action: bool, need: Need) -> Self {
+        Self {
+            set,
+            name,
+            namespace: NAMESPACE,
+            action,
+            method: if action { "POST" } else { "GET" },
+            bound: false,
+            params: &[],
+            returns: "",
+            need,
+            folder: FolderRule::Tenant,
+            store: Store::Main,
+            prepare: None,
+            run: None,
+        }
+    }
+
+    /// A function of a set: tenant-wide, on the main store, without parameters unless said.
+    #[must_use]
+    pub const fn function(set: &'static str, name: &'static str, need: Need, run: Run) -> Self {
+        let mut op = Self::new(set, name, false, need);
+        op.run = Some(run);
+        op
+    }
+
+    /// An action of a set, likewise.
+    #[must_use]
+    pub const fn action(set: &'static str, name: &'static str, need: Need, run: Run) -> Self {
+        let mut op = Self::new(set, name, true, need);
+        op.run = Some(run);
+        op
+    }
+
+    /// An action that takes files: the edge does it.
+    #[must_use]
+    pub const fn upload(set: &'static str, name: &'static str, need: Need) -> Self {
+        Self::new(set, name, true, need)
+    }
+
+    /// Called on one entity.
+    #[must_use]
+    pub const fn bound(mut self) -> Self {
+        self.bound = true;
+        self
+    }
+
+    /// Called with another method.
+    #[must_use]
+    pub const fn method(mut self, method: &'static str) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// In another namespace.
+    #[must_use]
+    pub const fn namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
+    /// With parameters.
+    #[must_use]
+    pub const fn params(mut self, params: &'static [(&'static str, &'static str)]) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// With an answer of this EDM type.
+    #[must_use]
+    pub const fn returns(mut self, returns: &'static str) -> Self {
+        self.returns = returns;
+        self
+    }
+
+    /// With another folder rule.
+    #[must_use]
+    pub const fn folder(mut self, rule: FolderRule) -> Self {
+        self.folder = rule;
+        self
+    }
+
+    /// On another store.
+    #[must_use]
+    pub const fn store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// With slow work before the transaction.
+    #[must_use]
+    pub const fn prepare(mut self, prepare: Prepare) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+}
+
+/// The namespace of operations.
 pub const NAMESPACE: &str = "UiPath.Server.Configuration.OData";
+/// The namespace of queue operations, another one for history's sake.
+pub const QUEUE_NAMESPACE: &str = "UiPathODataSvc";

@@ -8,8 +8,7 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::{
-    Args, Caller, Error, NAMESPACE, Need, OPS, Op, Prepare, RESOURCES, Reply, Resource, Result,
-    Run, Store,
+    Args, Caller, Error, Need, OPS, Op, Prepare, RESOURCES, Reply, Resource, Result, Run, Store,
 };
 
 use crate::app::App;
@@ -73,7 +72,7 @@ fn document(odata: &ODataRequest, service: bool) -> Response<Body> {
 fn signature(op: &Op) -> OpSig {
     OpSig {
         name: op.name,
-        namespace: NAMESPACE,
+        namespace: op.namespace,
         action: op.action,
         set: op.set,
         bound_to_entity: op.bound,
@@ -197,7 +196,10 @@ async fn set(
 ) -> Result<Response<Body>> {
     let params = query_params(odata.request.uri().query());
     let (need, write, prepare, run): (Need, bool, Option<Prepare>, Run) = match *method {
-        Method::GET => (resource.view, false, None, resource.list),
+        Method::GET => {
+            let list = resource.list.ok_or_else(|| unknown(method, rest))?;
+            (resource.view, false, None, list)
+        }
         Method::POST => {
             let create = resource.create.ok_or_else(|| unknown(method, rest))?;
             (create.need, true, create.prepare, create.run)
@@ -237,21 +239,26 @@ async fn entity(
     method: &Method,
     rest: &str,
 ) -> Result<Response<Body>> {
-    let run = match (method.as_str(), resource.get) {
-        ("GET", Some(run)) => run,
-        _ => return Err(unknown(method, rest)),
+    let verb = match method.as_str() {
+        "GET" => resource.get.map(|run| (resource.view, None, run)),
+        "PUT" => resource.replace.map(|c| (c.need, c.prepare, c.run)),
+        "PATCH" => resource.merge.map(|c| (c.need, c.prepare, c.run)),
+        "DELETE" => resource.delete.map(|c| (c.need, c.prepare, c.run)),
+        _ => None,
     };
+    let (need, prepare, run) = verb.ok_or_else(|| unknown(method, rest))?;
+    let write = *method != Method::GET;
     let caller = authenticate(app, odata.request.headers(), odata.tenant, Proof::Token).await?;
     let route = Route {
-        need: resource.view,
-        folder: resource.folder,
+        need,
+        folder: rule(resource, write),
         store: resource.store,
-        write: false,
-        prepare: None,
+        write,
+        prepare,
         run,
         set: Some(resource.set),
     };
-    let params = Vec::new();
+    let params = query_params(odata.request.uri().query());
     perform(app, odata, caller, route, Some(key), params).await
 }
 
@@ -288,6 +295,7 @@ async fn perform(
         count,
         set: route.set,
         prepared: None,
+        if_match: None,
     };
     let call = Call {
         caller,

@@ -25,6 +25,7 @@ mod odata;
 mod packages;
 mod releases;
 mod robot;
+mod seeds;
 mod sessions;
 mod starting;
 mod startup;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::access;
 use crate::cx::{Args, Cx, Identity, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store};
+use crate::op::{Access, Command, Need, Op, Resource};
 
 pub use assign::{assign_machine, assign_user};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
@@ -42,56 +42,25 @@ const WRITE: Need = Need::new("OR.Folders", &[], true);
 const MAX_DEPTH: i64 = 7;
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Folder::SET,
-    view: READ,
-    folder: FolderRule::Tenant,
-    store: Store::Main,
-    list,
-    get: Some(read),
-    create: Some(Command {
-        need: WRITE,
-        prepare: None,
-        run: create,
-    }),
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(&Folder::SET, READ)
+    .list(list)
+    .get(read)
+    .create(Command::new(WRITE, create));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op {
-        set: "Folders",
-        name: "GetMachinesForFolder",
-        action: false,
-        bound: false,
-        params: &[("key", "Edm.Int64")],
-        need: READ,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: Some(get_machines_for_folder),
-    },
-    Op {
-        set: "Folders",
-        name: "AssignMachines",
-        action: true,
-        bound: false,
-        params: &[("assignments", "MachineAssignmentsDto")],
-        need: WRITE,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: Some(assign::assign_machines),
-    },
-    Op {
-        set: "Folders",
-        name: "AssignUsers",
-        action: true,
-        bound: false,
-        params: &[("assignments", "UserAssignmentsDto")],
-        need: WRITE,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: Some(assign::assign_users),
-    },
+    Op::function(
+        "Folders",
+        "GetMachinesForFolder",
+        READ,
+        get_machines_for_folder,
+    )
+    .params(&[("key", "Edm.Int64")])
+    .returns("Collection(MachineFolder)"),
+    Op::action("Folders", "AssignMachines", WRITE, assign::assign_machines)
+        .params(&[("assignments", "MachineAssignmentsDto")]),
+    Op::action("Folders", "AssignUsers", WRITE, assign::assign_users)
+        .params(&[("assignments", "UserAssignmentsDto")]),
 ];
 
 /// Folders in which a role gives the caller one of the permissions.

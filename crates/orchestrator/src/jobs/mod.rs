@@ -27,7 +27,7 @@ use odata::path::Literal;
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_entity, plain_page};
+use crate::op::{Access, FolderRule, Need, Op, Resource, plain_entity};
 
 pub use entities::{Job, JobSource, JobState, JobType, StopStrategy};
 
@@ -36,66 +36,30 @@ const EDIT: Need = Need::new("OR.Jobs", &[("Jobs", Access::Edit)], true);
 const CREATE: Need = Need::new("OR.Jobs", &[("Jobs", Access::Create)], true);
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Job::SET,
-    view: VIEW,
-    folder: FolderRule::Optional,
-    store: Store::Main,
-    list: plain_page,
-    get: Some(plain_entity),
-    create: None,
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(&Job::SET, VIEW)
+    .folder(FolderRule::Optional)
+    .get(plain_entity);
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op {
-        set: "Jobs",
-        name: "StartJobs",
-        action: true,
-        bound: false,
-        params: &[("startInfo", "StartProcessDto")],
-        need: CREATE,
-        folder: FolderRule::Required,
-        store: Store::Main,
-        run: Some(start::start_jobs),
-    },
-    Op {
-        set: "Jobs",
-        name: "StopJobs",
-        action: true,
-        bound: false,
-        params: &[
+    Op::action("Jobs", "StartJobs", CREATE, start::start_jobs)
+        .params(&[("startInfo", "StartProcessDto")])
+        .returns("Collection(JobDto)")
+        .folder(FolderRule::Required),
+    Op::action("Jobs", "StopJobs", EDIT, stop::stop_jobs)
+        .params(&[
             ("jobIds", "Collection(Edm.Int64)"),
             ("strategy", "StopStrategy"),
-        ],
-        need: EDIT,
-        folder: FolderRule::Optional,
-        store: Store::Main,
-        run: Some(stop::stop_jobs),
-    },
-    Op {
-        set: "Jobs",
-        name: "StopJob",
-        action: true,
-        bound: true,
-        params: &[("strategy", "StopStrategy")],
-        need: EDIT,
-        folder: FolderRule::Optional,
-        store: Store::Main,
-        run: Some(stop::stop_job),
-    },
-    Op {
-        set: "Jobs",
-        name: "GetByKey",
-        action: false,
-        bound: false,
-        params: &[("identifier", "Edm.Guid")],
-        need: VIEW,
-        folder: FolderRule::Optional,
-        store: Store::Main,
-        run: Some(get_by_key),
-    },
+        ])
+        .folder(FolderRule::Optional),
+    Op::action("Jobs", "StopJob", EDIT, stop::stop_job)
+        .bound()
+        .params(&[("strategy", "StopStrategy")])
+        .folder(FolderRule::Optional),
+    Op::function("Jobs", "GetByKey", VIEW, get_by_key)
+        .params(&[("identifier", "Edm.Guid")])
+        .returns("JobDto")
+        .folder(FolderRule::Optional),
 ];
 
 /// `GetByKey(identifier=…)`, which the official SDKs read every job with.

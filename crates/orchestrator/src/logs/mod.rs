@@ -3,7 +3,7 @@
 mod entities;
 mod submit;
 
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store, plain_page};
+use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
 
 pub use entities::{LogLevel, RobotLog};
 pub use submit::{Line, MAX_LINES, Origin, insert, origin_of_job, parse};
@@ -14,16 +14,9 @@ const VIEW: Need = Need::new("OR.Monitoring", &[("Logs", Access::View)], false);
 pub const SUBMIT: Need = Need::new("OR.Monitoring", &[("Logs", Access::Create)], true);
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &RobotLog::SET,
-    view: VIEW,
-    folder: FolderRule::Optional,
-    store: Store::Logs,
-    list: plain_page,
-    get: None,
-    create: None,
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(&RobotLog::SET, VIEW)
+    .folder(FolderRule::Optional)
+    .store(Store::Logs);
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[];

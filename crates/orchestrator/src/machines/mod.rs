@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page};
+use crate::op::{Access, Command, Need, Op, Resource};
 
 pub(crate) use entities::ROBOT_VERSIONS;
 pub use entities::{
@@ -18,20 +18,15 @@ pub use entities::{
 };
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Machine::SET,
-    view: Need::new("OR.Machines", &[("Machines", Access::View)], false),
-    folder: FolderRule::Tenant,
-    store: Store::Main,
-    list: plain_page,
-    get: Some(read),
-    create: Some(Command {
-        need: Need::new("OR.Machines", &[("Machines", Access::Create)], true),
-        prepare: None,
-        run: create,
-    }),
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(
+    &Machine::SET,
+    Need::new("OR.Machines", &[("Machines", Access::View)], false),
+)
+.get(read)
+.create(Command::new(
+    Need::new("OR.Machines", &[("Machines", Access::Create)], true),
+    create,
+));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[];

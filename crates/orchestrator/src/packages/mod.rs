@@ -10,7 +10,7 @@ use odata::{Guid, Timestamp};
 use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
+use crate::op::{Access, FolderRule, Need, Op, Resource};
 
 pub use entities::{Arguments, Package, ProcessType, ProjectType, ReleaseTargetFramework};
 
@@ -21,52 +21,22 @@ pub const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create
 pub const DOWNLOAD: Need = Need::new("OR.Execution", &[], false);
 
 /// The set: the latest version of every package.
-pub static RESOURCE: Resource = Resource {
-    set: &Package::SET,
-    view: VIEW,
-    folder: FolderRule::Tenant,
-    store: Store::Main,
-    list,
-    get: None,
-    create: None,
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(&Package::SET, VIEW).list(list);
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op {
-        set: "Processes",
-        name: "GetProcessVersions",
-        action: false,
-        bound: false,
-        params: &[("processId", "Edm.String")],
-        need: VIEW,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: Some(get_process_versions),
-    },
-    Op {
-        set: "Processes",
-        name: "DownloadPackage",
-        action: false,
-        bound: false,
-        params: &[("key", "Edm.String")],
-        need: DOWNLOAD,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: Some(download_package),
-    },
-    Op {
-        set: "Processes",
-        name: "UploadPackage",
-        action: true,
-        bound: false,
-        params: &[],
-        need: UPLOAD,
-        folder: FolderRule::Tenant,
-        store: Store::Main,
-        run: None,
-    },
+    Op::function(
+        "Processes",
+        "GetProcessVersions",
+        VIEW,
+        get_process_versions,
+    )
+    .params(&[("processId", "Edm.String")])
+    .returns("Collection(ProcessDto)"),
+    Op::function("Processes", "DownloadPackage", DOWNLOAD, download_package)
+        .params(&[("key", "Edm.String")])
+        .returns("Edm.Stream"),
+    Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDto)"),
 ];
 
 /// The id of the tenant's own feed: the tenant's key, so that it needs no table and never changes.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_entity, plain_page};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain_entity};
 use crate::packages;
 
 pub(crate) use entities::PRIORITY_BAND;
@@ -19,20 +19,16 @@ pub use entities::{JobPriority, Release, RemoteControlAccess};
 pub use priority::Priority;
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Release::SET,
-    view: Need::new("OR.Execution", &[("Processes", Access::View)], false),
-    folder: FolderRule::Optional,
-    store: Store::Main,
-    list: plain_page,
-    get: Some(plain_entity),
-    create: Some(Command {
-        need: Need::new("OR.Execution", &[("Processes", Access::Create)], true),
-        prepare: None,
-        run: create,
-    }),
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(
+    &Release::SET,
+    Need::new("OR.Execution", &[("Processes", Access::View)], false),
+)
+.folder(FolderRule::Optional)
+.get(plain_entity)
+.create(Command::new(
+    Need::new("OR.Execution", &[("Processes", Access::Create)], true),
+    create,
+));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[];

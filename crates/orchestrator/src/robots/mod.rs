@@ -9,36 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
+use crate::op::{Access, FolderRule, Need, Op, Resource};
 
 pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Robot::SET,
-    view: VIEW,
-    folder: FolderRule::OptionalOrTenant,
-    store: Store::Main,
-    list,
-    get: Some(read),
-    create: None,
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
+    .folder(FolderRule::OptionalOrTenant)
+    .list(list)
+    .get(read);
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[Op {
-    set: "Robots",
-    name: "GetConfiguredRobots",
-    action: false,
-    bound: false,
-    params: &[],
-    need: VIEW,
-    folder: FolderRule::OptionalOrTenant,
-    store: Store::Main,
-    run: Some(get_configured_robots),
-}];
+pub const OPS: &[Op] =
+    &[
+        Op::function("Robots", "GetConfiguredRobots", VIEW, get_configured_robots)
+            .returns("Collection(RobotDto)")
+            .folder(FolderRule::OptionalOrTenant),
+    ];
 
 /// The robots whose account is assigned to one of the folders or above it.
 const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft

@@ -11,22 +11,18 @@ use odata::{Guid, Timestamp};
 
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::op::{Access, FolderRule, Need, Resource, Store};
+use crate::op::{Access, FolderRule, Need, Resource};
 
 pub use entities::{Platform, Session, SessionState};
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &Session::SET,
-    view: Need::new("OR.Robots", &[("Robots", Access::View)], false),
-    folder: FolderRule::OptionalOrTenant,
-    store: Store::Main,
-    list,
-    get: None,
-    create: None,
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(
+    &Session::SET,
+    Need::new("OR.Robots", &[("Robots", Access::View)], false),
+)
+.folder(FolderRule::OptionalOrTenant)
+.list(list);
 
 /// Sessions whose machine or whose robot's account belongs to the folder.
 const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft

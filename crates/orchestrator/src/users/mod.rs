@@ -8,41 +8,30 @@ use serde::Deserialize;
 
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Store, plain_page};
+use crate::op::{Access, Command, Need, Op, Resource};
 use crate::robots;
 
 pub use entities::{User, UserType};
 
 /// The set.
-pub static RESOURCE: Resource = Resource {
-    set: &User::SET,
-    view: Need::new("OR.Users", &[("Users", Access::View)], false),
-    folder: FolderRule::Tenant,
-    store: Store::Main,
-    list: plain_page,
-    get: Some(read),
-    create: Some(Command {
-        need: Need::new("OR.Users", &[("Users", Access::Create)], true),
-        prepare: Some(hash_password),
-        run: create,
-    }),
-    delete: None,
-};
+pub static RESOURCE: Resource = Resource::new(
+    &User::SET,
+    Need::new("OR.Users", &[("Users", Access::View)], false),
+)
+.get(read)
+.create(
+    Command::new(
+        Need::new("OR.Users", &[("Users", Access::Create)], true),
+        create,
+    )
+    .prepare(hash_password),
+);
 
 const ANYONE: Need = Need::new("OR.Users", &[], false);
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[Op {
-    set: "Users",
-    name: "GetCurrentUser",
-    action: false,
-    bound: false,
-    params: &[],
-    need: ANYONE,
-    folder: FolderRule::Tenant,
-    store: Store::Main,
-    run: Some(get_current_user),
-}];
+pub const OPS: &[Op] =
+    &[Op::function("Users", "GetCurrentUser", ANYONE, get_current_user).returns("UserDto")];
 
 /// A user to create; the caller has checked the rules.
 #[derive(Debug, Clone)]

@@ -1,0 +1,1 @@
+//! B: addresses, folder headers, query options, verbs.

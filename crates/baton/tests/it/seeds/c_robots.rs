@@ -1,0 +1,1 @@
+//! C: sessions, robots, their logs and their passwords.

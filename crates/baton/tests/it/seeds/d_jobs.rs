@@ -1,0 +1,1 @@
+//! D: jobs by robot, state and time; starting and stopping them.

@@ -1,0 +1,1 @@
+//! E: queue items across folders, by id, and edited.

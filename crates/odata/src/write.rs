@@ -1,0 +1,216 @@
+//! Writing: a body becomes the columns it changes, and those one statement.
+//!
+//! Which members can be written is the declaration's business: columns of the set's own table that
+//! are not read-only. The key and the columns of the scope are never taken from a body.
+
+use db::{Tx, Value};
+use serde_json::Value as Json;
+
+use crate::compile::Builder;
+use crate::edm::{EntitySet, Kind, Prop, Source, Version};
+use crate::read::{Scope, where_clause};
+use crate::{Guid, Result, Timestamp, body};
+
+/// What a body means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `POST`: a new entity. What is not there is left to the table.
+    Create,
+    /// `PUT`: the entity is what the body says. What is not there becomes null where it can be, and
+    /// stays where it cannot.
+    Replace,
+    /// `PATCH`: what is not there stays.
+    Merge,
+}
+
+/// Columns and the values they get.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    set: &'static EntitySet,
+    columns: Vec<(&'static str, Value)>,
+}
+
+impl Changes {
+    /// Checks a body against the declaration, and takes from it what can be written.
+    ///
+    /// # Errors
+    /// [`Error::Field`](crate::Error::Field) for the first member that is wrong.
+    pub fn of(set: &'static EntitySet, body: &Json, mode: Mode) -> Result<Changes> {
+        match mode {
+            Mode::Merge => body::check_patch(set, body)?,
+            Mode::Create | Mode::Replace => body::check(set, body)?,
+        }
+        let mut changes = Changes::none(set);
+        let Json::Object(members) = body else {
+            return Ok(changes);
+        };
+        for prop in set.props {
+            let Some(column) = writable(set, prop) else {
+                continue;
+            };
+            match body::member(members, prop.name) {
+                Some(Json::Null) if !prop.nullable && !prop.kind.is_list() => {}
+                Some(value) => changes.set(column, stored(prop.kind, value)),
+                None if mode == Mode::Replace && prop.nullable => changes.set(column, Value::Null),
+                None => {}
+            }
+        }
+        Ok(changes)
+    }
+
+    /// No changes yet.
+    #[must_use]
+    pub fn none(set: &'static EntitySet) -> Changes {
+        Changes {
+            set,
+            columns: Vec::new(),
+        }
+    }
+
+    /// The set that is changed.
+    #[must_use]
+    pub fn declared_for(&self) -> &'static EntitySet {
+        self.set
+    }
+
+    /// Gives a column a value, whatever the body said.
+    pub fn set(&mut self, column: &'static str, value: impl Into<Value>) {
+        let value = value.into();
+        match self.columns.iter_mut().find(|(known, _)| *known == column) {
+            Some((_, old)) => *old = value,
+            None => self.columns.push((column, value)),
+        }
+    }
+
+    /// Gives a column a value unless the body did.
+    pub fn set_default(&mut self, column: &'static str, value: impl Into<Value>) {
+        if self.get(column).is_none() {
+            self.set(column, value);
+        }
+    }
+
+    /// Leaves a column as it is, whatever the body said; gives what it said.
+    pub fn remove(&mut self, column: &str) -> Option<Value> {
+        let at = self
+            .columns
+            .iter()
+            .position(|(known, _)| *known == column)?;
+        Some(self.columns.remove(at).1)
+    }
+
+    /// The value that a column gets.
+    #[must_use]
+    pub fn get(&self, column: &str) -> Option<&Value> {
+        let mut columns = self.columns.iter();
+        columns
+            .find(|(known, _)| *known == column)
+            .map(|(_, value)| value)
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// Inserts the row, and gives its `id`. The caller has set the columns of the scope.
+    ///
+    /// # Errors
+    /// [`Error::Db`](crate::Error::Db).
+    pub fn insert(self, tx: &mut Tx<'_>) -> Result<i64> {
+        let (names, values): (Vec<&str>, Vec<Value>) = self.columns.into_iter().unzip();
+        let slots: Vec<String> = (1..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "INSERT INTO {} ({}) VALUES ({}) RETURNING id",
+            self.set.table,
+            names.join(", "),
+            slots.join(", ")
+        );
+        Ok(tx.insert(&sql, &values)?)
+    }
+
+    /// Changes the row with this `id`; `false` when the scope has none.
+    ///
+    /// # Errors
+    /// [`Error::Db`](crate::Error::Db).
+    pub fn update(self, tx: &mut Tx<'_>, id: i64, scope: &Scope<'_>) -> Result<bool> {
+        let mut builder = Builder::new(tx.dialect(), scope);
+        let mut sets = Vec::new();
+        for (column, value) in self.columns {
+            sets.push(format!("{column} = {}", builder.bind(value)));
+        }
+        if sets.is_empty() {
+            sets.push("id = id".to_owned());
+        }
+        let (alias, conditions) = one(&mut builder, self.set, id)?;
+        let (table, sets) = (self.set.table, sets.join(", "));
+        let sql = format!("UPDATE {table} AS {alias} SET {sets}{conditions}");
+        Ok(tx.exec(&sql, &builder.params)? > 0)
+    }
+}
+
+/// Removes the row with this `id`; `false` when the scope has none.
+///
+/// # Errors
+/// [`Error::Db`](crate::Error::Db); a row that others refer to stays.
+pub fn delete_entity(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    id: i64,
+    scope: &Scope<'_>,
+) -> Result<bool> {
+    let mut builder = Builder::new(tx.dialect(), scope);
+    let (alias, conditions) = one(&mut builder, set, id)?;
+    let sql = format!("DELETE FROM {} AS {alias}{conditions}", set.table);
+    Ok(tx.exec(&sql, &builder.params)? > 0)
+}
+
+/// The condition for one row in scope, and the alias it uses.
+fn one(builder: &mut Builder<'_>, set: &EntitySet, id: i64) -> Result<(String, String)> {
+    let alias = builder.alias();
+    let mut conditions = builder.scope_conditions(set)?;
+    conditions.push(format!("{alias}.id = {}", builder.bind(Value::Int(id))));
+    Ok((alias, where_clause(&conditions)))
+}
+
+/// The column of a property that bodies may write.
+fn writable(set: &EntitySet, prop: &Prop) -> Option<&'static str> {
+    let Source::Column(column) = prop.source else {
+        return None;
+    };
+    let own = prop.read_only || prop.name == set.key || matches!(prop.kind, Kind::Version);
+    let scope = column == "tenant_id" || column == "folder_id";
+    (!own && !scope).then_some(column)
+}
+
+/// A checked member as it is stored.
+fn stored(kind: Kind, value: &Json) -> Value {
+    match (kind, value) {
+        (_, Json::Null) if kind.is_list() => Value::Text("[]".to_owned()),
+        (_, Json::Null) => Value::Null,
+        (Kind::Guid, Json::String(text)) => text.parse::<Guid>().ok().into(),
+        (Kind::DateTime, Json::String(text)) => Timestamp::parse(text).into(),
+        (Kind::Version, Json::String(text)) => Version::parse(text).map(|v| v.0).into(),
+        (Kind::Enum(ty), Json::String(text)) => ty.value(text).into(),
+        (Kind::Complex(ty), value) => {
+            let mut value = value.clone();
+            body::rename(ty.props, &mut value);
+            Value::Text(value.to_string())
+        }
+        (Kind::Collection(ty), Json::Array(items)) => {
+            let mut items = items.clone();
+            for item in &mut items {
+                body::rename(ty.props, item);
+            }
+            Value::Text(Json::Array(items).to_string())
+        }
+        (Kind::Open, Json::Object(map)) => {
+            Value::Text(Json::Object(body::dictionary(map)).to_string())
+        }
+        (Kind::Double, value) => value.as_f64().into(),
+        (_, Json::Bool(value)) => Value::Bool(*value),
+        (_, Json::Number(number)) => number.as_i64().into(),
+        (_, Json::String(text)) => Value::Text(text.clone()),
+        (_, list) => Value::Text(list.to_string()),
+    }
+}
