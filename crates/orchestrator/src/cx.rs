@@ -290,11 +290,23 @@ impl<'c> Cx<'_, 'c> {
         let shape = Shape {
             base: self.base,
             name: listing.name,
-            count: listing.count,
+            count: listing.count == Count::Shown,
         };
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)
     }
+}
+
+/// What a listing says of the number of entities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Count {
+    /// `@odata.count` where `$count=true` asks for it.
+    #[default]
+    Asked,
+    /// `@odata.count` unless `$count=false`.
+    Shown,
+    /// Nothing else: `Jobs/$count`.
+    Only,
 }
 
 /// How a page differs from the plain one.
@@ -306,12 +318,12 @@ pub struct Listing<'a> {
     pub vars: &'a [(&'a str, Value)],
     /// Another name in the context URL.
     pub name: Option<&'a str>,
-    /// `@odata.count` without being asked.
-    pub count: bool,
+    /// What it says of the number of entities.
+    pub count: Count,
 }
 
 /// What a request says besides its address.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Args {
     /// The key of the entity that an operation is bound to.
     pub key: Option<odata::path::Literal>,
@@ -321,8 +333,8 @@ pub struct Args {
     pub body: Option<serde_json::Value>,
     /// The query string as it came.
     pub query: String,
-    /// Whether the answer carries a count unless told otherwise.
-    pub count: bool,
+    /// What the answer says of the number of entities.
+    pub count: Count,
     /// The set that a plain read is about.
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.

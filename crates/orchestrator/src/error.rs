@@ -28,6 +28,8 @@ pub enum Code {
     PayloadTooLarge = 1031,
     /// 1012
     HasDependentItems = 1012,
+    /// 1020: the row is not what the caller thought it was.
+    OptimisticConcurrency = 1020,
     /// 1017: an object of another folder or tenant was named.
     ForbiddenOperation = 1017,
     /// 1100: the folder does not exist or is not the caller's.
@@ -88,6 +90,7 @@ impl Code {
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
             | Self::HasDependentItems
+            | Self::OptimisticConcurrency
             | Self::UserDoesNotHaveRobot
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
@@ -135,6 +138,9 @@ pub enum Error {
         /// The scopes of which one is needed.
         needed: String,
     },
+    /// The entity is not in the state that `If-Match` names.
+    #[error("{0}")]
+    Precondition(String),
     /// Part of the contract, but not built.
     #[error("{0}")]
     NotBuilt(String),
@@ -170,6 +176,18 @@ impl Error {
     /// 1009
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::refused(Code::InvalidArgument, message)
+    }
+
+    /// A conflict of versions as a failed precondition, where the request had one.
+    #[must_use]
+    pub fn precondition(self, conditional: bool) -> Self {
+        match self {
+            Self::Refused {
+                code: Code::OptimisticConcurrency,
+                message,
+            } if conditional => Self::Precondition(message),
+            other => other,
+        }
     }
 
     /// Turns a unique violation into "the name is already used".

@@ -29,7 +29,7 @@ pub mod jobs;
 pub mod logs;
 pub mod robot_service;
 
-pub use cx::{Args, Caller, Cx, Folder, Hint, Identity, Listing, Reply, Server};
+pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
     Access, Command, FolderRule, NAMESPACE, Need, Op, Prepare, QUEUE_NAMESPACE, Resource, Run,

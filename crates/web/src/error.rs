@@ -58,6 +58,7 @@ fn status(error: &Error) -> u16 {
         Error::Unauthenticated(_) => 401,
         Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
         Error::NoSuchAddress(_) => 404,
+        Error::Precondition(_) => 412,
         Error::NotBuilt(_) => 501,
         Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_status(error),
         Error::OData(_) => 400,
@@ -77,6 +78,7 @@ fn store_status(error: &db::Error) -> u16 {
 fn code(error: &Error) -> i64 {
     let code = match error {
         Error::Refused { code, .. } => Some(*code),
+        Error::Precondition(_) => Some(Code::OptimisticConcurrency),
         Error::OData(odata::Error::Field(_)) => Some(Code::InvalidArgument),
         Error::OData(odata::Error::Invalid(_)) => Some(Code::InvalidRequest),
         Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_code(error),

@@ -33,7 +33,7 @@ pub async fn upload(
     app: &Arc<App>,
     odata: ODataRequest,
     caller: Arc<Caller>,
-    need: &'static Need,
+    need: Need,
 ) -> Result<Response<Body>> {
     let feed = feed_of(odata.request.uri().query());
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
@@ -95,7 +95,7 @@ fn feed_of(query: Option<&str>) -> Option<String> {
 async fn allowed_feed(
     app: &App,
     caller: Arc<Caller>,
-    need: &'static Need,
+    need: Need,
     feed: Option<String>,
 ) -> Result<String> {
     app.db
@@ -103,7 +103,7 @@ async fn allowed_feed(
             access::grant(
                 tx,
                 &caller,
-                need,
+                &need,
                 FolderRule::Tenant,
                 &FolderHeader::default(),
             )?;

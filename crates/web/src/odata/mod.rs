@@ -1,0 +1,86 @@
+//! The one handler of `/odata/*`: path → target → domain function → answer.
+
+mod answer;
+mod documents;
+mod plan;
+mod target;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Request, Response};
+use orchestrator::Result;
+
+use crate::app::App;
+use crate::caller::{Proof, authenticate};
+use crate::execute::execute;
+use crate::{packages, request};
+
+use target::{Kind, Target};
+
+/// A request to `/odata/…`.
+pub struct ODataRequest {
+    /// The request.
+    pub request: Request<Body>,
+    /// What follows `/odata/`, percent-encoded.
+    pub rest: String,
+    /// `http://host/…/odata`
+    pub base: String,
+    /// The tenant of the path, if it names one.
+    pub tenant: Option<i64>,
+}
+
+/// Answers it.
+pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
+    let rest = odata.rest.trim_matches('/').to_ascii_lowercase();
+    let mut response = match rest.as_str() {
+        "" | "$metadata" => documents::document(&odata, rest.is_empty())?,
+        _ => one(app, odata).await?,
+    };
+    response.headers_mut().insert(
+        HeaderName::from_static("odata-version"),
+        HeaderValue::from_static("4.0"),
+    );
+    Ok(response)
+}
+
+async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
+    let rest = odata.rest.trim_matches('/');
+    let target = target::find(odata.request.method(), rest)?;
+    // Operations are also for machines that prove nothing but their key, as far as their needs go.
+    let proof = match target.kind {
+        Kind::Operation => Proof::TokenOrMachine,
+        _ => Proof::Token,
+    };
+    let caller = authenticate(app, odata.request.headers(), odata.tenant, proof).await?;
+    let Some(run) = target.run else {
+        return packages::upload(app, odata, caller, target.need).await;
+    };
+    before(app, &target).await?;
+    let (parts, body) = odata.request.into_parts();
+    let body = match target.write {
+        true => request::json(body).await?,
+        false => None,
+    };
+    let mut plan = plan::plan(
+        target.clone(),
+        run,
+        &parts.headers,
+        parts.uri.query(),
+        odata.base,
+        caller,
+        body,
+    )?;
+    plan.call.args = plan::prepare(app, &target, plan.call.args).await?;
+    let reply = execute(app, plan.call, plan.run).await;
+    let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
+    answer::answer(app, &plan.expect, reply).await
+}
+
+/// What a target needs done first: sessions show heartbeats that only memory knows.
+async fn before(app: &Arc<App>, target: &Target) -> Result<()> {
+    match target.set {
+        Some(set) if set.name == "Sessions" => app.flush_presence().await,
+        _ => Ok(()),
+    }
+}

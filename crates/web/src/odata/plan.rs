@@ -1,0 +1,155 @@
+//! A request that was read: who calls what with which arguments, and how the answer is to look.
+
+use std::sync::Arc;
+
+use ::odata::edm::{EntitySet, Version};
+use ::odata::path::Literal;
+use axum::http::{HeaderMap, header};
+use orchestrator::{Args, Caller, Count, Error, Result, Run};
+use serde_json::Value;
+
+use super::target::{Kind, Target};
+use crate::app::App;
+use crate::execute::Call;
+use crate::request;
+
+/// A call that is ready to run.
+pub struct Plan {
+    /// Who, what for, with which arguments.
+    pub call: Call,
+    /// What runs.
+    pub run: Run,
+    /// How the answer is to look.
+    pub expect: Expect,
+}
+
+/// How an answer is to look.
+#[derive(Clone)]
+pub struct Expect {
+    /// What kind of answer it is.
+    pub kind: Kind,
+    /// The set it is about.
+    pub set: Option<&'static EntitySet>,
+    /// `http://host/odata`
+    pub base: String,
+    /// `Prefer: return=minimal`: the caller does not want the entity back.
+    pub minimal: bool,
+    /// The change was meant for one version of the entity.
+    pub conditional: bool,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// 400 for headers, parameters or bodies that cannot be read.
+pub fn plan(
+    target: Target,
+    run: Run,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    base: String,
+    caller: Arc<Caller>,
+    body: Option<Value>,
+) -> Result<Plan> {
+    let query = query.unwrap_or_default();
+    let mut params = target.params;
+    params.extend(query_params(query));
+    let if_match = if_match(headers, target.set)?;
+    let expect = Expect {
+        kind: target.kind,
+        set: target.set,
+        base: base.clone(),
+        minimal: prefers_minimal(headers),
+        conditional: if_match.is_some(),
+    };
+    let args = Args {
+        key: target.key,
+        params,
+        body,
+        query: query.to_owned(),
+        count: match target.kind {
+            Kind::Count => Count::Only,
+            _ if caller.is_robot() => Count::Asked,
+            _ => Count::Shown,
+        },
+        set: target.set,
+        prepared: None,
+        if_match,
+    };
+    let call = Call {
+        need: target.need,
+        rule: target.folder,
+        header: request::folder(headers)?,
+        base,
+        args,
+        store: target.store,
+        write: target.write,
+        caller,
+    };
+    Ok(Plan { call, run, expect })
+}
+
+/// Does a command's slow work off the event loop, and never much of it at once.
+///
+/// # Errors
+/// What the work says.
+pub async fn prepare(app: &App, target: &Target, args: Args) -> Result<Args> {
+    let Some(prepare) = target.prepare else {
+        return Ok(args);
+    };
+    let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));
+    let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
+    let mut args = args;
+    let work = move || {
+        args.prepared = prepare(&args)?;
+        Ok(args)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| failed(&e))?
+}
+
+/// Parameters may also stand in the query; options start with `$`, aliases with `@`.
+fn query_params(query: &str) -> Vec<(String, Literal)> {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let pairs = query.split('&').filter_map(|p| p.split_once('='));
+    pairs
+        .map(|(name, value)| (decode(name), Literal::Bare(decode(value))))
+        .filter(|(name, _)| !name.starts_with(['$', '@']))
+        .collect()
+}
+
+/// `Prefer: return=minimal`, alone or among others.
+fn prefers_minimal(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter();
+    let mut wishes = values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split([',', ';']));
+    wishes.any(|wish| wish.trim().eq_ignore_ascii_case("return=minimal"))
+}
+
+/// The version that `If-Match` names, for sets whose rows have one. `*` is any.
+fn if_match(headers: &HeaderMap, set: Option<&'static EntitySet>) -> Result<Option<i64>> {
+    let Some(given) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    if set.and_then(EntitySet::version).is_none() {
+        return Ok(None);
+    }
+    let text = given.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let tag = text.strip_prefix("W/").unwrap_or(text);
+    let version = Version::parse(tag.trim_matches('"')).ok_or_else(|| {
+        Error::refused(
+            orchestrator::Code::InvalidRequest,
+            "The header If-Match must be '*' or the ETag of an earlier answer.",
+        )
+    })?;
+    Ok(Some(version.0))
+}
