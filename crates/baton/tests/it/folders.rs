@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Client, both};
 
-use crate::support::{ASSIGN_MACHINES, assert_members, id, modern, scene, text, texts};
+use crate::support::{id, modern, scene, text};
 
 both!(
-    the_list_as_the_walk_through_shows_it,
-    machines_of_a_folder_as_the_walk_through_shows_them,
     a_tree_of_folders,
     folders_that_cannot_be_made,
     machines_pass_on_to_subfolders_only_when_told,
@@ -16,121 +14,6 @@ both!(
 /// A new folder.
 pub async fn make(app: &Client, body: Value) -> Value {
     app.post("odata/Folders", &body).await.ok(201)
-}
-
-async fn the_list_as_the_walk_through_shows_it(backend: Backend) {
-    let scene = scene(backend).await;
-    let cloud = scene.app.below("/default/DefaultTenant/orchestrator_/");
-    let list = cloud.get("odata/Folders").await.ok(200);
-    let base = format!(
-        "{}/default/DefaultTenant/orchestrator_/odata",
-        scene.server.url
-    );
-    assert_eq!(list["@odata.context"], format!("{base}/$metadata#Folders"));
-    assert_eq!(list["@odata.count"], 1);
-    let shared = &list["value"][0];
-    assert_members(
-        shared,
-        "Key DisplayName FullyQualifiedName FullyQualifiedNameOrderable Description ProvisionType
-         PermissionModel ParentId ParentKey IsActive FeedType Id",
-    );
-    assert_eq!(text(shared, "DisplayName"), "Shared");
-    assert_eq!(text(shared, "FullyQualifiedName"), "Shared");
-    assert_eq!(text(shared, "FullyQualifiedNameOrderable"), "Shared");
-    assert_eq!(shared["Description"], Value::Null);
-    assert_eq!(text(shared, "ProvisionType"), "Automatic");
-    assert_eq!(text(shared, "PermissionModel"), "FineGrained");
-    assert_eq!(
-        (&shared["ParentId"], &shared["ParentKey"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert_eq!(shared["IsActive"], true);
-    assert_eq!(text(shared, "FeedType"), "Processes");
-
-    let one = cloud
-        .get(&format!("odata/Folders({})", id(shared)))
-        .await
-        .ok(200);
-    assert_eq!(
-        one["@odata.context"],
-        format!("{base}/$metadata#Folders/$entity")
-    );
-    assert_eq!(one["Key"], shared["Key"]);
-}
-
-async fn machines_of_a_folder_as_the_walk_through_shows_them(backend: Backend) {
-    let scene = scene(backend).await;
-    let path = format!(
-        "odata/Folders/UiPath.Server.Configuration.OData.GetMachinesForFolder(key={})",
-        scene.folder
-    );
-    let list = scene.app.get(&path).await.ok(200);
-    assert!(text(&list, "@odata.context").ends_with("/odata/$metadata#MachineFolder"));
-    assert_eq!(list["@odata.count"], 1);
-    let machine = &list["value"][0];
-    assert_members(
-        machine,
-        "LicenseKey Name Description Type Scope NonProductionSlots UnattendedSlots HeadlessSlots
-         TestAutomationSlots AutomationCloudSlots Key AutoScalingProfile AutomationType
-         TargetFramework ClientSecret Id IsAssignedToFolder HasMachineRobots IsInherited
-         PropagateToSubFolders InheritedFromFolderName RobotVersions RobotUsers UpdatePolicy Tags
-         MaintenanceWindow",
-    );
-    assert_eq!(id(machine), scene.machine);
-    assert_eq!(
-        (&machine["LicenseKey"], &machine["ClientSecret"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert_eq!(
-        (text(machine, "Name"), text(machine, "Type")),
-        ("Local", "Template")
-    );
-    assert_eq!(machine["UnattendedSlots"], 4);
-    assert_eq!(
-        (&machine["IsAssignedToFolder"], &machine["IsInherited"]),
-        (&json!(true), &json!(false))
-    );
-    assert_eq!(
-        (&machine["RobotUsers"], &machine["Tags"]),
-        (&json!([]), &json!([]))
-    );
-
-    // Other machines of the tenant follow, not assigned; the list takes options.
-    let other = scene
-        .app
-        .post("odata/Machines", &json!({"Name": "Other"}))
-        .await
-        .ok(201);
-    let list = scene.app.get(&path).await.ok(200);
-    assert_eq!(texts(&list, "Name"), ["Local", "Other"]);
-    assert_eq!(list["value"][1]["IsAssignedToFolder"], false);
-    let assigned = scene
-        .app
-        .get(&format!("{path}?$filter=IsAssignedToFolder eq true"))
-        .await
-        .ok(200);
-    assert_eq!(texts(&assigned, "Name"), ["Local"]);
-    let body = json!({"assignments": {"MachineIds": [id(&other)], "FolderIds": [scene.folder]}});
-    let assign = ASSIGN_MACHINES;
-    scene.app.post(assign, &body).await.ok(204);
-    scene.app.post(assign, &body).await.ok(204);
-    let list = scene.app.get(&path).await.ok(200);
-    assert!(
-        list["value"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|m| m["IsAssignedToFolder"] == true)
-    );
-
-    let wrong = json!({"assignments": {"MachineIds": [999_999], "FolderIds": [scene.folder]}});
-    scene.app.post(assign, &wrong).await.refused(400, 2808);
-    let wrong = json!({"assignments": {"MachineIds": [id(&other)], "FolderIds": [999_999]}});
-    scene.app.post(assign, &wrong).await.refused(403, 1100);
-    let nowhere = path.replace(&format!("key={}", scene.folder), "key=999999");
-    scene.app.get(&nowhere).await.refused(403, 1100);
-    let nonsense = path.replace(&format!("key={}", scene.folder), "key=abc");
-    scene.app.get(&nonsense).await.refused(400, 1000);
 }
 
 async fn a_tree_of_folders(backend: Backend) {

@@ -6,7 +6,6 @@ use testkit::{ADMIN_PASSWORD, APP_ID, APP_SECRET, Answer, Backend, both, decode_
 use crate::support::{scene, server, text};
 
 both!(
-    a_token_as_the_walk_through_gets_it,
     a_token_at_every_address,
     the_token_endpoint_refuses_in_the_words_of_oauth,
     basic_authentication,
@@ -23,38 +22,6 @@ fn form<'a>(secret: &'a str, scope: &'a str) -> Vec<(&'a str, &'a str)> {
         ("scope", scope),
         ("grant_type", "client_credentials"),
     ]
-}
-
-async fn a_token_as_the_walk_through_gets_it(backend: Backend) {
-    let server = server(backend).await;
-    let scope =
-        "OR.Settings OR.Queues OR.License OR.Folders OR.Execution OR.Robots OR.Machines OR.Jobs";
-    let answer = server
-        .anonymous()
-        .post_form(TOKEN, &form(APP_SECRET, scope))
-        .await;
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let body = answer.ok(200);
-    assert_eq!(body["expires_in"], 3600);
-    assert_eq!(body["token_type"], "Bearer");
-    let sorted =
-        "OR.Execution OR.Folders OR.Jobs OR.License OR.Machines OR.Queues OR.Robots OR.Settings";
-    assert_eq!(body["scope"], sorted);
-
-    let claims = decode_claims(text(&body, "access_token"));
-    let seconds = |name: &str| claims[name].as_i64().unwrap();
-    assert_eq!(seconds("exp") - seconds("iat"), 3600);
-    assert_eq!(claims["client_id"], APP_ID);
-    assert_eq!(claims["iss"], format!("{}/identity_", server.url));
-    assert_eq!(claims["aud"], json!(["UiPath.Orchestrator"]));
-    assert!(
-        claims["prt_id"].as_str().is_some_and(|id| id.len() == 36),
-        "{claims}"
-    );
-    assert_eq!(
-        claims["scope"],
-        json!(sorted.split(' ').collect::<Vec<_>>())
-    );
 }
 
 async fn a_token_at_every_address(backend: Backend) {

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Host, Scene, both, package};
 
-use crate::support::{START_JOBS, STOP_JOBS, assert_members, id, modern, scene, text, texts};
+use crate::support::{STOP_JOBS, id, modern, scene, text, texts};
 
 both!(
-    the_walk_through_from_token_to_result,
     priorities_decide_the_order,
     stopping_what_has_not_begun,
     stopping_what_runs,
@@ -22,118 +21,6 @@ pub async fn release(scene: &Scene) -> Value {
     scene
         .release(&package("hello", "1.0.0").command(HELLO))
         .await
-}
-
-async fn the_walk_through_from_token_to_result(backend: Backend) {
-    let scene = scene(backend).await;
-    let made = release(&scene).await;
-    let host = Host::new(scene.server.machine());
-    host.start(1).await;
-
-    let scopes = [
-        "OR.Settings",
-        "OR.Queues",
-        "OR.License",
-        "OR.Folders",
-        "OR.Execution",
-        "OR.Robots",
-        "OR.Machines",
-        "OR.Jobs",
-    ];
-    let client = scene
-        .server
-        .app_with(&scopes)
-        .await
-        .below("/default/DefaultTenant/orchestrator_/");
-    let folder = id(&client.get("odata/Folders").await.ok(200)["value"][0]);
-    let machines = format!(
-        "odata/Folders/UiPath.Server.Configuration.OData.GetMachinesForFolder(key={folder})"
-    );
-    let machine = id(&client.get(&machines).await.ok(200)["value"][0]);
-    let here = client.folder(folder);
-    let robots = "odata/Robots/UiPath.Server.Configuration.OData.GetConfiguredRobots";
-    let robot = id(&here.get(robots).await.ok(200)["value"][0]);
-    let releases = here.get("odata/Releases").await.ok(200);
-    assert_eq!(releases["value"][0]["Key"], made["Key"]);
-
-    let body = json!({"startInfo": {
-        "ReleaseKey": made["Key"],
-        "JobsCount": 1,
-        "JobPriority": "Normal",
-        "Strategy": "ModernJobsCount",
-        "ResumeOnSameContext": false,
-        "RuntimeType": "Unattended",
-        "InputArguments": "{'str_taskID':'No.1','str_customerID':'No.1'}",
-        "MachineRobots": [{"RobotId": robot, "MachineId": machine}],
-    }});
-    let started = here.post(START_JOBS, &body).await.ok(201);
-    assert!(text(&started, "@odata.context").ends_with("/orchestrator_/odata/$metadata#Jobs"));
-    let job = &started["value"][0];
-    assert_members(
-        job,
-        "Key StartTime EndTime State JobPriority SpecificPriorityValue Source SourceType
-         BatchExecutionKey Info CreationTime StartingScheduleId ReleaseName Type InputArguments
-         OutputArguments HostMachineName HasMediaRecorded PersistenceId ResumeVersion StopStrategy
-         RuntimeType RequiresUserInteraction ReleaseVersionId EntryPointPath OrganizationUnitId
-         OrganizationUnitFullyQualifiedName Reference ProcessType ProfilingOptions
-         ResumeOnSameContext LocalSystemAccount OrchestratorUserIdentity Id",
-    );
-    for (member, expected) in [
-        ("State", json!("Pending")),
-        ("JobPriority", json!("Normal")),
-        ("SpecificPriorityValue", json!(45)),
-        ("Source", json!("Manual")),
-        ("SourceType", json!("Manual")),
-        ("ReleaseName", json!("hello")),
-        ("Type", json!("Unattended")),
-        ("RuntimeType", json!("Unattended")),
-        (
-            "InputArguments",
-            json!("{\"str_taskID\":\"No.1\",\"str_customerID\":\"No.1\"}"),
-        ),
-        ("OutputArguments", Value::Null),
-        ("StartTime", Value::Null),
-        ("EndTime", Value::Null),
-        ("Info", Value::Null),
-        ("HostMachineName", Value::Null),
-        ("OrganizationUnitId", json!(folder)),
-        ("Reference", json!("")),
-        ("ProcessType", json!("Process")),
-        ("LocalSystemAccount", json!("")),
-        ("OrchestratorUserIdentity", Value::Null),
-        ("EntryPointPath", json!("main.sh")),
-        ("ResumeOnSameContext", json!(false)),
-    ] {
-        assert_eq!(job[member], expected, "{member}");
-    }
-
-    let (key, number) = (text(job, "Key"), &job["Id"]);
-    assert_eq!(host.offered().await, [key]);
-    host.report(key, "Running", json!({})).await.ok(200);
-    let running = here.get(&format!("odata/Jobs({number})")).await.ok(200);
-    assert!(text(&running, "@odata.context").ends_with("/$metadata#Jobs/$entity"));
-    assert_eq!(
-        (text(&running, "State"), text(&running, "HostMachineName")),
-        ("Running", "tests")
-    );
-    assert!(running["StartTime"].is_string() && running["EndTime"].is_null());
-    host.report(
-        key,
-        "Successful",
-        json!({"OutputArguments": "{\"greeting\":\"hi\"}"}),
-    )
-    .await
-    .ok(200);
-    let ended = here.get(&format!("odata/Jobs({number})")).await.ok(200);
-    assert_eq!(
-        (text(&ended, "State"), text(&ended, "OutputArguments")),
-        ("Successful", "{\"greeting\":\"hi\"}")
-    );
-    assert_eq!(text(&ended, "HostMachineName"), "tests");
-    assert!(text(&ended, "EndTime") >= text(&ended, "StartTime"));
-    assert!(text(&ended, "StartTime") >= text(&ended, "CreationTime"));
-    let by_key = format!("odata/Jobs/UiPath.Server.Configuration.OData.GetByKey(identifier={key})");
-    assert_eq!(&here.get(&by_key).await.ok(200)["Id"], number);
 }
 
 async fn priorities_decide_the_order(backend: Backend) {

@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{ASSIGN_USERS, assert_members, assignment, id, scene, text, texts};
+use crate::support::{ASSIGN_USERS, assignment, id, scene, text, texts};
 
 both!(
     a_person,
     a_robot_account_with_its_robot,
     users_that_cannot_be_made,
-    robots_of_a_folder_as_the_walk_through_shows_them,
 );
 
 async fn a_person(backend: Backend) {
@@ -149,42 +148,4 @@ async fn users_that_cannot_be_made(backend: Backend) {
         .await
         .ok(200);
     assert_eq!(list["@odata.count"], 0);
-}
-
-async fn robots_of_a_folder_as_the_walk_through_shows_them(backend: Backend) {
-    let scene = scene(backend).await;
-    let path = "odata/Robots/UiPath.Server.Configuration.OData.GetConfiguredRobots";
-    let list = scene.shared.get(path).await.ok(200);
-    assert!(text(&list, "@odata.context").ends_with("/odata/$metadata#ExtendedRobotDto"));
-    assert_eq!(list["@odata.count"], 1);
-    let robot = &list["value"][0];
-    assert_members(
-        robot,
-        "LicenseKey MachineName MachineId Name Username ExternalName Description Type HostingType
-         ProvisionType Password CredentialStoreId UserId Enabled CredentialType RobotEnvironments
-         IsExternalLicensed LimitConcurrentExecution LastModificationTime LastModifierUserId
-         CreationTime CreatorUserId Id ExecutionSettings",
-    );
-    assert_eq!(id(robot), scene.robot);
-    assert_eq!(text(robot, "Name"), "local-robot-unattended");
-    assert_eq!(
-        (text(robot, "Type"), text(robot, "HostingType")),
-        ("Unattended", "Floating")
-    );
-    assert_eq!(
-        (&robot["LicenseKey"], &robot["Password"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert_eq!(
-        (text(robot, "ProvisionType"), text(robot, "CredentialType")),
-        ("Automatic", "Default")
-    );
-    assert_eq!(text(robot, "RobotEnvironments"), "");
-    assert_eq!(robot["Enabled"], true);
-    assert!(text(robot, "CreationTime").ends_with('Z'));
-    scene
-        .app
-        .get("odata/Robots(999999)")
-        .await
-        .refused(404, 1002);
 }
