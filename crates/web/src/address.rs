@@ -15,6 +15,8 @@ pub enum Area {
     Api,
     /// `/identity_/…`, `/identity/…`
     Identity,
+    /// `/swagger/…`
+    Swagger,
     /// `/tasks`, `/forms`, `/nuget`, `/t`: part of the contract, not built.
     Other,
 }
@@ -42,7 +44,9 @@ fn area(segment: &str) -> Option<Area> {
         Some(Area::Api)
     } else if is("identity_") || is("identity") {
         Some(Area::Identity)
-    } else if ["tasks", "forms", "nuget", "t", "swagger"]
+    } else if is("swagger") {
+        Some(Area::Swagger)
+    } else if ["tasks", "forms", "nuget", "t"]
         .iter()
         .any(|n| is(n))
     {

@@ -46,10 +46,7 @@ pub async fn execute(app: &Arc<App>, call: Call, run: Run) -> Result<Reply> {
         return app.logs.read(work).await;
     }
     let writes = call.write;
-    let work = move |tx: &mut Tx<'_>| {
-        let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
-        invoke(tx, &call, &granted, &server, run)
-    };
+    let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, run);
     if !writes {
         return app.db.read(work).await.map(|(reply, _)| reply);
     }
@@ -64,7 +61,7 @@ pub async fn execute(app: &Arc<App>, call: Call, run: Run) -> Result<Reply> {
 
 /// Runs what writes to its end even if the caller hangs up meanwhile: the commit happens on the
 /// store's own thread, and its hints must be followed whether or not anybody waits for the answer.
-async fn to_the_end<T: Send + 'static>(
+pub async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::spawn(work).await;
@@ -75,6 +72,20 @@ async fn grant(app: &App, call: Arc<Call>) -> Result<Granted> {
     app.db
         .read(move |tx| access::grant(tx, &call.caller, &call.need, call.rule, &call.header))
         .await
+}
+
+/// Checks and runs a call in a transaction that may hold others.
+///
+/// # Errors
+/// What the checks or the function say.
+pub fn run_in(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    server: &Arc<orchestrator::Server>,
+    run: Run,
+) -> Result<(Reply, BTreeSet<Hint>)> {
+    let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
+    invoke(tx, call, &granted, server, run)
 }
 
 fn invoke(

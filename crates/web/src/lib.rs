@@ -1,7 +1,7 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
-//! [`orchestrator::Caller`], `odata`, `robots`, `logs`, `packages` and `identity` serve the areas,
+//! [`orchestrator::Caller`], `odata`, `swagger`, `robots`, `logs`, `packages` and `identity` serve the areas,
 //! `error` is the one place that maps errors to statuses, `engines` runs what happens without a
 //! request.
 
@@ -22,6 +22,7 @@ mod packages;
 mod request;
 mod robots;
 mod router;
+mod swagger;
 
 pub use app::{App, Config, Start, StartError};
 pub use router::serve;

@@ -98,9 +98,13 @@ pub async fn bytes(body: Body) -> Result<Bytes> {
 /// # Errors
 /// As [`bytes()`].
 pub async fn json(body: Body) -> Result<Option<Value>> {
-    let bytes = bytes(body).await?;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    Ok(serde_json::from_slice(text).ok())
+    Ok(parse_json(&bytes(body).await?))
+}
+
+/// JSON, with or without a byte order mark; `None` when it is none.
+pub fn parse_json(bytes: &[u8]) -> Option<Value> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(text).ok()
 }
 
 /// The host as the client addressed it, with the scheme it used.

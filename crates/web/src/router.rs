@@ -22,7 +22,7 @@ use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{contract, engines, health, identity, logs, odata, request, robots};
+use crate::{contract, engines, health, identity, logs, odata, request, robots, swagger};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -162,6 +162,7 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
             };
             odata::handle(app, odata).await
         }
+        Area::Swagger => swagger::handle(&address, &origin),
         Area::Api => api(app, &address, tenant, &origin, request).await,
         Area::Identity => {
             let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use ::odata::batch;
 use ::odata::edm::{EntitySet, Kind as EdmKind};
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Response, header};
-use orchestrator::{Reply, Result};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use orchestrator::{Code, Error, Reply, Result};
 use serde_json::Value;
 
 use super::plan::Expect;
 use super::target::Kind;
 use crate::app::App;
-use crate::error::json_response;
 use crate::packages;
 
 /// Answers a reply.
@@ -19,45 +19,81 @@ use crate::packages;
 /// # Errors
 /// Those of a download.
 pub async fn answer(app: &Arc<App>, expect: &Expect, reply: Reply) -> Result<Response<Body>> {
-    Ok(match reply {
-        Reply::NoContent => json_response(204, Body::empty()),
-        Reply::Ok => json_response(200, Body::empty()),
-        Reply::Json { status, body } => document(expect, status, body),
-        Reply::File { blob, name } => packages::download(app, &blob, &name).await?,
-    })
+    match reply {
+        Reply::File { blob, name } => packages::download(app, &blob, &name).await,
+        reply => Ok(http(immediate(expect, reply)?)),
+    }
 }
 
-fn document(expect: &Expect, status: u16, body: Vec<u8>) -> Response<Body> {
-    if expect.kind == Kind::Count {
-        let mut response = json_response(status, body);
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        return response;
+/// Answers a reply that is no file, as plain data.
+///
+/// # Errors
+/// 400 for a file.
+pub fn immediate(expect: &Expect, reply: Reply) -> Result<batch::Response> {
+    match reply {
+        Reply::NoContent => Ok(empty(204)),
+        Reply::Ok => Ok(empty(200)),
+        Reply::Json { status, body } => Ok(document(expect, status, body)),
+        Reply::File { .. } => Err(Error::refused(
+            Code::InvalidRequest,
+            "A file cannot be the answer to a request in a group.",
+        )),
     }
+}
+
+fn empty(status: u16) -> batch::Response {
+    batch::Response {
+        status,
+        ..batch::Response::default()
+    }
+}
+
+fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
     let labels = Labels::of(expect, status, &body);
     let minimal = expect.minimal && matches!(expect.kind, Kind::Created | Kind::Changed);
-    let mut response = match minimal {
-        true => json_response(204, Body::empty()),
-        false => json_response(status, body),
-    };
-    let headers = response.headers_mut();
-    let kind = HeaderValue::from_static(
-        "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8",
-    );
-    headers.insert(header::CONTENT_TYPE, kind);
+    let mut headers = Vec::new();
+    let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
     if let Some(location) = labels.location {
         if minimal {
-            headers.insert(HeaderName::from_static("odata-entityid"), location.clone());
+            add("odata-entityid", location.clone());
         }
-        headers.insert(header::LOCATION, location);
+        add("location", location);
     }
     if let Some(etag) = labels.etag {
-        headers.insert(header::ETAG, etag);
+        add("etag", etag);
     }
     if minimal {
-        headers.remove(header::CONTENT_TYPE);
-        let applied = HeaderValue::from_static("return=minimal");
-        headers.insert(HeaderName::from_static("preference-applied"), applied);
+        add("preference-applied", "return=minimal".to_owned());
+        return batch::Response {
+            headers,
+            ..empty(204)
+        };
+    }
+    add("content-type", content_type(expect));
+    batch::Response {
+        status,
+        headers,
+        body,
+    }
+}
+
+fn content_type(expect: &Expect) -> String {
+    match expect.kind {
+        Kind::Count => "text/plain; charset=utf-8".to_owned(),
+        _ => "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8"
+            .to_owned(),
+    }
+}
+
+fn http(plain: batch::Response) -> Response<Body> {
+    let mut response = Response::new(Body::from(plain.body));
+    *response.status_mut() =
+        StatusCode::from_u16(plain.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in plain.headers {
+        let pair = name.parse::<HeaderName>().ok().zip(HeaderValue::try_from(value).ok());
+        if let Some((name, value)) = pair {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
@@ -65,8 +101,8 @@ fn document(expect: &Expect, status: u16, body: Vec<u8>) -> Response<Body> {
 /// What the headers say of the entity in the body.
 #[derive(Default)]
 struct Labels {
-    location: Option<HeaderValue>,
-    etag: Option<HeaderValue>,
+    location: Option<String>,
+    etag: Option<String>,
 }
 
 impl Labels {
@@ -89,10 +125,7 @@ impl Labels {
         let etag = version
             .and_then(|prop| entity[prop.name].as_str())
             .map(|version| format!("W/\"{version}\""));
-        Labels {
-            location: location.and_then(|url| HeaderValue::from_str(&url).ok()),
-            etag: etag.and_then(|etag| HeaderValue::from_str(&etag).ok()),
-        }
+        Labels { location, etag }
     }
 }
 

@@ -1,39 +1,42 @@
 //! What the service says of itself. Public, as it tells nothing of any tenant.
 
-use ::odata::metadata::{self, OpSig};
+use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, header};
-use orchestrator::{OPS, Op, RESOURCES, Result};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use orchestrator::{Code, Error, OPS, Op, RESOURCES, Result, TYPES};
 
 use super::ODataRequest;
 use crate::error::json_response;
+use crate::request;
 
-/// The service document and `$metadata`.
-///
-/// # Errors
-/// 400 for a format that does not exist.
-pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
-    let sets: Vec<_> = RESOURCES.iter().map(|r| r.set).collect();
-    let query = odata.request.uri().query();
-    let xml = query.is_some_and(|q| q.contains("format=xml"));
-    if service && !xml {
-        return Ok(json_response(
-            200,
-            metadata::service_document(&odata.base, &sets),
-        ));
-    }
-    let signatures: Vec<_> = OPS
-        .iter()
-        .flat_map(|ops| ops.iter())
-        .map(signature)
-        .collect();
-    let mut response = Response::new(Body::from(metadata::csdl_xml(&sets, &signatures)));
-    let kind = HeaderValue::from_static("application/xml; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    Ok(response)
+/// The sets and operations that exist.
+pub struct Described {
+    sets: Vec<&'static ::odata::edm::EntitySet>,
+    ops: Vec<OpSig>,
 }
 
-fn signature(op: &Op) -> OpSig {
+impl Described {
+    /// Collects them.
+    pub fn new() -> Described {
+        let ops = OPS.iter().flat_map(|ops| ops.iter());
+        Described {
+            sets: RESOURCES.iter().map(|r| r.set).collect(),
+            ops: ops.map(signature).collect(),
+        }
+    }
+
+    /// For the writers of descriptions.
+    pub fn model(&self) -> Model<'_> {
+        Model {
+            sets: &self.sets,
+            ops: &self.ops,
+            types: TYPES,
+        }
+    }
+}
+
+/// The signature of an operation.
+pub fn signature(op: &Op) -> OpSig {
     OpSig {
         name: op.name,
         namespace: op.namespace,
@@ -41,5 +44,66 @@ fn signature(op: &Op) -> OpSig {
         set: op.set,
         bound_to_entity: op.bound,
         params: op.params,
+        returns: op.returns,
+        doc: "",
+    }
+}
+
+/// The formats of `$metadata` and the service document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Xml,
+}
+
+/// The service document and `$metadata`. The original answers its root with JSON, and with
+/// `$format=xml` with `$metadata`.
+///
+/// # Errors
+/// 400 for a format that does not exist.
+pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
+    let described = Described::new();
+    let model = described.model();
+    let usual = if service { Format::Json } else { Format::Xml };
+    let asked = format(odata.request.uri().query(), odata.request.headers())?;
+    Ok(match (service, asked.unwrap_or(usual)) {
+        (true, Format::Json) => {
+            json_response(200, metadata::service_document(&odata.base, model.sets))
+        }
+        (false, Format::Json) => json_response(200, metadata::csdl_json(&model)),
+        (_, Format::Xml) => {
+            let mut response = Response::new(Body::from(metadata::csdl_xml(&model)));
+            let kind = HeaderValue::from_static("application/xml; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+    })
+}
+
+/// What `$format` asks for, else `Accept` if it names one of the two.
+fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Format>> {
+    let pairs = query.unwrap_or_default().split('&');
+    let given = pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| matches!(*name, "$format" | "%24format"))
+        .map(|(_, value)| value.replace("%2F", "/").to_ascii_lowercase());
+    let named = |text: &str| match text {
+        _ if text.starts_with("application/json") => Some(Format::Json),
+        _ if text.starts_with("application/xml") => Some(Format::Xml),
+        "json" => Some(Format::Json),
+        "xml" => Some(Format::Xml),
+        _ => None,
+    };
+    match given {
+        Some(text) => named(&text).map(Some).ok_or_else(|| {
+            Error::refused(
+                Code::InvalidRequest,
+                "Invalid OData query options. $format is json or xml.",
+            )
+        }),
+        None => {
+            let accept = request::header(headers, "accept").unwrap_or_default();
+            Ok(accept.split(',').find_map(|one| named(one.trim())))
+        }
     }
 }

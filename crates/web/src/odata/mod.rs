@@ -1,6 +1,7 @@
 //! The one handler of `/odata/*`: path → target → domain function → answer.
 
 mod answer;
+mod batch;
 mod documents;
 mod plan;
 mod target;
@@ -16,6 +17,7 @@ use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
 use crate::{packages, request};
 
+pub use documents::{Described, signature};
 use target::{Kind, Target};
 
 /// A request to `/odata/…`.
@@ -35,6 +37,7 @@ pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body
     let rest = odata.rest.trim_matches('/').to_ascii_lowercase();
     let mut response = match rest.as_str() {
         "" | "$metadata" => documents::document(&odata, rest.is_empty())?,
+        "$batch" => batch::handle(app, odata).await?,
         _ => one(app, odata).await?,
     };
     response.headers_mut().insert(
@@ -63,7 +66,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         false => None,
     };
     let mut plan = plan::plan(
-        target.clone(),
+        target,
         run,
         &parts.headers,
         parts.uri.query(),
@@ -71,7 +74,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         caller,
         body,
     )?;
-    plan.call.args = plan::prepare(app, &target, plan.call.args).await?;
+    plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
     let reply = execute(app, plan.call, plan.run).await;
     let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
     answer::answer(app, &plan.expect, reply).await

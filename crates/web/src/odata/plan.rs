@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
 use axum::http::{HeaderMap, header};
-use orchestrator::{Args, Caller, Count, Error, Result, Run};
+use orchestrator::{Args, Caller, Count, Error, Prepare, Result, Run};
 use serde_json::Value;
 
 use super::target::{Kind, Target};
@@ -36,6 +36,8 @@ pub struct Expect {
     pub minimal: bool,
     /// The change was meant for one version of the entity.
     pub conditional: bool,
+    /// Slow work before the transaction.
+    pub prepare: Option<Prepare>,
 }
 
 /// Makes the plan.
@@ -61,6 +63,7 @@ pub fn plan(
         base: base.clone(),
         minimal: prefers_minimal(headers),
         conditional: if_match.is_some(),
+        prepare: target.prepare,
     };
     let args = Args {
         key: target.key,
@@ -93,8 +96,8 @@ pub fn plan(
 ///
 /// # Errors
 /// What the work says.
-pub async fn prepare(app: &App, target: &Target, args: Args) -> Result<Args> {
-    let Some(prepare) = target.prepare else {
+pub async fn prepare(app: &App, prepare: Option<Prepare>, args: Args) -> Result<Args> {
+    let Some(prepare) = prepare else {
         return Ok(args);
     };
     let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));

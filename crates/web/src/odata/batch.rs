@@ -1,0 +1,306 @@
+//! `$batch`: each request of it goes the way of a request of its own; a group of changes is one
+//! transaction, in which later requests may name what earlier ones made.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ::odata::batch::{self, Batch, Group, Limits, References, Request as Part, Run};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use db::Tx;
+use http_body_util::BodyExt;
+use orchestrator::{Caller, Code, Error, Hint, Result, Store};
+use serde_json::Value;
+
+use super::plan::{self, Plan};
+use super::target::{self, Target};
+use super::{ODataRequest, answer};
+use crate::app::App;
+use crate::caller::{Proof, authenticate};
+use crate::error::respond;
+use crate::execute::{run_in, to_the_end};
+use crate::request;
+
+/// The answer to a batch that could be read is always 200; what became of each request stands in it.
+pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
+    if *odata.request.method() != Method::POST {
+        return Err(Error::NoSuchAddress("$batch is called with POST.".into()));
+    }
+    let (parts, body) = odata.request.into_parts();
+    let caller = authenticate(app, &parts.headers, odata.tenant, Proof::Token).await?;
+    let kind = request::header(&parts.headers, "content-type").unwrap_or_default();
+    let bytes = request::bytes(body).await?;
+    let batch = batch::parse(kind, &bytes, Limits::default())?;
+    let outer = Arc::new(Outer {
+        caller,
+        headers: parts.headers,
+        base: odata.base,
+        tenant: odata.tenant,
+    });
+    let rendered = outer.run(app, &batch).await;
+    let mut response = Response::new(Body::from(rendered.body));
+    if let Ok(kind) = HeaderValue::from_str(&rendered.content_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    Ok(response)
+}
+
+/// The batch's own request.
+struct Outer {
+    caller: Arc<Caller>,
+    headers: HeaderMap,
+    base: String,
+    tenant: Option<i64>,
+}
+
+impl Outer {
+    async fn run(self: &Arc<Self>, app: &Arc<App>, batch: &Batch) -> batch::Rendered {
+        let refuse = |status: u16, text: &str| batch::Response {
+            status,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: serde_json::json!({"message": text, "errorCode": 0})
+                .to_string()
+                .into_bytes(),
+        };
+        let prefer = request::header(&self.headers, "prefer");
+        let mut run = Run::new(batch, &self.base, prefer, &refuse);
+        while let Some(group) = run.next_group() {
+            let references = run.references().clone();
+            let responses = match group {
+                Group::Single(part) => vec![self.single(app, part, &references).await],
+                Group::Atomic(parts) => self.atomic(app, parts, references).await,
+            };
+            run.answer(responses);
+        }
+        run.finish()
+    }
+
+    /// The headers of a request of the batch: its own, and for the folder and the credential those
+    /// of the batch where it has none.
+    fn headers(&self, part: &Part) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &part.headers {
+            let pair = name.parse::<HeaderName>().ok().zip(value.parse().ok());
+            let (name, value) = pair.ok_or_else(|| {
+                Error::refused(Code::InvalidRequest, format!("The header '{name}' is not valid."))
+            })?;
+            headers.append(name, value);
+        }
+        let own_folder = FOLDER.iter().any(|name| headers.contains_key(*name));
+        let inherited = FOLDER.iter().filter(|_| !own_folder).chain(&["authorization"]);
+        for name in inherited {
+            if let (false, Some(value)) = (headers.contains_key(*name), self.headers.get(*name)) {
+                headers.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+        Ok(headers)
+    }
+
+    async fn single(
+        &self,
+        app: &Arc<App>,
+        part: &Part,
+        references: &References,
+    ) -> batch::Response {
+        let answered = async {
+            let address = references.resolve(part)?;
+            let mut request = Request::new(Body::from(part.body.clone()));
+            *request.method_mut() = method(part)?;
+            *request.uri_mut() = format!("/?{}", address.query).parse().map_err(not_an_address)?;
+            *request.headers_mut() = self.headers(part)?;
+            let one = ODataRequest {
+                request,
+                rest: address.path,
+                base: self.base.clone(),
+                tenant: self.tenant,
+            };
+            super::one(app, one).await
+        };
+        let answer: Result<Response<Body>> = answered.await;
+        collected(answer.unwrap_or_else(|error| self.refused(&error))).await
+    }
+
+    fn refused(&self, error: &Error) -> Response<Body> {
+        respond(error, &request::trace_id(&self.headers))
+    }
+
+    /// All of them, or none: one transaction. What was answered before the one that failed is
+    /// undone, and its answers with it.
+    async fn atomic(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        parts: &[Part],
+        references: References,
+    ) -> Vec<batch::Response> {
+        let steps = match self.steps(app, parts).await {
+            Ok(steps) => steps,
+            Err(failure) => return self.failed(failure).await,
+        };
+        let (outer, server, following) =
+            (Arc::clone(self), Arc::clone(&app.server), Arc::clone(app));
+        let work = move |tx: &mut Tx<'_>| {
+            let (mut references, mut hints) = (references.clone(), BTreeSet::<Hint>::new());
+            let mut answers = Vec::new();
+            for (at, step) in steps.iter().enumerate() {
+                let plan = outer.plan(step, &references).map_err(|error| Failure { at, error })?;
+                let done = run_in(tx, &plan.call, &server, plan.run);
+                let done = done.map_err(|error| error.precondition(plan.expect.conditional));
+                let (reply, more) = done.map_err(|error| Failure { at, error })?;
+                hints.extend(more);
+                let answer = answer::immediate(&plan.expect, reply);
+                let answer = answer.map_err(|error| Failure { at, error })?;
+                references.learn(&step.part, &answer);
+                answers.push(answer);
+            }
+            Ok((answers, hints))
+        };
+        let done = to_the_end(async move {
+            let done: Result<_, Failure> = following.db.write(work).await;
+            let (answers, hints) = match done {
+                Ok(done) => done,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            following.publish(hints);
+            Ok(Ok(answers))
+        });
+        match done.await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(failure)) => self.failed(failure).await,
+            Err(error) => self.failed(Failure { at: 0, error }).await,
+        }
+    }
+
+    /// The answers to a group that failed at one of its requests.
+    async fn failed(&self, failure: Failure) -> Vec<batch::Response> {
+        let undone = batch::Response {
+            status: 200,
+            ..batch::Response::default()
+        };
+        let mut answers = vec![undone; failure.at];
+        answers.push(collected(self.refused(&failure.error)).await);
+        answers
+    }
+
+    /// What needs no transaction: credentials, bodies, and slow work.
+    async fn steps(&self, app: &Arc<App>, parts: &[Part]) -> Result<Vec<Step>, Failure> {
+        let mut steps = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let step = self.step(app, part).await;
+            steps.push(step.map_err(|error| Failure { at, error })?);
+        }
+        Ok(steps)
+    }
+
+    async fn step(&self, app: &Arc<App>, part: &Part) -> Result<Step> {
+        let headers = self.headers(part)?;
+        let caller = match part.header("authorization") {
+            Some(_) => authenticate(app, &headers, self.tenant, Proof::Token).await?,
+            None => Arc::clone(&self.caller),
+        };
+        let mut step = Step {
+            part: part.clone(),
+            method: method(part)?,
+            body: request::parse_json(&part.body),
+            headers,
+            caller,
+            prepared: None,
+        };
+        // A request that names an earlier one has no address yet; its work is done in its place.
+        let nothing = References::new(batch::Base::new(&self.base));
+        if let Ok(plan) = self.plan(&step, &nothing) {
+            let args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
+            step.prepared = args.prepared;
+        }
+        Ok(step)
+    }
+
+    /// The call that a request of a group makes.
+    fn plan(&self, step: &Step, references: &References) -> Result<Plan> {
+        let address = references.resolve(&step.part)?;
+        let target = target::find(&step.method, &address.path)?;
+        let run = match (target.run, target.store) {
+            (Some(run), Store::Main) => run,
+            _ => return Err(not_in_a_group(&target)),
+        };
+        let (headers, query) = (&step.headers, Some(address.query.as_str()));
+        let (caller, body) = (Arc::clone(&step.caller), step.body.clone());
+        let base = self.base.clone();
+        let mut plan = plan::plan(target, run, headers, query, base, caller, body)?;
+        match (plan.expect.prepare, &step.prepared) {
+            (_, Some(prepared)) => plan.call.args.prepared = Some(prepared.clone()),
+            (Some(prepare), None) => plan.call.args.prepared = prepare(&plan.call.args)?,
+            (None, None) => {}
+        }
+        Ok(plan)
+    }
+}
+
+/// The headers that name a folder.
+const FOLDER: &[&str] = &[
+    "x-uipath-organizationunitid",
+    "x-uipath-folderkey",
+    "x-uipath-folderpath",
+    "x-uipath-folderpath-encoded",
+];
+
+/// A request of a group, ready but for its address.
+struct Step {
+    part: Part,
+    method: Method,
+    headers: HeaderMap,
+    caller: Arc<Caller>,
+    body: Option<Value>,
+    prepared: Option<String>,
+}
+
+/// Where a group failed, and why.
+struct Failure {
+    at: usize,
+    error: Error,
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        Failure {
+            at: 0,
+            error: error.into(),
+        }
+    }
+}
+
+fn method(part: &Part) -> Result<Method> {
+    part.method.parse().map_err(not_an_address)
+}
+
+fn not_an_address(why: impl std::fmt::Display) -> Error {
+    Error::refused(
+        Code::InvalidRequest,
+        format!("The request of the batch cannot be read: {why}."),
+    )
+}
+
+fn not_in_a_group(target: &Target) -> Error {
+    let what = match target.store {
+        Store::Logs => "Logs are kept apart, so they",
+        Store::Main => "Files",
+    };
+    Error::refused(
+        Code::InvalidRequest,
+        format!("{what} cannot be part of a group of changes."),
+    )
+}
+
+/// An answer with its body.
+async fn collected(answer: Response<Body>) -> batch::Response {
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes());
+    let named = parts.headers.iter().filter_map(|(name, value)| {
+        let value = value.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    });
+    batch::Response {
+        status: parts.status.as_u16(),
+        headers: named.filter(|(name, _)| name != "content-length").collect(),
+        body: body.map(|bytes| bytes.to_vec()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,176 @@
+//! `/swagger`: a page to read and try the API; `/swagger/v20.0/swagger.json`: the OpenAPI document
+//! it shows. Both are made from the declarations that the server runs by.
+
+use ::odata::edm::Kind;
+use ::odata::metadata::OpSig;
+use ::odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Verb};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use orchestrator::{Error, FolderRule, Need, OPS, Op, RESOURCES, Resource, Result};
+use serde_json::{Value, json};
+
+use crate::address::Address;
+use crate::error::json_response;
+use crate::health::API_VERSION;
+use crate::odata::{Described, signature};
+
+/// The headers that name a folder, where one is needed or allowed.
+const FOLDER: &[Header<'_>] = &[
+    Header {
+        name: "X-UIPATH-OrganizationUnitId",
+        description: "Id of the folder.",
+        kind: Kind::Int64,
+        required: false,
+    },
+    Header {
+        name: "X-UIPATH-FolderKey",
+        description: "Key of the folder.",
+        kind: Kind::Guid,
+        required: false,
+    },
+    Header {
+        name: "X-UIPATH-FolderPath",
+        description: "Path of the folder, e.g. Shared/Invoices.",
+        kind: Kind::String,
+        required: false,
+    },
+    Header {
+        name: "X-UIPATH-FolderPath-Encoded",
+        description: "The path in UTF-16LE as Base64; it may be relative to the folder that \
+                      another of these headers names.",
+        kind: Kind::String,
+        required: false,
+    },
+];
+
+/// Answers `/swagger…`.
+///
+/// # Errors
+/// 404 for anything but the page and the document.
+pub fn handle(address: &Address<'_>, origin: &str) -> Result<Response<Body>> {
+    let rest = address.rest.trim_matches('/').to_ascii_lowercase();
+    let document = format!("{}/swagger/v{API_VERSION}/swagger.json", address.prefix);
+    match rest.as_str() {
+        "" | "index.html" => Ok(page(&document)),
+        "v20.0/swagger.json" => {
+            let issuer = format!("{origin}/identity_");
+            let root = format!("{}/odata", address.prefix);
+            Ok(json_response(200, describe(&root, &issuer)))
+        }
+        _ => Err(Error::NoSuchAddress(format!(
+            "There is nothing at /swagger/{rest}; the document is {document}."
+        ))),
+    }
+}
+
+fn page(document: &str) -> Response<Body> {
+    let html = openapi::page(document, "Baton API");
+    let mut response = Response::new(Body::from(html));
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let name = HeaderName::from_static("content-security-policy");
+    headers.insert(name, HeaderValue::from_static(policy));
+    response
+}
+
+/// The OpenAPI document for the service at `root`.
+fn describe(root: &str, issuer: &str) -> String {
+    let described = Described::new();
+    let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
+    let signatures: Vec<OpSig> = ops.iter().map(|op| signature(op)).collect();
+    let needs = RESOURCES.iter().flat_map(|r| verbs(r)).map(|(_, need)| need);
+    let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.need)).collect();
+    let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();
+    let names: Vec<[&str; 2]> = scopes.iter().map(|s| [s[0].as_str(), s[1].as_str()]).collect();
+    let mut names = names.iter();
+    let mut endpoints = Vec::new();
+    let mut add = |call, folder: FolderRule, need: &Need| {
+        let mut endpoint = Endpoint::new(call);
+        if folder != FolderRule::Tenant {
+            endpoint.headers = FOLDER;
+        }
+        endpoint.description = permissions(need);
+        if let Some(names) = names.next() {
+            endpoint.access = Access::Scopes(names);
+        }
+        endpoints.push(endpoint);
+    };
+    for resource in RESOURCES {
+        for (verb, need) in verbs(resource) {
+            add(Call::Set(resource.set, verb), resource.folder, &need);
+        }
+    }
+    for (op, signature) in ops.iter().zip(&signatures) {
+        add(Call::Operation(signature), op.folder, &op.need);
+    }
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    for [all, half] in &scopes {
+        for (name, text) in [(all, "Everything of it."), (half, "One half of it.")] {
+            if known.iter().all(|(other, _)| other != name) {
+                known.push((name, text));
+            }
+        }
+    }
+    openapi::document(&Service {
+        title: "Baton",
+        version: API_VERSION,
+        description: "Independent project, not affiliated with UiPath. The operations that this \
+                      version answers; what is not listed answers 501.",
+        servers: &["/"],
+        root,
+        model: described.model(),
+        endpoints: &endpoints,
+        error: &error(),
+        oauth: OAuth {
+            token_url: &format!("{issuer}/connect/token"),
+            authorization_url: "",
+            scopes: &known,
+        },
+    })
+}
+
+/// The verbs of a resource, with what each asks of the caller.
+fn verbs(resource: &Resource) -> Vec<(Verb, Need)> {
+    let reading = [
+        (Verb::List, resource.list.map(|_| resource.view)),
+        (Verb::Get, resource.get.map(|_| resource.view)),
+    ];
+    let writing = [
+        (Verb::Create, resource.create),
+        (Verb::Replace, resource.replace),
+        (Verb::Merge, resource.merge),
+        (Verb::Delete, resource.delete),
+    ];
+    let writing = writing.map(|(verb, command)| (verb, command.map(|c| c.need)));
+    let all = reading.into_iter().chain(writing);
+    all.filter_map(|(verb, need)| Some((verb, need?))).collect()
+}
+
+/// The two scopes of which a token needs one.
+fn scopes(need: &Need) -> [String; 2] {
+    let half = if need.write { "Write" } else { "Read" };
+    [need.scope.to_owned(), format!("{}.{half}", need.scope)]
+}
+
+fn permissions(need: &Need) -> String {
+    let names = need.any.iter().map(|(name, access)| format!("{name}.{}", access.name()));
+    match names.collect::<Vec<_>>().join(" or ") {
+        any if any.is_empty() => "Requires authentication.".to_owned(),
+        any => format!("Required permissions: {any}."),
+    }
+}
+
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "message": {"type": "string", "description": "What is wrong, for people."},
+            "errorCode": {"type": "integer", "description": "What is wrong, for programs."},
+            "traceId": {"type": "string", "description": "Stands in the server's log too."},
+        },
+        "required": ["message", "errorCode", "traceId"],
+    })
+}
