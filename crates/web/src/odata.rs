@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::odata::edm::EntitySet;
-use ::odata::metadata::{self, OpSig};
+use ::odata::metadata::{self, Model, OpSig};
 use ::odata::path::{self, Args as PathArgs, Literal, Path};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
@@ -62,7 +62,12 @@ fn document(odata: &ODataRequest, service: bool) -> Response<Body> {
         .flat_map(|ops| ops.iter())
         .map(signature)
         .collect();
-    let mut response = Response::new(Body::from(metadata::csdl_xml(&sets, &signatures)));
+    let model = Model {
+        sets: &sets,
+        ops: &signatures,
+        types: &[],
+    };
+    let mut response = Response::new(Body::from(metadata::csdl_xml(&model)));
     let kind = axum::http::HeaderValue::from_static("application/xml; charset=utf-8");
     response
         .headers_mut()
@@ -78,6 +83,8 @@ fn signature(op: &Op) -> OpSig {
         set: op.set,
         bound_to_entity: op.bound,
         params: op.params,
+        returns: "",
+        doc: "",
     }
 }
 
