@@ -14,6 +14,7 @@
 
 extern crate self as odata;
 
+pub mod batch;
 mod bind;
 mod block;
 pub mod body;
@@ -28,6 +29,7 @@ mod guid;
 pub mod json;
 mod lex;
 pub mod metadata;
+pub mod openapi;
 mod options;
 mod parse;
 pub mod path;

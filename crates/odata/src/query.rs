@@ -6,9 +6,9 @@ use crate::expr::{Condition, Expr, Type};
 use crate::{Error, Result, options, parse};
 
 /// `$orderby` takes this many expressions, as published.
-const MAX_ORDER: usize = 5;
+pub(crate) const MAX_ORDER: usize = 5;
 /// `$expand` goes this deep, as published.
-const MAX_EXPAND: usize = 2;
+pub(crate) const MAX_EXPAND: usize = 2;
 
 /// What a caller asks for. It belongs to the set it was made for.
 #[derive(Clone, Debug)]

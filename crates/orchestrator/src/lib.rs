@@ -61,6 +61,9 @@ pub static OPS: &[&[Op]] = &[
     users::OPS,
 ];
 
+/// Structures and enumerations that only operations use, for the descriptions of the service.
+pub static TYPES: &[odata::Kind] = &[];
+
 /// The schema of the main store.
 pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
     version: 1,

@@ -46,10 +46,7 @@ fn area(segment: &str) -> Option<Area> {
         Some(Area::Identity)
     } else if is("swagger") {
         Some(Area::Swagger)
-    } else if ["tasks", "forms", "nuget", "t"]
-        .iter()
-        .any(|n| is(n))
-    {
+    } else if ["tasks", "forms", "nuget", "t"].iter().any(|n| is(n)) {
         Some(Area::Other)
     } else {
         None

@@ -81,10 +81,16 @@ fn describe(root: &str, issuer: &str) -> String {
     let described = Described::new();
     let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
     let signatures: Vec<OpSig> = ops.iter().map(|op| signature(op)).collect();
-    let needs = RESOURCES.iter().flat_map(|r| verbs(r)).map(|(_, need)| need);
+    let needs = RESOURCES
+        .iter()
+        .flat_map(|r| verbs(r))
+        .map(|(_, need)| need);
     let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.need)).collect();
     let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();
-    let names: Vec<[&str; 2]> = scopes.iter().map(|s| [s[0].as_str(), s[1].as_str()]).collect();
+    let names: Vec<[&str; 2]> = scopes
+        .iter()
+        .map(|s| [s[0].as_str(), s[1].as_str()])
+        .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
     let mut add = |call, folder: FolderRule, need: &Need| {
@@ -156,7 +162,10 @@ fn scopes(need: &Need) -> [String; 2] {
 }
 
 fn permissions(need: &Need) -> String {
-    let names = need.any.iter().map(|(name, access)| format!("{name}.{}", access.name()));
+    let names = need
+        .any
+        .iter()
+        .map(|(name, access)| format!("{name}.{}", access.name()));
     match names.collect::<Vec<_>>().join(" or ") {
         any if any.is_empty() => "Requires authentication.".to_owned(),
         any => format!("Required permissions: {any}."),

@@ -1,7 +1,7 @@
 //! The metamodel that the attributes write, `$metadata`, the service document, and bodies.
 
 use odata::edm::{Edm, Kind, Scoping, Source, Visible};
-use odata::metadata::{OpSig, csdl_xml, service_document};
+use odata::metadata::{Model, OpSig, csdl_xml, service_document};
 use odata::{Error, body};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,8 @@ fn the_metadata_describes_every_type_once() {
             set: "Runs",
             bound_to_entity: true,
             params: &[("strategy", "Default.State")],
+            returns: "",
+            doc: "",
         },
         OpSig {
             name: "Idle",
@@ -68,9 +70,15 @@ fn the_metadata_describes_every_type_once() {
             set: "Machines",
             bound_to_entity: false,
             params: &[],
+            returns: "Edm.Boolean",
+            doc: "",
         },
     ];
-    let xml = csdl_xml(&[&RUNS, &Machine::SET, &User::SET, &Step::SET, &RUNS], &ops);
+    let xml = csdl_xml(&Model {
+        sets: &[&RUNS, &Machine::SET, &User::SET, &Step::SET, &RUNS],
+        ops: &ops,
+        types: &[],
+    });
     for part in [
         r#"<EntityType Name="RunDto">"#,
         r#"<PropertyRef Name="Id"/>"#,

@@ -90,7 +90,10 @@ fn http(plain: batch::Response) -> Response<Body> {
     *response.status_mut() =
         StatusCode::from_u16(plain.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in plain.headers {
-        let pair = name.parse::<HeaderName>().ok().zip(HeaderValue::try_from(value).ok());
+        let pair = name
+            .parse::<HeaderName>()
+            .ok()
+            .zip(HeaderValue::try_from(value).ok());
         if let Some((name, value)) = pair {
             response.headers_mut().insert(name, value);
         }

@@ -82,12 +82,18 @@ impl Outer {
         for (name, value) in &part.headers {
             let pair = name.parse::<HeaderName>().ok().zip(value.parse().ok());
             let (name, value) = pair.ok_or_else(|| {
-                Error::refused(Code::InvalidRequest, format!("The header '{name}' is not valid."))
+                Error::refused(
+                    Code::InvalidRequest,
+                    format!("The header '{name}' is not valid."),
+                )
             })?;
             headers.append(name, value);
         }
         let own_folder = FOLDER.iter().any(|name| headers.contains_key(*name));
-        let inherited = FOLDER.iter().filter(|_| !own_folder).chain(&["authorization"]);
+        let inherited = FOLDER
+            .iter()
+            .filter(|_| !own_folder)
+            .chain(&["authorization"]);
         for name in inherited {
             if let (false, Some(value)) = (headers.contains_key(*name), self.headers.get(*name)) {
                 headers.insert(HeaderName::from_static(name), value.clone());
@@ -106,7 +112,9 @@ impl Outer {
             let address = references.resolve(part)?;
             let mut request = Request::new(Body::from(part.body.clone()));
             *request.method_mut() = method(part)?;
-            *request.uri_mut() = format!("/?{}", address.query).parse().map_err(not_an_address)?;
+            *request.uri_mut() = format!("/?{}", address.query)
+                .parse()
+                .map_err(not_an_address)?;
             *request.headers_mut() = self.headers(part)?;
             let one = ODataRequest {
                 request,
@@ -142,7 +150,9 @@ impl Outer {
             let (mut references, mut hints) = (references.clone(), BTreeSet::<Hint>::new());
             let mut answers = Vec::new();
             for (at, step) in steps.iter().enumerate() {
-                let plan = outer.plan(step, &references).map_err(|error| Failure { at, error })?;
+                let plan = outer
+                    .plan(step, &references)
+                    .map_err(|error| Failure { at, error })?;
                 let done = run_in(tx, &plan.call, &server, plan.run);
                 let done = done.map_err(|error| error.precondition(plan.expect.conditional));
                 let (reply, more) = done.map_err(|error| Failure { at, error })?;

@@ -1,0 +1,358 @@
+//! Addresses, methods, parameters, bodies and answers.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::edm::{EntitySet, Kind};
+use crate::metadata::OpSig;
+use crate::metadata::types::{Named, STREAM, TypeName, Types};
+use crate::parse::MAX_NODES;
+use crate::query::{MAX_EXPAND, MAX_ORDER};
+
+use super::schemas::{complete, nullable, of_kind, of_name, page, page_name, reference};
+use super::{Access, Call, Endpoint, Service, Verb};
+
+/// The paths, and the tags that group them: one for each set.
+pub(super) fn write(service: &Service<'_>, types: &Types) -> (Map<String, Value>, Vec<Value>) {
+    let (mut paths, mut tags) = (Map::new(), Vec::new());
+    let (mut tagged, mut ids) = (HashSet::new(), HashSet::new());
+    for endpoint in service.endpoints {
+        let route = Route::of(endpoint, service, types);
+        if tagged.insert(route.tag) {
+            tags.push(tag(service, route.tag));
+        }
+        let operation = operation(endpoint, &route, &mut ids);
+        let methods = paths
+            .entry(format!("{}/{}", service.root, route.path))
+            .or_insert_with(|| json!({}));
+        methods[route.method] = operation;
+    }
+    (paths, tags)
+}
+
+fn tag(service: &Service<'_>, name: &str) -> Value {
+    let mut tag = json!({"name": name});
+    let set = service.model.sets.iter().find(|set| set.name == name);
+    if let Some(set) = set.filter(|set| !set.doc.is_empty()) {
+        tag["description"] = set.doc.into();
+    }
+    tag
+}
+
+/// What the declaration says of an endpoint.
+struct Route {
+    method: &'static str,
+    /// Below the service root.
+    path: String,
+    tag: &'static str,
+    id: String,
+    summary: String,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    status: u16,
+    /// Media type and schema of the answer.
+    answer: Option<(&'static str, Value)>,
+}
+
+impl Route {
+    fn of(endpoint: &Endpoint<'_>, service: &Service<'_>, types: &Types) -> Route {
+        match endpoint.call {
+            Call::Set(set, verb) => Route::of_set(set, verb),
+            Call::Operation(op) => {
+                let set = service.model.sets.iter().find(|set| set.name == op.set);
+                Route::of_operation(op, set.copied(), types)
+            }
+        }
+    }
+
+    fn of_set(set: &'static EntitySet, verb: Verb) -> Route {
+        let name = set.name;
+        let entity = reference(set.entity);
+        let (method, id, summary, status, body) = match verb {
+            Verb::List => ("get", "Get", "Gets", 200, None),
+            Verb::Get => ("get", "GetById", "Gets one of", 200, None),
+            Verb::Create => ("post", "Post", "Adds to", 201, Some(complete(set))),
+            Verb::Replace => (
+                "put",
+                "PutById",
+                "Replaces one of",
+                200,
+                Some(complete(set)),
+            ),
+            Verb::Merge => (
+                "patch",
+                "PatchById",
+                "Changes one of",
+                200,
+                Some(entity.clone()),
+            ),
+            Verb::Delete => ("delete", "DeleteById", "Deletes one of", 204, None),
+        };
+        let mut parameters = Vec::new();
+        let mut path = name.to_owned();
+        if !matches!(verb, Verb::List | Verb::Create) {
+            path.push_str(&keyed(set, "key", &mut parameters));
+        }
+        match verb {
+            Verb::List => list_options(set, &mut parameters),
+            Verb::Get => entity_options(set, &mut parameters),
+            _ => {}
+        }
+        let schema = match verb {
+            Verb::List => reference(&page_name(set.entity)),
+            _ => entity,
+        };
+        Route {
+            method,
+            path,
+            tag: name,
+            id: format!("{name}_{id}"),
+            summary: format!("{summary} {name}."),
+            parameters,
+            body,
+            status,
+            answer: Some((JSON, schema)),
+        }
+    }
+
+    fn of_operation(op: &OpSig, set: Option<&'static EntitySet>, types: &Types) -> Route {
+        let (mut parameters, mut path) = (Vec::new(), op.set.to_owned());
+        let mut by = Vec::new();
+        if let Some(set) = set.filter(|_| op.bound_to_entity) {
+            let taken = op.params.iter().any(|(name, _)| *name == "key");
+            let name = if taken { "entityKey" } else { "key" };
+            path.push_str(&keyed(set, name, &mut parameters));
+            by.push("Id".to_owned());
+        }
+        path.push_str(&format!("/{}.{}", op.namespace, op.name));
+        let mut body = None;
+        if op.action {
+            body = action_body(op, types);
+        } else if !op.params.is_empty() {
+            by.extend(op.params.iter().map(|(name, _)| capitalised(name)));
+            path.push_str(&function_parameters(op, types, &mut parameters));
+        }
+        if let Some(returned) = TypeName::parse(op.returns)
+            && let Some(Named::Entity(set)) = types.find(returned.name)
+        {
+            match (op.action, returned.collection) {
+                (false, true) => list_options(set, &mut parameters),
+                _ => entity_options(set, &mut parameters),
+            }
+        }
+        let by = match by.is_empty() {
+            true => String::new(),
+            false => format!("By{}", by.join("And")),
+        };
+        let answer = TypeName::parse(op.returns).map(|returned| result(types, returned));
+        Route {
+            method: if op.action { "post" } else { "get" },
+            path,
+            tag: op.set,
+            id: format!("{}_{}{by}", op.set, op.name),
+            summary: op.doc.lines().next().unwrap_or_default().to_owned(),
+            parameters,
+            body,
+            status: if answer.is_some() { 200 } else { 204 },
+            answer,
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// `(key)`, and its parameter.
+fn keyed(set: &EntitySet, name: &str, parameters: &mut Vec<Value>) -> String {
+    let kind = set.prop(set.key).map_or(Kind::String, |prop| prop.kind);
+    parameters.push(json!({
+        "name": name, "in": "path", "required": true, "schema": of_kind(kind),
+        "description": format!("The {} of the entity.", set.key),
+    }));
+    format!("({})", placeholder(name, quoted(kind)))
+}
+
+/// Whether a literal of this kind stands in quotes.
+fn quoted(kind: Kind) -> bool {
+    matches!(kind, Kind::String | Kind::Enum(_))
+}
+
+fn placeholder(name: &str, quoted: bool) -> String {
+    match quoted {
+        true => format!("'{{{name}}}'"),
+        false => format!("{{{name}}}"),
+    }
+}
+
+/// `(a={a},b='{b}')`, and its parameters.
+fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -> String {
+    let mut parts = Vec::new();
+    for (name, ty) in op.params {
+        let ty = TypeName::parse(ty);
+        let text = match ty {
+            Some(ty) if ty.collection => false,
+            Some(ty) if ty.primitive => ty.kind().is_some_and(quoted),
+            Some(ty) => matches!(types.find(ty.name), Some(Named::Enum)),
+            None => false,
+        };
+        let schema = ty.map_or_else(|| json!({}), |ty| of_name(types, ty));
+        parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
+        parts.push(format!("{name}={}", placeholder(name, text)));
+    }
+    format!("({})", parts.join(","))
+}
+
+/// The parameters of an action are the members of its body.
+fn action_body(op: &OpSig, types: &Types) -> Option<Value> {
+    let mut members = Map::new();
+    for (name, ty) in op.params {
+        let schema = TypeName::parse(ty).map_or_else(|| json!({}), |ty| of_name(types, ty));
+        members.insert((*name).to_owned(), schema);
+    }
+    (!members.is_empty()).then(|| json!({"type": "object", "properties": members}))
+}
+
+/// `processId` → `Processid`, as generated names of methods are spelled.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let rest = letters.as_str().to_lowercase();
+    first.into_iter().flatten().chain(rest.chars()).collect()
+}
+
+/// The answer of an operation: an entity or structure as it is, anything else as `value`.
+fn result(types: &Types, ty: TypeName<'_>) -> (&'static str, Value) {
+    if ty.name == STREAM {
+        return ("application/octet-stream", json!({}));
+    }
+    let single = TypeName {
+        collection: false,
+        ..ty
+    };
+    let schema = match (types.find(ty.name), ty.collection) {
+        (Some(Named::Entity(set)), true) => reference(&page_name(set.entity)),
+        (_, true) => page(of_name(types, single)),
+        (Some(Named::Entity(_) | Named::Complex), false) => of_name(types, single),
+        (_, false) => json!({
+            "type": "object",
+            "properties": {
+                "@odata.context": {"type": "string"},
+                "value": nullable(of_name(types, single)),
+            },
+        }),
+    };
+    (JSON, schema)
+}
+
+/// The parameters that are the same for all sets.
+pub(super) fn shared_parameters() -> Value {
+    let parameter = |name: &str, schema: Value, description: String| json!({"name": name, "in": "query", "schema": schema, "description": description});
+    let text = || of_kind(Kind::String);
+    json!({
+        "filter": parameter("$filter", text(), format!(
+            "Keeps what fulfils a condition, e.g. `contains(Name,'a') and Id gt 5`. The maximum \
+             number of expressions is {MAX_NODES}.")),
+        "select": parameter("$select", text(),
+            "The properties to answer with, separated by commas.".to_owned()),
+        "orderby": parameter("$orderby", text(), format!(
+            "The order, e.g. `Name desc,Id`. The maximum number of expressions is {MAX_ORDER}.")),
+        "skip": parameter("$skip", json!({"type": "integer", "format": "int64", "minimum": 0}),
+            "How many to leave out at the start.".to_owned()),
+        "count": parameter("$count", json!({"type": "boolean"}),
+            "Whether to say how many there are on all pages.".to_owned()),
+    })
+}
+
+fn shared(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
+}
+
+fn list_options(set: &EntitySet, parameters: &mut Vec<Value>) {
+    parameters.push(shared("filter"));
+    entity_options(set, parameters);
+    parameters.push(shared("orderby"));
+    parameters.push(json!({
+        "name": "$top", "in": "query",
+        "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": set.top},
+        "description": format!("How many to answer with, at most. The maximum value is {}.", set.top),
+    }));
+    parameters.push(shared("skip"));
+    parameters.push(shared("count"));
+}
+
+fn entity_options(set: &EntitySet, parameters: &mut Vec<Value>) {
+    parameters.push(shared("select"));
+    if set.navs.is_empty() {
+        return;
+    }
+    let names: Vec<_> = set.navs.iter().map(|nav| nav.name).collect();
+    parameters.push(json!({
+        "name": "$expand", "in": "query", "schema": of_kind(Kind::String),
+        "description": format!(
+            "Related entities to answer with: {}. The maximum depth is {MAX_EXPAND}.",
+            names.join(", ")),
+    }));
+}
+
+fn operation(endpoint: &Endpoint<'_>, route: &Route, ids: &mut HashSet<String>) -> Value {
+    let mut parameters = route.parameters.clone();
+    parameters.extend(endpoint.headers.iter().map(|header| {
+        json!({
+            "name": header.name, "in": "header", "required": header.required,
+            "description": header.description, "schema": of_kind(header.kind),
+        })
+    }));
+    let summary = match endpoint.summary {
+        "" => route.summary.as_str(),
+        given => given,
+    };
+    let mut out = json!({"tags": [route.tag], "operationId": unique(&route.id, ids)});
+    if !summary.is_empty() {
+        out["summary"] = summary.into();
+    }
+    if !endpoint.description.is_empty() {
+        out["description"] = endpoint.description.as_str().into();
+    }
+    if !parameters.is_empty() {
+        out["parameters"] = parameters.into();
+    }
+    if let Some(body) = &route.body {
+        out["requestBody"] = json!({"required": true, "content": {JSON: {"schema": body}}});
+    }
+    out["responses"] = responses(endpoint, route);
+    out["security"] = security(endpoint.access);
+    out
+}
+
+fn responses(endpoint: &Endpoint<'_>, route: &Route) -> Value {
+    let status = endpoint.status.unwrap_or(route.status);
+    let mut success = json!({"description": "Success"});
+    if let Some((media, schema)) = route.answer.as_ref().filter(|_| status != 204) {
+        success["content"] = json!({*media: {"schema": schema}});
+    }
+    json!({status.to_string(): success, "default": {"$ref": "#/components/responses/Error"}})
+}
+
+/// Alternatives: any token, or one that has one of the scopes.
+fn security(access: Access<'_>) -> Value {
+    match access {
+        Access::Public => json!([]),
+        Access::Token | Access::Scopes([]) => json!([{"bearer": []}]),
+        Access::Scopes(scopes) => {
+            let scopes = scopes.iter().map(|scope| json!({"oauth2": [scope]}));
+            let bearer = std::iter::once(json!({"bearer": []}));
+            bearer.chain(scopes).collect()
+        }
+    }
+}
+
+/// The name, with a number behind it if another operation has it.
+fn unique(id: &str, ids: &mut HashSet<String>) -> String {
+    let mut name = id.to_owned();
+    let mut number = 1;
+    while !ids.insert(name.clone()) {
+        number += 1;
+        name = format!("{id}_{number}");
+    }
+    name
+}
