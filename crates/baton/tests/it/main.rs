@@ -8,9 +8,11 @@ mod support;
 
 mod access;
 mod agent;
+mod batch;
 mod commands;
 mod coverage;
 mod crash;
+mod described;
 mod errors;
 mod folders;
 mod gate;

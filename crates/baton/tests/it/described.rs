@@ -1,0 +1,105 @@
+//! What the server says of itself: `$metadata` in both formats, the OpenAPI document and its page.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use testkit::{Backend, both};
+
+use crate::support::{server, text, texts};
+
+both!(metadata_in_both_formats, the_openapi_document, the_page);
+
+async fn metadata_in_both_formats(backend: Backend) {
+    let server = server(backend).await;
+    let anonymous = server.anonymous();
+    let document = anonymous.get("odata").await.ok(200);
+    let sets = texts(&document, "name");
+    let xml = anonymous.get("odata/$metadata").await.text();
+    let json = anonymous.get("odata/$metadata?$format=json").await.ok(200);
+    assert_eq!(anonymous.get("odata/?$format=xml").await.text(), xml);
+    assert_eq!(json["$Version"], "4.01");
+    for set in &sets {
+        assert!(xml.contains(&format!("<EntitySet Name=\"{set}\"")), "{set}");
+        assert!(json.to_string().contains(&format!("\"{set}\":{{")), "{set}");
+    }
+    let accept = anonymous.with("Accept", "application/json");
+    assert_eq!(accept.get("odata/$metadata").await.ok(200), json);
+    anonymous
+        .get("odata/$metadata?$format=atom")
+        .await
+        .refused(400, 1000);
+}
+
+/// Every `$ref` in a document.
+fn references<'v>(value: &'v Value, found: &mut HashSet<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match (name.as_str(), member) {
+                    ("$ref", Value::String(target)) => {
+                        found.insert(target);
+                    }
+                    _ => references(member, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+async fn the_openapi_document(backend: Backend) {
+    let server = server(backend).await;
+    let anonymous = server.anonymous();
+    let document = anonymous.get("/swagger/v20.0/swagger.json").await.ok(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let below = "/default/DefaultTenant/orchestrator_/swagger/v20.0/swagger.json";
+    let cloud = anonymous.get(below).await.ok(200);
+    assert!(cloud["paths"]["/default/DefaultTenant/orchestrator_/odata/Jobs"].is_object());
+
+    let mut found = HashSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 50, "{}", found.len());
+    for target in found {
+        let pointer = target.trim_start_matches('#');
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{target} leads nowhere"
+        );
+    }
+    let mut ids = HashSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if let Some(id) = operation["operationId"].as_str() {
+                assert!(ids.insert(id.to_owned()), "{method} {path}: {id} again");
+            }
+        }
+    }
+    assert!(ids.len() > 80, "{}", ids.len());
+    let jobs = &document["paths"]["/odata/Jobs"]["get"];
+    assert!(
+        jobs.to_string().contains("X-UIPATH-OrganizationUnitId"),
+        "{jobs}"
+    );
+    assert!(jobs.to_string().contains("OR.Jobs.Read"), "{jobs}");
+    assert!(text(jobs, "description").contains("Jobs.View"), "{jobs}");
+}
+
+async fn the_page(backend: Backend) {
+    let server = server(backend).await;
+    let anonymous = server.anonymous();
+    for path in ["/swagger", "/swagger/", "/swagger/index.html"] {
+        let page = anonymous.get(path).await;
+        assert_eq!(page.status, 200);
+        assert!(page.header("content-type").starts_with("text/html"));
+        assert!(
+            page.header("content-security-policy")
+                .contains("default-src 'none'")
+        );
+        assert!(page.text().contains("/swagger/v20.0/swagger.json"));
+    }
+    anonymous
+        .get("/swagger/v1/other.json")
+        .await
+        .refused(404, 0);
+}
