@@ -37,6 +37,16 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         Some(top) => top.base10_parse::<u32>()?,
         None => 1000,
     };
+    let counts = match args.text("counts")? {
+        Some(text) => {
+            let (table, columns) = counts(&text)?;
+            quote!(::core::option::Option::Some(&::odata::edm::Counts {
+                table: #table,
+                columns: &[#(#columns),*],
+            }))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     let indexes = args.text("indexes")?.map_or_else(Vec::new, |text| {
         let value = text.value();
         let names = value.split(';').map(|one| one.trim().to_owned());
@@ -74,6 +84,7 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
                 order: #order,
                 tie: #tie,
                 top: #top,
+                counts: #counts,
                 indexes: &[#(#indexes),*],
             };
         }
@@ -257,6 +268,18 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
             range: #range,
         }
     })
+}
+
+/// `"job_counts(state)"`.
+fn counts(text: &LitStr) -> Result<(String, Vec<String>)> {
+    let value = text.value();
+    let parts = value
+        .strip_suffix(')')
+        .and_then(|rest| rest.split_once('('));
+    let (table, columns) =
+        parts.ok_or_else(|| Error::new(text.span(), "expected `counts = \"table(column, …)\"`"))?;
+    let columns = columns.split(',').map(|column| column.trim().to_owned());
+    Ok((table.trim().to_owned(), columns.collect()))
 }
 
 /// `"0..=50"`.

@@ -197,6 +197,16 @@ pub enum Scoping {
     Folder,
 }
 
+/// A table with the number of a set's entities, in the column `entities`, for each combination of
+/// some columns, which it has under the same names besides those of the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// The table.
+    pub table: &'static str,
+    /// The columns.
+    pub columns: &'static [&'static str],
+}
+
 /// A set of entities.
 pub struct EntitySet {
     /// Name in the address, e.g. `Jobs`.
@@ -223,6 +233,8 @@ pub struct EntitySet {
     pub tie: Option<&'static str>,
     /// Largest page.
     pub top: u32,
+    /// Where the number of entities is kept, if it is.
+    pub counts: Option<&'static Counts>,
     /// The indexes that reads of this set rely on, as `name(column, column DESC)`, with
     /// ` WHERE …` for a partial one. A program tests that its database has them.
     pub indexes: &'static [&'static str],

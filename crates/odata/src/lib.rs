@@ -20,6 +20,7 @@ mod block;
 pub mod body;
 mod coerce;
 mod compile;
+mod counts;
 pub mod edm;
 mod enums;
 mod error;

@@ -10,7 +10,7 @@ use crate::block::Block;
 use crate::compile::Builder;
 use crate::edm::{EntitySet, Kind, Prop, Visible};
 use crate::query::{Order, default_order};
-use crate::{Error, Guid, Query, Result, Timestamp, json};
+use crate::{Error, Guid, Query, Result, Timestamp, counts, json};
 
 /// The folders a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,8 +210,15 @@ fn page(
 fn count(tx: &mut Tx<'_>, set: &'static EntitySet, q: &Query, scope: &Scope<'_>) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
     let conditions = conditions(&mut builder, set, q)?;
-    let from = builder.from(set)?;
-    let sql = format!("SELECT COUNT(*){from}{}", where_clause(&conditions));
+    let conditions = where_clause(&conditions);
+    let sql = match counts::table_for(set, q, scope) {
+        Some(counts) => {
+            let (table, alias) = (counts.table, builder.alias());
+            let sum = format!("CAST(COALESCE(SUM({alias}.entities), 0) AS BIGINT)");
+            format!("SELECT {sum} FROM {table} {alias}{conditions}")
+        }
+        None => format!("SELECT COUNT(*){}{conditions}", builder.from(set)?),
+    };
     let row = tx.row(&sql, &builder.params)?;
     let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))

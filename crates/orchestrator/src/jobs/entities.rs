@@ -64,7 +64,17 @@ pub struct JobError {
 }
 
 /// One execution of a process.
-#[odata::entity(set = "Jobs", name = "JobDto", table = "jobs", key = "Id", scope = folder, order = "Id")]
+#[odata::entity(
+    set = "Jobs",
+    name = "JobDto",
+    table = "jobs",
+    key = "Id",
+    scope = folder,
+    order = "Id",
+    counts = "job_counts(state)",
+    indexes = "jobs_folder(folder_id, id); jobs_folder_state(folder_id, state, id);
+        jobs_release(release_id, id); jobs_robot(robot_id, id)"
+)]
 pub struct Job {
     /// Unique everywhere.
     pub key: Guid,
