@@ -38,7 +38,7 @@ impl Backend {
 }
 
 /// A database on the test server, dropped with this value.
-pub(crate) struct Database {
+pub struct Database {
     server: Config,
     name: String,
     /// What the server under test is told.
@@ -47,7 +47,8 @@ pub(crate) struct Database {
 
 impl Database {
     /// Creates it.
-    pub(crate) fn create() -> Self {
+    #[must_use]
+    pub fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(SERVER).expect("checked by Backend::is_there");
         let server: Config = server
@@ -58,6 +59,14 @@ impl Database {
         admin(&server, &format!("CREATE DATABASE {name}"));
         let url = url(&server, &name);
         Self { server, name, url }
+    }
+}
+
+impl Database {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 

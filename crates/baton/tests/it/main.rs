@@ -27,6 +27,7 @@ mod odata;
 mod packages;
 mod releases;
 mod robot;
+mod schema;
 mod seeds;
 mod sessions;
 mod starting;
