@@ -1,7 +1,7 @@
 //! From what was written to what is meant: names are looked up in the metamodel, and whatever
 //! stands together has to fit (see `coerce`).
 
-use crate::coerce::{Bound, Pair, Ty, accepts, constant, into_type, unify};
+use crate::coerce::{Bound, Pair, Ty, accepts, constant, flags, into_type, unify};
 use crate::edm::{self, ComplexType, EntitySet, Kind, Nav, Prop};
 use crate::expr::{Const, Exists, Expr, PropRef, Rows, Type};
 use crate::functions;
@@ -113,6 +113,10 @@ impl Binder {
         let bound = match op {
             Op::And | Op::Or => logic(op, left, right),
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => calculation(op, unify(left, right)?),
+            Op::Has => {
+                let pair = flags(left, right)?.map(|(left, bits)| (left, bits, Type::Int));
+                comparison(op, pair)
+            }
             _ => comparison(op, unify(left, right)?),
         };
         bound.ok_or_else(|| {
@@ -190,6 +194,12 @@ impl Binder {
     }
 
     fn call(&mut self, name: &str, args: &[syntax::Expr]) -> Result<Bound> {
+        if matches!(name, "cast" | "isof") {
+            return Err(Error::query(format_args!(
+                "The function '{name}' is not supported: a property has one type, and constants \
+                 are read as that type."
+            )));
+        }
         let signatures = functions::signatures(name);
         if signatures.is_empty() {
             return Err(Error::query(format_args!(
@@ -427,5 +437,6 @@ fn kind_name(op: Op) -> &'static str {
         Op::Mul => "Multiply",
         Op::Div => "Divide",
         Op::Mod => "Modulo",
+        Op::Has => "Has",
     }
 }

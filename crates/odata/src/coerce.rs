@@ -3,6 +3,7 @@
 //! Clients write the member of an enumeration as a name or a number, in quotes or not, a GUID with
 //! quotes or without, a date in quotes; what is meant shows only beside the other operand.
 
+use crate::edm::EnumType;
 use crate::expr::{Const, Expr, Type};
 use crate::syntax::Literal;
 use crate::{Error, Guid, Result, Timestamp};
@@ -88,15 +89,7 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
     };
     let value = match ty {
         Type::Text => Const::Text(text),
-        Type::Enum(ty) => match ty.value(&text) {
-            Some(number) => Const::Int(number),
-            None => {
-                return Err(Error::query(format_args!(
-                    "The string '{text}' is not a valid enumeration type constant of '{}'.",
-                    ty.name
-                )));
-            }
-        },
+        Type::Enum(ty) => Const::Int(member(&text, ty)?),
         Type::Guid => match text.parse::<Guid>() {
             Ok(guid) => Const::Text(guid.to_string()),
             Err(_) => return Err(Error::query(format_args!("'{text}' is not a GUID."))),
@@ -112,6 +105,33 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
         Type::Null | Type::Bool | Type::Int | Type::Real => return Ok(None),
     };
     Ok(Some(Expr::Const(value)))
+}
+
+/// The operands of `has`: an enumeration, and members of it whose bits are looked for. `None`: they
+/// are not that.
+pub(crate) fn flags(left: Bound, right: Bound) -> Result<Option<(Expr, Expr)>> {
+    let Ty::Is(Type::Enum(ty)) = left.ty else {
+        return Ok(None);
+    };
+    let bits = match right.expr {
+        Expr::Const(Const::Int(bits)) => bits,
+        Expr::Const(Const::Text(names)) => {
+            let mut members = names.split(',').map(|name| member(name, ty));
+            members.try_fold(0, |bits, member| Ok::<_, Error>(bits | member?))?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some((left.expr, Expr::Const(Const::Int(bits)))))
+}
+
+/// The number of a member of an enumeration.
+fn member(text: &str, ty: &EnumType) -> Result<i64> {
+    ty.value(text).ok_or_else(|| {
+        Error::query(format_args!(
+            "The string '{text}' is not a valid enumeration type constant of '{}'.",
+            ty.name
+        ))
+    })
 }
 
 /// Whether a function can be given this argument where it takes `ty`.

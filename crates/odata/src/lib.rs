@@ -14,6 +14,7 @@
 
 extern crate self as odata;
 
+mod annotate;
 mod bind;
 mod block;
 pub mod body;
@@ -22,6 +23,7 @@ mod compile;
 pub mod edm;
 mod enums;
 mod error;
+mod expand;
 mod expr;
 mod functions;
 mod guid;
@@ -34,6 +36,7 @@ pub mod path;
 mod query;
 mod read;
 mod render;
+mod split;
 mod syntax;
 mod time;
 
@@ -43,6 +46,7 @@ pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
 pub use odata_macros::{complex, entity};
+pub use options::Aliases;
 pub use query::Query;
-pub use read::{Folders, Scope, Shape, read_entity, read_page};
+pub use read::{Folders, Metadata, Scope, Shape, read_count, read_entity, read_page};
 pub use time::Timestamp;

@@ -57,11 +57,12 @@ pub(crate) enum Op {
     Mul,
     Div,
     Mod,
+    Has,
 }
 
 impl Op {
     /// All operators, with their words and how strongly they bind.
-    pub const ALL: [(Op, &'static str, u8); 13] = [
+    pub const ALL: [(Op, &'static str, u8); 14] = [
         (Op::Or, "or", 1),
         (Op::And, "and", 2),
         (Op::Eq, "eq", 3),
@@ -75,6 +76,7 @@ impl Op {
         (Op::Mul, "mul", 6),
         (Op::Div, "div", 6),
         (Op::Mod, "mod", 6),
+        (Op::Has, "has", 4),
     ];
     /// How strongly `in` binds.
     pub const IN: u8 = 3;

@@ -199,8 +199,7 @@ impl<'c> Cx<'_, 'c> {
         };
         let shape = Shape {
             base: self.base,
-            name: None,
-            count: false,
+            ..Shape::default()
         };
         if odata::read_entity(self.tx, set, key, query, &scope, &shape, &mut out)? {
             return Ok(out);
@@ -230,6 +229,7 @@ impl<'c> Cx<'_, 'c> {
             base: self.base,
             name: listing.name,
             count: listing.count,
+            ..Shape::default()
         };
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)
