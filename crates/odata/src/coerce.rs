@@ -5,7 +5,7 @@
 
 use crate::edm::EnumType;
 use crate::expr::{Const, Expr, Type};
-use crate::syntax::Literal;
+use crate::syntax::{Literal, Op};
 use crate::{Error, Guid, Result, Timestamp};
 
 /// A member of an enumeration has no type before it meets one.
@@ -60,6 +60,59 @@ pub(crate) fn constant(literal: &Literal) -> Bound {
     Bound::new(Expr::Const(value), ty)
 }
 
+/// A binary operator with its operands.
+///
+/// # Errors
+/// [`Error::Invalid`] when they do not fit the operator, or each other.
+pub(crate) fn binary(op: Op, left: Bound, right: Bound) -> Result<Bound> {
+    let (left_ty, right_ty) = (left.ty, right.ty);
+    let bound = match op {
+        Op::And | Op::Or => logic(op, left, right),
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => calculation(op, unify(left, right)?),
+        Op::Has => comparison(op, flags(left, right)?),
+        _ => comparison(op, unify(left, right)?),
+    };
+    bound.ok_or_else(|| {
+        Error::query(format_args!(
+            "A binary operator with incompatible types was detected. Found operand types '{}' and \
+             '{}' for operator kind '{}'.",
+            left_ty.name(),
+            right_ty.name(),
+            op.kind()
+        ))
+    })
+}
+
+/// `and` or `or`; `None` unless both sides are conditions.
+fn logic(op: Op, left: Bound, right: Bound) -> Option<Bound> {
+    if left.ty != Ty::Is(Type::Bool) || right.ty != Ty::Is(Type::Bool) {
+        return None;
+    }
+    let make = if op == Op::And { Expr::And } else { Expr::Or };
+    Some(Bound::new(
+        make(left.expr.into(), right.expr.into()),
+        Type::Bool,
+    ))
+}
+
+/// A calculation; `None` unless it is one with numbers.
+fn calculation(op: Op, pair: Option<Pair>) -> Option<Bound> {
+    let (left, right, ty) = pair.filter(|(_, _, ty)| ty.is_number())?;
+    Some(Bound::new(
+        Expr::Calculate(op, ty, left.into(), right.into()),
+        ty,
+    ))
+}
+
+/// A comparison; `None` unless both sides have one type.
+fn comparison(op: Op, pair: Option<Pair>) -> Option<Bound> {
+    let (left, right, ty) = pair?;
+    Some(Bound::new(
+        Expr::Compare(op, ty, left.into(), right.into()),
+        Type::Bool,
+    ))
+}
+
 /// Two operands of one type, and that type.
 pub(crate) type Pair = (Expr, Expr, Type);
 
@@ -109,7 +162,7 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
 
 /// The operands of `has`: an enumeration, and members of it whose bits are looked for. `None`: they
 /// are not that.
-pub(crate) fn flags(left: Bound, right: Bound) -> Result<Option<(Expr, Expr)>> {
+fn flags(left: Bound, right: Bound) -> Result<Option<Pair>> {
     let Ty::Is(Type::Enum(ty)) = left.ty else {
         return Ok(None);
     };
@@ -121,7 +174,7 @@ pub(crate) fn flags(left: Bound, right: Bound) -> Result<Option<(Expr, Expr)>> {
         }
         _ => return Ok(None),
     };
-    Ok(Some((left.expr, Expr::Const(Const::Int(bits)))))
+    Ok(Some((left.expr, Expr::Const(Const::Int(bits)), Type::Int)))
 }
 
 /// The number of a member of an enumeration.

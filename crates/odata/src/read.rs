@@ -296,9 +296,9 @@ pub(crate) fn where_clause(conditions: &[String]) -> String {
     }
 }
 
-/// The terms to sort by, as asked for or declared, with the key as the last term, in the direction of the
-/// term before, so that one index serves both. Null is the smallest value; that is said only where
-/// null can occur, because PostgreSQL matches it against the index.
+/// The terms to sort by, as asked for or declared, with the key as the last, in the direction of
+/// the one before, so that one index serves both. Null is the smallest value; that is said only
+/// where null can occur, because PostgreSQL matches it against the index.
 pub(crate) fn order_terms(
     builder: &mut Builder<'_>,
     set: &'static EntitySet,

@@ -102,6 +102,26 @@ impl Op {
         self.entry().0
     }
 
+    /// The name that messages use for it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Op::Or => "Or",
+            Op::And => "And",
+            Op::Eq => "Equal",
+            Op::Ne => "NotEqual",
+            Op::Gt => "GreaterThan",
+            Op::Ge => "GreaterThanOrEqual",
+            Op::Lt => "LessThan",
+            Op::Le => "LessThanOrEqual",
+            Op::Add => "Add",
+            Op::Sub => "Subtract",
+            Op::Mul => "Multiply",
+            Op::Div => "Divide",
+            Op::Mod => "Modulo",
+            Op::Has => "Has",
+        }
+    }
+
     /// How strongly it binds.
     pub fn power(self) -> u8 {
         self.entry().1
