@@ -69,8 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let shape = Shape {
             base: "http://localhost/odata",
-            name: None,
             count: true,
+            ..Shape::default()
         };
         let mut out = Vec::new();
         odata::read_page(tx, &Pet::SET, &query, &scope, &shape, &mut out)?;

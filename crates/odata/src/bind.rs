@@ -1,7 +1,7 @@
 //! From what was written to what is meant: names are looked up in the metamodel, and whatever
 //! stands together has to fit (see `coerce`).
 
-use crate::coerce::{Bound, Pair, Ty, accepts, constant, into_type, unify};
+use crate::coerce::{self, Bound, Ty, accepts, constant, into_type, unify};
 use crate::edm::{self, ComplexType, EntitySet, Kind, Nav, Prop};
 use crate::expr::{Const, Exists, Expr, PropRef, Rows, Type};
 use crate::functions;
@@ -108,22 +108,7 @@ impl Binder {
             self.refuse_null_navigation(op, left, right)?;
             self.refuse_null_navigation(op, right, left)?;
         }
-        let (left, right) = (self.bind(left)?, self.bind(right)?);
-        let (left_ty, right_ty) = (left.ty, right.ty);
-        let bound = match op {
-            Op::And | Op::Or => logic(op, left, right),
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => calculation(op, unify(left, right)?),
-            _ => comparison(op, unify(left, right)?),
-        };
-        bound.ok_or_else(|| {
-            Error::query(format_args!(
-                "A binary operator with incompatible types was detected. Found operand types \
-                 '{}' and '{}' for operator kind '{}'.",
-                left_ty.name(),
-                right_ty.name(),
-                kind_name(op)
-            ))
-        })
+        coerce::binary(op, self.bind(left)?, self.bind(right)?)
     }
 
     /// `Release ne null` cannot be asked; says what can.
@@ -190,6 +175,12 @@ impl Binder {
     }
 
     fn call(&mut self, name: &str, args: &[syntax::Expr]) -> Result<Bound> {
+        if matches!(name, "cast" | "isof") {
+            return Err(Error::query(format_args!(
+                "The function '{name}' is not supported: a property has one type, and constants \
+                 are read as that type."
+            )));
+        }
         let signatures = functions::signatures(name);
         if signatures.is_empty() {
             return Err(Error::query(format_args!(
@@ -361,36 +352,6 @@ impl Binder {
     }
 }
 
-/// `and` or `or`; `None` unless both sides are conditions.
-fn logic(op: Op, left: Bound, right: Bound) -> Option<Bound> {
-    if left.ty != Ty::Is(Type::Bool) || right.ty != Ty::Is(Type::Bool) {
-        return None;
-    }
-    let make = if op == Op::And { Expr::And } else { Expr::Or };
-    Some(Bound::new(
-        make(left.expr.into(), right.expr.into()),
-        Type::Bool,
-    ))
-}
-
-/// A calculation; `None` unless it is one with numbers.
-fn calculation(op: Op, pair: Option<Pair>) -> Option<Bound> {
-    let (left, right, ty) = pair.filter(|(_, _, ty)| ty.is_number())?;
-    Some(Bound::new(
-        Expr::Calculate(op, ty, left.into(), right.into()),
-        ty,
-    ))
-}
-
-/// A comparison; `None` unless both sides have one type.
-fn comparison(op: Op, pair: Option<Pair>) -> Option<Bound> {
-    let (left, right, ty) = pair?;
-    Some(Bound::new(
-        Expr::Compare(op, ty, left.into(), right.into()),
-        Type::Bool,
-    ))
-}
-
 /// The message for a name that a type does not have.
 pub(crate) fn no_property(name: &str, ty: &str) -> Error {
     let name: String = name.chars().take(128).collect();
@@ -409,23 +370,4 @@ fn not_a_collection(names: &[String]) -> Error {
 /// Whether a member of a JSON element can be compared: dates and enumerations are text there.
 fn readable(ty: Type) -> bool {
     !matches!(ty, Type::Date | Type::Enum(_))
-}
-
-/// The name that messages use for an operator.
-fn kind_name(op: Op) -> &'static str {
-    match op {
-        Op::Or => "Or",
-        Op::And => "And",
-        Op::Eq => "Equal",
-        Op::Ne => "NotEqual",
-        Op::Gt => "GreaterThan",
-        Op::Ge => "GreaterThanOrEqual",
-        Op::Lt => "LessThan",
-        Op::Le => "LessThanOrEqual",
-        Op::Add => "Add",
-        Op::Sub => "Subtract",
-        Op::Mul => "Multiply",
-        Op::Div => "Divide",
-        Op::Mod => "Modulo",
-    }
 }

@@ -3,8 +3,9 @@
 //! Clients write the member of an enumeration as a name or a number, in quotes or not, a GUID with
 //! quotes or without, a date in quotes; what is meant shows only beside the other operand.
 
+use crate::edm::EnumType;
 use crate::expr::{Const, Expr, Type};
-use crate::syntax::Literal;
+use crate::syntax::{Literal, Op};
 use crate::{Error, Guid, Result, Timestamp};
 
 /// A member of an enumeration has no type before it meets one.
@@ -59,6 +60,59 @@ pub(crate) fn constant(literal: &Literal) -> Bound {
     Bound::new(Expr::Const(value), ty)
 }
 
+/// A binary operator with its operands.
+///
+/// # Errors
+/// [`Error::Invalid`] when they do not fit the operator, or each other.
+pub(crate) fn binary(op: Op, left: Bound, right: Bound) -> Result<Bound> {
+    let (left_ty, right_ty) = (left.ty, right.ty);
+    let bound = match op {
+        Op::And | Op::Or => logic(op, left, right),
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => calculation(op, unify(left, right)?),
+        Op::Has => comparison(op, flags(left, right)?),
+        _ => comparison(op, unify(left, right)?),
+    };
+    bound.ok_or_else(|| {
+        Error::query(format_args!(
+            "A binary operator with incompatible types was detected. Found operand types '{}' and \
+             '{}' for operator kind '{}'.",
+            left_ty.name(),
+            right_ty.name(),
+            op.kind()
+        ))
+    })
+}
+
+/// `and` or `or`; `None` unless both sides are conditions.
+fn logic(op: Op, left: Bound, right: Bound) -> Option<Bound> {
+    if left.ty != Ty::Is(Type::Bool) || right.ty != Ty::Is(Type::Bool) {
+        return None;
+    }
+    let make = if op == Op::And { Expr::And } else { Expr::Or };
+    Some(Bound::new(
+        make(left.expr.into(), right.expr.into()),
+        Type::Bool,
+    ))
+}
+
+/// A calculation; `None` unless it is one with numbers.
+fn calculation(op: Op, pair: Option<Pair>) -> Option<Bound> {
+    let (left, right, ty) = pair.filter(|(_, _, ty)| ty.is_number())?;
+    Some(Bound::new(
+        Expr::Calculate(op, ty, left.into(), right.into()),
+        ty,
+    ))
+}
+
+/// A comparison; `None` unless both sides have one type.
+fn comparison(op: Op, pair: Option<Pair>) -> Option<Bound> {
+    let (left, right, ty) = pair?;
+    Some(Bound::new(
+        Expr::Compare(op, ty, left.into(), right.into()),
+        Type::Bool,
+    ))
+}
+
 /// Two operands of one type, and that type.
 pub(crate) type Pair = (Expr, Expr, Type);
 
@@ -88,15 +142,7 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
     };
     let value = match ty {
         Type::Text => Const::Text(text),
-        Type::Enum(ty) => match ty.value(&text) {
-            Some(number) => Const::Int(number),
-            None => {
-                return Err(Error::query(format_args!(
-                    "The string '{text}' is not a valid enumeration type constant of '{}'.",
-                    ty.name
-                )));
-            }
-        },
+        Type::Enum(ty) => Const::Int(member(&text, ty)?),
         Type::Guid => match text.parse::<Guid>() {
             Ok(guid) => Const::Text(guid.to_string()),
             Err(_) => return Err(Error::query(format_args!("'{text}' is not a GUID."))),
@@ -112,6 +158,33 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
         Type::Null | Type::Bool | Type::Int | Type::Real => return Ok(None),
     };
     Ok(Some(Expr::Const(value)))
+}
+
+/// The operands of `has`: an enumeration, and members of it whose bits are looked for. `None`: they
+/// are not that.
+fn flags(left: Bound, right: Bound) -> Result<Option<Pair>> {
+    let Ty::Is(Type::Enum(ty)) = left.ty else {
+        return Ok(None);
+    };
+    let bits = match right.expr {
+        Expr::Const(Const::Int(bits)) => bits,
+        Expr::Const(Const::Text(names)) => {
+            let mut members = names.split(',').map(|name| member(name, ty));
+            members.try_fold(0, |bits, member| Ok::<_, Error>(bits | member?))?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some((left.expr, Expr::Const(Const::Int(bits)), Type::Int)))
+}
+
+/// The number of a member of an enumeration.
+fn member(text: &str, ty: &EnumType) -> Result<i64> {
+    ty.value(text).ok_or_else(|| {
+        Error::query(format_args!(
+            "The string '{text}' is not a valid enumeration type constant of '{}'.",
+            ty.name
+        ))
+    })
 }
 
 /// Whether a function can be given this argument where it takes `ty`.

@@ -8,7 +8,7 @@
 use db::{Dialect, Value};
 
 use crate::edm::{EntitySet, Kind, Nav, Prop, Scoping, Source};
-use crate::expr::Type;
+use crate::expr::{Condition, Type};
 use crate::read::{Folders, Scope};
 use crate::{Guid, Result, Timestamp};
 
@@ -38,7 +38,10 @@ struct Join {
     from: String,
     nav: &'static Nav,
     alias: String,
+    /// The table, and the condition behind `ON`.
     sql: String,
+    /// Whether only rows that have a target matter.
+    inner: bool,
 }
 
 impl Frame {
@@ -51,8 +54,24 @@ impl Frame {
 
     /// The text of the joins.
     pub fn joins(&self) -> String {
-        self.joins.iter().map(|join| join.sql.as_str()).collect()
+        let mut text = String::new();
+        for join in &self.joins {
+            text.push_str(if join.inner { " JOIN " } else { " LEFT JOIN " });
+            text.push_str(&join.sql);
+        }
+        text
     }
+}
+
+/// A column of a row, in quotes: its name may be a word of SQL.
+pub(crate) fn column(alias: &str, name: &str) -> String {
+    format!("{alias}.\"{name}\"")
+}
+
+/// The condition that a row is the target, or one of the targets, of another.
+pub(crate) fn link(nav: &Nav, from: &str, target: &str) -> String {
+    let (target, from) = (column(target, nav.target_column), column(from, nav.column));
+    format!("{target} = {from}")
 }
 
 impl<'a> Builder<'a> {
@@ -88,7 +107,7 @@ impl<'a> Builder<'a> {
         let alias = self.alias();
         let mut conditions = self.tenant_condition(set, &alias)?;
         if set.scoping == Scoping::Folder {
-            let column = format!("{alias}.folder_id");
+            let column = column(&alias, "folder_id");
             match &self.scope.folders {
                 Folders::All => {}
                 Folders::One(_) => conditions.push(format!("{column} = {}", self.var("folder")?)),
@@ -109,7 +128,8 @@ impl<'a> Builder<'a> {
         match set.scoping {
             Scoping::None => Ok(Vec::new()),
             Scoping::Tenant | Scoping::Folder => {
-                Ok(vec![format!("{alias}.tenant_id = {}", self.var("tenant")?)])
+                let own = column(alias, "tenant_id");
+                Ok(vec![format!("{own} = {}", self.var("tenant")?)])
             }
         }
     }
@@ -205,7 +225,7 @@ impl<'a> Builder<'a> {
     /// The value of a property of the row with this alias.
     pub fn column(&mut self, alias: &str, prop: &Prop) -> Result<String> {
         match prop.source {
-            Source::Column(column) => Ok(format!("{alias}.{column}")),
+            Source::Column(name) => Ok(column(alias, name)),
             Source::Sql(sql) => self.template(sql, alias),
             Source::Json(json) => Ok(self.constant(json, prop.kind)),
         }
@@ -241,6 +261,24 @@ impl<'a> Builder<'a> {
         Ok(alias)
     }
 
+    /// A condition on the entity that every row has to meet.
+    ///
+    /// SQLite does not see through `fold`: with an outer join it would go through all entities
+    /// instead of starting from the few that the path ends at.
+    pub fn filter(&mut self, filter: &Condition) -> Result<String> {
+        let sql = self.condition(&filter.0)?;
+        for path in filter.0.followed() {
+            for end in 1..=path.len() {
+                let alias = self.walk(0, &path[..end])?;
+                let joins = self.rows[0].joins.iter_mut();
+                joins
+                    .filter(|join| join.alias == alias)
+                    .for_each(|join| join.inner = true);
+            }
+        }
+        Ok(sql)
+    }
+
     fn join(&mut self, row: usize, from: &str, nav: &'static Nav) -> Result<String> {
         let mut known = self.rows[row].joins.iter();
         if let Some(join) = known.find(|join| join.from == from && join.nav.name == nav.name) {
@@ -249,18 +287,16 @@ impl<'a> Builder<'a> {
         let target = (nav.target)();
         let alias = self.new_alias();
         let table = self.template(target.table, "")?;
-        let mut on = vec![format!(
-            "{alias}.{} = {from}.{}",
-            nav.target_column, nav.column
-        )];
+        let mut on = vec![link(nav, from, &alias)];
         on.append(&mut self.tenant_condition(target, &alias)?);
-        let sql = format!(" LEFT JOIN {table} {alias} ON {}", on.join(" AND "));
+        let sql = format!("{table} {alias} ON {}", on.join(" AND "));
         let from = from.to_owned();
         self.rows[row].joins.push(Join {
             from,
             nav,
             alias: alias.clone(),
             sql,
+            inner: false,
         });
         Ok(alias)
     }

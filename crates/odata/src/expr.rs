@@ -23,7 +23,7 @@ pub(crate) enum Expr {
     Negate(Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
-    /// One of the six comparisons, over operands of one type.
+    /// One of the six comparisons or `has`, over operands of one type.
     Compare(Op, Type, Box<Expr>, Box<Expr>),
     /// One of the five calculations; `Real` if either operand is.
     Calculate(Op, Type, Box<Expr>, Box<Expr>),
@@ -177,4 +177,46 @@ impl Expr {
             | Expr::Exists(_) => false,
         }
     }
+
+    /// The paths from the entity that lead somewhere wherever the condition holds: those of values
+    /// that are compared for equality. A database that knows it can start from their ends.
+    pub fn followed(&self) -> Vec<&[&'static Nav]> {
+        let mut paths = Vec::new();
+        match self {
+            Expr::And(left, right) => {
+                paths = left.followed();
+                paths.append(&mut right.followed());
+            }
+            Expr::Or(left, right) => {
+                let others = right.followed();
+                paths = left.followed();
+                paths.retain(|path| others.iter().any(|other| same_path(path, other)));
+            }
+            Expr::Compare(Op::Eq, _, left, right) if !right.nullable() => left.paths(&mut paths),
+            Expr::Compare(Op::Eq, _, left, right) if !left.nullable() => right.paths(&mut paths),
+            Expr::In(left, _, _, false) => left.paths(&mut paths),
+            _ => {}
+        }
+        paths
+    }
+
+    /// The paths from the entity in a value that is null if one of them leads nowhere.
+    fn paths<'e>(&'e self, paths: &mut Vec<&'e [&'static Nav]>) {
+        match self {
+            Expr::Prop(it) if it.row == 0 && !it.path.is_empty() => paths.push(&it.path),
+            Expr::Negate(inner) => inner.paths(paths),
+            Expr::Calculate(_, _, left, right) => {
+                left.paths(paths);
+                right.paths(paths);
+            }
+            Expr::Call(function, args) if !function.is_condition() => {
+                args.iter().for_each(|arg| arg.paths(paths));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn same_path(a: &[&'static Nav], b: &[&'static Nav]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.name == b.name)
 }

@@ -14,6 +14,7 @@
 
 extern crate self as odata;
 
+mod annotate;
 pub mod batch;
 mod bind;
 mod block;
@@ -24,6 +25,7 @@ mod counts;
 pub mod edm;
 mod enums;
 mod error;
+mod expand;
 mod expr;
 mod functions;
 mod guid;
@@ -37,6 +39,7 @@ pub mod path;
 mod query;
 mod read;
 mod render;
+mod split;
 mod syntax;
 mod time;
 mod write;
@@ -47,7 +50,8 @@ pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
 pub use odata_macros::{complex, entity};
+pub use options::Aliases;
 pub use query::Query;
-pub use read::{Folders, Scope, Shape, read_entity, read_page};
+pub use read::{Folders, Metadata, Scope, Shape, read_count, read_entity, read_page};
 pub use time::Timestamp;
 pub use write::{Changes, Mode, delete_entity};

@@ -1,9 +1,10 @@
-//! The query string: which options it holds, decoded, and where one ends.
+//! The query string: which options and aliases it holds, decoded, and where an option ends.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::split::Nesting;
 use crate::{Error, Result};
 
 /// Longest query string.
@@ -14,33 +15,107 @@ const KNOWN: [&str; 8] = [
     "filter", "orderby", "top", "skip", "select", "expand", "count", "format",
 ];
 
+/// Options of the protocol that are not read here, and what to do instead.
+const REFUSED: [(&str, &str); 6] = [
+    ("search", "Use $filter with contains(…) instead."),
+    (
+        "apply",
+        "Entities are not aggregated; read them with $filter and $select.",
+    ),
+    ("compute", "Write the calculation into $filter or $orderby."),
+    ("skiptoken", "Use $skip and $top instead."),
+    (
+        "deltatoken",
+        "Changes are not tracked; filter by a time instead.",
+    ),
+    ("levels", "Write the levels out in $expand."),
+];
+
 /// The options of a query string: names in lower case without `$`, values decoded. Names without
 /// `$` belong to somebody else and are left out.
 ///
 /// # Errors
 /// [`Error::Invalid`] when it is too long, not UTF-8, or holds an option that is unknown or twice.
 pub(crate) fn options(raw: &str) -> Result<Vec<(&'static str, String)>> {
-    if raw.len() > MAX_LENGTH {
-        return Err(Error::query("The query string is longer than 64 KiB."));
-    }
     let mut options = Vec::new();
-    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = decode(name)?;
-        let Some(name) = name.trim().strip_prefix('$') else {
-            continue;
-        };
-        add(&mut options, name, &decode(value)?)?;
+    for (name, value) in pairs(raw)? {
+        if let Some(name) = decode(name)?.trim().strip_prefix('$') {
+            add(&mut options, name, &decode(value)?)?;
+        }
     }
     Ok(options)
 }
 
+/// Names and values as they came.
+fn pairs(raw: &str) -> Result<impl Iterator<Item = (&str, &str)>> {
+    if raw.len() > MAX_LENGTH {
+        return Err(Error::query("The query string is longer than 64 KiB."));
+    }
+    let pairs = raw.split('&').filter(|pair| !pair.is_empty());
+    Ok(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))))
+}
+
+/// The parameter aliases of a query string: `@name=value`. They stand for their values in
+/// `$filter`, `$orderby`, `$expand`, and in keys and parameters of paths.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aliases(Vec<(String, String)>);
+
+impl Aliases {
+    /// The aliases of a query string as it came.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is too long, not UTF-8, or holds an alias twice.
+    pub fn read(raw: &str) -> Result<Aliases> {
+        let mut aliases = Aliases::default();
+        for (name, value) in pairs(raw)? {
+            let name = decode(name)?;
+            let name = name.trim();
+            if !name.starts_with('@') {
+                continue;
+            }
+            if aliases.find(name).is_some() {
+                return Err(Error::query(format_args!(
+                    "The parameter alias '{}' was specified more than once.",
+                    shortened(name)
+                )));
+            }
+            let value = decode(value)?.trim().to_owned();
+            aliases.0.push((name.to_owned(), value));
+        }
+        Ok(aliases)
+    }
+
+    fn find(&self, name: &str) -> Option<&str> {
+        let mut aliases = self.0.iter();
+        let found = aliases.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of an alias, whose name starts with `@`.
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        self.find(name).ok_or_else(|| {
+            let name = shortened(name);
+            Error::query(format_args!(
+                "The parameter alias '{name}' has no value. Add '{name}=…' to the query string."
+            ))
+        })
+    }
+}
+
+/// A name in a message.
+pub(crate) fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
 fn add(options: &mut Vec<(&'static str, String)>, name: &str, value: &str) -> Result<()> {
     let Some(known) = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
-        let name: String = name.chars().take(64).collect();
-        return Err(Error::query(format_args!(
-            "The query parameter '${name}' is not supported."
-        )));
+        let known = |(refused, _): &&(&str, &str)| refused.eq_ignore_ascii_case(name);
+        let hint = REFUSED.iter().find(known).map_or("", |(_, hint)| hint);
+        let text = format!(
+            "The query parameter '${}' is not supported. {hint}",
+            shortened(name)
+        );
+        return Err(Error::query(text.trim_end()));
     };
     if options.iter().any(|(given, _)| given == known) {
         return Err(Error::query(format_args!(
@@ -64,25 +139,19 @@ fn add(options: &mut Vec<(&'static str, String)>, name: &str, value: &str) -> Re
 /// A published example reads `$top=10$filter=…`, without `&`, and clients copied it. A `$option=`
 /// outside of quotes and brackets cannot mean anything else.
 fn next_option(value: &str) -> Option<(usize, &'static str, usize)> {
-    let (mut depth, mut quoted) = (0_i32, false);
+    let mut nesting = Nesting::default();
     for (at, c) in value.char_indices() {
-        match c {
-            '\'' => quoted = !quoted,
-            _ if quoted => {}
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            '$' if depth == 0 => {
-                let rest = &value[at + 1..];
-                let known = KNOWN.iter().find(|known| {
-                    let name = rest.get(..known.len());
-                    name.is_some_and(|name| name.eq_ignore_ascii_case(known))
-                        && rest[known.len()..].starts_with('=')
-                });
-                if let Some(known) = known {
-                    return Some((at, known, at + 1 + known.len() + 1));
-                }
-            }
-            _ => {}
+        if !nesting.outside(c) || c != '$' {
+            continue;
+        }
+        let rest = &value[at + 1..];
+        let known = KNOWN.iter().find(|known| {
+            let name = rest.get(..known.len());
+            name.is_some_and(|name| name.eq_ignore_ascii_case(known))
+                && rest[known.len()..].starts_with('=')
+        });
+        if let Some(known) = known {
+            return Some((at, known, at + 1 + known.len() + 1));
         }
     }
     None
@@ -139,6 +208,37 @@ mod tests {
             nested,
             [("expand", "Robot($select=Name;$expand=License)".into())]
         );
+    }
+
+    #[test]
+    fn aliases_are_read_apart_from_options() {
+        let raw = "$filter=Id eq @p&@p=+5&%40Q=%27a%26b%27&p=7&@empty";
+        let aliases = Aliases::read(raw).unwrap();
+        assert_eq!(aliases.get("@p").unwrap(), "5");
+        assert_eq!(aliases.get("@q").unwrap(), "'a&b'");
+        assert_eq!(aliases.get("@empty").unwrap(), "");
+        assert_eq!(pairs(raw), [("filter", "Id eq @p".into())]);
+        let error = aliases.get("@none").unwrap_err().to_string();
+        assert!(error.contains("Add '@none=…'"), "{error}");
+        for raw in ["@p=1&@P=2", "@p=%FF", "%40%FF=1"] {
+            assert!(
+                matches!(Aliases::read(raw), Err(Error::Invalid(_))),
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_to_do_instead() {
+        for (raw, part) in [
+            ("$search=x", "'$search' is not supported. Use $filter"),
+            ("$APPLY=x", "'$APPLY' is not supported. Entities"),
+            ("$compute=x", "'$compute' is not supported. Write"),
+            ("$nope=x", "'$nope' is not supported."),
+        ] {
+            let error = options(raw).unwrap_err().to_string();
+            assert!(error.contains(part), "{raw}: {error}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! itself is.
 
 use crate::lex::{self, Tok, Token};
+use crate::options::Aliases;
 use crate::syntax::{Expr, Literal, Op};
 use crate::{Error, Result};
 
@@ -15,12 +16,34 @@ const MAX_DEPTH: usize = 50;
 /// Values of an `in`. They count as one expression: they are not walked, only bound.
 const MAX_IN: usize = 1_000;
 
-/// Reads one expression from the whole text.
+/// What the expressions of a request share: the values of its aliases, and how much may be said.
+pub(crate) struct Shared<'a> {
+    aliases: &'a Aliases,
+    nodes: usize,
+    /// How often an alias was read. Its text is read each time, so that is bounded, too.
+    resolved: usize,
+}
+
+impl<'a> Shared<'a> {
+    pub fn new(aliases: &'a Aliases) -> Shared<'a> {
+        Shared {
+            aliases,
+            nodes: 0,
+            resolved: 0,
+        }
+    }
+}
+
+/// Reads one condition from the whole text. All conditions of a request count together.
 ///
 /// # Errors
 /// [`Error::Invalid`] with the position of the first token that does not fit, or the limit.
-pub(crate) fn expression(text: &str) -> Result<Expr> {
-    let mut parser = Parser::new(text)?;
+pub(crate) fn expression(text: &str, shared: &mut Shared<'_>) -> Result<Expr> {
+    whole(text, shared, 0)
+}
+
+fn whole(text: &str, shared: &mut Shared<'_>, depth: usize) -> Result<Expr> {
+    let mut parser = Parser::new(text, shared, depth)?;
     let expr = parser.expr(0)?;
     parser.end()?;
     Ok(expr)
@@ -31,8 +54,10 @@ pub(crate) fn expression(text: &str) -> Result<Expr> {
 ///
 /// # Errors
 /// As [`expression`].
-pub(crate) fn order(text: &str) -> Result<Vec<(Expr, bool)>> {
-    let mut parser = Parser::new(text)?;
+pub(crate) fn order(text: &str, shared: &mut Shared<'_>) -> Result<Vec<(Expr, bool)>> {
+    // What is sorted by does not count as a condition.
+    let mut own = Shared::new(shared.aliases);
+    let mut parser = Parser::new(text, &mut own, 0)?;
     let mut terms = Vec::new();
     loop {
         let expr = parser.expr(0)?;
@@ -48,22 +73,22 @@ pub(crate) fn order(text: &str) -> Result<Vec<(Expr, bool)>> {
     }
 }
 
-struct Parser<'a> {
-    text: &'a str,
+struct Parser<'t, 's, 'a> {
+    text: &'t str,
     tokens: Vec<Token>,
     at: usize,
-    nodes: usize,
     depth: usize,
+    shared: &'s mut Shared<'a>,
 }
 
-impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Result<Parser<'a>> {
+impl<'t, 's, 'a> Parser<'t, 's, 'a> {
+    fn new(text: &'t str, shared: &'s mut Shared<'a>, depth: usize) -> Result<Self> {
         Ok(Parser {
             text,
             tokens: lex::tokens(text)?,
             at: 0,
-            nodes: 0,
-            depth: 0,
+            depth,
+            shared,
         })
     }
 
@@ -118,14 +143,21 @@ impl<'a> Parser<'a> {
 
     /// Counts a node.
     fn node(&mut self, expr: Expr) -> Result<Expr> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(Error::query(format_args!(
-                "The node count limit of '{MAX_NODES}' has been exceeded: the maximum number of \
-                 expressions is {MAX_NODES}."
-            )));
+        self.shared.nodes += 1;
+        if self.shared.nodes > MAX_NODES {
+            return Err(too_many());
         }
         Ok(expr)
+    }
+
+    /// The value of an alias, read in its place.
+    fn alias(&mut self, name: &str) -> Result<Expr> {
+        self.shared.resolved += 1;
+        if self.shared.resolved > MAX_NODES {
+            return Err(too_many());
+        }
+        let aliases = self.shared.aliases;
+        whole(aliases.get(name)?, self.shared, self.depth)
     }
 
     /// An expression whose operators bind at least as strongly as `power`.
@@ -194,7 +226,10 @@ impl<'a> Parser<'a> {
             }
             Tok::Word(word) => {
                 self.advance();
-                self.named(word)
+                match word.starts_with('@') {
+                    true => self.alias(&word),
+                    false => self.named(word),
+                }
             }
             _ => Err(self.error("Syntax error: an expression is expected")),
         }
@@ -263,10 +298,10 @@ impl<'a> Parser<'a> {
             return Ok(items);
         }
         loop {
-            let before = self.nodes;
+            let before = self.shared.nodes;
             let item = self.expr(0)?;
             if matches!(item, Expr::Literal(_)) {
-                self.nodes = before;
+                self.shared.nodes = before;
             }
             items.push(item);
             if items.len() > MAX_IN {
@@ -280,6 +315,13 @@ impl<'a> Parser<'a> {
             }
         }
     }
+}
+
+fn too_many() -> Error {
+    Error::query(format_args!(
+        "The node count limit of '{MAX_NODES}' has been exceeded: the maximum number of \
+         expressions is {MAX_NODES}."
+    ))
 }
 
 #[cfg(test)]

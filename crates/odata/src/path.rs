@@ -6,6 +6,7 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::options::Aliases;
 use crate::{Error, Guid, Result, Timestamp};
 
 /// A path in its segments.
@@ -65,6 +66,33 @@ impl Args {
         args.iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
+    }
+
+    /// The same with the value of each alias `@name` in its place, which the query string gives.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an alias that has no value, or one that is no literal.
+    pub fn resolve(self, aliases: &Aliases) -> Result<Args> {
+        Ok(match self {
+            Args::None | Args::Empty => self,
+            Args::One(value) => Args::One(value.resolve(aliases)?),
+            Args::Named(args) => {
+                let resolved = args.into_iter().map(|(name, value)| {
+                    let value = value.resolve(aliases)?;
+                    Ok((name, value))
+                });
+                Args::Named(resolved.collect::<Result<_>>()?)
+            }
+        })
+    }
+}
+
+impl Literal {
+    fn resolve(self, aliases: &Aliases) -> Result<Literal> {
+        match &self {
+            Literal::Bare(text) if text.starts_with('@') => literal(aliases.get(text)?),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -159,34 +187,8 @@ fn named_argument(part: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.chars().all(plain)).then_some((name, value))
 }
 
-/// Splits where `at` stands outside of quotes and brackets.
 fn split(text: &str, at: char) -> Result<Vec<&str>> {
-    let (mut parts, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0_u32, false);
-    for (i, c) in text.char_indices() {
-        match c {
-            '\'' => quoted = !quoted,
-            _ if quoted => {}
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => {
-                depth = depth
-                    .checked_sub(1)
-                    .ok_or_else(|| invalid("a bracket is not opened"))?;
-            }
-            _ if c == at && depth == 0 => {
-                parts.push(&text[start..i]);
-                start = i + c.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    if quoted {
-        return Err(invalid("a quote is not closed"));
-    }
-    if depth > 0 {
-        return Err(invalid("a bracket is not closed"));
-    }
-    parts.push(&text[start..]);
-    Ok(parts)
+    crate::split::split(text, at).map_err(invalid)
 }
 
 fn literal(text: &str) -> Result<Literal> {
@@ -305,6 +307,31 @@ mod tests {
         assert_eq!(args.get("ROBOTID"), Some(&Literal::Text("12".into())));
         assert_eq!(args.get("x").map(db::Value::from), Some(db::Value::Int(2)));
         assert_eq!((args.get("y"), Args::Empty.get("x")), (None, None));
+    }
+
+    #[test]
+    fn aliases_are_put_in_their_place() {
+        let resolved = |path: &str, query: &str| {
+            let aliases = Aliases::read(query).unwrap();
+            one(path).args.resolve(&aliases).map_err(|e| e.to_string())
+        };
+        let query = "@id=5&$top=1&@Name=%27a%26b%27&@bad='x&@self=@self";
+        assert_eq!(resolved("Jobs", query), Ok(Args::None));
+        assert_eq!(resolved("F()", query), Ok(Args::Empty));
+        assert_eq!(resolved("Jobs(@ID)", query), Ok(Args::One(Literal::Int(5))));
+        let named = resolved("F(a=@id,b=@name,c='@id')", query).unwrap();
+        assert_eq!(named.get("a"), Some(&Literal::Int(5)));
+        assert_eq!(named.get("b"), Some(&Literal::Text("a&b".into())));
+        assert_eq!(named.get("c"), Some(&Literal::Text("@id".into())));
+        assert!(
+            resolved("F(a=@none)", query)
+                .unwrap_err()
+                .contains("'@none'")
+        );
+        assert!(resolved("F(a=@bad)", query).is_err());
+        // An alias is not looked up twice.
+        let own = Args::One(Literal::Bare("@self".into()));
+        assert_eq!(resolved("Jobs(@self)", query), Ok(own));
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! The query options of a read, checked against the set they are meant for.
+//!
+//! What stands in the brackets of `$expand` are the same options, on the set that the navigation
+//! property leads to, so that it is a [`Query`], too.
 
 use crate::bind::{self, no_property};
 use crate::edm::{EntitySet, Nav};
 use crate::expr::{Condition, Expr, Type};
-use crate::{Error, Result, options, parse};
+use crate::options::{self, Aliases, shortened};
+use crate::parse::{self, Shared};
+use crate::split::split;
+use crate::{Error, Result};
 
 /// `$orderby` takes this many expressions, as published.
 pub(crate) const MAX_ORDER: usize = 5;
@@ -45,10 +51,9 @@ pub struct Order {
 pub struct Expand {
     /// The navigation property.
     pub nav: &'static Nav,
-    /// What is selected of its target; `None` for all.
-    pub select: Option<Vec<&'static str>>,
-    /// What is expanded in its target.
-    pub expand: Vec<Expand>,
+    /// What is asked of its target. If it leads to at most one entity, that is only what to select
+    /// and expand.
+    pub query: Query,
 }
 
 impl Query {
@@ -57,18 +62,23 @@ impl Query {
     /// # Errors
     /// [`Error::Invalid`] with a text for the caller: syntax, unknown names, types, limits.
     pub fn parse(set: &'static EntitySet, raw: &str) -> Result<Query> {
+        let aliases = Aliases::read(raw)?;
+        let options = options::options(raw)?;
+        let mut reader = Reader {
+            shared: Shared::new(&aliases),
+        };
         let mut query = Query::none(set);
-        for (name, value) in options::options(raw)? {
-            match name {
-                "filter" => query.filter = filter(set, &value)?,
-                "orderby" => query.order = order(set, &value)?,
-                "top" => query.top = Some(top(set, &value)?),
-                "skip" => query.skip = number("$skip", &value)?,
-                "select" => query.select = select(set, &value)?,
-                "expand" => query.expand = expand(set, &value, 1)?,
-                "count" => query.count = Some(count(&value)?),
-                _ => {}
+        let mut select = None;
+        for (name, value) in &options {
+            match *name {
+                // Which names may be selected depends on what is expanded.
+                "select" => select = Some(given("select", value)?),
+                "format" => {}
+                name => reader.option(&mut query, name, value, 0)?,
             }
+        }
+        if let Some(names) = select {
+            query.select(names)?;
         }
         Ok(query)
     }
@@ -86,22 +96,205 @@ impl Query {
             count: None,
         }
     }
-}
 
-fn filter(set: &'static EntitySet, text: &str) -> Result<Option<Condition>> {
-    if text.is_empty() {
-        return Ok(None);
+    /// `$select`. A path selects within what is expanded.
+    fn select(&mut self, text: &str) -> Result<()> {
+        let mut names = Vec::new();
+        let mut all = false;
+        for name in text.split(',').map(str::trim) {
+            let found = match name.split_once('/') {
+                _ if name == "*" => {
+                    all = true;
+                    continue;
+                }
+                Some((first, rest)) => self.select_within(first.trim(), rest.trim())?,
+                None => self.selectable(name)?,
+            };
+            if !names.contains(&found) {
+                names.push(found);
+            }
+        }
+        self.select = (!all).then_some(names);
+        Ok(())
     }
-    let expr = parse::expression(text)?;
-    Ok(Some(Condition(bind::condition(set, &expr)?)))
+
+    fn selectable(&self, name: &str) -> Result<&'static str> {
+        let prop = self.set.prop(name).map(|prop| prop.name);
+        let found = prop.or_else(|| self.set.nav(name).map(|nav| nav.name));
+        found.ok_or_else(|| no_property(name, self.set.entity))
+    }
+
+    /// `Nav/Name`, which is `Nav($select=Name)` written differently.
+    fn select_within(&mut self, first: &str, rest: &str) -> Result<&'static str> {
+        let Some(nav) = self.set.nav(first) else {
+            let name = self.selectable(first)?;
+            return Err(Error::query(format_args!(
+                "'{name}' can only be selected as a whole, without '/{}'.",
+                shortened(rest)
+            )));
+        };
+        let mut expands = self.expand.iter_mut();
+        let Some(expand) = expands.find(|expand| expand.nav.name == nav.name) else {
+            return Err(Error::query(format_args!(
+                "'{0}/{1}' is selected, but '{0}' is not expanded. Use $expand={0}($select={1}) \
+                 instead.",
+                nav.name,
+                shortened(rest)
+            )));
+        };
+        let mut before = expand.query.select.take().unwrap_or_default();
+        expand.query.select(rest)?;
+        if let Some(names) = &mut expand.query.select {
+            names.retain(|name| !before.contains(name));
+            before.append(names);
+            *names = before;
+        }
+        Ok(nav.name)
+    }
 }
 
-fn order(set: &'static EntitySet, text: &str) -> Result<Vec<Order>> {
+/// Reads options; what is limited for all of a request is counted in it.
+struct Reader<'a> {
+    shared: Shared<'a>,
+}
+
+impl Reader<'_> {
+    /// Every option but `$select`; `depth` is that of the query.
+    fn option(&mut self, query: &mut Query, name: &str, value: &str, depth: usize) -> Result<()> {
+        let (set, value) = (query.set, given(name, value)?);
+        match name {
+            "filter" => {
+                let expr = parse::expression(value, &mut self.shared)?;
+                query.filter = Some(Condition(bind::condition(set, &expr)?));
+            }
+            "orderby" => query.order = order(set, value, &mut self.shared)?,
+            "top" => query.top = Some(top(set, value)?),
+            "skip" => query.skip = number("$skip", value)?,
+            "count" => query.count = Some(count(value)?),
+            "expand" => query.expand = self.expand(set, value, depth + 1)?,
+            other => {
+                return Err(Error::query(format_args!(
+                    "The option '${}' is not supported within $expand.",
+                    shortened(other)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// `Robot,Release($select=Name;$expand=…)`; `*` stands for what is not named besides it.
+    fn expand(&mut self, set: &'static EntitySet, text: &str, depth: usize) -> Result<Vec<Expand>> {
+        if depth > MAX_EXPAND {
+            return Err(Error::query(format_args!(
+                "The request includes a $expand path which is too deep. The maximum depth allowed \
+                 is {MAX_EXPAND}."
+            )));
+        }
+        let mut expands: Vec<Expand> = Vec::new();
+        let mut all = false;
+        for item in split(text, ',').map_err(malformed)? {
+            if item.trim() == "*" {
+                all = true;
+                continue;
+            }
+            let expand = self.expanded(set, item, depth)?;
+            let name = expand.nav.name;
+            if expands.iter().any(|known| known.nav.name == name) {
+                return Err(Error::query(format_args!(
+                    "'{name}' is expanded more than once."
+                )));
+            }
+            expands.push(expand);
+        }
+        let named = |nav: &&Nav| expands.iter().any(|known| known.nav.name == nav.name);
+        let rest: Vec<&'static Nav> = match all {
+            true => set.navs.iter().filter(|nav| !named(nav)).collect(),
+            false => Vec::new(),
+        };
+        expands.extend(rest.into_iter().map(|nav| Expand {
+            nav,
+            query: Query::none((nav.target)()),
+        }));
+        Ok(expands)
+    }
+
+    /// `Name` or `Name(options)`.
+    fn expanded(&mut self, set: &'static EntitySet, item: &str, depth: usize) -> Result<Expand> {
+        let (name, inner) = match item.split_once('(') {
+            Some((name, rest)) => (name, rest.trim_end().strip_suffix(')')),
+            None => (item, Some("")),
+        };
+        let name = name.trim();
+        let nav = set.nav(name).ok_or_else(|| not_expandable(set, name))?;
+        let inner = inner.ok_or_else(|| malformed("text follows a bracket"))?;
+        let query = self.nested(nav, inner, depth)?;
+        Ok(Expand { nav, query })
+    }
+
+    /// The options in the brackets, between semicolons.
+    fn nested(&mut self, nav: &'static Nav, text: &str, depth: usize) -> Result<Query> {
+        let mut query = Query::none((nav.target)());
+        let (mut seen, mut select) = (Vec::new(), None);
+        for option in split(text, ';').map_err(malformed)? {
+            if option.trim().is_empty() {
+                continue;
+            }
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let name = name.trim().to_ascii_lowercase();
+            let Some(known) = name.strip_prefix('$') else {
+                return Err(Error::query(format_args!(
+                    "'{}' is no option. Within $expand, options start with '$' and are divided \
+                     by ';'.",
+                    shortened(&name)
+                )));
+            };
+            if seen.contains(&name) {
+                return Err(Error::query(format_args!(
+                    "The option '{name}' was specified more than once within $expand."
+                )));
+            }
+            if known == "select" {
+                select = Some(given("select", value)?);
+            } else {
+                for_many(nav, known)?;
+                self.option(&mut query, known, value, depth)?;
+            }
+            seen.push(name);
+        }
+        if let Some(names) = select {
+            query.select(names)?;
+        }
+        Ok(query)
+    }
+}
+
+/// Refuses to choose among at most one entity.
+fn for_many(nav: &Nav, option: &str) -> Result<()> {
+    let chooses = matches!(option, "filter" | "orderby" | "top" | "skip" | "count");
+    if nav.many || !chooses {
+        return Ok(());
+    }
+    Err(Error::query(format_args!(
+        "The option '${option}' cannot be applied to '{0}', which leads to at most one entity. \
+         Filter and sort by paths such as '{0}/{1}' instead.",
+        nav.name,
+        (nav.target)().key
+    )))
+}
+
+/// The value of an option, which has to be there.
+fn given<'v>(name: &str, value: &'v str) -> Result<&'v str> {
+    match value.trim() {
+        "" => Err(Error::query(format_args!(
+            "The value for OData query '${name}' cannot be empty."
+        ))),
+        value => Ok(value),
+    }
+}
+
+fn order(set: &'static EntitySet, text: &str, shared: &mut Shared<'_>) -> Result<Vec<Order>> {
     let mut order = Vec::new();
-    if text.is_empty() {
-        return Ok(order);
-    }
-    for (expr, descending) in parse::order(text)? {
+    for (expr, descending) in parse::order(text, shared)? {
         let (expr, ty) = bind::sort(set, &expr)?;
         order.push(Order {
             expr,
@@ -119,7 +312,7 @@ fn order(set: &'static EntitySet, text: &str) -> Result<Vec<Order>> {
 
 /// The order of a set without `$orderby`.
 pub(crate) fn default_order(set: &'static EntitySet) -> Result<Vec<Order>> {
-    order(set, set.order)
+    order(set, set.order, &mut Shared::new(&Aliases::default()))
 }
 
 fn top(set: &EntitySet, text: &str) -> Result<u32> {
@@ -159,78 +352,6 @@ fn count(text: &str) -> Result<bool> {
     }
 }
 
-fn select(set: &'static EntitySet, text: &str) -> Result<Option<Vec<&'static str>>> {
-    let mut names = Vec::new();
-    for name in text.split(',').map(str::trim) {
-        if name == "*" {
-            return Ok(None);
-        }
-        let prop = set.prop(name).map(|prop| prop.name);
-        let found = prop.or_else(|| set.nav(name).map(|nav| nav.name));
-        let found = found.ok_or_else(|| no_property(name, set.entity))?;
-        if !names.contains(&found) {
-            names.push(found);
-        }
-    }
-    Ok(Some(names))
-}
-
-/// `Robot,Release($select=Name;$expand=…)`.
-fn expand(set: &'static EntitySet, text: &str, depth: usize) -> Result<Vec<Expand>> {
-    let mut expands: Vec<Expand> = Vec::new();
-    if text.is_empty() {
-        return Ok(expands);
-    }
-    if depth > MAX_EXPAND {
-        return Err(Error::query(format_args!(
-            "The request includes a $expand path which is too deep. The maximum depth allowed is \
-             {MAX_EXPAND}."
-        )));
-    }
-    for item in split(text, ',')? {
-        let (name, inner) = match item.split_once('(') {
-            Some((name, rest)) => (name, rest.trim_end().strip_suffix(')')),
-            None => (item, Some("")),
-        };
-        let name = name.trim();
-        let nav = set.nav(name).ok_or_else(|| not_expandable(set, name))?;
-        let inner = inner.ok_or_else(unbalanced)?;
-        let expand = nested(nav, inner, depth)?;
-        if expands.iter().any(|known| known.nav.name == nav.name) {
-            return Err(Error::query(format_args!(
-                "'{}' is expanded more than once.",
-                nav.name
-            )));
-        }
-        expands.push(expand);
-    }
-    Ok(expands)
-}
-
-/// The options of an expanded property, between semicolons.
-fn nested(nav: &'static Nav, text: &str, depth: usize) -> Result<Expand> {
-    let target = (nav.target)();
-    let mut found = Expand {
-        nav,
-        select: None,
-        expand: Vec::new(),
-    };
-    for option in split(text, ';')? {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        match name.trim().to_ascii_lowercase().as_str() {
-            "" => {}
-            "$select" => found.select = select(target, value)?,
-            "$expand" => found.expand = expand(target, value.trim(), depth + 1)?,
-            other => {
-                return Err(Error::query(format_args!(
-                    "The option '{other}' is not supported within $expand."
-                )));
-            }
-        }
-    }
-    Ok(found)
-}
-
 fn not_expandable(set: &EntitySet, name: &str) -> Error {
     match set.prop(name) {
         Some(prop) => Error::query(format_args!(
@@ -241,27 +362,6 @@ fn not_expandable(set: &EntitySet, name: &str) -> Error {
     }
 }
 
-fn unbalanced() -> Error {
-    Error::query("The brackets of $expand do not match.")
-}
-
-/// Splits where `at` stands outside of brackets.
-fn split(text: &str, at: char) -> Result<Vec<&str>> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_u32);
-    for (i, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.checked_sub(1).ok_or_else(unbalanced)?,
-            _ if c == at && depth == 0 => {
-                parts.push(&text[start..i]);
-                start = i + c.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    if depth > 0 {
-        return Err(unbalanced());
-    }
-    parts.push(&text[start..]);
-    Ok(parts)
+fn malformed(why: &str) -> Error {
+    Error::query(format_args!("The brackets of $expand do not match: {why}."))
 }

@@ -7,9 +7,9 @@
 use db::{Tx, Value};
 
 use crate::block::Block;
-use crate::compile::Builder;
+use crate::compile::{Builder, column};
 use crate::edm::{EntitySet, Kind, Prop, Visible};
-use crate::query::{Order, default_order};
+use crate::query::{Expand, Order, default_order};
 use crate::{Error, Guid, Query, Result, Timestamp, counts, json};
 
 /// The folders a request is about.
@@ -40,8 +40,20 @@ pub struct Scope<'a> {
     pub restrict: Option<&'a str>,
 }
 
+/// How much an answer says about itself: `odata.metadata=` of the media type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metadata {
+    /// `minimal`: the context.
+    #[default]
+    Minimal,
+    /// `full`: the types and addresses, too, so that no client needs `$metadata`.
+    Full,
+    /// `none`: the data only.
+    None,
+}
+
 /// How an answer is labelled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Shape<'a> {
     /// Address of the service without a slash at the end: `https://host/odata`.
     pub base: &'a str,
@@ -49,6 +61,8 @@ pub struct Shape<'a> {
     pub name: Option<&'a str>,
     /// Whether a page says how many entities there are when `$count` is absent.
     pub count: bool,
+    /// How much it says about itself.
+    pub metadata: Metadata,
 }
 
 /// Appends a page: `{"@odata.context":…,"@odata.count":n,"value":[…]}`.
@@ -66,11 +80,11 @@ pub fn read_page(
     belongs(q, set)?;
     context(out, set, q, shape, "");
     let count_at = out.len();
-    out.extend_from_slice(b",\"value\":[");
+    out.extend_from_slice(b"\"value\":[");
     let top = q.top.unwrap_or(set.top).min(set.top);
     let rows = match top {
         0 => 0,
-        top => page(tx, set, q, scope, top, out)?,
+        top => page(tx, set, q, scope, shape, top, out)?,
     };
     out.extend_from_slice(b"]}");
     if !q.count.unwrap_or(shape.count) {
@@ -83,9 +97,23 @@ pub fn read_page(
     } else {
         count(tx, set, q, scope)?
     };
-    let label = format!(",\"@odata.count\":{count}");
+    let label = format!("\"@odata.count\":{count},");
     out.splice(count_at..count_at, label.into_bytes());
     Ok(())
+}
+
+/// How many entities `$filter` finds; the other options of `q` do not matter.
+///
+/// # Errors
+/// [`Error::Db`].
+pub fn read_count(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    scope: &Scope<'_>,
+) -> Result<u64> {
+    belongs(q, set)?;
+    count(tx, set, q, scope)
 }
 
 /// Appends one entity: `{"@odata.context":"…/$entity", …}`. Of `q`, what is selected and expanded
@@ -105,9 +133,9 @@ pub fn read_entity(
 ) -> Result<bool> {
     belongs(q, set)?;
     let mut builder = Builder::new(tx.dialect(), scope);
-    let mut block = Block::new(set, q.select.as_deref(), &q.expand, Visible::Single);
-    let columns = block.columns(&mut builder, None)?;
-    let prop = key_property(set)?;
+    let mut block = Block::new(set, q, shape, Visible::Single);
+    let (columns, _) = block.columns(&mut builder)?;
+    let prop = set.key_property()?;
     let alias = builder.alias();
     let mut conditions = builder.scope_conditions(set)?;
     conditions.push(match (prop.kind, key_value(prop, key)?) {
@@ -132,12 +160,11 @@ pub fn read_entity(
     }
     context(out, set, q, shape, "/$entity");
     // The members follow the context instead of opening an object of their own.
-    block.finish(tx, scope, &mut |_, row| match row {
-        [b'{', b'}'] => out.push(b'}'),
-        row => {
-            out.push(b',');
-            out.extend_from_slice(&row[1..]);
+    block.finish(tx, scope, &mut |row| {
+        if row == b"{}" && out.ends_with(b",") {
+            out.pop();
         }
+        out.extend_from_slice(&row[1..]);
     })?;
     Ok(true)
 }
@@ -151,21 +178,36 @@ fn belongs(q: &Query, set: &EntitySet) -> Result<()> {
     Err(db::Error::Invalid(text).into())
 }
 
-/// `{"@odata.context":"…/$metadata#Jobs(State)…"`.
+/// Opens the answer: `{"@odata.context":"…/$metadata#Jobs(State)…",`.
 fn context(out: &mut Vec<u8>, set: &EntitySet, q: &Query, shape: &Shape<'_>, suffix: &str) {
-    let mut text = format!(
-        "{}/$metadata#{}",
-        shape.base,
-        shape.name.unwrap_or(set.name)
-    );
-    if let Some(names) = &q.select {
-        text.push('(');
-        text.push_str(&names.join(","));
-        text.push(')');
+    out.push(b'{');
+    if shape.metadata == Metadata::None {
+        return;
     }
-    text.push_str(suffix);
-    out.extend_from_slice(b"{\"@odata.context\":");
+    let name = shape.name.unwrap_or(set.name);
+    let text = format!("{}/$metadata#{name}{}{suffix}", shape.base, projection(q));
+    json::name(out, "@odata.context");
     json::string(out, &text);
+    out.push(b',');
+}
+
+/// `(State,Robot(Name))`: what is selected, as a context names it; empty if all is. What is
+/// expanded as a whole is not named unless it is selected, too.
+fn projection(q: &Query) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let nested = |expand: &&Expand| !projection(&expand.query).is_empty();
+    let nested: Vec<&Expand> = q.expand.iter().filter(nested).collect();
+    for name in q.select.iter().flatten() {
+        if nested.iter().all(|expand| expand.nav.name != *name) {
+            names.push((*name).to_owned());
+        }
+    }
+    let expanded = nested.iter();
+    names.extend(expanded.map(|expand| expand.nav.name.to_owned() + &projection(&expand.query)));
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("({})", names.join(",")),
+    }
 }
 
 /// Appends the entities of a page, with commas between, and says how many there are.
@@ -174,14 +216,36 @@ fn page(
     set: &'static EntitySet,
     q: &Query,
     scope: &Scope<'_>,
+    shape: &Shape<'_>,
     top: u32,
     out: &mut Vec<u8>,
 ) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
-    let mut block = Block::new(set, q.select.as_deref(), &q.expand, Visible::List);
-    let columns = block.columns(&mut builder, None)?;
-    let conditions = conditions(&mut builder, set, q)?;
-    let order = order_clause(&mut builder, set, &q.order)?;
+    let mut block = Block::new(set, q, shape, Visible::List);
+    let sql = page_statement(&mut builder, &mut block, set, q, top)?;
+    block.run(tx, &sql, &builder.params)?;
+    let rows = block.len();
+    let mut first = true;
+    block.finish(tx, scope, &mut |row| {
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        out.extend_from_slice(row);
+    })?;
+    Ok(rows as u64)
+}
+
+fn page_statement(
+    builder: &mut Builder<'_>,
+    block: &mut Block<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    top: u32,
+) -> Result<String> {
+    let (columns, _) = block.columns(builder)?;
+    let conditions = where_clause(&conditions(builder, set, q)?);
+    let order = order_terms(builder, set, &q.order)?;
     let limit = builder.bind(i64::from(top).into());
     let offset = match q.skip {
         0 => String::new(),
@@ -192,42 +256,42 @@ fn page(
         ),
     };
     let from = builder.from(set)?;
-    let conditions = where_clause(&conditions);
-    let sql = format!("SELECT {columns}{from}{conditions}{order} LIMIT {limit}{offset}");
-    block.run(tx, &sql, &builder.params)?;
-    let rows = block.len();
-    let mut first = true;
-    block.finish(tx, scope, &mut |_, row| {
-        if !first {
-            out.push(b',');
-        }
-        first = false;
-        out.extend_from_slice(row);
-    })?;
-    Ok(rows as u64)
+    Ok(format!(
+        "SELECT {columns}{from}{conditions} ORDER BY {order} LIMIT {limit}{offset}"
+    ))
 }
 
 fn count(tx: &mut Tx<'_>, set: &'static EntitySet, q: &Query, scope: &Scope<'_>) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
-    let conditions = conditions(&mut builder, set, q)?;
-    let conditions = where_clause(&conditions);
-    let sql = match counts::table_for(set, q, scope) {
-        Some(counts) => {
-            let (table, alias) = (counts.table, builder.alias());
-            let sum = format!("CAST(COALESCE(SUM({alias}.entities), 0) AS BIGINT)");
-            format!("SELECT {sum} FROM {table} {alias}{conditions}")
-        }
-        None => format!("SELECT COUNT(*){}{conditions}", builder.from(set)?),
-    };
+    let sql = count_statement(&mut builder, set, q, scope)?;
     let row = tx.row(&sql, &builder.params)?;
     let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Nothing is sorted, and only the joins that the filter needs are there: an index that holds what
+/// scope and filter name answers it alone.
+fn count_statement(
+    builder: &mut Builder<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    scope: &Scope<'_>,
+) -> Result<String> {
+    let conditions = where_clause(&conditions(builder, set, q)?);
+    let Some(counts) = counts::table_for(set, q, scope) else {
+        let from = builder.from(set)?;
+        return Ok(format!("SELECT COUNT(*){from}{conditions}"));
+    };
+    let (table, alias) = (counts.table, builder.alias());
+    Ok(format!(
+        "SELECT CAST(COALESCE(SUM({alias}.entities), 0) AS BIGINT) FROM {table} {alias}{conditions}"
+    ))
+}
+
 fn conditions(builder: &mut Builder<'_>, set: &EntitySet, q: &Query) -> Result<Vec<String>> {
     let mut conditions = builder.scope_conditions(set)?;
     if let Some(filter) = &q.filter {
-        conditions.push(builder.condition(&filter.0)?);
+        conditions.push(builder.filter(filter)?);
     }
     Ok(conditions)
 }
@@ -239,10 +303,10 @@ pub(crate) fn where_clause(conditions: &[String]) -> String {
     }
 }
 
-/// `ORDER BY` as asked for or declared, with the key as the last term, in the direction of the
-/// term before, so that one index serves both. Null is the smallest value; that is said only where
-/// null can occur, because PostgreSQL matches it against the index.
-pub(crate) fn order_clause(
+/// The terms to sort by, as asked for or declared, with the key as the last, in the direction of
+/// the one before, so that one index serves both. Null is the smallest value; that is said only
+/// where null can occur, because PostgreSQL matches it against the index.
+pub(crate) fn order_terms(
     builder: &mut Builder<'_>,
     set: &'static EntitySet,
     order: &[Order],
@@ -255,10 +319,10 @@ pub(crate) fn order_clause(
         }
         order => order,
     };
-    let key = key_property(set)?;
+    let key = set.key_property()?;
     let alias = builder.alias();
     let key_sql = match set.tie {
-        Some(column) => format!("{alias}.{column}"),
+        Some(tie) => column(&alias, tie),
         None => builder.column(&alias, key)?,
     };
     let (mut terms, mut has_key, mut last) = (Vec::new(), false, false);
@@ -285,12 +349,15 @@ pub(crate) fn order_clause(
             key_sql
         });
     }
-    Ok(format!(" ORDER BY {}", terms.join(", ")))
+    Ok(terms.join(", "))
 }
 
-fn key_property(set: &'static EntitySet) -> Result<&'static Prop> {
-    let missing = || db::Error::Invalid(format!("{} has no property {}", set.name, set.key));
-    Ok(set.prop(set.key).ok_or_else(missing)?)
+impl EntitySet {
+    /// The property that identifies an entity.
+    pub(crate) fn key_property(&self) -> Result<&'static Prop> {
+        let missing = || db::Error::Invalid(format!("{} has no property {}", self.name, self.key));
+        Ok(self.prop(self.key).ok_or_else(missing)?)
+    }
 }
 
 /// The key as it is stored.
@@ -312,3 +379,6 @@ fn key_value(prop: &Prop, key: &Value) -> Result<Value> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 
 use db::{Dialect, Value};
 
-use crate::compile::{Builder, Frame};
+use crate::compile::{Builder, Frame, link};
 use crate::edm::Kind;
 use crate::expr::{Const, Exists, Expr, PropRef, Rows, Type};
 use crate::functions::Function;
@@ -122,6 +122,10 @@ impl Builder<'_> {
             (false, false) => {}
         }
         let sql = match op {
+            Op::Has => {
+                let (value, bits) = (self.value(left)?, self.value(right)?);
+                return Ok(format!("(({value} & {bits}) = {bits})"));
+            }
             Op::Eq if left.nullable() && right.nullable() => "IS NOT DISTINCT FROM",
             Op::Ne if left.nullable() || right.nullable() => "IS DISTINCT FROM",
             Op::Ne => "<>",
@@ -194,7 +198,7 @@ impl Builder<'_> {
             Rows::Nav(nav) => {
                 let target = (nav.target)();
                 let table = self.template(target.table, "")?;
-                let link = format!("{alias}.{} = {from}.{}", nav.target_column, nav.column);
+                let link = link(nav, &from, &alias);
                 let mut conditions = vec![link];
                 conditions.append(&mut self.tenant_condition(target, &alias)?);
                 (format!("{table} {alias}"), conditions)

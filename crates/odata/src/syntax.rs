@@ -57,11 +57,12 @@ pub(crate) enum Op {
     Mul,
     Div,
     Mod,
+    Has,
 }
 
 impl Op {
     /// All operators, with their words and how strongly they bind.
-    pub const ALL: [(Op, &'static str, u8); 13] = [
+    pub const ALL: [(Op, &'static str, u8); 14] = [
         (Op::Or, "or", 1),
         (Op::And, "and", 2),
         (Op::Eq, "eq", 3),
@@ -75,6 +76,7 @@ impl Op {
         (Op::Mul, "mul", 6),
         (Op::Div, "div", 6),
         (Op::Mod, "mod", 6),
+        (Op::Has, "has", 4),
     ];
     /// How strongly `in` binds.
     pub const IN: u8 = 3;
@@ -98,6 +100,26 @@ impl Op {
     /// The word.
     pub fn name(self) -> &'static str {
         self.entry().0
+    }
+
+    /// The name that messages use for it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Op::Or => "Or",
+            Op::And => "And",
+            Op::Eq => "Equal",
+            Op::Ne => "NotEqual",
+            Op::Gt => "GreaterThan",
+            Op::Ge => "GreaterThanOrEqual",
+            Op::Lt => "LessThan",
+            Op::Le => "LessThanOrEqual",
+            Op::Add => "Add",
+            Op::Sub => "Subtract",
+            Op::Mul => "Multiply",
+            Op::Div => "Divide",
+            Op::Mod => "Modulo",
+            Op::Has => "Has",
+        }
     }
 
     /// How strongly it binds.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use db::{Tx, Value};
 use odata::edm::{EntitySet, Scoping, Source};
-use odata::{Changes, Folders, Guid, Mode, Query, Scope, Shape, Timestamp};
+use odata::{Changes, Folders, Guid, Metadata, Mode, Query, Scope, Shape, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::body;
@@ -118,6 +118,8 @@ pub struct Cx<'a, 'c> {
     pub folders: Folders,
     /// `http://host/odata`, the base of contexts.
     pub base: &'a str,
+    /// How much answers say about themselves.
+    pub metadata: Metadata,
     /// The installation.
     pub server: &'a Arc<Server>,
     /// Hints to publish after the commit.
@@ -266,8 +268,8 @@ impl<'c> Cx<'_, 'c> {
         let scope = self.scope(vars, None);
         let shape = Shape {
             base: self.base,
-            name: None,
-            count: false,
+            metadata: self.metadata,
+            ..Shape::default()
         };
         if odata::read_entity(self.tx, set, key, query, &scope, &shape, &mut out)? {
             return Ok(out);
@@ -287,10 +289,15 @@ impl<'c> Cx<'_, 'c> {
     ) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(4096);
         let scope = self.scope(listing.vars, listing.restrict);
+        if listing.count == Count::Only {
+            let count = odata::read_count(self.tx, set, query, &scope)?;
+            return Ok(count.to_string().into_bytes());
+        }
         let shape = Shape {
             base: self.base,
             name: listing.name,
             count: listing.count == Count::Shown,
+            metadata: self.metadata,
         };
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ::odata::Timestamp;
+use ::odata::{Metadata, Timestamp};
 use db::Tx;
 use orchestrator::access::{self, FolderHeader, Granted};
 use orchestrator::{Args, Caller, Cx, Error, FolderRule, Hint, Need, Reply, Result, Run, Store};
@@ -23,6 +23,8 @@ pub struct Call {
     pub header: FolderHeader,
     /// `http://host/odata`
     pub base: String,
+    /// How much the answer says about itself.
+    pub metadata: Metadata,
     /// Key, parameters, body, query.
     pub args: Args,
     /// Where it works.
@@ -102,6 +104,7 @@ fn invoke(
         folder: granted.folder.as_ref(),
         folders: granted.folders.clone(),
         base: &call.base,
+        metadata: call.metadata,
         server,
         hints: BTreeSet::new(),
     };
@@ -150,6 +153,7 @@ where
                 folder: None,
                 folders: ::odata::Folders::All,
                 base: "",
+                metadata: Metadata::None,
                 server: &server,
                 hints: BTreeSet::new(),
             };

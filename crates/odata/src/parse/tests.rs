@@ -2,8 +2,19 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{MAX_DEPTH, MAX_NODES, Shared};
+use crate::options::Aliases;
+use crate::syntax::{Expr, Literal, Op};
+use crate::{Error, Result};
 use crate::{Guid, Timestamp};
+
+fn expression(text: &str) -> Result<Expr> {
+    super::expression(text, &mut Shared::new(&Aliases::default()))
+}
+
+fn order(text: &str) -> Result<Vec<(Expr, bool)>> {
+    super::order(text, &mut Shared::new(&Aliases::default()))
+}
 
 /// The tree of a text, printed: brackets show how it was read.
 #[track_caller]
@@ -27,6 +38,7 @@ fn operators_bind_as_the_protocol_says() {
     assert_eq!(tree("not not a"), "(not (not a))");
     assert_eq!(tree("a in (1,2) and b"), "((a in (1,2)) and b)");
     assert_eq!(tree("not a in (1)"), "(not (a in (1)))");
+    assert_eq!(tree("a has 'x' eq b"), "((a has 'x') eq b)");
     assert_eq!(tree("-a add - 5"), "((- a) add -5)");
     assert_eq!(tree("- (- a)"), "(- (- a))");
 }
@@ -132,6 +144,39 @@ fn depth_is_bounded_at_any_stack() {
         ")".repeat(MAX_DEPTH - 1)
     );
     assert_eq!(tree(&nested), "a");
+}
+
+#[test]
+fn an_alias_is_read_in_its_place() {
+    let aliases = Aliases::read("@a=5&@b=x eq @a&@loop=@loop&@c=-@a&@two=@one or @one&@bad=1 1");
+    let aliases = aliases.unwrap();
+    let read = |text: &str| match super::expression(text, &mut Shared::new(&aliases)) {
+        Ok(expr) => expr.to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(read("n eq @a"), "(n eq 5)");
+    assert_eq!(read("n eq @A and @b"), "((n eq 5) and (x eq 5))");
+    assert_eq!(read("n in (@a,@c)"), "(n in (5,-5))");
+    assert!(read("f(@a)/@b").contains("Syntax error"));
+    assert!(read("n eq @none").contains("'@none' has no value"));
+    assert!(read("@bad").contains("in '1 1'"), "{}", read("@bad"));
+    assert!(read("@loop").contains("levels deep"));
+    assert!(read("@two").contains("'@one' has no value"));
+    let many = vec!["@a"; MAX_NODES + 1].join(",");
+    assert!(read(&format!("n in ({many})")).contains("limit of '100'"));
+}
+
+#[test]
+fn conditions_of_a_request_count_together() {
+    let aliases = Aliases::default();
+    let mut shared = Shared::new(&aliases);
+    let half = vec!["a"; MAX_NODES / 4].join(" or ");
+    for _ in 0..2 {
+        assert!(super::expression(&half, &mut shared).is_ok());
+        assert!(super::order(&half, &mut shared).is_ok());
+    }
+    let error = super::expression("a eq 1", &mut shared).unwrap_err();
+    assert!(error.to_string().contains("limit of '100'"), "{error}");
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -101,6 +101,14 @@ const CASES: &[(&str, &[i64])] = &[
     ("State in ('Pending','4')", &[1, 3]),
     ("State ne 'Pending'", &[2, 3, 4]),
     ("State eq 99999999999", &[]),
+    ("State has 'Faulted'", &[3, 4]),
+    ("State has Ns.State'Running'", &[2, 4]),
+    ("State has '1'", &[2, 4]),
+    ("State has 'Pending'", &[1, 2, 3, 4]),
+    ("not (State has 'Running')", &[1, 3]),
+    ("State has 'Successful'", &[4]),
+    ("State has 'Running,Faulted'", &[4]),
+    ("State has 1 eq false", &[1, 3]),
     // GUIDs
     ("Key eq 00000000-0000-0000-0000-00000000000A", &[1]),
     ("Key eq '00000000-0000-0000-0000-00000000000A'", &[1]),
@@ -190,6 +198,9 @@ const CASES: &[(&str, &[i64])] = &[
     ("Steps/any(s: s/Run/Machine/Name eq 'ärmel')", &[2]),
     ("Steps/any(s: s/Run/Id eq Id)", &[2, 3]),
     ("Machine/Runs/any(r: r/Id eq 1)", &[1]),
+    ("$it/Id eq 1", &[1]),
+    ("$it/Machine/Name eq 'ärmel'", &[2]),
+    ("$it/Steps/any(s: s/At lt $it/Created)", &[2, 3]),
     (
         "Machine/Runs/any(r: r/Steps/any(s: s/Run/Id eq r/Id and r/Id eq $it/Id))",
         &[2],
@@ -269,6 +280,12 @@ fn unknown_names_are_named() {
     refused("Words/any(w: w/Name eq 'a')", "'Name' on type 'Edm.String'");
     refused("nope(Name)", "An unknown function with name 'nope'");
     refused("substringof('a')", "unknown function");
+    refused(
+        "cast(Id,Edm.String) eq '1'",
+        "function 'cast' is not supported",
+    );
+    refused("isof(Id,Edm.Int64)", "function 'isof' is not supported");
+    refused("Id eq @p", "parameter alias '@p' has no value");
 }
 
 #[test]
@@ -288,6 +305,7 @@ fn a_navigation_compared_to_null_names_the_way_out() {
         "Use 's/Run/Name eq null' instead.",
     );
     refused("Machine eq 1", "is no value");
+    refused("$it eq null", "is no value");
 }
 
 #[test]
@@ -309,6 +327,10 @@ fn types_have_to_fit() {
     refused("not Name", "'not' needs a condition");
     refused("-Name eq 'x'", "'Negate'");
     refused("Name add 1 eq 2", "operator kind 'Add'");
+    refused("Id has 'x'", "operator kind 'Has'");
+    refused("State has null", "operator kind 'Has'");
+    refused("State has Name", "operator kind 'Has'");
+    refused("State has 'Broken'", "'Broken' is not a valid enumeration");
     refused("length(Id) eq 1", "No function signature");
     refused("contains(Name)", "No function signature");
     refused("Id in (1,'x')", "constants of the type");
@@ -352,6 +374,16 @@ fn limits_are_clean_errors() {
     refused(&"not ".repeat(10_000), "levels deep");
     refused(&"-".repeat(10_000), "levels deep");
     refused(&"length(".repeat(5_000), "levels deep");
+    for text in [
+        "a".repeat(1 << 20),
+        "%20".repeat(1 << 20),
+        "$top=1&".repeat(1 << 18),
+    ] {
+        match Query::parse(&RUNS, &format!("$filter={text}")) {
+            Err(Error::Invalid(text)) => assert!(text.contains("longer than 64 KiB"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
     let list = |n: usize| format!("Id in ({})", vec!["1"; n].join(","));
     assert!(Query::parse(&RUNS, &format!("$filter={}", list(1_000))).is_ok());
     refused(&list(1_001), "more than 1000 values");

@@ -2,7 +2,7 @@
 
 use db::{Db, Migration, Options, Url, Value};
 use odata::edm::{EntitySet, Open};
-use odata::{Folders, Guid, Many, One, Query, Scope, Shape, Timestamp};
+use odata::{Folders, Guid, Many, Metadata, One, Query, Scope, Shape, Timestamp};
 use serde_json::Value as Json;
 
 odata::edm_enum! {
@@ -213,19 +213,23 @@ pub fn now() -> Timestamp {
 /// Who asks for what.
 #[derive(Clone)]
 pub struct Ask {
+    pub tenant: i64,
     pub folders: Folders,
     pub restrict: Option<&'static str>,
     pub count: bool,
     pub name: Option<&'static str>,
+    pub metadata: Metadata,
 }
 
 impl Default for Ask {
     fn default() -> Ask {
         Ask {
+            tenant: 1,
             folders: Folders::All,
             restrict: None,
             count: true,
             name: None,
+            metadata: Metadata::Minimal,
         }
     }
 }
@@ -235,7 +239,7 @@ impl Ask {
         let vars = [("label", Value::from("one"))];
         let folders = self.folders.clone();
         let scope = Scope {
-            tenant: 1,
+            tenant: self.tenant,
             folders,
             now: now(),
             vars: &vars,
@@ -247,6 +251,7 @@ impl Ask {
                 base: "http://h/odata",
                 name: self.name,
                 count: self.count,
+                metadata: self.metadata,
             },
         )
     }
@@ -271,6 +276,16 @@ impl Server {
         let text = self.raw(set, query, ask);
         let text = text.unwrap_or_else(|error| panic!("{}: {query}: {error}", self.label));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// How many entities a query finds.
+    #[track_caller]
+    pub fn count(&self, set: &'static EntitySet, query: &str, ask: &Ask) -> u64 {
+        let (query, ask) = (Query::parse(set, query).unwrap(), ask.clone());
+        let read = self.db.read_blocking(move |tx| {
+            ask.with(|scope, _| odata::read_count(tx, set, &query, scope))
+        });
+        read.unwrap()
     }
 
     /// An entity as text, if there is one.

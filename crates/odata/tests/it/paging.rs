@@ -1,7 +1,7 @@
 //! Pages and single entities: shapes, order, counts, scopes, and who sees what.
 
 use db::Value;
-use odata::{Error, Folders, Guid, Query};
+use odata::{Error, Folders, Guid, Metadata, Query};
 use serde_json::json;
 
 use crate::model::{Ask, Machine, RUNS, Step, User, ids, servers, sqlite};
@@ -139,11 +139,7 @@ fn mistakes_of_the_program_are_no_fault_of_the_caller() {
             vars: &[],
             restrict: None,
         };
-        let shape = odata::Shape {
-            base: "",
-            name: None,
-            count: false,
-        };
+        let shape = odata::Shape::default();
         odata::read_page(tx, &RUNS, &other, &scope, &shape, &mut Vec::new())
     });
     assert!(matches!(read, Err(Error::Db(db::Error::Invalid(text))) if text.contains("Users")));
@@ -173,6 +169,14 @@ fn counts_are_those_of_the_filter() {
             count: false,
             ..Ask::default()
         };
+        let number = |query: &str| server.count(&RUNS, query, &silent);
+        assert_eq!(number("$top=1&$skip=2&$orderby=Name&$expand=Machine"), 4);
+        assert_eq!(number("$filter=Machine/Name ne null&$top=0"), 2);
+        let tenant = Ask {
+            tenant: 2,
+            ..Ask::default()
+        };
+        assert_eq!(server.count(&RUNS, "", &tenant), 1);
         let page = |query: &str| server.page(&RUNS, query, &silent);
         assert_eq!(page("")["@odata.count"], json!(null));
         assert_eq!(page("$count=true")["@odata.count"], 4);
@@ -239,11 +243,114 @@ fn contexts_name_what_was_selected() {
             context("$expand=Machine&$select=Machine", &ask),
             "Runs(Machine)"
         );
+        assert_eq!(context("$expand=Machine", &ask), "Runs");
+        assert_eq!(context("$select=Id&$expand=Machine", &ask), "Runs(Id)");
+        let nested = "$expand=Machine($select=Name;$expand=Owner($select=Name)),Steps";
+        let expected = "(Machine(Name,Owner(Name)))";
+        assert_eq!(context(nested, &ask), format!("Runs{expected}"));
+        assert_eq!(
+            context(&format!("$select=Machine,Id&{nested}"), &ask),
+            "Runs(Id,Machine(Name,Owner(Name)))"
+        );
         let named = Ask {
             name: Some("RunFolder"),
             ..Ask::default()
         };
         assert_eq!(context("", &named), "RunFolder");
+    }
+}
+
+#[test]
+fn aliases_stand_for_their_values() {
+    for server in servers() {
+        let found = |query: &str| ids(&server.page(&RUNS, query, &Ask::default()));
+        assert_eq!(found("$filter=Id eq @p&@p=2"), [2]);
+        assert_eq!(found("@P=%27ALPHA%27&$filter=contains(Name,@p)"), [1]);
+        assert_eq!(
+            found("$filter=@a or @b&@a=Id eq 1&@b=Id eq @c&@c=4"),
+            [4, 1]
+        );
+        assert_eq!(
+            found("$filter=Id in (@a,@b)&$orderby=@o&@a=1&@b=3&@o=Id"),
+            [1, 3]
+        );
+        assert_eq!(
+            found("$filter=StartTime gt @at&@at=2018-01-15T18:18:02Z"),
+            [3]
+        );
+        assert_eq!(found("$filter=State has @s&@s='Successful'&@unused=1"), [4]);
+        assert_eq!(found("$filter=Info eq @n&@n=null"), [1]);
+    }
+}
+
+#[test]
+fn without_metadata_only_the_data_is_there() {
+    for server in servers() {
+        let ask = Ask {
+            metadata: Metadata::None,
+            ..Ask::default()
+        };
+        let page = server.raw(&RUNS, "$select=Id&$top=1&$expand=Machine($select=Id)", &ask);
+        let expected = r#"{"@odata.count":4,"value":[{"Id":4,"Machine":null}]}"#;
+        assert_eq!(page.unwrap(), expected, "{}", server.label);
+        let page = server.raw(&RUNS, "$select=Machine&$top=1&$count=false", &ask);
+        assert_eq!(page.unwrap(), r#"{"value":[{}]}"#);
+        let entity = server.entity(&RUNS, 1, "$select=Id", &ask).unwrap();
+        assert_eq!(entity.unwrap(), r#"{"Id":1}"#);
+        let entity = server.entity(&RUNS, 1, "$select=Machine", &ask).unwrap();
+        assert_eq!(entity.unwrap(), "{}");
+    }
+}
+
+#[test]
+fn full_metadata_byte_for_byte() {
+    for server in servers() {
+        let ask = Ask {
+            metadata: Metadata::Full,
+            ..Ask::default()
+        };
+        let query = "$filter=Id eq 2&$select=Key,Name,State,StartTime,IsLatest,Score,Retries,Tags,\
+                     Links,Content,Machine&$expand=Machine($select=Name),\
+                     Steps($select=At;$count=true;$top=1)";
+        let expected = concat!(
+            r#"{"@odata.context":"http://h/odata/$metadata#Runs(Key,Name,State,StartTime,IsLatest,"#,
+            r#"Score,Retries,Tags,Links,Content,Machine(Name),Steps(At))","@odata.count":1,"value":["#,
+            r##"{"@odata.type":"#Default.RunDto","@odata.id":"http://h/odata/Runs(2)","##,
+            r#""@odata.editLink":"http://h/odata/Runs(2)","#,
+            r##""Key@odata.type":"#Guid","Key":"00000000-0000-0000-0000-000000000002","##,
+            r##""Name":"beta","State@odata.type":"#Default.State","State":"Running","##,
+            r##""StartTime@odata.type":"#DateTimeOffset","StartTime":"2018-01-15T18:18:02Z","##,
+            r#""IsLatest":false,"Score":null,"Retries":3,"#,
+            r##""Links@odata.type":"#Collection(String)","Links":[],"##,
+            r##""Tags@odata.type":"#Collection(Default.TagDto)","##,
+            r#""Tags":[{"Name":"Red","Weight":7,"Hidden":false},"#,
+            r#"{"Name":"blue","Weight":null,"Hidden":true}],"Content":{"a": 1, "B": [null]},"#,
+            r#""Machine@odata.navigationLink":"http://h/odata/Runs(2)/Machine","#,
+            r##""Machine":{"@odata.type":"#Default.MachineDto","##,
+            r#""@odata.id":"http://h/odata/Machines(2)","#,
+            r#""@odata.editLink":"http://h/odata/Machines(2)","Name":"Ärmel"},"#,
+            r##""Steps@odata.count":2,"Steps":[{"@odata.type":"#Default.StepDto","##,
+            r#""@odata.id":"http://h/odata/Steps(10000000-0000-0000-0000-000000000002)","#,
+            r#""@odata.editLink":"http://h/odata/Steps(10000000-0000-0000-0000-000000000002)","#,
+            r##""At@odata.type":"#DateTimeOffset","At":"1970-01-01T00:00:00.000002Z"}]}]}"##,
+        );
+        assert_eq!(
+            server.raw(&RUNS, query, &ask).unwrap(),
+            expected,
+            "{}",
+            server.label
+        );
+        // An address needs the key, whether it is selected or not; text is encoded in it.
+        let user = server
+            .entity(&User::SET, "ann", "$select=Machines", &ask)
+            .unwrap();
+        let expected = concat!(
+            r#"{"@odata.context":"http://h/odata/$metadata#Users(Machines)/$entity","#,
+            r##""@odata.type":"#Default.UserDto","@odata.id":"http://h/odata/Users('Ann')","##,
+            r#""@odata.editLink":"http://h/odata/Users('Ann')","#,
+            r#""Machines@odata.navigationLink":"http://h/odata/Users('Ann')/Machines"}"#,
+        );
+        assert_eq!(user.unwrap(), expected);
     }
 }
 
@@ -269,7 +376,7 @@ fn options_out_of_bounds_are_refused() {
             "The limit of '1000' for Top query has been exceeded",
         ),
         ("$top=-1", "non-negative integer"),
-        ("$top=", "non-negative integer"),
+        ("$top=", "'$top' cannot be empty"),
         ("$skip=-1", "non-negative integer"),
         ("$skip=x", "non-negative integer"),
         ("$count=maybe", "$count"),
@@ -283,13 +390,32 @@ fn options_out_of_bounds_are_refused() {
         ("$orderby=1", "constant"),
         ("$orderby=Id down", "Syntax error"),
         ("$select=Nope", "'Nope' on type 'RunDto'"),
-        ("$select=", "'' on type 'RunDto'"),
+        ("$select=Id,", "'' on type 'RunDto'"),
+        ("$select=", "'$select' cannot be empty"),
+        ("$filter=", "'$filter' cannot be empty"),
+        ("$filter=+%20", "'$filter' cannot be empty"),
+        ("$orderby=", "'$orderby' cannot be empty"),
+        ("$expand=", "'$expand' cannot be empty"),
+        ("$skip", "'$skip' cannot be empty"),
         ("$apply=x", "'$apply' is not supported"),
+        ("$search=x", "Use $filter with contains(…)"),
+        ("$compute=x", "'$compute' is not supported"),
+        ("$orderby=@p", "'@p' has no value"),
+        ("@p=1&@p=2", "more than once"),
+        (
+            "$select=Tags/Name",
+            "'Tags' can only be selected as a whole",
+        ),
+        (
+            "$select=Machine/Name",
+            "Use $expand=Machine($select=Name) instead",
+        ),
+        ("$select=Nope/Name", "'Nope' on type 'RunDto'"),
     ] {
         match Query::parse(&RUNS, query) {
             Err(Error::Invalid(text)) => assert!(text.contains(part), "{query}: {text}"),
             other => panic!("{query}: {other:?}"),
         }
     }
-    assert!(Query::parse(&RUNS, "$top=1000&$orderby=Id&$filter=&$expand=&take=5").is_ok());
+    assert!(Query::parse(&RUNS, "$top=1000&$orderby=Id&take=5").is_ok());
 }

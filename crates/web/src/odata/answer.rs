@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::odata::Metadata;
 use ::odata::batch;
 use ::odata::edm::{EntitySet, Kind as EdmKind};
 use axum::body::Body;
@@ -80,8 +81,14 @@ fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
 fn content_type(expect: &Expect) -> String {
     match expect.kind {
         Kind::Count => "text/plain; charset=utf-8".to_owned(),
-        _ => "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8"
-            .to_owned(),
+        _ => {
+            let level = match expect.metadata {
+                Metadata::Minimal => "minimal",
+                Metadata::Full => "full",
+                Metadata::None => "none",
+            };
+            format!("application/json; odata.metadata={level}; odata.streaming=true; charset=utf-8")
+        }
     }
 }
 

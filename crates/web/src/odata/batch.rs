@@ -227,7 +227,7 @@ impl Outer {
     /// The call that a request of a group makes.
     fn plan(&self, step: &Step, references: &References) -> Result<Plan> {
         let address = references.resolve(&step.part)?;
-        let target = target::find(&step.method, &address.path)?;
+        let target = target::find(&step.method, &address.path, &address.query)?;
         let run = match (target.run, target.store) {
             (Some(run), Store::Main) => run,
             _ => return Err(not_in_a_group(&target)),

@@ -49,7 +49,8 @@ pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body
 
 async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let rest = odata.rest.trim_matches('/');
-    let target = target::find(odata.request.method(), rest)?;
+    let query = odata.request.uri().query().unwrap_or_default();
+    let target = target::find(odata.request.method(), rest, query)?;
     // Operations are also for machines that prove nothing but their key, as far as their needs go.
     let proof = match target.kind {
         Kind::Operation => Proof::TokenOrMachine,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ::odata::Metadata;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
 use axum::http::{HeaderMap, header};
-use orchestrator::{Args, Caller, Count, Error, Prepare, Result, Run};
+use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Run};
 use serde_json::Value;
 
 use super::target::{Kind, Target};
@@ -38,6 +39,8 @@ pub struct Expect {
     pub conditional: bool,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
+    /// How much the answer says about itself.
+    pub metadata: Metadata,
 }
 
 /// Makes the plan.
@@ -64,6 +67,7 @@ pub fn plan(
         minimal: prefers_minimal(headers),
         conditional: if_match.is_some(),
         prepare: target.prepare,
+        metadata: metadata(headers, query)?,
     };
     let args = Args {
         key: target.key,
@@ -85,6 +89,7 @@ pub fn plan(
         header: request::folder(headers)?,
         base,
         args,
+        metadata: expect.metadata,
         store: target.store,
         write: target.write,
         caller,
@@ -126,6 +131,37 @@ fn query_params(query: &str) -> Vec<(String, Literal)> {
         .collect()
 }
 
+/// `odata.metadata=minimal|full|none` of `$format`, else of `Accept`.
+fn metadata(headers: &HeaderMap, query: &str) -> Result<Metadata> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut formats = pairs.filter(|(name, _)| matches!(*name, "$format" | "%24format"));
+    let format = formats.next().map(|(_, value)| {
+        let text = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+        text.to_ascii_lowercase()
+    });
+    if let Some(format) = &format
+        && !(format == "json" || format.starts_with("application/json"))
+    {
+        return Err(Error::refused(
+            Code::InvalidRequest,
+            "Invalid OData query options. Data is given as $format=json only.",
+        ));
+    }
+    let accept = request::header(headers, "accept").unwrap_or_default();
+    let asked = format.unwrap_or_else(|| accept.to_ascii_lowercase());
+    let level = asked.split_once("odata.metadata=").map(|(_, rest)| rest);
+    let level = level.map(|rest| rest.split([';', ',']).next().unwrap_or_default().trim());
+    match level {
+        None | Some("minimal") => Ok(Metadata::Minimal),
+        Some("full") => Ok(Metadata::Full),
+        Some("none") => Ok(Metadata::None),
+        Some(_) => Err(Error::refused(
+            Code::InvalidRequest,
+            "odata.metadata is minimal, full or none.",
+        )),
+    }
+}
+
 /// `Prefer: return=minimal`, alone or among others.
 fn prefers_minimal(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter();
@@ -150,7 +186,7 @@ fn if_match(headers: &HeaderMap, set: Option<&'static EntitySet>) -> Result<Opti
     let tag = text.strip_prefix("W/").unwrap_or(text);
     let version = Version::parse(tag.trim_matches('"')).ok_or_else(|| {
         Error::refused(
-            orchestrator::Code::InvalidRequest,
+            Code::InvalidRequest,
             "The header If-Match must be '*' or the ETag of an earlier answer.",
         )
     })?;

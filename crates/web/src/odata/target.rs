@@ -1,5 +1,6 @@
 //! What a method and a path are about: a verb on a set or an entity, or an operation.
 
+use ::odata::Aliases;
 use ::odata::edm::EntitySet;
 use ::odata::path::{self, Args as PathArgs, Literal, Path, Segment};
 use axum::http::Method;
@@ -57,8 +58,12 @@ pub struct Target {
 /// # Errors
 /// 400 for a path or key that cannot be read, 501 for what the contract has but Baton does not,
 /// 404 for the rest.
-pub fn find(method: &Method, rest: &str) -> Result<Target> {
-    let path = path::parse(rest)?;
+pub fn find(method: &Method, rest: &str, query: &str) -> Result<Target> {
+    let mut path = path::parse(rest)?;
+    let aliases = Aliases::read(query)?;
+    for segment in &mut path.segments {
+        segment.args = segment.args.clone().resolve(&aliases)?;
+    }
     if let Some(target) = operation(method, &path)? {
         return Ok(target);
     }

@@ -1,0 +1,102 @@
+//! What `odata.metadata=full` adds to every entity: types that JSON does not show, and addresses.
+
+use db::Cell;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::edm::{EntitySet, Kind};
+use crate::json;
+use crate::metadata::NAMESPACE;
+
+/// What stays as it is in the key of an address.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'\'');
+
+/// Appends what stands before the members of an entity, with a comma after each, and gives its
+/// address. A row without an identity of its own has none.
+pub(crate) fn entity(
+    out: &mut Vec<u8>,
+    base: &str,
+    set: &EntitySet,
+    kind: Kind,
+    key: Cell<'_>,
+) -> Option<String> {
+    member(out, "@odata.type", &format!("#{NAMESPACE}.{}", set.entity));
+    let key = key_text(kind, key).filter(|_| set.tie.is_none());
+    let Some(key) = key else {
+        out.extend_from_slice(b"\"@odata.id\":null,");
+        return None;
+    };
+    let address = format!("{base}/{}({key})", set.name);
+    member(out, "@odata.id", &address);
+    member(out, "@odata.editLink", &address);
+    Some(address)
+}
+
+/// Appends the address of what a navigation property leads to, with a comma after it.
+pub(crate) fn navigation(out: &mut Vec<u8>, entity: &str, nav: &str) {
+    let name = format!("{nav}@odata.navigationLink");
+    member(out, &name, &format!("{entity}/{nav}"));
+}
+
+/// What stands before a member whose type its JSON does not show, with a comma after it; empty for
+/// the others. The values of a structure say their type themselves.
+pub(crate) fn property(name: &str, kind: Kind) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Some(ty) = annotated(kind) {
+        member(&mut out, &format!("{name}@odata.type"), &format!("#{ty}"));
+    }
+    out
+}
+
+fn annotated(kind: Kind) -> Option<String> {
+    Some(match kind {
+        Kind::Int64 => "Int64".to_owned(),
+        Kind::Guid => "Guid".to_owned(),
+        Kind::Version => "Binary".to_owned(),
+        Kind::DateTime => "DateTimeOffset".to_owned(),
+        Kind::Enum(ty) => format!("{NAMESPACE}.{}", ty.name),
+        Kind::Collection(ty) => format!("Collection({NAMESPACE}.{})", ty.name),
+        Kind::Strings => "Collection(String)".to_owned(),
+        Kind::Int64s => "Collection(Int64)".to_owned(),
+        Kind::Bool | Kind::Int32 | Kind::Double | Kind::String => return None,
+        Kind::Complex(_) | Kind::Open => return None,
+    })
+}
+
+/// Appends a JSON object with its type as the first member.
+pub(crate) fn structure(out: &mut Vec<u8>, ty: &str, object: &str) {
+    let Some(members) = object.trim_start().strip_prefix('{') else {
+        out.extend_from_slice(object.as_bytes());
+        return;
+    };
+    out.push(b'{');
+    member(out, "@odata.type", &format!("#{NAMESPACE}.{ty}"));
+    if members.trim_start().starts_with('}') {
+        out.pop();
+    }
+    out.extend_from_slice(members.as_bytes());
+}
+
+fn member(out: &mut Vec<u8>, name: &str, value: &str) {
+    json::name(out, name);
+    json::string(out, value);
+    out.push(b',');
+}
+
+/// A key as it stands in an address.
+fn key_text(kind: Kind, key: Cell<'_>) -> Option<String> {
+    match (kind, key) {
+        (Kind::Enum(ty), Cell::Int(number)) => ty.name_of(number).map(|name| format!("'{name}'")),
+        (_, Cell::Int(number)) => Some(number.to_string()),
+        (Kind::Guid, Cell::Text(guid)) => Some(guid.to_owned()),
+        (_, Cell::Text(text)) => {
+            let quoted = format!("'{}'", text.replace('\'', "''"));
+            Some(utf8_percent_encode(&quoted, KEY).to_string())
+        }
+        (_, Cell::Null | Cell::Bool(_) | Cell::Real(_) | Cell::Blob(_)) => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! The statements themselves: what they leave out, and that indexes serve them.
+
+use db::{Db, Dialect, Migration, Options, Url};
+
+use super::*;
+use crate::edm::Entity;
+use crate::{Guid, One};
+
+/// A job.
+#[odata::entity(set = "Jobs", name = "JobDto", table = "jobs", key = "Id", scope = folder, order = "Id desc")]
+struct Job {
+    id: i64,
+    key: Guid,
+    state: i32,
+    created: Timestamp,
+    #[edm(column = "order")]
+    place: i32,
+    #[edm(nav, column = "robot_id")]
+    robot: One<Robot>,
+    #[edm(nav, column = "group")]
+    release: One<Robot>,
+}
+
+/// A robot.
+#[odata::entity(set = "Robots", name = "RobotDto", table = "robots", key = "Id", scope = tenant)]
+struct Robot {
+    id: i64,
+    name: String,
+}
+
+const INIT: Migration = Migration {
+    version: 1,
+    name: "init",
+    sql: "
+CREATE TABLE robots (id {id}, tenant_id BIGINT NOT NULL, name {text} NOT NULL);
+CREATE UNIQUE INDEX robots_name ON robots (tenant_id, fold(name));
+CREATE TABLE jobs (id {id}, tenant_id BIGINT NOT NULL, folder_id BIGINT NOT NULL, key {text} NOT NULL,
+  state INTEGER NOT NULL, created BIGINT NOT NULL, \"order\" INTEGER NOT NULL, robot_id BIGINT,
+  \"group\" BIGINT);
+CREATE INDEX jobs_state ON jobs (tenant_id, folder_id, state, id);
+CREATE INDEX jobs_created ON jobs (tenant_id, folder_id, created, id);
+CREATE INDEX jobs_robot ON jobs (robot_id, tenant_id, folder_id, id);
+",
+};
+
+const SCOPE: Scope<'static> = Scope {
+    tenant: 1,
+    folders: Folders::One(2),
+    now: Timestamp(0),
+    vars: &[],
+    restrict: None,
+};
+
+/// The statements of a page and of its count.
+fn statements<'a>(builders: &mut [Builder<'a>; 2], query: &str) -> [String; 2] {
+    let query = Query::parse(Job::set(), query).unwrap();
+    let shape = Shape::default();
+    let mut block = Block::new(Job::set(), &query, &shape, Visible::List);
+    let [page, count] = builders;
+    [
+        page_statement(page, &mut block, Job::set(), &query, 10).unwrap(),
+        count_statement(count, Job::set(), &query).unwrap(),
+    ]
+}
+
+#[test]
+fn a_count_sorts_and_joins_nothing_that_it_does_not_need() {
+    let count = |query: &str| {
+        let mut builders = [(); 2].map(|()| Builder::new(Dialect::Sqlite, &SCOPE));
+        let [_, count] = statements(&mut builders, query);
+        count.replace('"', "")
+    };
+    let own = "t0.tenant_id = CAST($1 AS BIGINT) AND t0.folder_id = CAST($2 AS BIGINT)";
+    assert_eq!(
+        count("$filter=State eq 5&$orderby=Robot/Name,Created&$expand=Robot,Release&$top=1"),
+        format!("SELECT COUNT(*) FROM jobs t0 WHERE {own} AND (t0.state = CAST($3 AS BIGINT))")
+    );
+    let joined = count("$filter=Robot/Name ne 'x'&$orderby=Release/Name");
+    let expected = " FROM jobs t0 LEFT JOIN robots t1 ON t1.id = t0.robot_id AND";
+    assert!(joined.contains(expected), "{joined}");
+    assert_eq!(joined.matches("JOIN").count(), 1, "{joined}");
+}
+
+#[test]
+fn only_rows_with_a_target_are_joined_where_no_other_can_be_found() {
+    let inner = |filter: &str| {
+        let mut builders = [(); 2].map(|()| Builder::new(Dialect::Sqlite, &SCOPE));
+        let [_, count] = statements(&mut builders, &format!("$filter={filter}"));
+        (
+            count.matches(" JOIN ").count(),
+            count.matches(" LEFT JOIN ").count(),
+        )
+    };
+    assert_eq!(inner("Robot/Name eq 'x'"), (1, 0));
+    assert_eq!(inner("Id gt 1 and 'x' eq tolower(Robot/Name)"), (1, 0));
+    assert_eq!(inner("Robot/Name in ('x','y')"), (1, 0));
+    assert_eq!(inner("Robot/Name eq 'x' or Robot/Id add 1 eq 5"), (1, 0));
+    for filter in [
+        "Robot/Name eq 'x' or Id eq 1",
+        "Robot/Name in ('x',null)",
+        "Robot/Name eq null",
+        "Robot/Name ne 'x'",
+        "not (Robot/Name eq 'x')",
+        "(Robot/Name eq 'x') eq false",
+    ] {
+        assert_eq!(inner(filter), (1, 1), "{filter}");
+    }
+    assert_eq!(inner("Robot/Name eq Release/Name"), (2, 2));
+}
+
+/// What SQLite says it does for the page and for the count.
+fn plans(query: &'static str) -> [String; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let url = Url::Sqlite(folder.path().join("test.db"));
+    let db = Db::open(Options::new(url, "test")).unwrap();
+    db.migrate(&[INIT]).unwrap();
+    let plans = db.read_blocking(move |tx| -> Result<_> {
+        let mut builders = [(); 2].map(|()| Builder::new(tx.dialect(), &SCOPE));
+        let statements = statements(&mut builders, query);
+        let mut plans = Vec::new();
+        for (sql, builder) in statements.iter().zip(&builders) {
+            let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
+            let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get(3)).collect();
+            plans.push(steps?.join("; "));
+        }
+        Ok([plans.remove(0), plans.remove(0)])
+    });
+    plans.unwrap()
+}
+
+#[test]
+fn an_index_finds_sorts_and_counts() {
+    for query in [
+        "$filter=State eq 5&$expand=Robot,Release",
+        "$filter=State eq 5&$orderby=Id",
+        "$orderby=Created desc&$expand=Robot",
+        "$filter=Created gt 2018-01-01&$orderby=Created",
+        "$filter=Created ge 2018-01-01 and Created lt 2018-02-01&$orderby=Created desc",
+    ] {
+        let [page, count] = plans(query);
+        assert!(
+            page.starts_with("SEARCH t0 USING INDEX jobs_"),
+            "{query}: {page}"
+        );
+        assert!(!page.contains("TEMP B-TREE"), "{query}: {page}");
+        assert!(
+            count.starts_with("SEARCH t0 USING COVERING INDEX jobs_"),
+            "{query}: {count}"
+        );
+    }
+}
+
+#[test]
+fn a_path_is_searched_from_its_end() {
+    for query in [
+        "$filter=Robot/Id eq 7",
+        "$filter=Robot/Name eq 'x' and Robot/Id eq 7",
+        "$filter=Robot/Name eq 'x'",
+    ] {
+        let [_, count] = plans(query);
+        assert!(count.contains("SEARCH t1 USING"), "{query}: {count}");
+        assert!(
+            count.contains("SEARCH t0 USING COVERING INDEX jobs_robot"),
+            "{query}: {count}"
+        );
+    }
+}
+
+#[test]
+fn columns_and_keys_may_be_words_of_sql() {
+    let [page, _] =
+        plans("$filter=Place gt 1 and Release/Name eq 'x'&$orderby=Place&$expand=Release");
+    assert!(page.contains("t0"), "{page}");
+}
