@@ -204,7 +204,7 @@ fn what_is_rendered_as_multipart_can_be_read_again() {
     let batch = multipart_batch(MULTIPART).unwrap();
     let (_, rendered) = execute(&batch, None, &|_| Response {
         status: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
+        headers: vec![("location".into(), "Pets(7)".into())],
         body: b"{\"a\":\"\r\n--b--\r\n\"}".to_vec(),
     });
     // A response in the place of a request: the same parts, with another first line.
@@ -590,14 +590,18 @@ fn malformed_json_is_refused() {
             "{body}"
         );
     }
-    let deep = format!(
-        "{{\"requests\":[{{\"id\":\"1\",\"method\":\"post\",\"url\":\"x\",\"body\":{}",
-        "[".repeat(100_000)
-    );
-    refused(
-        parse("application/json", deep.as_bytes(), Limits::default()),
-        "recursion limit",
-    );
+    let deep = |member: &str, rest: &str| {
+        let brackets = "[".repeat(100_000);
+        let body = format!(
+            r#"{{"requests":[{{"id":"1","method":"post","url":"x","{member}":{brackets}{rest}"#
+        );
+        parse("application/json", body.as_bytes(), Limits::default())
+    };
+    refused(deep("body", ""), "EOF");
+    refused(deep("headers", ""), "invalid type");
+    refused(deep("other", ""), "EOF");
+    let whole = deep("body", &format!("{}}}]}}", "]".repeat(100_000)));
+    assert_eq!(whole.unwrap().groups[0].requests()[0].body.len(), 200_000);
     refused(
         parse("text/plain", b"", Limits::default()),
         "not 'text/plain'",
