@@ -2,35 +2,11 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows something")]
 
+mod pets;
+
 use db::{Db, Migration, Options, Url};
-use odata::{Folders, Many, One, Query, Scope, Shape, Timestamp};
-
-odata::edm_enum! {
-    /// What a pet is.
-    pub enum Species { Cat = 0, Dog = 1 }
-}
-
-/// An animal with somebody to look after it.
-#[odata::entity(set = "Pets", name = "PetDto", table = "pets", key = "Id", scope = tenant)]
-pub struct Pet {
-    pub id: i64,
-    pub name: String,
-    pub species: Species,
-    pub born: Option<Timestamp>,
-    #[edm(sql = "({now} - {t}.born) / 864000000000")]
-    pub age_in_days: Option<i64>,
-    #[edm(nav, column = "owner_id")]
-    pub owner: One<Person>,
-}
-
-/// Somebody.
-#[odata::entity(set = "People", name = "PersonDto", table = "people", key = "Id", scope = tenant)]
-pub struct Person {
-    pub id: i64,
-    pub name: String,
-    #[edm(nav, column = "id", target_column = "owner_id")]
-    pub pets: Many<Pet>,
-}
+use odata::{Folders, Query, Scope, Shape, Timestamp};
+use pets::Pet;
 
 const INIT: Migration = Migration {
     version: 1,

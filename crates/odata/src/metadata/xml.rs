@@ -57,6 +57,9 @@ fn structure(xml: &mut Xml, ty: &Structure) {
     if ty.open {
         attributes.push(("OpenType", "true"));
     }
+    if ty.key.is_none() && ty.props.is_empty() {
+        return xml.empty(element, &attributes);
+    }
     xml.open(element, &attributes);
     if let Some(key) = ty.key {
         xml.open("Key", &[]);

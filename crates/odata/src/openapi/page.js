@@ -13,9 +13,12 @@
       else if (value === true) node.setAttribute(name, "");
       else if (value !== false && value !== undefined) node.setAttribute(name, value);
     }
-    for (const child of children.flat()) if (child !== undefined && child !== "") node.append(child);
+    for (const child of children.flat(2)) if (child !== undefined && child !== "") node.append(child);
     return node;
   }
+
+  // Text with what stands between backticks as code.
+  const prose = (text) => (text || "").split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
 
   function deref(node) {
     for (let hops = 0; node && typeof node.$ref === "string" && hops < 16; hops += 1) {
@@ -68,7 +71,7 @@
       const label = [
         el("code", { class: required.includes(name) ? "must" : "" }, name), " ",
         el("span", { class: "quiet" }, [typeText(member), facts(member)].filter(Boolean).join("; ")),
-        member.description ? ` ${member.description}` : "",
+        " ", prose(member.description),
       ];
       if (Object.keys(members(member).properties).length === 0) return el("div", { class: "row" }, label);
       return lazy(el("details", { class: "row" }, el("summary", {}, label)), () => schemaTree(member));
@@ -115,14 +118,15 @@
       const parameters = shared.concat(operation.parameters || []).map(deref);
       const inputs = new Map();
       const inside = el("div", { class: "inside" });
-      if (operation.description) inside.append(el("p", { class: "text" }, operation.description));
+      if (operation.description) inside.append(el("p", { class: "text" }, prose(operation.description)));
       if (parameters.length) inside.append(el("h3", {}, "Parameters"), parameterTable(parameters, inputs));
       const content = Object.entries(deref(operation.requestBody).content || {})[0];
       let body;
       if (content) {
         const [media, { schema = {} }] = content;
-        body = el("textarea", { "aria-label": "Request body", spellcheck: "false" });
-        body.value = JSON.stringify(example(schema), null, 2);
+        const text = JSON.stringify(example(schema), null, 2);
+        body = el("textarea", { "aria-label": "Request body", spellcheck: "false", rows: Math.min(24, text.split("\n").length + 1) });
+        body.value = text;
         inside.append(el("h3", {}, `Body (${media})`), body, el("p", { class: "quiet" }, typeText(schema)), schemaTree(schema));
       }
       inside.append(el("h3", {}, "Responses"), responses(operation.responses || {}));
@@ -143,7 +147,7 @@
         el("td", {}, el("code", { class: parameter.required ? "must" : "" }, parameter.name),
           el("div", { class: "quiet" }, `${typeText(parameter.schema || {})}, ${parameter.in}`)),
         el("td", { class: "value" }, input),
-        el("td", {}, parameter.description || ""));
+        el("td", {}, prose(parameter.description)));
     });
     return el("table", {}, el("tbody", {}, rows));
   }
@@ -190,7 +194,10 @@
       }
       button.disabled = false;
     };
-    return el("form", { onsubmit: send, novalidate: true }, el("h3", {}, "Try it"), el("div", { class: "send" }, button, state), output);
+    // Enter in a parameter sends, too: the inputs stand outside of the form.
+    const id = `try-${method}-${path}`;
+    for (const input of inputs.values()) input.setAttribute("form", id);
+    return el("form", { id, onsubmit: send, novalidate: true }, el("h3", {}, "Try it"), el("div", { class: "send" }, button, state), output);
   }
 
   function request(path, inputs, media) {
@@ -249,7 +256,7 @@
       groups.get(tag).push(entry);
     }
     const sections = [...groups].map(([name, all]) => ({
-      all, node: el("section", {}, el("h2", {}, name), about.get(name) ? el("p", { class: "quiet" }, about.get(name)) : "", all.map((e) => e.node)),
+      all, node: el("section", {}, el("h2", {}, name), about.get(name) ? el("p", { class: "quiet" }, prose(about.get(name))) : "", all.map((e) => e.node)),
     }));
     byId("list").replaceChildren(...sections.map((section) => section.node));
     const filter = () => {

@@ -67,30 +67,9 @@ impl Route {
     }
 
     fn of_set(set: &'static EntitySet, verb: Verb) -> Route {
-        let name = set.name;
-        let entity = reference(set.entity);
-        let (method, id, summary, status, body) = match verb {
-            Verb::List => ("get", "Get", "Gets", 200, None),
-            Verb::Get => ("get", "GetById", "Gets one of", 200, None),
-            Verb::Create => ("post", "Post", "Adds to", 201, Some(complete(set))),
-            Verb::Replace => (
-                "put",
-                "PutById",
-                "Replaces one of",
-                200,
-                Some(complete(set)),
-            ),
-            Verb::Merge => (
-                "patch",
-                "PatchById",
-                "Changes one of",
-                200,
-                Some(entity.clone()),
-            ),
-            Verb::Delete => ("delete", "DeleteById", "Deletes one of", 204, None),
-        };
+        let (method, id, summary, status) = verb.usual();
         let mut parameters = Vec::new();
-        let mut path = name.to_owned();
+        let mut path = set.name.to_owned();
         if !matches!(verb, Verb::List | Verb::Create) {
             path.push_str(&keyed(set, "key", &mut parameters));
         }
@@ -99,16 +78,21 @@ impl Route {
             Verb::Get => entity_options(set, &mut parameters),
             _ => {}
         }
+        let body = match verb {
+            Verb::Create | Verb::Replace => Some(complete(set)),
+            Verb::Merge => Some(reference(set.entity)),
+            Verb::List | Verb::Get | Verb::Delete => None,
+        };
         let schema = match verb {
             Verb::List => reference(&page_name(set.entity)),
-            _ => entity,
+            _ => reference(set.entity),
         };
         Route {
             method,
             path,
-            tag: name,
-            id: format!("{name}_{id}"),
-            summary: format!("{summary} {name}."),
+            tag: set.name,
+            id: format!("{}_{id}", set.name),
+            summary: format!("{summary} {}.", set.name),
             parameters,
             body,
             status,
@@ -118,22 +102,17 @@ impl Route {
 
     fn of_operation(op: &OpSig, set: Option<&'static EntitySet>, types: &Types) -> Route {
         let (mut parameters, mut path) = (Vec::new(), op.set.to_owned());
-        let mut by = Vec::new();
         if let Some(set) = set.filter(|_| op.bound_to_entity) {
             let taken = op.params.iter().any(|(name, _)| *name == "key");
             let name = if taken { "entityKey" } else { "key" };
             path.push_str(&keyed(set, name, &mut parameters));
-            by.push("Id".to_owned());
         }
         path.push_str(&format!("/{}.{}", op.namespace, op.name));
-        let mut body = None;
-        if op.action {
-            body = action_body(op, types);
-        } else if !op.params.is_empty() {
-            by.extend(op.params.iter().map(|(name, _)| capitalised(name)));
+        if !op.action && !op.params.is_empty() {
             path.push_str(&function_parameters(op, types, &mut parameters));
         }
-        if let Some(returned) = TypeName::parse(op.returns)
+        let returned = TypeName::parse(op.returns);
+        if let Some(returned) = returned
             && let Some(Named::Entity(set)) = types.find(returned.name)
         {
             match (op.action, returned.collection) {
@@ -141,22 +120,46 @@ impl Route {
                 _ => entity_options(set, &mut parameters),
             }
         }
-        let by = match by.is_empty() {
-            true => String::new(),
-            false => format!("By{}", by.join("And")),
-        };
-        let answer = TypeName::parse(op.returns).map(|returned| result(types, returned));
         Route {
             method: if op.action { "post" } else { "get" },
             path,
             tag: op.set,
-            id: format!("{}_{}{by}", op.set, op.name),
+            id: operation_id(op),
             summary: op.doc.lines().next().unwrap_or_default().to_owned(),
             parameters,
-            body,
-            status: if answer.is_some() { 200 } else { 204 },
-            answer,
+            body: op.action.then(|| action_body(op, types)).flatten(),
+            status: if returned.is_some() { 200 } else { 204 },
+            answer: returned.map(|returned| result(types, returned)),
         }
+    }
+}
+
+impl Verb {
+    /// Method, end of the name, start of the summary, status.
+    fn usual(self) -> (&'static str, &'static str, &'static str, u16) {
+        match self {
+            Verb::List => ("get", "Get", "Gets", 200),
+            Verb::Get => ("get", "GetById", "Gets one of", 200),
+            Verb::Create => ("post", "Post", "Adds to", 201),
+            Verb::Replace => ("put", "PutById", "Replaces one of", 200),
+            Verb::Merge => ("patch", "PatchById", "Changes one of", 200),
+            Verb::Delete => ("delete", "DeleteById", "Deletes one of", 204),
+        }
+    }
+}
+
+/// `Set_Name`, and what is needed besides: `Set_NameByIdAndParameter`.
+fn operation_id(op: &OpSig) -> String {
+    let mut by = Vec::new();
+    if op.bound_to_entity {
+        by.push("Id".to_owned());
+    }
+    if !op.action {
+        by.extend(op.params.iter().map(|(name, _)| capitalised(name)));
+    }
+    match by.is_empty() {
+        true => format!("{}_{}", op.set, op.name),
+        false => format!("{}_{}By{}", op.set, op.name, by.join("And")),
     }
 }
 
@@ -333,7 +336,7 @@ fn responses(endpoint: &Endpoint<'_>, route: &Route) -> Value {
     json!({status.to_string(): success, "default": {"$ref": "#/components/responses/Error"}})
 }
 
-/// Alternatives: any token, or one that has one of the scopes.
+/// Alternatives: a token from elsewhere, or one for any of the scopes.
 fn security(access: Access<'_>) -> Value {
     match access {
         Access::Public => json!([]),
