@@ -151,7 +151,7 @@ async fn operation(
     )
     .await?;
     let Some(run) = op.run else {
-        return packages::upload(app, odata, caller, &op.need).await;
+        return packages::upload(app, odata, caller, op).await;
     };
     let mut params = query_params(odata.request.uri().query());
     if let Some(PathArgs::Named(named)) = path.segments.last().map(|s| &s.args) {
