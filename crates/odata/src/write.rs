@@ -249,7 +249,10 @@ fn neutral(prop: &Prop) -> Json {
         _ if prop.nullable => Json::Null,
         Kind::Bool => Json::Bool(false),
         Kind::Int32 | Kind::Int64 => Json::from(0),
-        Kind::Enum(ty) => ty.members.first().map_or(Json::Null, |(name, _)| (*name).into()),
+        Kind::Enum(ty) => ty
+            .members
+            .first()
+            .map_or(Json::Null, |(name, _)| (*name).into()),
         _ => Json::Null,
     }
 }

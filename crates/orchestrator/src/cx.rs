@@ -251,7 +251,8 @@ impl<'c> Cx<'_, 'c> {
     /// A structure that is no entity: its members follow the context.
     #[must_use]
     pub fn structure(&self, ty: &str, members: serde_json::Value) -> Vec<u8> {
-        let mut body = serde_json::json!({"@odata.context": format!("{}/$metadata#{ty}", self.base)});
+        let mut body =
+            serde_json::json!({"@odata.context": format!("{}/$metadata#{ty}", self.base)});
         if let (Some(body), serde_json::Value::Object(members)) = (body.as_object_mut(), members) {
             body.extend(members);
         }

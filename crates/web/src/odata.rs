@@ -170,7 +170,7 @@ async fn operation(
 }
 
 /// Parameters may also stand in the query; options start with `$` and are not among them.
-fn query_params(query: Option<&str>) -> Vec<(String, Literal)> {
+pub fn query_params(query: Option<&str>) -> Vec<(String, Literal)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced)

@@ -4,8 +4,15 @@
 use db::Tx;
 use nupkg::Package;
 use odata::Guid;
+use serde_json::{Value, json};
 
+use crate::access::{self, FolderHeader};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::op::Need;
+
+/// What asking for feeds asks of the caller.
+pub const FEEDS: Need = Need::new("OR.Execution", &[], false);
 
 /// A feed of a tenant, by what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +86,53 @@ impl Feed {
             ),
         ))
     }
+}
+
+/// `GET /api/PackageFeeds/GetFeeds`
+///
+/// # Errors
+/// The store's.
+pub fn get_feeds(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    let feeds = [shown(cx, Feed::Processes)?, shown(cx, Feed::Libraries)?];
+    Ok(Reply::json(json!(feeds).to_string().into_bytes()))
+}
+
+/// `GET /api/PackageFeeds/GetLibraryFeeds`
+///
+/// # Errors
+/// The store's.
+pub fn get_library_feeds(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    let feeds = [shown(cx, Feed::Libraries)?];
+    Ok(Reply::json(json!(feeds).to_string().into_bytes()))
+}
+
+/// `GET /api/PackageFeeds/GetFolderFeed?folderId=…`: the folder's own feed; none has one yet.
+///
+/// # Errors
+/// 1100 for a folder that is not the caller's.
+pub fn get_folder_feed(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let header = FolderHeader {
+        id: Some(args.int("folderId")?),
+        ..FolderHeader::default()
+    };
+    access::resolve(cx.tx, cx.caller, &header)?;
+    Ok(Reply::json(b"null".to_vec()))
+}
+
+fn shown(cx: &mut Cx<'_, '_>, feed: Feed) -> Result<Value> {
+    let purpose = match feed {
+        Feed::Processes => "Processes",
+        Feed::Libraries => "Libraries",
+    };
+    Ok(json!({
+        "id": feed.id(cx.tx, cx.caller.tenant)?,
+        "name": format!("Orchestrator Tenant {purpose} Feed"),
+        "purpose": purpose,
+        "isShared": false,
+        "isPublic": false,
+        "isExternal": false,
+        "folderId": Value::Null,
+    }))
 }
 
 /// Whether a package says that it is a library.

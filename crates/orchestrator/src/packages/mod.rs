@@ -20,7 +20,7 @@ pub(crate) use entities::OLD_VERSION;
 pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
 };
-pub use feeds::Feed;
+pub use feeds::{FEEDS, Feed, get_feeds, get_folder_feed, get_library_feeds};
 pub(crate) use publish::remove;
 pub use publish::{Upload, new_blob_key, publish};
 
@@ -162,8 +162,7 @@ fn get_package_entry_points(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `GetPackageMainEntryPoint(key='Id:Version')`
 fn get_package_main_entry_point(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
-    let entry =
-        main_entry_point(cx.tx, found.id)?.ok_or_else(|| Error::not_found("EntryPoint"))?;
+    let entry = main_entry_point(cx.tx, found.id)?.ok_or_else(|| Error::not_found("EntryPoint"))?;
     let query = args.options(&EntryPoint::SET)?;
     let body = cx.entity_with(&EntryPoint::SET, &entry.into(), &query, &[])?;
     Ok(Reply::json(body))

@@ -159,7 +159,10 @@ fn package(cx: &mut Cx<'_, '_>, dto: &ReleaseDto, current: Option<&Current>) -> 
     let feed = Feed::Processes.requested(cx.tx, tenant, dto.feed_id.as_deref())?;
     let was = |part: fn(&Current) -> &str| current.map(part).unwrap_or_default();
     let key = dto.process_key.as_deref().unwrap_or(was(|r| &r.package_id));
-    let version = dto.process_version.as_deref().unwrap_or(was(|r| &r.version));
+    let version = dto
+        .process_version
+        .as_deref()
+        .unwrap_or(was(|r| &r.version));
     let found = packages::find(cx.tx, tenant, &feed, key, version)?;
     let found = found.ok_or_else(|| versions::no_version(key, version))?;
     Ok(found.id)
@@ -191,8 +194,7 @@ fn entry_point(
         (None, Some(path)) => ("path = $2", path.into()),
         (None, None) => return packages::main_entry_point(tx, package),
     };
-    let sql =
-        format!("SELECT id FROM package_entry_points WHERE package_id = $1 AND {condition}");
+    let sql = format!("SELECT id FROM package_entry_points WHERE package_id = $1 AND {condition}");
     let row = tx.row(&sql, &[package.into(), value])?;
     let row = row.ok_or_else(|| Error::invalid("The package has no such entry point."))?;
     Ok(Some(row.get(0)?))

@@ -25,7 +25,8 @@ pub use versions::follow;
 const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);
 const CREATE: Need = Need::new("OR.Execution", &[("Processes", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Execution", &[("Processes", Access::Edit)], true);
-const DELETE: Need = Need::new("OR.Execution", &[("Processes", Access::Delete)], true);
+/// What deleting asks of the caller.
+pub const DELETE: Need = Need::new("OR.Execution", &[("Processes", Access::Delete)], true);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)

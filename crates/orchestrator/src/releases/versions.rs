@@ -85,7 +85,13 @@ fn change(cx: &mut Cx<'_, '_>, release: &Current, package: i64) -> Result<()> {
     }
     check_manual(release)?;
     let by = (cx.now, cx.caller.user());
-    take(cx.tx, by, release.id, release.entry_path.as_deref(), package)
+    take(
+        cx.tx,
+        by,
+        release.id,
+        release.entry_path.as_deref(),
+        package,
+    )
 }
 
 /// The release as the action names it: by number or by key.
@@ -101,14 +107,8 @@ pub(super) fn to_specific(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let version: String = args.member("packageVersion")?;
     let release = find(cx, &Which::of(args)?)?;
     let tenant = cx.caller.tenant;
-    let package = packages::find(
-        cx.tx,
-        tenant,
-        &release.feed,
-        &release.package_id,
-        &version,
-    )?
-    .ok_or_else(|| no_version(&release.package_id, &version))?;
+    let package = packages::find(cx.tx, tenant, &release.feed, &release.package_id, &version)?
+        .ok_or_else(|| no_version(&release.package_id, &version))?;
     change(cx, &release, package.id)?;
     Ok(answer(cx, args, &release))
 }
@@ -191,7 +191,10 @@ fn bulk(cx: &mut Cx<'_, '_>, ty: &str, which: Vec<(Which, Json)>) -> Result<Repl
         match updated {
             Ok(()) => {}
             Err(Error::Refused { message, .. }) => {
-                messages.push(format!("{}: {message}", shown.to_string().trim_matches('"')));
+                messages.push(format!(
+                    "{}: {message}",
+                    shown.to_string().trim_matches('"')
+                ));
                 failed.push(shown);
             }
             Err(error) => return Err(error),

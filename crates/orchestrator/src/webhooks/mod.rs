@@ -54,7 +54,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     complete(cx, &mut changes, &dto, key, &Stored::default())?;
     let name = dto.name.unwrap_or_default();
     changes.set("creation_time", cx.now);
-    let id = cx.insert(changes).map_err(|error| error.name_taken(&name))?;
+    let id = cx
+        .insert(changes)
+        .map_err(|error| error.name_taken(&name))?;
     Ok(Reply::created(cx.entity(&Webhook::SET, id, &[])?))
 }
 
