@@ -31,6 +31,12 @@ pub struct Package {
     pub project_url: Option<String>,
     /// Address of the licence.
     pub license_url: Option<String>,
+    /// Who answers for it.
+    pub owners: Option<String>,
+    /// Address of its picture.
+    pub icon_url: Option<String>,
+    /// What it is for, in a line.
+    pub summary: Option<String>,
     /// Path of the entry point that is started by default.
     pub main: Option<String>,
     /// Kind of the first entry point ("function", "agent", "ProcessOrchestration"…);
@@ -83,6 +89,9 @@ pub fn inspect<R: Read + Seek>(reader: R, limits: &Limits) -> Result<Package> {
         release_notes: nuspec.release_notes,
         project_url: nuspec.project_url,
         license_url: nuspec.license_url,
+        owners: nuspec.owners,
+        icon_url: nuspec.icon_url,
+        summary: nuspec.summary,
         main: project.main,
         content_type: project.content_type,
         target_framework: project.target_framework,

@@ -25,6 +25,9 @@ pub(crate) struct Nuspec {
     pub release_notes: Option<String>,
     pub project_url: Option<String>,
     pub license_url: Option<String>,
+    pub owners: Option<String>,
+    pub icon_url: Option<String>,
+    pub summary: Option<String>,
 }
 
 /// Reads a manifest.
@@ -54,6 +57,9 @@ pub(crate) fn parse(xml: &str) -> Result<Nuspec> {
         release_notes: take("releaseNotes")?,
         project_url: take("projectUrl")?,
         license_url: take("licenseUrl")?,
+        owners: take("owners")?,
+        icon_url: take("iconUrl")?,
+        summary: take("summary")?,
     })
 }
 

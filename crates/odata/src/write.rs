@@ -4,7 +4,7 @@
 //! are not read-only. The key and the columns of the scope are never taken from a body.
 
 use db::{Tx, Value};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::compile::Builder;
 use crate::edm::{EntitySet, Kind, Prop, Source, Version};
@@ -192,17 +192,8 @@ fn stored(kind: Kind, value: &Json) -> Value {
         (Kind::DateTime, Json::String(text)) => Timestamp::parse(text).into(),
         (Kind::Version, Json::String(text)) => Version::parse(text).map(|v| v.0).into(),
         (Kind::Enum(ty), Json::String(text)) => ty.value(text).into(),
-        (Kind::Complex(ty), value) => {
-            let mut value = value.clone();
-            body::rename(ty.props, &mut value);
-            Value::Text(value.to_string())
-        }
-        (Kind::Collection(ty), Json::Array(items)) => {
-            let mut items = items.clone();
-            for item in &mut items {
-                body::rename(ty.props, item);
-            }
-            Value::Text(Json::Array(items).to_string())
+        (Kind::Complex(_) | Kind::Collection(_), value) => {
+            Value::Text(shown(kind, value).to_string())
         }
         (Kind::Open, Json::Object(map)) => {
             Value::Text(Json::Object(body::dictionary(map)).to_string())
@@ -212,5 +203,56 @@ fn stored(kind: Kind, value: &Json) -> Value {
         (_, Json::Number(number)) => number.as_i64().into(),
         (_, Json::String(text)) => Value::Text(text.clone()),
         (_, list) => Value::Text(list.to_string()),
+    }
+}
+
+/// A checked structure, or a list of them, as it will be shown: every declared member in the order
+/// of the declaration, what the body left out with the neutral value of its type.
+fn shown(kind: Kind, value: &Json) -> Json {
+    match (kind, value) {
+        (Kind::Complex(ty), Json::Object(given)) => {
+            let named = |prop: &Prop| {
+                let value = body::member(given, prop.name).filter(|value| !value.is_null());
+                let value = value.map_or_else(|| neutral(prop), |value| shown(prop.kind, value));
+                (prop.name.to_owned(), value)
+            };
+            let mut members: Map<String, Json> = ty.props.iter().map(named).collect();
+            if ty.open {
+                let others = given.iter().filter(|(name, _)| {
+                    let known = |prop: &Prop| prop.name.eq_ignore_ascii_case(name);
+                    !ty.props.iter().any(known)
+                });
+                members.extend(others.map(|(name, value)| (name.clone(), value.clone())));
+            }
+            Json::Object(members)
+        }
+        (Kind::Collection(ty), Json::Array(items)) => {
+            let items = items.iter().map(|item| shown(Kind::Complex(ty), item));
+            Json::Array(items.collect())
+        }
+        (Kind::Enum(ty), Json::String(text)) => {
+            let name = ty.value(text).and_then(|number| ty.name_of(number));
+            name.map_or_else(|| value.clone(), Json::from)
+        }
+        (Kind::Enum(ty), value) => {
+            let name = value.as_i64().and_then(|number| ty.name_of(number));
+            name.map_or_else(|| value.clone(), Json::from)
+        }
+        _ => value.clone(),
+    }
+}
+
+/// What a member of a structure is when nobody says.
+fn neutral(prop: &Prop) -> Json {
+    match prop.kind {
+        kind if kind.is_list() => Json::Array(Vec::new()),
+        _ if prop.nullable => Json::Null,
+        Kind::Bool => Json::Bool(false),
+        Kind::Int32 | Kind::Int64 => Json::from(0),
+        Kind::Enum(ty) => ty
+            .members
+            .first()
+            .map_or(Json::Null, |(name, _)| (*name).into()),
+        _ => Json::Null,
     }
 }

@@ -96,6 +96,8 @@ pub enum Hint {
     Dispatch,
     /// A deadline of a job was set or moved.
     Deadlines,
+    /// Nothing refers to this file of the blob store any more.
+    File(String),
 }
 
 /// Facts of the installation that do not change while it runs.
@@ -237,6 +239,26 @@ impl<'c> Cx<'_, 'c> {
             return Ok(());
         }
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
+    /// A single value: `{"@odata.context":"…#Edm.Int64","value":…}`.
+    #[must_use]
+    pub fn value(&self, ty: &str, value: serde_json::Value) -> Vec<u8> {
+        let context = format!("{}/$metadata#{ty}", self.base);
+        serde_json::json!({"@odata.context": context, "value": value})
+            .to_string()
+            .into_bytes()
+    }
+
+    /// A structure that is no entity: its members follow the context.
+    #[must_use]
+    pub fn structure(&self, ty: &str, members: serde_json::Value) -> Vec<u8> {
+        let mut body =
+            serde_json::json!({"@odata.context": format!("{}/$metadata#{ty}", self.base)});
+        if let (Some(body), serde_json::Value::Object(members)) = (body.as_object_mut(), members) {
+            body.extend(members);
+        }
+        body.to_string().into_bytes()
     }
 
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.

@@ -57,8 +57,21 @@ pub enum Code {
     JobCannotBeCancelled = 1640,
     /// The upload is not a package; number as above.
     InvalidPackageDetails = 1641,
+    /// A package that a process or a waiting job uses cannot be deleted; number as above.
+    HasAttachedProcesses = 1642,
+    /// There is nothing to roll back to; number as above.
+    PreviousVersionNotFound = 1643,
+    /// A process with unfinished jobs cannot be deleted; number as above.
+    HasRunningJobs = 1644,
     /// 1687: key and name are those of two processes.
     InvalidReleaseKeyAndName = 1687,
+    /// 1693: the release follows its package by itself.
+    VersionsManagedAutomatically = 1693,
+    /// The kind of package belongs into another feed. Its number is not published either; this one
+    /// and the next lie before those of the credential stores, where the names stand in the list.
+    PublishIsNotAllowedForThisPackageType = 2099,
+    /// Nobody sends such events; number as above.
+    UnknownWebhookEventType = 2100,
     /// 2801
     MandatoryPropertiesForRootFolderNotSpecified = 2801,
     /// 2803
@@ -86,11 +99,17 @@ impl Code {
             Self::InvalidMachineKey => 401,
             Self::PayloadTooLarge => 413,
             Self::ServiceUnavailable => 503,
-            Self::ItemNotFound | Self::PackageNotFound | Self::RobotNotFound => 404,
+            Self::ItemNotFound
+            | Self::PackageNotFound
+            | Self::PreviousVersionNotFound
+            | Self::RobotNotFound => 404,
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
             | Self::HasDependentItems
             | Self::OptimisticConcurrency
+            | Self::HasAttachedProcesses
+            | Self::HasRunningJobs
+            | Self::VersionsManagedAutomatically
             | Self::UserDoesNotHaveRobot
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
@@ -149,7 +168,7 @@ pub enum Error {
     NoSuchAddress(String),
     /// A query, key, path or body that OData refuses.
     #[error(transparent)]
-    OData(#[from] odata::Error),
+    OData(odata::Error),
     /// The store.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -199,6 +218,15 @@ impl Error {
                 format!("The name {name} is already used."),
             ),
             other => other,
+        }
+    }
+}
+
+impl From<odata::Error> for Error {
+    fn from(error: odata::Error) -> Self {
+        match error {
+            odata::Error::Db(error) => Self::Db(error),
+            error => Self::OData(error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
-//! roles, users, folders, tenants → packages, releases → machines, robots, sessions → jobs → logs,
+//! roles, users, folders, tenants → packages, libraries, releases → machines, robots, sessions → jobs → logs,
 //! robot_service.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
@@ -18,6 +18,7 @@ pub mod folders;
 pub mod roles;
 pub mod users;
 
+pub mod libraries;
 pub mod packages;
 pub mod releases;
 
@@ -28,6 +29,8 @@ pub mod sessions;
 pub mod jobs;
 pub mod logs;
 pub mod robot_service;
+
+pub mod webhooks;
 
 pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
@@ -40,6 +43,7 @@ pub use op::{
 pub static RESOURCES: &[&Resource] = &[
     &folders::RESOURCE,
     &jobs::RESOURCE,
+    &libraries::RESOURCE,
     &machines::RESOURCE,
     &packages::RESOURCE,
     &releases::RESOURCE,
@@ -47,18 +51,21 @@ pub static RESOURCES: &[&Resource] = &[
     &robots::RESOURCE,
     &sessions::RESOURCE,
     &users::RESOURCE,
+    &webhooks::RESOURCE,
 ];
 
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
     folders::OPS,
     jobs::OPS,
+    libraries::OPS,
     machines::OPS,
     packages::OPS,
     releases::OPS,
     logs::OPS,
     robots::OPS,
     users::OPS,
+    webhooks::OPS,
 ];
 
 /// Structures and enumerations that only operations use, for the descriptions of the service.
@@ -70,6 +77,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         version: 1,
         name: "init",
         sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 4,
+        name: "processes",
+        sql: include_str!("../../../migrations/main/0004_processes.sql"),
     },
     db::Migration {
         version: 7,

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::caller::Callers;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
+use crate::packages;
 
 /// Where things are and how this server is called.
 #[derive(Debug, Clone)]
@@ -177,6 +178,7 @@ impl App {
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
+                Hint::File(key) => packages::discard(self, key),
             }
         }
     }

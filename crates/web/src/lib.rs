@@ -1,11 +1,13 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
-//! [`orchestrator::Caller`], `odata`, `swagger`, `robots`, `logs`, `packages` and `identity` serve the areas,
+//! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages` and `identity`
+//! serve the areas,
 //! `error` is the one place that maps errors to statuses, `engines` runs what happens without a
 //! request.
 
 mod address;
+mod api;
 mod app;
 mod caller;
 mod contract;

@@ -9,8 +9,8 @@ use axum::extract::{FromRequest, Multipart};
 use axum::http::{HeaderValue, Response, header};
 use nupkg::{Limits, Package};
 use orchestrator::access::{self, FolderHeader};
-use orchestrator::packages::{self, Upload};
-use orchestrator::{Caller, Code, Error, FolderRule, Need, Result};
+use orchestrator::packages::{self, Feed, Upload};
+use orchestrator::{Caller, Code, Error, FolderRule, Op, Result, releases};
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
@@ -27,17 +27,24 @@ struct Received {
     package: Package,
 }
 
+/// The feed that an upload goes into.
+#[derive(Clone)]
+struct Target {
+    kind: Feed,
+    id: String,
+}
+
 /// `POST …UploadPackage`: every file part is a package, whatever its name. One file answers for
 /// itself; of several each has its own status in a 207.
 pub async fn upload(
     app: &Arc<App>,
     odata: ODataRequest,
     caller: Arc<Caller>,
-    need: Need,
+    op: &'static Op,
 ) -> Result<Response<Body>> {
     let feed = feed_of(odata.request.uri().query());
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
-    let feed = allowed_feed(app, Arc::clone(&caller), need, feed).await?;
+    let feed = allowed_feed(app, Arc::clone(&caller), op, feed).await?;
     let mut parts = Multipart::from_request(odata.request, &())
         .await
         .map_err(|e| {
@@ -95,19 +102,21 @@ fn feed_of(query: Option<&str>) -> Option<String> {
 async fn allowed_feed(
     app: &App,
     caller: Arc<Caller>,
-    need: Need,
+    op: &'static Op,
     feed: Option<String>,
-) -> Result<String> {
+) -> Result<Target> {
     app.db
         .read(move |tx| {
             access::grant(
                 tx,
                 &caller,
-                &need,
+                &op.need,
                 FolderRule::Tenant,
                 &FolderHeader::default(),
             )?;
-            packages::feed(tx, caller.tenant, feed.as_deref())
+            let kind = Feed::of_set(op.set);
+            let id = kind.requested(tx, caller.tenant, feed.as_deref())?;
+            Ok(Target { kind, id })
         })
         .await
 }
@@ -146,7 +155,7 @@ async fn receive(app: &App, mut part: axum::extract::multipart::Field<'_>) -> Re
 async fn publish(
     app: &Arc<App>,
     caller: &Caller,
-    feed: &str,
+    feed: &Target,
     received: Received,
 ) -> Result<(String, String)> {
     let key = packages::new_blob_key();
@@ -154,17 +163,20 @@ async fn publish(
     let Received { file, package } = received;
     let size = blocking(move || store.keep(file, &blob).map_err(storage)).await?;
     let names = (package.id.clone(), package.version.to_string());
-    let (tenant, feed, blob) = (caller.tenant, feed.to_owned(), key.clone());
+    let (tenant, feed, blob) = (caller.tenant, feed.clone(), key.clone());
     let published = app
         .db
         .write(move |tx| {
             let upload = Upload {
-                feed: &feed,
+                kind: feed.kind,
+                feed: &feed.id,
                 package: &package,
                 blob: &blob,
                 size,
             };
-            packages::publish(tx, tenant, Timestamp::now(), &upload)
+            let now = Timestamp::now();
+            let version = packages::publish(tx, tenant, now, &upload)?;
+            releases::follow(tx, now, version)
         })
         .await;
     if let Err(error) = published {
@@ -222,6 +234,16 @@ fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
         if failed { 207 } else { 200 },
         body.to_string(),
     ))
+}
+
+/// Removes a file that nothing refers to any more, in its own time: if it stays, it only takes room.
+pub fn discard(app: &App, key: String) {
+    let store = app.blobs.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = store.delete(&key) {
+            tracing::warn!(%error, key, "the file of a deleted package could not be removed");
+        }
+    });
 }
 
 /// Streams a stored package.

@@ -22,7 +22,7 @@ use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{contract, engines, health, identity, logs, odata, request, robots, swagger};
+use crate::{api, contract, engines, health, identity, logs, odata, request, robots, swagger};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -163,7 +163,7 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
             odata::handle(app, odata).await
         }
         Area::Swagger => swagger::handle(&address, &origin),
-        Area::Api => api(app, &address, tenant, &origin, request).await,
+        Area::Api => area_api(app, &address, tenant, &origin, request).await,
         Area::Identity => {
             let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;
             let any = HeaderValue::from_static("*");
@@ -192,7 +192,7 @@ fn issuer(origin: &str) -> String {
     format!("{origin}/identity_")
 }
 
-async fn api(
+async fn area_api(
     app: &Arc<App>,
     address: &Address<'_>,
     tenant: Option<i64>,
@@ -210,6 +210,9 @@ async fn api(
             return Ok(answer);
         }
         return Err(unknown(&method, rest));
+    }
+    if let Some(route) = api::find(&method, &lower) {
+        return api::answer(app, route, tenant, request).await;
     }
     match (method.as_str(), lower.as_str()) {
         ("POST", "account/authenticate") => {

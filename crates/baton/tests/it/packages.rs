@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Entry, both, package, zip};
 
-use crate::support::{UPLOAD, scene, text, texts};
+use crate::support::{STOP_JOBS, UPLOAD, scene, text, texts};
 
 both!(
     a_package_goes_in_and_comes_out,
@@ -12,7 +12,12 @@ both!(
     uploads_that_are_no_packages,
     versions_and_the_latest,
     searching_packages,
+    deleting_packages,
+    what_packages_declare,
+    feeds_of_the_tenant,
 );
+
+const FUNCTION: &str = "odata/Processes/UiPath.Server.Configuration.OData";
 
 const VERSIONS: &str = "odata/Processes/UiPath.Server.Configuration.OData.GetProcessVersions";
 
@@ -405,4 +410,209 @@ async fn searching_packages(backend: Backend) {
         search("$filter=Title eq 'Invoices' %26 IsLatestVersion eq true").await,
         "Invoices"
     );
+}
+
+async fn deleting_packages(backend: Backend) {
+    let scene = scene(backend).await;
+    let made = scene.release(&package("p", "1.0.0")).await;
+    scene.upload(&package("p", "2.0.0")).await;
+    let delete = async |key: &str| {
+        let path = format!("odata/Processes('{key}')");
+        scene.app.delete(&path).await
+    };
+    let said = delete("p:1.0.0").await.refused(409, 1642);
+    assert!(text(&said, "message").contains("'p'"), "{said}");
+    let list = scene
+        .app
+        .get(&format!("{VERSIONS}(processId='p')"))
+        .await
+        .ok(200);
+    assert_eq!(texts(&list, "Version"), ["2.0.0", "1.0.0"]);
+    assert_eq!(
+        list["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| &v["OldVersion"])
+            .collect::<Vec<_>>(),
+        [&json!("1.0.0"), &Value::Null]
+    );
+    delete("P%3A2.0.0.0").await.ok(204);
+    delete("p:2.0.0").await.refused(404, 1677);
+    let download = format!("{DOWNLOAD}(key='p:2.0.0')");
+    scene.app.get(&download).await.refused(404, 1677);
+    let list = scene.app.get("odata/Processes").await.ok(200);
+    assert_eq!(
+        (
+            texts(&list, "Version"),
+            &list["value"][0]["IsLatestVersion"]
+        ),
+        (vec!["1.0.0"], &json!(true))
+    );
+    // Its file goes, too.
+    let files = || {
+        let mut found = 0;
+        let mut folders = vec![scene.server.data().join("blobs")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => found += 1,
+                }
+            }
+        }
+        found
+    };
+    testkit::eventually("the file is removed", async || (files() == 1).then_some(())).await;
+    // A job that was started with a version needs it although the process has moved on.
+    let job = scene.start_job(&made, json!({})).await;
+    scene.upload(&package("p", "2.0.0")).await;
+    let release = format!("odata/Releases({})", made["Id"]);
+    let newer = json!({"ProcessVersion": "2.0.0"});
+    scene.shared.patch(&release, &newer).await.ok(200);
+    delete("p:1.0.0").await.refused(409, 1642);
+    let stop = json!({"jobIds": [job["Id"]], "strategy": "Kill"});
+    scene.shared.post(STOP_JOBS, &stop).await.ok(200);
+    delete("p:1.0.0").await.ok(204);
+    // And nothing rolls back to it.
+    let rollback =
+        format!("{release}/UiPath.Server.Configuration.OData.RollbackToPreviousReleaseVersion");
+    scene
+        .shared
+        .post(&rollback, &json!({}))
+        .await
+        .refused(404, 1643);
+
+    delete("p").await.refused(400, 1000);
+    delete(":1.0.0").await.refused(400, 1000);
+    delete("none:1.0.0").await.refused(404, 1677);
+    scene
+        .app
+        .delete("odata/Processes(5)")
+        .await
+        .refused(400, 1000);
+    let elsewhere = format!("odata/Processes('p:2.0.0')?feedId={}", uuid::Uuid::nil());
+    scene.app.delete(&elsewhere).await.refused(404, 1002);
+    let reader = scene.server.app_with(&["OR.Execution.Read"]).await;
+    reader
+        .delete("odata/Processes('p:2.0.0')")
+        .await
+        .refused(403, 0);
+    let roles = ["Allow to be Automation User"];
+    let (person, _) = scene.server.user("person", &roles).await;
+    person
+        .delete("odata/Processes('p:2.0.0')")
+        .await
+        .refused(403, 0);
+}
+
+async fn what_packages_declare(backend: Backend) {
+    let scene = scene(backend).await;
+    scene
+        .upload(&package("p", "1.0.0").input(&[("name!", "string")]))
+        .await;
+    let get = async |path: &str| scene.app.get(&format!("{FUNCTION}.{path}")).await;
+    let arguments = get("GetArguments(key='p:1.0.0')").await.ok(200);
+    assert!(text(&arguments, "@odata.context").contains("/$metadata#"));
+    assert!(text(&arguments, "Input").contains("name"), "{arguments}");
+    let points = get("GetPackageEntryPoints(key='P:1.0')").await.ok(200);
+    let [point] = points["value"].as_array().unwrap().as_slice() else {
+        panic!("{points}");
+    };
+    assert_eq!(text(point, "Path"), "main.sh");
+    assert_eq!(point["InputArguments"], arguments["Input"]);
+    assert_eq!(point["OutputArguments"], arguments["Output"]);
+    let main = get("GetPackageMainEntryPoint(key='p:1.0.0')").await.ok(200);
+    assert_eq!(
+        (&main["Id"], &main["UniqueId"]),
+        (&point["Id"], &point["UniqueId"])
+    );
+    let expanded = scene
+        .app
+        .get("odata/Processes?$expand=EntryPoints")
+        .await
+        .ok(200);
+    assert_eq!(expanded["value"][0]["EntryPoints"], json!([point]));
+    assert_eq!(expanded["value"][0]["MainEntryPointPath"], "main.sh");
+
+    let path = format!("{FUNCTION}.SetArguments");
+    let set = async |body: Value| scene.app.post(&path, &body).await;
+    let input = r#"{"type":"object","properties":{"other":{"type":"integer"}}}"#;
+    set(json!({"key": "p:1.0.0", "arguments": {"Input": input, "Output": null}}))
+        .await
+        .ok(200);
+    let now = get("GetArguments(key='p:1.0.0')").await.ok(200);
+    assert_eq!(
+        (&now["Input"], &now["Output"]),
+        (&json!(input), &Value::Null)
+    );
+    set(json!({"key": "p:1.0.0"})).await.refused(400, 0);
+    set(json!({"key": "p:1.0.0", "arguments": {"Input": "no json"}}))
+        .await
+        .refused(400, 1009);
+    set(json!({"key": "p:1.0.0", "arguments": {"Input": "5"}}))
+        .await
+        .refused(400, 1009);
+    set(json!({"key": "p:7.0.0", "arguments": {}}))
+        .await
+        .refused(404, 1677);
+    for name in [
+        "GetArguments",
+        "GetPackageEntryPoints",
+        "GetPackageMainEntryPoint",
+    ] {
+        get(&format!("{name}(key='p:7.0.0')"))
+            .await
+            .refused(404, 1677);
+        get(&format!("{name}(key='p')")).await.refused(400, 1000);
+        get(name).await.refused(400, 1000);
+    }
+    let (nobody, _) = scene.server.user("nobody", &[]).await;
+    let path = format!("{FUNCTION}.GetArguments(key='p:1.0.0')");
+    nobody.get(&path).await.refused(403, 0);
+}
+
+async fn feeds_of_the_tenant(backend: Backend) {
+    let scene = scene(backend).await;
+    let feeds = scene.app.get("api/PackageFeeds/GetFeeds").await.ok(200);
+    let purposes: Vec<&Value> = feeds
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| &f["purpose"])
+        .collect();
+    assert_eq!(purposes, ["Processes", "Libraries"]);
+    let libraries = scene
+        .app
+        .get("api/PackageFeeds/GetLibraryFeeds")
+        .await
+        .ok(200);
+    assert_eq!(libraries, json!([feeds[1]]));
+    // An upload into a feed by its id, and into the wrong one.
+    let bytes = package("p", "1.0.0").build();
+    let into = async |feed: &Value| {
+        let path = format!("{UPLOAD}?feedId={}", text(feed, "id"));
+        scene
+            .app
+            .post_files(&path, &[("file", "p.nupkg", &bytes)])
+            .await
+    };
+    into(&feeds[0]).await.ok(200);
+    into(&feeds[1]).await.refused(404, 1002);
+    let path = format!("api/PackageFeeds/GetFolderFeed?folderId={}", scene.folder);
+    assert_eq!(scene.app.get(&path).await.ok(200), Value::Null);
+    let path = "api/PackageFeeds/GetFolderFeed?folderId=999999";
+    scene.app.get(path).await.refused(403, 1100);
+    scene
+        .app
+        .get("api/PackageFeeds/GetFolderFeed")
+        .await
+        .refused(400, 1000);
+    scene
+        .server
+        .anonymous()
+        .get("api/PackageFeeds/GetFeeds")
+        .await
+        .refused(401, 0);
 }

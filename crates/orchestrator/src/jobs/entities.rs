@@ -135,8 +135,10 @@ pub struct Job {
     pub runtime_type: RobotType,
     /// Needs a desktop.
     pub requires_user_interaction: bool,
-    /// Version of the release; releases keep no history yet.
-    #[edm(json = "null")]
+    /// Version of the release when it was asked for.
+    #[edm(
+        sql = "(SELECT MAX(v.id) FROM release_versions v WHERE v.release_id = {t}.release_id AND v.creation_time <= {t}.creation_time)"
+    )]
     pub release_version_id: Option<i64>,
     /// What runs.
     pub entry_point_path: Option<String>,

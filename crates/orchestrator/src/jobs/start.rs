@@ -157,7 +157,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
              COALESCE(e.path, p.main_entry_point), e.arguments
          FROM releases r JOIN packages p ON p.id = r.package_id
          LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
-         WHERE r.folder_id = $1 AND {condition}"
+         WHERE r.folder_id = $1 AND r.deletion_time IS NULL AND {condition}"
     );
     let Some(row) = cx.tx.row(&sql, &[folder.into(), value])? else {
         let name = info

@@ -1,6 +1,6 @@
 //! The declaration of packages.
 
-use odata::{Timestamp, edm_enum};
+use odata::{Guid, Timestamp, edm_enum};
 
 use crate::machines::Tag;
 
@@ -53,11 +53,53 @@ pub struct Arguments {
     pub output: Option<String>,
 }
 
+edm_enum! {
+    /// How examples of arguments are written.
+    pub enum EntryPointDataVariationContentType { Json = 0 }
+}
+
+/// Examples of arguments for tests.
+#[odata::complex(name = "EntryPointDataVariationDto")]
+pub struct EntryPointDataVariation {
+    /// The examples.
+    pub content: Option<String>,
+    /// How they are written.
+    pub content_type: EntryPointDataVariationContentType,
+    /// Its number.
+    pub id: i64,
+}
+
+/// Something in a package that can be started.
+#[odata::entity(set = "EntryPoints", name = "EntryPointDto", table = "package_entry_points", key = "Id", scope = none, order = "Id", indexes = "package_entry_points_package(package_id, id)")]
+pub struct EntryPoint {
+    /// Its id in the project.
+    pub unique_id: Option<Guid>,
+    /// What a job names to start it.
+    pub path: String,
+    /// What goes in, in the package's own notation.
+    pub input_arguments: Option<String>,
+    /// What comes out, likewise.
+    pub output_arguments: Option<String>,
+    /// Packages read here bring no examples.
+    #[edm(json = "null")]
+    pub data_variation: Option<EntryPointDataVariation>,
+    /// Its number.
+    pub id: i64,
+}
+
+/// The newest version below this one.
+pub(crate) const OLD_VERSION: &str = "(SELECT o.version FROM packages o
+    WHERE o.tenant_id = {t}.tenant_id AND o.feed_id = {t}.feed_id
+        AND fold(o.package_id) = fold({t}.package_id) AND o.deletion_time IS NULL
+        AND o.sort_key < {t}.sort_key ORDER BY o.sort_key DESC LIMIT 1)";
+
 /// A package version.
-#[odata::entity(set = "Processes", name = "ProcessDto", table = "packages", key = "Key", scope = tenant, order = "Published desc")]
+#[odata::entity(set = "Processes", name = "ProcessDto", table = "packages", key = "Key", scope = tenant, order = "Published desc", indexes = "packages_version(tenant_id, feed_id, fold(package_id), normalized_version) WHERE deletion_time IS NULL; packages_latest(tenant_id, feed_id, fold(package_id)) WHERE is_latest")]
 pub struct Package {
     /// Whether a release uses this version.
-    #[edm(sql = "EXISTS (SELECT 1 FROM releases r WHERE r.package_id = {t}.id)")]
+    #[edm(
+        sql = "EXISTS (SELECT 1 FROM releases r WHERE r.package_id = {t}.id AND r.deletion_time IS NULL)"
+    )]
     pub is_active: bool,
     /// Arguments of the main entry point.
     #[edm(
@@ -94,8 +136,8 @@ pub struct Package {
     /// Whether no newer version is in the feed.
     #[edm(column = "is_latest")]
     pub is_latest_version: bool,
-    /// The version before, when a release is updated.
-    #[edm(json = "null")]
+    /// The version before.
+    #[edm(sql = OLD_VERSION)]
     pub old_version: Option<String>,
     /// What changed.
     pub release_notes: Option<String>,
@@ -118,4 +160,7 @@ pub struct Package {
     /// Its id.
     #[edm(column = "package_id")]
     pub id: String,
+    /// What can be started.
+    #[edm(nav, column = "id", target_column = "package_id")]
+    pub entry_points: odata::Many<EntryPoint>,
 }

@@ -1,27 +1,40 @@
 //! Packages: versions of automations in a feed. The API calls them "Processes" for history's sake;
-//! a process in today's words is a release.
+//! a process in today's words is a release. Libraries are packages in a feed of their own.
 
 mod entities;
+mod feeds;
+mod publish;
 
 use db::{Tx, Value};
 use nupkg::Version;
-use odata::{Guid, Timestamp};
+use odata::edm::EntitySet;
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
-pub use entities::{Arguments, Package, ProcessType, ProjectType, ReleaseTargetFramework};
+pub(crate) use entities::OLD_VERSION;
+pub use entities::{
+    Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
+};
+pub use feeds::{FEEDS, Feed, get_feeds, get_folder_feed, get_library_feeds};
+pub(crate) use publish::remove;
+pub use publish::{Upload, new_blob_key, publish};
 
 const VIEW: Need = Need::new("OR.Execution", &[("Packages", Access::View)], false);
-/// What uploading asks of the caller.
-pub const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create)], true);
+const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create)], true);
+const EDIT: Need = Need::new("OR.Execution", &[("Packages", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Execution", &[("Packages", Access::Delete)], true);
 /// Robots fetch what their jobs run without a permission of their own.
-pub const DOWNLOAD: Need = Need::new("OR.Execution", &[], false);
+const DOWNLOAD: Need = Need::new("OR.Execution", &[], false);
 
 /// The set: the latest version of every package.
-pub static RESOURCE: Resource = Resource::new(&Package::SET, VIEW).list(list);
+pub static RESOURCE: Resource = Resource::new(&Package::SET, VIEW)
+    .list(list)
+    .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -33,50 +46,144 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("processId", "Edm.String")])
     .returns("Collection(ProcessDto)"),
+    Op::function("Processes", "GetArguments", VIEW, get_arguments)
+        .params(&[("key", "Edm.String")])
+        .returns("Arguments"),
+    Op::function(
+        "Processes",
+        "GetPackageEntryPoints",
+        VIEW,
+        get_package_entry_points,
+    )
+    .params(&[("key", "Edm.String")])
+    .returns("Collection(EntryPointDto)"),
+    Op::function(
+        "Processes",
+        "GetPackageMainEntryPoint",
+        VIEW,
+        get_package_main_entry_point,
+    )
+    .params(&[("key", "Edm.String")])
+    .returns("EntryPointDto"),
     Op::function("Processes", "DownloadPackage", DOWNLOAD, download_package)
         .params(&[("key", "Edm.String")])
         .returns("Edm.Stream"),
+    Op::action("Processes", "SetArguments", EDIT, set_arguments)
+        .params(&[("key", "Edm.String"), ("arguments", "Arguments")]),
     Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDto)"),
 ];
 
-/// The id of the tenant's own feed: the tenant's key, so that it needs no table and never changes.
-///
-/// # Errors
-/// The store's.
-pub fn tenant_feed(tx: &mut Tx<'_>, tenant: i64) -> Result<String> {
-    let row = tx.row("SELECT key FROM tenants WHERE id = $1", &[tenant.into()])?;
-    Ok(row.ok_or_else(|| Error::not_found("Tenant"))?.get(0)?)
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    latest(cx, args, &Package::SET, Feed::Processes)
 }
 
-/// The feed a request means: `feedId` or the tenant's own, which is the only one yet.
-///
-/// # Errors
-/// 1002 for another feed.
-pub fn feed(tx: &mut Tx<'_>, tenant: i64, requested: Option<&str>) -> Result<String> {
-    let own = tenant_feed(tx, tenant)?;
-    match requested {
-        Some(id) if !id.is_empty() && !id.eq_ignore_ascii_case(&own) => {
-            Err(Error::not_found("Feed"))
-        }
-        _ => Ok(own),
+/// `GetProcessVersions(processId='…')`
+fn get_process_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    versions(cx, args, &Package::SET, Feed::Processes, "processId")
+}
+
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    remove(cx, args, Feed::Processes)
+}
+
+/// `DownloadPackage(key='Id:Version')`
+fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    if !cx.caller.is_robot() {
+        let nowhere = FolderHeader::default();
+        access::grant(cx.tx, cx.caller, &VIEW, FolderRule::Tenant, &nowhere)?;
     }
+    download(cx, args, Feed::Processes)
 }
 
-fn feed_param(cx: &mut Cx<'_, '_>, args: &Args) -> Result<String> {
-    let requested = args.text("feedId").ok();
-    feed(cx.tx, cx.caller.tenant, requested.as_deref())
+/// `GetArguments(key='Id:Version')`: those of the entry point that runs when nothing else is said.
+fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
+    let entry = main_entry_point(cx.tx, found.id)?;
+    let row = cx.tx.row(
+        "SELECT input_arguments, output_arguments FROM package_entry_points WHERE id = $1",
+        &[entry.into()],
+    )?;
+    let (input, output): (Option<String>, Option<String>) = match row {
+        Some(row) => (row.get(0)?, row.get(1)?),
+        None => (None, None),
+    };
+    let members = json!({"Input": input, "Output": output});
+    Ok(Reply::json(cx.structure("Arguments", members)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NewArguments {
+    #[serde(default)]
+    input: Option<String>,
+    #[serde(default)]
+    output: Option<String>,
+}
+
+/// `SetArguments {key, arguments}`: declares the arguments of the main entry point anew, for
+/// packages whose own declaration cannot be read.
+fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let key: String = args.member("key")?;
+    let arguments: NewArguments = args.member("arguments")?;
+    for (name, text) in [("Input", &arguments.input), ("Output", &arguments.output)] {
+        let Some(text) = text else { continue };
+        let declared: Option<serde_json::Value> = serde_json::from_str(text).ok();
+        if text.contains("\\u0000") || !declared.is_some_and(|v| v.is_object() || v.is_array()) {
+            return Err(Error::invalid(format!(
+                "{name} must be a JSON Schema, or a list of arguments, written as text."
+            )));
+        }
+    }
+    let (_, found) = named(cx, args, Feed::Processes, &key)?;
+    let entry = main_entry_point(cx.tx, found.id)?
+        .ok_or_else(|| Error::invalid(format!("Package {key} has no entry point.")))?;
+    let text = json!({"Input": arguments.input, "Output": arguments.output}).to_string();
+    cx.tx.exec(
+        "UPDATE package_entry_points SET arguments = $2 WHERE id = $1",
+        &[entry.into(), text.into()],
+    )?;
+    Ok(Reply::Ok)
+}
+
+/// `GetPackageEntryPoints(key='Id:Version')`
+fn get_package_entry_points(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
+    let query = args.options(&EntryPoint::SET)?;
+    let vars = [("package", Value::from(found.id))];
+    let listing = Listing {
+        restrict: Some("{t}.package_id = {package}"),
+        vars: &vars,
+        name: None,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(&EntryPoint::SET, &query, &listing)?))
+}
+
+/// `GetPackageMainEntryPoint(key='Id:Version')`
+fn get_package_main_entry_point(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
+    let entry = main_entry_point(cx.tx, found.id)?.ok_or_else(|| Error::not_found("EntryPoint"))?;
+    let query = args.options(&EntryPoint::SET)?;
+    let body = cx.entity_with(&EntryPoint::SET, &entry.into(), &query, &[])?;
+    Ok(Reply::json(body))
 }
 
 const LATEST: &str = "{t}.feed_id = {feed} AND {t}.is_latest";
 const SEARCHED: &str =
     "{t}.feed_id = {feed} AND {t}.is_latest AND (fold({t}.package_id) LIKE {like} ESCAPE '!'
      OR fold({t}.description) LIKE {like} ESCAPE '!')";
-const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({package})";
+const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({package})
+     AND {t}.deletion_time IS NULL";
 
-/// `GET /odata/Processes[?searchTerm=&feedId=]`
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Package::SET)?;
-    let feed = feed_param(cx, args)?;
+/// `GET …[?searchTerm=&feedId=]`: the latest version of every package in a feed.
+pub(crate) fn latest(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    set: &'static EntitySet,
+    kind: Feed,
+) -> Result<Reply> {
+    let query = args.options(set)?;
+    let feed = feed_param(cx, args, kind)?;
     let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
     let like = term
         .as_ref()
@@ -88,7 +195,7 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         name: None,
         count: args.count,
     };
-    Ok(Reply::json(cx.page(&Package::SET, &query, &listing)?))
+    Ok(Reply::json(cx.page(set, &query, &listing)?))
 }
 
 fn escape_like(text: &str) -> String {
@@ -102,11 +209,17 @@ fn escape_like(text: &str) -> String {
     out
 }
 
-/// `GetProcessVersions(processId='…')`: newest first.
-fn get_process_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Package::SET)?;
-    let feed = feed_param(cx, args)?;
-    let package = args.text("processId")?;
+/// All versions of the package that the parameter `param` names, newest first.
+pub(crate) fn versions(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    set: &'static EntitySet,
+    kind: Feed,
+    param: &str,
+) -> Result<Reply> {
+    let query = args.options(set)?;
+    let feed = feed_param(cx, args, kind)?;
+    let package = args.text(param)?;
     let vars = [("feed", Value::from(feed)), ("package", package.into())];
     let listing = Listing {
         restrict: Some(VERSIONS),
@@ -114,18 +227,27 @@ fn get_process_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         name: None,
         count: args.count,
     };
-    Ok(Reply::json(cx.page(&Package::SET, &query, &listing)?))
+    Ok(Reply::json(cx.page(set, &query, &listing)?))
 }
 
-/// `DownloadPackage(key='Id:Version')`
-fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    if !cx.caller.is_robot() {
-        let nowhere = FolderHeader::default();
-        access::grant(cx.tx, cx.caller, &VIEW, FolderRule::Tenant, &nowhere)?;
-    }
-    let key = args.text("key")?;
-    let (id, version) = split_key(&key)?;
-    let feed = feed_param(cx, args)?;
+/// The file of the version that the parameter `key` names.
+pub(crate) fn download(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Reply> {
+    let (_, found) = named(cx, args, kind, &args.text("key")?)?;
+    Ok(Reply::File {
+        blob: found.blob,
+        name: format!("{}.{}.nupkg", found.package_id, found.version),
+    })
+}
+
+fn feed_param(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<String> {
+    let requested = args.text("feedId").ok();
+    kind.requested(cx.tx, cx.caller.tenant, requested.as_deref())
+}
+
+/// The version that a key means, and the id of its feed.
+fn named(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed, key: &str) -> Result<(String, Found)> {
+    let (id, version) = split_key(key)?;
+    let feed = feed_param(cx, args, kind)?;
     let found = find(cx.tx, cx.caller.tenant, &feed, id, version)?;
     let found = found.ok_or_else(|| {
         Error::refused(
@@ -133,10 +255,7 @@ fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             format!("Package {key} does not exist."),
         )
     })?;
-    Ok(Reply::File {
-        blob: found.blob,
-        name: format!("{}.{}.nupkg", found.package_id, found.version),
-    })
+    Ok((feed, found))
 }
 
 /// Splits `Id:Version`.
@@ -162,10 +281,6 @@ pub struct Found {
     pub version: String,
     /// Where its file is.
     pub blob: String,
-    /// Whether it needs a desktop.
-    pub requires_user_interaction: bool,
-    /// What kind of project it is.
-    pub project_type: i64,
 }
 
 /// Finds a version by its normalized form, so that `1.0` finds `1.0.0`.
@@ -183,9 +298,9 @@ pub fn find(
         return Ok(None);
     };
     let row = tx.row(
-        "SELECT id, package_id, version, blob, requires_user_interaction, project_type
-         FROM packages WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3)
-             AND normalized_version = $4",
+        "SELECT id, package_id, version, blob FROM packages
+         WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3)
+             AND normalized_version = $4 AND deletion_time IS NULL",
         &[
             tenant.into(),
             feed.into(),
@@ -199,128 +314,18 @@ pub fn find(
         package_id: row.get(1)?,
         version: row.get(2)?,
         blob: row.get(3)?,
-        requires_user_interaction: row.get(4)?,
-        project_type: row.get(5)?,
     }))
 }
 
-/// An inspected upload on its way into a feed.
-pub struct Upload<'a> {
-    /// The feed.
-    pub feed: &'a str,
-    /// What the file says of itself.
-    pub package: &'a nupkg::Package,
-    /// Where the file is.
-    pub blob: &'a str,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// Adds a version to a feed and keeps "latest" true.
+/// The entry point that runs when nothing else is said.
 ///
 /// # Errors
-/// 1004 when the version exists.
-pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> Result<()> {
-    let id = insert(tx, tenant, now, upload).map_err(|error| match error {
-        Error::Db(db::Error::Unique { .. }) => Error::refused(
-            Code::ItemAlreadyExists,
-            format!(
-                "Package {} version {} already exists.",
-                upload.package.id, upload.package.version
-            ),
-        ),
-        other => other,
-    })?;
-    for entry in &upload.package.entry_points {
-        tx.exec(
-            "INSERT INTO package_entry_points
-                 (package_id, path, unique_id, kind, arguments)
-             VALUES ($1, $2, $3, $4, $5)",
-            &[
-                id.into(),
-                entry.path.as_str().into(),
-                entry.unique_id.clone().into(),
-                entry.kind.clone().into(),
-                serde_json::json!({"Input": entry.input, "Output": entry.output})
-                    .to_string()
-                    .into(),
-            ],
-        )?;
-    }
-    // In two steps, because at no time may two versions be the latest.
-    let scope = [
-        tenant.into(),
-        upload.feed.into(),
-        upload.package.id.as_str().into(),
-    ];
-    tx.exec(
-        "UPDATE packages SET is_latest = FALSE
-         WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3) AND is_latest",
-        &scope,
+/// The store's.
+pub fn main_entry_point(tx: &mut Tx<'_>, package: i64) -> Result<Option<i64>> {
+    let row = tx.row(
+        "SELECT e.id FROM package_entry_points e JOIN packages p ON p.id = e.package_id
+         WHERE p.id = $1 ORDER BY e.path <> COALESCE(p.main_entry_point, ''), e.id LIMIT 1",
+        &[package.into()],
     )?;
-    tx.exec(
-        "UPDATE packages SET is_latest = TRUE WHERE id = (SELECT p.id FROM packages p
-             WHERE p.tenant_id = $1 AND p.feed_id = $2 AND fold(p.package_id) = fold($3)
-             ORDER BY p.sort_key DESC LIMIT 1)",
-        &scope,
-    )?;
-    Ok(())
-}
-
-fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> Result<i64> {
-    let package = upload.package;
-    let project = project_type(package.content_type.as_deref());
-    let framework = package
-        .target_framework
-        .as_deref()
-        .and_then(ReleaseTargetFramework::parse);
-    Ok(tx.insert(
-        "INSERT INTO packages (tenant_id, feed_id, package_id, version, normalized_version,
-             sort_key, title, description, authors, tags, release_notes, project_url, license_url,
-             published, is_latest, project_type, target_framework, target_runtime,
-             main_entry_point, requires_user_interaction, is_attended, blob, size, process_type)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, FALSE, $15, $16, $17,
-             $18, $19, $20, $21, $22, $23)
-         RETURNING id",
-        &[
-            tenant.into(),
-            upload.feed.into(),
-            package.id.as_str().into(),
-            package.version.to_string().into(),
-            package.version.normalized().into(),
-            package.version.sort_key().into(),
-            package.title.clone().into(),
-            package.description.clone().into(),
-            package.authors.clone().into(),
-            package.tags.clone().into(),
-            package.release_notes.clone().into(),
-            package.project_url.clone().into(),
-            package.license_url.clone().into(),
-            now.into(),
-            project.into(),
-            framework.into(),
-            package.target_runtime.clone().into(),
-            package.main.clone().into(),
-            package.requires_user_interaction.into(),
-            package.is_attended.into(),
-            upload.blob.into(),
-            i64::try_from(upload.size).unwrap_or(i64::MAX).into(),
-            ProcessType::of(project).into(),
-        ],
-    )?)
-}
-
-/// The project's kind from what the package calls its content; functions and anything unknown are
-/// plain processes.
-fn project_type(content: Option<&str>) -> ProjectType {
-    content
-        .and_then(ProjectType::parse)
-        .unwrap_or(ProjectType::Process)
-}
-
-/// The id of an upload's file in the blob store.
-#[must_use]
-pub fn new_blob_key() -> String {
-    let id = Guid::random().to_string();
-    format!("packages/{}/{id}.nupkg", &id[..2])
+    Ok(row.map(|row| row.get(0)).transpose()?)
 }

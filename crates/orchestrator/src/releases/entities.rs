@@ -3,7 +3,7 @@
 use odata::{Guid, Timestamp, edm_enum};
 
 use crate::machines::Tag;
-use crate::packages::{Arguments, ProcessType, ReleaseTargetFramework};
+use crate::packages::{Arguments, EntryPoint, ProcessType, ReleaseTargetFramework};
 
 edm_enum! {
     /// The bands of priorities.
@@ -14,12 +14,86 @@ edm_enum! {
     pub enum RemoteControlAccess { None = 0, ReadOnly = 1, Full = 2 }
 }
 
+edm_enum! {
+    /// What a serverless robot needs for it.
+    pub enum RobotSize { Small = 0, Standard = 1, Medium = 2, Large = 3 }
+}
+edm_enum! {
+    /// Which recordings are kept.
+    pub enum VideoRecordingType { None = 0, Failed = 1, All = 2 }
+}
+
+/// Help with automations that fail.
+#[odata::complex(name = "AutopilotForRobotsSettingsDto")]
+pub struct AutopilotForRobotsSettings {
+    /// Whether it helps.
+    pub enabled: bool,
+    /// Whether it may repair.
+    pub healing_enabled: bool,
+}
+
+/// Settings of agents.
+#[odata::complex]
+pub struct AgentSettings {
+    /// Whether the agent remembers.
+    pub memory: bool,
+}
+
+/// How robots run a process.
+#[odata::complex(name = "ProcessSettingsDto")]
+pub struct ProcessSettings {
+    /// Whether screenshots are taken, to be kept when the job fails.
+    pub error_recording_enabled: bool,
+    /// Seconds of them that are kept.
+    pub duration: Option<i32>,
+    /// Milliseconds between them.
+    pub frequency: Option<i32>,
+    /// Their quality in percent.
+    pub quality: Option<i32>,
+    /// Starts with the robot's session.
+    pub auto_start_process: bool,
+    /// People cannot stop it.
+    pub always_running: bool,
+    /// Help when it fails.
+    pub autopilot_for_robots: Option<AutopilotForRobotsSettings>,
+    /// When it is an agent.
+    pub agent_settings: Option<AgentSettings>,
+}
+
+/// Which videos are kept of a process.
+#[odata::complex(name = "VideoRecordingSettingsDto")]
+pub struct VideoRecordingSettings {
+    /// Of jobs.
+    pub video_recording_type: VideoRecordingType,
+    /// Of queue items.
+    pub queue_item_video_recording_type: VideoRecordingType,
+    /// Their longest duration.
+    pub max_duration_seconds: Option<i32>,
+}
+
+/// A package version that a release has or had.
+#[odata::entity(set = "ReleaseVersions", name = "ReleaseVersionDto", table = "release_versions", key = "Id", scope = none, order = "Id", indexes = "release_versions_release(release_id, id)")]
+pub struct ReleaseVersion {
+    /// Number of the release.
+    pub release_id: i64,
+    /// Version of the package.
+    #[edm(sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)")]
+    pub version_number: String,
+    /// Since when.
+    pub creation_time: Timestamp,
+    /// Id of the package.
+    #[edm(sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)")]
+    pub release_name: String,
+    /// Its number.
+    pub id: i64,
+}
+
 /// The band of a priority: above 60 is high, above 30 normal.
 pub(crate) const PRIORITY_BAND: &str = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2
     WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)";
 
 /// A package version made startable in a folder.
-#[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id")]
+#[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id", indexes = "releases_folder(folder_id, id) WHERE deletion_time IS NULL; releases_name(folder_id, fold(name)) WHERE deletion_time IS NULL")]
 pub struct Release {
     /// What StartJobs calls `ReleaseKey`.
     #[edm(read_only)]
@@ -42,8 +116,11 @@ pub struct Release {
         read_only
     )]
     pub is_latest_version: bool,
-    /// Packages in use cannot be deleted.
-    #[edm(json = "false")]
+    /// Whether its package version was deleted, which only happens after the release itself was.
+    #[edm(
+        sql = "((SELECT p.deletion_time FROM packages p WHERE p.id = {t}.package_id) IS NOT NULL)",
+        read_only
+    )]
     pub is_process_deleted: bool,
     /// For people.
     pub description: Option<String>,
@@ -79,6 +156,15 @@ pub struct Release {
         read_only
     )]
     pub requires_user_interaction: bool,
+    /// Talks with a person.
+    #[edm(
+        sql = "(SELECT p.is_conversational FROM packages p WHERE p.id = {t}.package_id)",
+        read_only
+    )]
+    pub is_conversational: bool,
+    /// Not declared by the packages read here.
+    #[edm(json = "null")]
+    pub min_required_robot_version: Option<String>,
     /// Needs a person.
     #[edm(
         sql = "(SELECT p.is_attended FROM packages p WHERE p.id = {t}.package_id)",
@@ -88,12 +174,18 @@ pub struct Release {
     /// Source or compiled; not declared by the packages read here.
     #[edm(json = "false")]
     pub is_compiled: bool,
+    /// Where the idea for it came from.
+    pub automation_hub_idea_url: Option<String>,
     /// Arguments of the entry point.
     #[edm(
         sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.id = {t}.entry_point_id)",
         read_only
     )]
     pub arguments: Option<Arguments>,
+    /// How robots run it.
+    pub process_settings: Option<ProcessSettings>,
+    /// Which videos are kept.
+    pub video_recording_settings: Option<VideoRecordingSettings>,
     /// Follows new versions by itself.
     pub auto_update: bool,
     /// Not offered to people.
@@ -105,6 +197,7 @@ pub struct Release {
     #[edm(sql = PRIORITY_BAND)]
     pub job_priority: Option<JobPriority>,
     /// 1 to 100; more runs first.
+    #[edm(range = "1..=100")]
     pub specific_priority_value: Option<i32>,
     /// Key of the folder.
     #[edm(
@@ -128,8 +221,9 @@ pub struct Release {
         read_only
     )]
     pub target_framework: Option<ReleaseTargetFramework>,
+    /// What a serverless robot needs for it.
+    pub robot_size: Option<RobotSize>,
     /// Labels.
-    #[edm(json = "[]")]
     pub tags: Vec<Tag>,
     /// Whether its jobs can be watched live.
     pub remote_control_access: RemoteControlAccess,
@@ -147,4 +241,13 @@ pub struct Release {
     pub creator_user_id: Option<i64>,
     /// Number of the release.
     pub id: i64,
+    /// What runs.
+    #[edm(nav, column = "entry_point_id")]
+    pub entry_point: odata::One<EntryPoint>,
+    /// The package version that it has.
+    #[edm(nav, column = "current_version_id")]
+    pub current_version: odata::One<ReleaseVersion>,
+    /// The package versions that it had, in their order.
+    #[edm(nav, column = "id", target_column = "release_id")]
+    pub release_versions: odata::Many<ReleaseVersion>,
 }

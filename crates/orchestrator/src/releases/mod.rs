@@ -2,137 +2,288 @@
 //! processes.
 
 pub mod arguments;
+mod edit;
 mod entities;
 mod priority;
+mod versions;
 
-use db::Tx;
+use db::Value;
 use odata::Guid;
-use serde::Deserialize;
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain_entity};
-use crate::packages;
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
 pub(crate) use entities::PRIORITY_BAND;
-pub use entities::{JobPriority, Release, RemoteControlAccess};
+pub use entities::{
+    AgentSettings, AutopilotForRobotsSettings, JobPriority, ProcessSettings, Release,
+    ReleaseVersion, RemoteControlAccess, RobotSize, VideoRecordingSettings, VideoRecordingType,
+};
 pub use priority::Priority;
+pub use versions::follow;
+
+const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);
+const CREATE: Need = Need::new("OR.Execution", &[("Processes", Access::Create)], true);
+const EDIT: Need = Need::new("OR.Execution", &[("Processes", Access::Edit)], true);
+/// What deleting asks of the caller.
+pub const DELETE: Need = Need::new("OR.Execution", &[("Processes", Access::Delete)], true);
 
 /// The set.
-pub static RESOURCE: Resource = Resource::new(
-    &Release::SET,
-    Need::new("OR.Execution", &[("Processes", Access::View)], false),
-)
-.folder(FolderRule::Optional)
-.get(plain_entity)
-.create(Command::new(
-    Need::new("OR.Execution", &[("Processes", Access::Create)], true),
-    create,
-));
+pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)
+    .folder(FolderRule::Optional)
+    .list(list)
+    .get(read)
+    .create(Command::new(CREATE, edit::create))
+    .replace(Command::new(EDIT, edit::replace))
+    .merge(Command::new(EDIT, edit::merge))
+    .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[];
+pub const OPS: &[Op] = &[
+    Op::function("Releases", "ListReleases", VIEW, list)
+        .returns("Collection(ReleaseDto)")
+        .folder(FolderRule::Optional),
+    Op::function("Releases", "GetRelease", VIEW, read)
+        .bound()
+        .returns("ReleaseDto")
+        .folder(FolderRule::Optional),
+    Op::function("Releases", "GetByKey", VIEW, read_by_key)
+        .params(&[("identifier", "Edm.Guid")])
+        .returns("ReleaseDto")
+        .folder(FolderRule::Optional),
+    Op::action("Releases", "CreateRelease", CREATE, edit::create)
+        .returns("ReleaseDto")
+        .folder(FolderRule::Required),
+    Op::action("Releases", "UpdateByKey", EDIT, edit::update_by_key)
+        .params(&[
+            ("releaseKey", "Edm.Guid"),
+            ("processVersion", "Edm.String"),
+            ("entryPointPath", "Edm.String"),
+            ("inputArgs", "Edm.String"),
+        ])
+        .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToSpecificPackageVersion",
+        EDIT,
+        versions::to_specific,
+    )
+    .bound()
+    .params(&[("packageVersion", "Edm.String")])
+    .returns("Edm.Int64")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToSpecificPackageVersionByKey",
+        EDIT,
+        versions::to_specific,
+    )
+    .params(&[("packageVersion", "Edm.String")])
+    .returns("Edm.Guid")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToLatestPackageVersion",
+        EDIT,
+        versions::to_latest,
+    )
+    .bound()
+    .returns("Edm.Int64")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToLatestPackageVersionByKey",
+        EDIT,
+        versions::to_latest,
+    )
+    .returns("Edm.Guid")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToLatestPackageVersionBulk",
+        EDIT,
+        versions::all_to_latest,
+    )
+    .params(&[
+        ("releaseIds", "Collection(Edm.Int64)"),
+        ("mergePackageTags", "Edm.Boolean"),
+    ])
+    .returns("BulkOperationResponseDtoOfInt64")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "UpdateToLatestPackageVersionBulkByKey",
+        EDIT,
+        versions::all_to_latest_by_key,
+    )
+    .params(&[
+        ("releaseKeys", "Collection(Edm.Guid)"),
+        ("mergePackageTags", "Edm.Boolean"),
+    ])
+    .returns("BulkOperationResponseDtoOfGuid")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "RollbackToPreviousReleaseVersion",
+        EDIT,
+        versions::roll_back,
+    )
+    .bound()
+    .returns("Edm.Int64")
+    .folder(FolderRule::Required),
+    Op::action(
+        "Releases",
+        "RollbackToPreviousReleaseVersionByKey",
+        EDIT,
+        versions::roll_back,
+    )
+    .returns("Edm.Guid")
+    .folder(FolderRule::Required),
+];
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ReleaseDto {
-    name: String,
-    process_key: String,
-    process_version: String,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    entry_point_id: Option<i64>,
-    #[serde(default)]
-    entry_point_path: Option<String>,
-    #[serde(default)]
-    input_arguments: Option<String>,
-    #[serde(default)]
-    environment_variables: Option<String>,
-    #[serde(default)]
-    job_priority: Option<JobPriority>,
-    #[serde(default)]
-    specific_priority_value: Option<i64>,
-    #[serde(default)]
-    feed_id: Option<String>,
-    #[serde(default)]
-    hidden_for_attended_user: bool,
-}
+/// Deleted releases are only seen as `Release` of their jobs.
+const ALIVE: &str = "{t}.deletion_time IS NULL";
 
-/// `POST /odata/Releases`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let dto: ReleaseDto = args.body("release")?;
-    let folder = cx.need_folder()?.id;
-    if dto.name.trim().is_empty() {
-        return Err(Error::invalid("The Name field is required."));
-    }
-    let tenant = cx.caller.tenant;
-    let feed = packages::feed(cx.tx, tenant, dto.feed_id.as_deref())?;
-    let package = packages::find(cx.tx, tenant, &feed, &dto.process_key, &dto.process_version)?
-        .ok_or_else(|| {
-            Error::refused(
-                Code::PackageNotFound,
-                format!(
-                    "Package {} version {} does not exist in the feed.",
-                    dto.process_key, dto.process_version
-                ),
-            )
-        })?;
-    let entry = entry_point(cx.tx, package.id, &dto)?;
-    let input = dto
-        .input_arguments
-        .as_deref()
-        .filter(|t| !t.trim().is_empty());
-    let input = input.map(arguments::normalize).transpose()?;
-    let priority =
-        Priority::read(dto.job_priority, dto.specific_priority_value)?.unwrap_or(Priority::NORMAL);
-    let id = cx
-        .tx
-        .insert(
-            "INSERT INTO releases (tenant_id, folder_id, key, name, description, package_id,
-                 entry_point_id, input_arguments, environment_variables, specific_priority_value,
-                 hidden_for_attended_user, creation_time, creator_user_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
-            &[
-                tenant.into(),
-                folder.into(),
-                Guid::random().into(),
-                dto.name.as_str().into(),
-                dto.description.into(),
-                package.id.into(),
-                entry.into(),
-                input.into(),
-                dto.environment_variables.into(),
-                priority.value().into(),
-                dto.hidden_for_attended_user.into(),
-                cx.now.into(),
-                cx.caller.user().into(),
-            ],
-        )
-        .map_err(|e| Error::from(e).name_taken(&dto.name))?;
-    Ok(Reply::created(cx.entity(&Release::SET, id, &[])?))
-}
-
-/// The entry point that the body names by id or path, else the package's main one.
-fn entry_point(tx: &mut Tx<'_>, package: i64, dto: &ReleaseDto) -> Result<Option<i64>> {
-    let row = match (dto.entry_point_id, dto.entry_point_path.as_deref()) {
-        (Some(id), _) => tx.row(
-            "SELECT id FROM package_entry_points WHERE package_id = $1 AND id = $2",
-            &[package.into(), id.into()],
-        )?,
-        (None, Some(path)) if !path.is_empty() => tx.row(
-            "SELECT id FROM package_entry_points WHERE package_id = $1 AND path = $2",
-            &[package.into(), path.into()],
-        )?,
-        _ => {
-            let main = tx.row(
-                "SELECT e.id FROM package_entry_points e JOIN packages p ON p.id = e.package_id
-                 WHERE p.id = $1 ORDER BY e.path <> COALESCE(p.main_entry_point, ''), e.id LIMIT 1",
-                &[package.into()],
-            )?;
-            return Ok(main.map(|r| r.get(0)).transpose()?);
-        }
+/// `GET /odata/Releases`
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&Release::SET)?;
+    let listing = Listing {
+        restrict: Some(ALIVE),
+        count: args.count,
+        ..Listing::default()
     };
-    let row = row.ok_or_else(|| Error::invalid("The package has no such entry point."))?;
-    Ok(Some(row.get(0)?))
+    Ok(Reply::json(cx.page(&Release::SET, &query, &listing)?))
+}
+
+/// `GET /odata/Releases(id)`
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    one(cx, args, "id = $1", id.into())
+}
+
+/// `GET /odata/Releases/…GetByKey(identifier=…)`
+fn read_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let key = args.guid("identifier")?;
+    one(cx, args, "key = $1", key.into())
+}
+
+fn one(cx: &mut Cx<'_, '_>, args: &Args, condition: &str, value: Value) -> Result<Reply> {
+    let query = args.options(&Release::SET)?;
+    let sql = format!("SELECT id FROM releases WHERE deletion_time IS NULL AND {condition}");
+    let row = cx.tx.row(&sql, &[value])?;
+    let id: i64 = row.ok_or_else(|| Error::not_found("Release"))?.get(0)?;
+    let body = cx.entity_with(&Release::SET, &id.into(), &query, &[])?;
+    Ok(Reply::json(body))
+}
+
+/// A release as the rules of changing it need it.
+struct Current {
+    id: i64,
+    key: String,
+    /// `packages.id`
+    package: i64,
+    /// Id, feed and version of the package.
+    package_id: String,
+    feed: String,
+    version: String,
+    /// `release_versions.id`
+    version_id: Option<i64>,
+    entry_point: Option<i64>,
+    entry_path: Option<String>,
+    priority: Priority,
+    auto_update: bool,
+    remote_control: i64,
+}
+
+/// How a request names a release.
+enum Which {
+    Id(i64),
+    Key(Guid),
+}
+
+impl Which {
+    /// The release that an action is bound to, or that its parameter names.
+    fn of(args: &Args) -> Result<Self> {
+        match args.key {
+            Some(_) => Ok(Self::Id(args.id()?)),
+            None => Ok(Self::Key(args.guid("identifier")?)),
+        }
+    }
+}
+
+/// The release in the request's folder.
+fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
+    let (condition, value): (_, Value) = match which {
+        Which::Id(id) => ("r.id = $2", (*id).into()),
+        Which::Key(key) => ("r.key = $2", (*key).into()),
+    };
+    let sql = format!(
+        "SELECT r.id, r.key, r.package_id, p.package_id, p.feed_id, p.version,
+             r.current_version_id, r.entry_point_id, e.path, r.specific_priority_value,
+             r.auto_update, r.remote_control_access
+         FROM releases r JOIN packages p ON p.id = r.package_id
+         LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
+         WHERE r.folder_id = $1 AND r.deletion_time IS NULL AND {condition}"
+    );
+    let folder = cx.need_folder()?.id;
+    let row = cx.tx.row(&sql, &[folder.into(), value])?;
+    let row = row.ok_or_else(|| Error::not_found("Release"))?;
+    Ok(Current {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        package: row.get(2)?,
+        package_id: row.get(3)?,
+        feed: row.get(4)?,
+        version: row.get(5)?,
+        version_id: row.get(6)?,
+        entry_point: row.get(7)?,
+        entry_path: row.get(8)?,
+        priority: Priority::stored(row.get(9)?),
+        auto_update: row.get(10)?,
+        remote_control: row.get(11)?,
+    })
+}
+
+/// `DELETE /odata/Releases(id)`
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    remove(cx, &Which::Id(id))
+}
+
+/// `DELETE /api/Releases/DeleteByKey?key=…`
+///
+/// # Errors
+/// As the deletion by number.
+pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let key = args.guid("key")?;
+    remove(cx, &Which::Key(key))
+}
+
+/// Removes a release without unfinished jobs. One that has jobs stays as a row for them, so that
+/// they go on showing what they ran.
+fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
+    let id = find(cx, which)?.id;
+    let unfinished = "SELECT 1 FROM jobs WHERE release_id = $1 AND state NOT IN (4, 5, 6) LIMIT 1";
+    if cx.tx.row(unfinished, &[id.into()])?.is_some() {
+        return Err(Error::refused(
+            Code::HasRunningJobs,
+            "The process has unfinished jobs: stop them, or wait for their end.",
+        ));
+    }
+    let any = "SELECT 1 FROM jobs WHERE release_id = $1 LIMIT 1";
+    if cx.tx.row(any, &[id.into()])?.is_some() {
+        cx.tx.exec(
+            "UPDATE releases SET deletion_time = $2 WHERE id = $1",
+            &[id.into(), cx.now.into()],
+        )?;
+        return Ok(Reply::NoContent);
+    }
+    cx.delete(&Release::SET, id).map_err(|error| match error {
+        Error::Db(db::Error::ForeignKey) => Error::refused(
+            Code::HasDependentItems,
+            "The process is used by queues or triggers: remove it from them first.",
+        ),
+        other => other,
+    })?;
+    Ok(Reply::NoContent)
 }

@@ -37,6 +37,16 @@ impl Priority {
         Self(value)
     }
 
+    /// The band that the API shows with it.
+    #[must_use]
+    pub fn band(self) -> JobPriority {
+        match self.0 {
+            61.. => JobPriority::High,
+            31..=60 => JobPriority::Normal,
+            _ => JobPriority::Low,
+        }
+    }
+
     /// The number.
     #[must_use]
     pub fn value(self) -> i64 {
@@ -59,5 +69,9 @@ mod tests {
             assert!(read(None, Some(number)).is_err());
         }
         assert!(read(Some(JobPriority::Normal), Some(45)).is_err());
+        for band in [JobPriority::Low, JobPriority::Normal, JobPriority::High] {
+            let priority = Priority::read(Some(band), None).unwrap();
+            assert_eq!(priority.map(Priority::band), Some(band));
+        }
     }
 }

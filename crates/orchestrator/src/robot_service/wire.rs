@@ -176,7 +176,7 @@ pub(super) fn published_processes(cx: &mut Cx<'_, '_>, robot: i64) -> Result<Val
              f.id, f.display_name, f.fully_qualified_name
          FROM releases rel JOIN packages p ON p.id = rel.package_id
          JOIN folders f ON f.id = rel.folder_id
-         WHERE NOT rel.hidden_for_attended_user AND EXISTS (SELECT 1 FROM folder_tree ft
+         WHERE NOT rel.hidden_for_attended_user AND rel.deletion_time IS NULL AND EXISTS (SELECT 1 FROM folder_tree ft
              JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
              JOIN robots r ON r.user_id = fu.user_id AND r.id = $1
              WHERE ft.folder_id = rel.folder_id)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, Response};
-use orchestrator::Result;
+use orchestrator::{Error, Result};
 
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
@@ -18,6 +18,7 @@ use crate::execute::execute;
 use crate::{packages, request};
 
 pub use documents::{Described, signature};
+pub use plan::query_params;
 use target::{Kind, Target};
 
 /// A request to `/odata/…`.
@@ -57,8 +58,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         _ => Proof::Token,
     };
     let caller = authenticate(app, odata.request.headers(), odata.tenant, proof).await?;
-    let Some(run) = target.run else {
-        return packages::upload(app, odata, caller, target.need).await;
+    let run = match (target.run, target.op) {
+        (Some(run), _) => run,
+        (None, Some(op)) => return packages::upload(app, odata, caller, op).await,
+        (None, None) => return Err(Error::Internal("a target does nothing".into())),
     };
     before(app, &target).await?;
     let (parts, body) = odata.request.into_parts();

@@ -117,7 +117,7 @@ pub async fn prepare(app: &App, prepare: Option<Prepare>, args: Args) -> Result<
 }
 
 /// Parameters may also stand in the query; options start with `$`, aliases with `@`.
-fn query_params(query: &str) -> Vec<(String, Literal)> {
+pub fn query_params(query: &str) -> Vec<(String, Literal)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced)

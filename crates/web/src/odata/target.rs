@@ -43,6 +43,8 @@ pub struct Target {
     pub prepare: Option<Prepare>,
     /// What it does; `None` for uploads.
     pub run: Option<Run>,
+    /// The operation, if it is one.
+    pub op: Option<&'static Op>,
     /// The set, unless it is an operation.
     pub set: Option<&'static EntitySet>,
     /// The key of the entity.
@@ -119,6 +121,7 @@ fn reading(resource: &'static Resource, run: Run, kind: Kind) -> Target {
         write: false,
         prepare: None,
         run: Some(run),
+        op: None,
         set: Some(resource.set),
         key: None,
         params: Vec::new(),
@@ -168,6 +171,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         write: op.action,
         prepare: op.prepare,
         run: op.run,
+        op: Some(op),
         set: None,
         key: key_of(first, set)?,
         params: params(op, &last.args),

@@ -1,0 +1,218 @@
+//! Making and changing releases. What a body may set is the declaration's business; here are the
+//! members that mean more than a column: package, entry point, arguments, priority, live streaming.
+
+use db::{Tx, Value};
+use odata::{Changes, Guid, Mode};
+use serde::Deserialize;
+
+use super::{CREATE, Current, JobPriority, Priority, Release, Which, arguments, find, versions};
+use crate::access;
+use crate::body;
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Access, Need};
+use crate::packages::{self, Feed};
+
+/// What changing the live streaming of a process asks of the caller besides.
+const REMOTE_CONTROL: Need = Need::new("OR.Execution", &[("RemoteControl", Access::Create)], true);
+
+/// The members of a body that are no columns, or more than that.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ReleaseDto {
+    process_key: Option<String>,
+    process_version: Option<String>,
+    feed_id: Option<String>,
+    entry_point_id: Option<i64>,
+    entry_point_path: Option<String>,
+    job_priority: Option<JobPriority>,
+    specific_priority_value: Option<i64>,
+}
+
+impl ReleaseDto {
+    fn read(args: &Args) -> Result<Self> {
+        let mut dto: Self = body::read("release", args.body.as_ref())?;
+        dto.entry_point_path = dto.entry_point_path.filter(|path| !path.is_empty());
+        Ok(dto)
+    }
+}
+
+/// `POST /odata/Releases`
+pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let changes = args.changes("release", &Release::SET, Mode::Create)?;
+    let id = write(cx, &ReleaseDto::read(args)?, changes, Mode::Create, None)?;
+    Ok(Reply::created(cx.entity(&Release::SET, id, &[])?))
+}
+
+/// `PUT /odata/Releases(id)`: a release that never was is made, for whoever may make one.
+pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let known = cx.tx.row(
+        "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2",
+        &[args.id()?.into(), cx.caller.tenant.into()],
+    )?;
+    if known.is_none() {
+        require(cx, &CREATE)?;
+        return create(cx, args);
+    }
+    change(cx, args, Mode::Replace)
+}
+
+/// `PATCH /odata/Releases(id)`
+pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    change(cx, args, Mode::Merge)
+}
+
+fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
+    let changes = args.changes("release", &Release::SET, mode)?;
+    let current = find(cx, &Which::Id(args.id()?))?;
+    let id = write(cx, &ReleaseDto::read(args)?, changes, mode, Some(&current))?;
+    Ok(Reply::json(cx.entity(&Release::SET, id, &[])?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateByKey {
+    release_key: Guid,
+    #[serde(default)]
+    process_version: Option<String>,
+    #[serde(default)]
+    entry_point_path: Option<String>,
+    #[serde(default)]
+    input_args: Option<String>,
+}
+
+/// `POST /odata/Releases/…UpdateByKey`: version, entry point and arguments of one release.
+pub(super) fn update_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let body: UpdateByKey = args.body("release")?;
+    let current = find(cx, &Which::Key(body.release_key))?;
+    let mut changes = Changes::none(&Release::SET);
+    if let Some(text) = body.input_args {
+        changes.set("input_arguments", text);
+    }
+    let dto = ReleaseDto {
+        process_version: body.process_version.filter(|version| !version.is_empty()),
+        entry_point_path: body.entry_point_path.filter(|path| !path.is_empty()),
+        ..ReleaseDto::default()
+    };
+    write(cx, &dto, changes, Mode::Merge, Some(&current))?;
+    Ok(Reply::Ok)
+}
+
+/// Completes what a body changes, checks it, and writes it: a new release, or the current one.
+fn write(
+    cx: &mut Cx<'_, '_>,
+    dto: &ReleaseDto,
+    mut changes: Changes,
+    mode: Mode,
+    current: Option<&Current>,
+) -> Result<i64> {
+    let package = package(cx, dto, current)?;
+    let moves = current.is_none_or(|release| release.package != package);
+    if let (Some(release), true) = (current, moves)
+        && changes.get("auto_update") != Some(&Value::Bool(false))
+    {
+        versions::check_manual(release)?;
+    }
+    changes.set("package_id", package);
+    let entry = entry_point(cx.tx, dto, package, mode, current)?;
+    changes.set("entry_point_id", entry);
+    changes.remove("specific_priority_value");
+    if let Some(priority) = priority(dto, mode, current)? {
+        changes.set("specific_priority_value", priority.value());
+    }
+    if let Some(Value::Text(text)) = changes.get("input_arguments") {
+        let given = Some(text).filter(|text| !text.trim().is_empty());
+        let given = given.map(|text| arguments::normalize(text)).transpose()?;
+        changes.set("input_arguments", given);
+    }
+    let streaming = changes.get("remote_control_access");
+    let before = Value::Int(current.map_or(0, |release| release.remote_control));
+    if streaming.is_some_and(|access| *access != before) {
+        require(cx, &REMOTE_CONTROL)?;
+    }
+    let name = match changes.get("name") {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
+    };
+    let written = match current {
+        Some(release) => cx.update(changes, release.id).map(|()| release.id),
+        None => cx.insert(changes),
+    };
+    let id = written.map_err(|error| error.name_taken(&name))?;
+    if moves {
+        versions::begin(cx.tx, cx.now, id, package)?;
+    }
+    Ok(id)
+}
+
+fn require(cx: &mut Cx<'_, '_>, need: &Need) -> Result<()> {
+    let folder = cx.need_folder()?.clone();
+    if access::has_in_folder(cx.tx, cx.caller, need, &folder)? {
+        return Ok(());
+    }
+    Err(access::forbidden(need))
+}
+
+/// The package version that the body names; what it leaves out is as it was.
+fn package(cx: &mut Cx<'_, '_>, dto: &ReleaseDto, current: Option<&Current>) -> Result<i64> {
+    let tenant = cx.caller.tenant;
+    let feed = Feed::Processes.requested(cx.tx, tenant, dto.feed_id.as_deref())?;
+    let was = |part: fn(&Current) -> &str| current.map(part).unwrap_or_default();
+    let key = dto.process_key.as_deref().unwrap_or(was(|r| &r.package_id));
+    let version = dto
+        .process_version
+        .as_deref()
+        .unwrap_or(was(|r| &r.version));
+    let found = packages::find(cx.tx, tenant, &feed, key, version)?;
+    let found = found.ok_or_else(|| versions::no_version(key, version))?;
+    Ok(found.id)
+}
+
+/// The entry point that the body names by id or path. What says nothing new, because it leaves both
+/// out or sends back what it read, means the one of the same path, in another version too.
+fn entry_point(
+    tx: &mut Tx<'_>,
+    dto: &ReleaseDto,
+    package: i64,
+    mode: Mode,
+    current: Option<&Current>,
+) -> Result<Option<i64>> {
+    let (id, path) = (dto.entry_point_id, dto.entry_point_path.as_deref());
+    let silent = id.is_none() && path.is_none();
+    let same = |release: &Current| {
+        id.is_none_or(|id| release.entry_point == Some(id))
+            && path.is_none_or(|path| release.entry_path.as_deref() == Some(path))
+    };
+    if let Some(release) = current.filter(|r| same(r) && (mode == Mode::Merge || !silent)) {
+        if release.package == package {
+            return Ok(release.entry_point);
+        }
+        return versions::same_entry_point(tx, package, release.entry_path.as_deref());
+    }
+    let (condition, value): (_, Value) = match (id, path) {
+        (Some(id), _) => ("id = $2", id.into()),
+        (None, Some(path)) => ("path = $2", path.into()),
+        (None, None) => return packages::main_entry_point(tx, package),
+    };
+    let sql = format!("SELECT id FROM package_entry_points WHERE package_id = $1 AND {condition}");
+    let row = tx.row(&sql, &[package.into(), value])?;
+    let row = row.ok_or_else(|| Error::invalid("The package has no such entry point."))?;
+    Ok(Some(row.get(0)?))
+}
+
+/// The priority that the body asks for: a band or a number. Both together are what a client read
+/// and sends back; `None` when nothing changes.
+fn priority(dto: &ReleaseDto, mode: Mode, current: Option<&Current>) -> Result<Option<Priority>> {
+    let (band, number) = (dto.job_priority, dto.specific_priority_value);
+    let shown = |release: &Current| {
+        band == Some(release.priority.band()) && number == Some(release.priority.value())
+    };
+    if current.is_some_and(shown) {
+        return Ok(None);
+    }
+    let asked = Priority::read(band, number)?;
+    Ok(match mode {
+        Mode::Merge => asked,
+        Mode::Create | Mode::Replace => Some(asked.unwrap_or(Priority::NORMAL)),
+    })
+}

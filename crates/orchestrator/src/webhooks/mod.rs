@@ -1,0 +1,209 @@
+//! Webhooks: who outside is told of which events. Nothing is delivered yet.
+
+mod entities;
+
+use odata::{Changes, Guid, Mode};
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use crate::body;
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
+
+use entities::EVENT_TYPES;
+pub use entities::{Webhook, WebhookEvent, WebhookEventType};
+
+const VIEW: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::View)], false);
+const CREATE: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::Create)], true);
+const EDIT: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::Delete)], true);
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&Webhook::SET, VIEW)
+    .get(plain_entity)
+    .create(Command::new(CREATE, create))
+    .replace(Command::new(EDIT, replace))
+    .merge(Command::new(EDIT, merge))
+    .delete(Command::new(DELETE, delete));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[
+    Op::function("Webhooks", "GetEventTypes", VIEW, get_event_types)
+        .returns("Collection(WebhookEventTypeDto)"),
+];
+
+/// `GetEventTypes()`
+fn get_event_types(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&WebhookEventType::SET)?;
+    let listing = Listing {
+        count: args.count,
+        ..Listing::default()
+    };
+    let body = cx.page(&WebhookEventType::SET, &query, &listing)?;
+    Ok(Reply::json(body))
+}
+
+/// `POST /odata/Webhooks`
+fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let mut changes = args.changes("webhookDto", &Webhook::SET, Mode::Create)?;
+    let key = Guid::random();
+    changes.set("key", key);
+    let dto = WebhookDto::read(args)?;
+    complete(cx, &mut changes, &dto, key, &Stored::default())?;
+    let name = dto.name.unwrap_or_default();
+    changes.set("creation_time", cx.now);
+    let id = cx
+        .insert(changes)
+        .map_err(|error| error.name_taken(&name))?;
+    Ok(Reply::created(cx.entity(&Webhook::SET, id, &[])?))
+}
+
+/// `PUT /odata/Webhooks(id)`
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    change(cx, args, Mode::Replace)
+}
+
+/// `PATCH /odata/Webhooks(id)`
+fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    change(cx, args, Mode::Merge)
+}
+
+fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
+    let mut changes = args.changes("webhookDto", &Webhook::SET, mode)?;
+    let (id, dto) = (args.id()?, WebhookDto::read(args)?);
+    let row = cx.tx.row(
+        "SELECT key, subscribe_to_all_events, events FROM webhooks
+         WHERE id = $1 AND tenant_id = $2",
+        &[id.into(), cx.caller.tenant.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("Webhook"))?;
+    let key: String = row.get(0)?;
+    let key = key
+        .parse()
+        .map_err(|_| Error::Internal("the key of a webhook is no GUID".into()))?;
+    let stored = match mode {
+        Mode::Merge => Stored {
+            all: row.get(1)?,
+            some: row.get::<String>(2)? != "[]",
+        },
+        Mode::Create | Mode::Replace => Stored::default(),
+    };
+    complete(cx, &mut changes, &dto, key, &stored)?;
+    let name = dto.name.unwrap_or_default();
+    cx.update(changes, id)
+        .map_err(|error| error.name_taken(&name))?;
+    Ok(Reply::json(cx.entity(&Webhook::SET, id, &[])?))
+}
+
+/// `DELETE /odata/Webhooks(id)`
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    cx.delete(&Webhook::SET, args.id()?)?;
+    Ok(Reply::NoContent)
+}
+
+/// The members of a body that have rules.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WebhookDto {
+    name: Option<String>,
+    url: Option<String>,
+    secret: Option<String>,
+    subscribe_to_all_events: Option<bool>,
+    events: Option<Vec<Event>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    event_type: String,
+}
+
+impl WebhookDto {
+    fn read(args: &Args) -> Result<Self> {
+        body::read("webhookDto", args.body.as_ref())
+    }
+}
+
+/// Whether a webhook is told of all or of some events so far.
+#[derive(Default)]
+struct Stored {
+    all: bool,
+    some: bool,
+}
+
+/// Checks what a body changes, seals the secret, and spells events as they are sent.
+fn complete(
+    cx: &Cx<'_, '_>,
+    changes: &mut Changes,
+    dto: &WebhookDto,
+    key: Guid,
+    stored: &Stored,
+) -> Result<()> {
+    if let Some(url) = &dto.url {
+        check_url(url)?;
+    }
+    // A secret is not shown, so a client that sends back what it read must not lose it: it goes
+    // with an empty text only.
+    match dto.secret.as_deref() {
+        None => {}
+        Some("") => changes.set("secret", None::<String>),
+        Some(secret) => {
+            let sealed = cx.server.keys.encrypt(&place(key), secret);
+            changes.set("secret", sealed);
+        }
+    }
+    let some = match &dto.events {
+        Some(events) => {
+            let events = known(events)?;
+            let list: Vec<_> = events.iter().map(|e| json!({"EventType": e})).collect();
+            changes.set("events", json!(list).to_string());
+            !events.is_empty()
+        }
+        None => stored.some,
+    };
+    if !some && !dto.subscribe_to_all_events.unwrap_or(stored.all) {
+        return Err(Error::invalid(
+            "A webhook needs Events, or SubscribeToAllEvents.",
+        ));
+    }
+    Ok(())
+}
+
+/// What a secret is sealed for.
+fn place(key: Guid) -> String {
+    format!("webhooks:secret:{key}")
+}
+
+fn check_url(text: &str) -> Result<()> {
+    let url = Url::parse(text).ok();
+    if url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "The field Url must be an absolute address that starts with http:// or https://.",
+    ))
+}
+
+/// The names of kinds of events, each once, as they are spelled.
+fn known(events: &[Event]) -> Result<Vec<&'static str>> {
+    let mut names = Vec::with_capacity(events.len());
+    for event in events {
+        let mut types = EVENT_TYPES.iter();
+        let known = types.find(|name| name.eq_ignore_ascii_case(&event.event_type));
+        let known = known.ok_or_else(|| {
+            Error::refused(
+                Code::UnknownWebhookEventType,
+                format!(
+                    "There is no event type '{}': GetEventTypes lists them.",
+                    event.event_type
+                ),
+            )
+        })?;
+        if !names.contains(known) {
+            names.push(known);
+        }
+    }
+    Ok(names)
+}
