@@ -41,6 +41,7 @@ pub static RESOURCES: &[&Resource] = &[
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &machines::RESOURCE,
+    &folders::UNITS,
     &packages::RESOURCE,
     &releases::RESOURCE,
     &logs::RESOURCE,
@@ -52,21 +53,30 @@ pub static RESOURCES: &[&Resource] = &[
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
     folders::OPS,
+    folders::UNIT_OPS,
     jobs::OPS,
     machines::OPS,
     packages::OPS,
     releases::OPS,
     logs::OPS,
     robots::OPS,
+    sessions::OPS,
     users::OPS,
 ];
 
 /// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/main/0001_init.sql"),
-}];
+pub static MIGRATIONS: &[db::Migration] = &[
+    db::Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 3,
+        name: "hosts",
+        sql: include_str!("../../../migrations/main/0003_hosts.sql"),
+    },
+];
 
 /// The schema of the log store.
 pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {

@@ -20,6 +20,7 @@ mod metrics;
 mod odata;
 mod packages;
 mod request;
+mod rest;
 mod robots;
 mod router;
 

@@ -22,7 +22,7 @@ use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{contract, engines, health, identity, logs, odata, request, robots};
+use crate::{contract, engines, health, identity, logs, odata, request, rest, robots};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -215,7 +215,10 @@ async fn api(
             identity::authenticate(app, &issuer(origin), tenant, request).await
         }
         ("POST", "logs" | "logs/submitlogs") => logs::submit(app, tenant, request).await,
-        _ => Err(unknown(&method, rest)),
+        _ => match rest::handle(app, rest, tenant, request).await? {
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(unknown(&method, rest)),
+        },
     }
 }
 
