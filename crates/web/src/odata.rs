@@ -136,11 +136,10 @@ async fn operation(
     op: &'static Op,
     key: Option<Literal>,
 ) -> Result<Response<Body>> {
-    let expected = if op.action { Method::POST } else { Method::GET };
-    if *odata.request.method() != expected {
+    if odata.request.method().as_str() != op.method {
         return Err(Error::NoSuchAddress(format!(
-            "{} is called with {expected}.",
-            op.name
+            "{} is called with {}.",
+            op.name, op.method
         )));
     }
     let caller = authenticate(
@@ -150,6 +149,9 @@ async fn operation(
         Proof::TokenOrMachine,
     )
     .await?;
+    if op.set == "Sessions" {
+        app.flush_presence().await?;
+    }
     let Some(run) = op.run else {
         return packages::upload(app, odata, caller, &op.need).await;
     };
@@ -170,7 +172,7 @@ async fn operation(
 }
 
 /// Parameters may also stand in the query; options start with `$` and are not among them.
-fn query_params(query: Option<&str>) -> Vec<(String, Literal)> {
+pub fn query_params(query: Option<&str>) -> Vec<(String, Literal)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced)
