@@ -37,6 +37,11 @@ const FOLD: &str = r#"CREATE OR REPLACE FUNCTION fold(text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT lower($1 COLLATE "und-x-icu") COLLATE "C" $$"#;
 
+/// A text as a JSON string, `null` for NULL: what SQLite calls by this name.
+const JSON_QUOTE: &str = r#"CREATE OR REPLACE FUNCTION json_quote(text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT COALESCE(to_json($1)::text, 'null') $$"#;
+
 /// Applies what is missing and returns the names of what was applied.
 pub(crate) fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
     if let Some([before, after]) = migrations
@@ -73,12 +78,12 @@ pub(crate) fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>
 fn prepare(tx: &mut Tx<'_>) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {
         tx.script(ADVISORY_LOCK)?;
-        let exists = "SELECT to_regprocedure('fold(text)') IS NOT NULL";
-        if !tx
-            .row(exists, &[])?
-            .is_some_and(|row| row.get(0) == Ok(true))
-        {
-            tx.script(FOLD)?;
+        let exists = "SELECT to_regprocedure($1) IS NOT NULL";
+        for (signature, create) in [("fold(text)", FOLD), ("json_quote(text)", JSON_QUOTE)] {
+            let known = tx.row(exists, &[signature.into()])?;
+            if !known.is_some_and(|row| row.get(0) == Ok(true)) {
+                tx.script(create)?;
+            }
         }
     }
     tx.script(TABLE)

@@ -124,6 +124,15 @@ fn names(need: &Need, params: &mut Vec<Value>) -> String {
     list
 }
 
+/// Checks the scope of the caller's token and the permission for the tenant.
+///
+/// # Errors
+/// 403 for a missing scope or permission.
+pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
+    check_scope(caller, need)?;
+    check_tenant(tx, caller, need)
+}
+
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
     if need.any.is_empty() || has_in_tenant(tx, caller, need)? {
         Ok(())

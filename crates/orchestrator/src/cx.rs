@@ -90,6 +90,8 @@ pub struct Folder {
 pub enum Hint {
     /// The commands of this session changed.
     Session(i64),
+    /// The session is no more: nobody waits for its host.
+    SessionGone(i64),
     /// Users, roles, machines, robots or applications changed: cached identities are stale.
     Identities,
     /// Waiting jobs may have become startable for a reason that is not in the jobs' own tables.
@@ -517,6 +519,14 @@ impl Reply {
     #[must_use]
     pub fn json(body: Vec<u8>) -> Self {
         Self::Json { status: 200, body }
+    }
+
+    /// 200 with a list of plain values of an EDM type.
+    #[must_use]
+    pub fn values(base: &str, ty: &str, values: &[serde_json::Value]) -> Self {
+        let context = format!("{base}/$metadata#Collection({ty})");
+        let body = serde_json::json!({"@odata.context": context, "value": values});
+        Self::json(body.to_string().into_bytes())
     }
 
     /// 201 with the created entity.

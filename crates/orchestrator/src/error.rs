@@ -30,18 +30,36 @@ pub enum Code {
     HasDependentItems = 1012,
     /// 1020: the row is not what the caller thought it was.
     OptimisticConcurrency = 1020,
+    /// 1013
+    ItemIsInUse = 1013,
     /// 1017: an object of another folder or tenant was named.
     ForbiddenOperation = 1017,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
     RequiredOrganizationUnit = 1101,
+    /// 1102: a workspace is its owner's, not the administrators'.
+    OrganizationUnitNotEditable = 1102,
+    /// 1203
+    HasAttachedRobots = 1203,
     /// 1204
     InvalidMachineKey = 1204,
+    /// 1211
+    MachineTypeCannotChange = 1211,
+    /// 1217
+    CannotUpdateActiveSession = 1217,
     /// 1226: nobody with that name or key may use a robot on this machine.
     RobotNotFound = 1226,
+    /// 1227: machines that the server keeps for itself.
+    MachineScopeProtected = 1227,
+    /// 1228
+    MachineKeyCannotChange = 1228,
     /// 1230
     UserDoesNotHaveRobot = 1230,
+    /// 1237
+    MachineMaintenanceWindowDuration = 1237,
+    /// 1238
+    MachineMaintenanceTimeZoneId = 1238,
     /// 1242: the machine speaks without having started its service.
     MachineSessionNotFound = 1242,
     /// 1671: no such unattended robot in the folder.
@@ -78,16 +96,34 @@ pub enum Code {
     NoHierarchyAllowedForClassicFolders = 2803,
     /// 2804
     MaximumFolderHierarchyDepthReached = 2804,
+    /// 2805
+    CannotChangeRobotProvisionType = 2805,
+    /// 2806
+    CannotChangeFolderPermissionModel = 2806,
+    /// 2807
+    CannotEditFolderParent = 2807,
     /// 2808
     EntitiesRequiredForAssignmentNotFound = 2808,
+    /// 2809
+    CannotAssignRolesToNonFineGrainedFolders = 2809,
     /// 2810
     InvalidFolderDisplayName = 2810,
+    /// 2814
+    CannotAssignMachineToClassicFolder = 2814,
     /// 2815
     StrategyNotAvailableInModernFolder = 2815,
     /// 2816
     StrategyNotAvailableInClassicFolder = 2816,
     /// 2818
     NoMachineAssociatedWithFolder = 2818,
+    /// 2819
+    ClassicFoldersCannotBeInvolvedInMoveOperation = 2819,
+    /// 2820
+    CannotMoveToDescendantFolder = 2820,
+    /// 2826
+    CannotChangeFolderFeedType = 2826,
+    /// 2830
+    CannotUnassignFromFolder = 2830,
 }
 
 impl Code {
@@ -110,6 +146,10 @@ impl Code {
             | Self::HasAttachedProcesses
             | Self::HasRunningJobs
             | Self::VersionsManagedAutomatically
+            | Self::ItemIsInUse
+            | Self::HasAttachedRobots
+            | Self::CannotUpdateActiveSession
+            | Self::MachineScopeProtected
             | Self::UserDoesNotHaveRobot
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
@@ -192,6 +232,18 @@ impl Error {
         Self::refused(Code::ItemNotFound, format!("{what} does not exist."))
     }
 
+    /// Turns "others refer to it" into the refusal that says so.
+    #[must_use]
+    pub fn in_use(self, message: &str) -> Self {
+        match self {
+            Self::Db(db::Error::ForeignKey)
+            | Self::OData(odata::Error::Db(db::Error::ForeignKey)) => {
+                Self::refused(Code::HasDependentItems, message)
+            }
+            other => other,
+        }
+    }
+
     /// 1009
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::refused(Code::InvalidArgument, message)
@@ -213,7 +265,8 @@ impl Error {
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
         match self {
-            Self::Db(db::Error::Unique { .. }) => Self::refused(
+            Self::Db(db::Error::Unique { .. })
+            | Self::OData(odata::Error::Db(db::Error::Unique { .. })) => Self::refused(
                 Code::NameAlreadyUsed,
                 format!("The name {name} is already used."),
             ),

@@ -45,6 +45,7 @@ pub static RESOURCES: &[&Resource] = &[
     &jobs::RESOURCE,
     &libraries::RESOURCE,
     &machines::RESOURCE,
+    &folders::UNITS,
     &packages::RESOURCE,
     &releases::RESOURCE,
     &logs::RESOURCE,
@@ -57,6 +58,7 @@ pub static RESOURCES: &[&Resource] = &[
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
     folders::OPS,
+    folders::UNIT_OPS,
     jobs::OPS,
     libraries::OPS,
     machines::OPS,
@@ -64,6 +66,7 @@ pub static OPS: &[&[Op]] = &[
     releases::OPS,
     logs::OPS,
     robots::OPS,
+    sessions::OPS,
     users::OPS,
     webhooks::OPS,
 ];
@@ -77,6 +80,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         version: 1,
         name: "init",
         sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 3,
+        name: "hosts",
+        sql: include_str!("../../../migrations/main/0003_hosts.sql"),
     },
     db::Migration {
         version: 4,

@@ -1,11 +1,16 @@
-//! `/api/…`: operations of the domain at addresses of their own, with parameters in the query.
+//! `/api/…`: operations of the domain that are functions as those of OData are, only that their
+//! addresses are plain and their parameters stand in the query.
 
 use std::sync::Arc;
 
 use ::odata::Metadata;
+use ::odata::path::Literal;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
-use orchestrator::{Args, FolderRule, Need, Reply, Result, Run, Store, packages, releases};
+use orchestrator::access::FolderHeader;
+use orchestrator::{
+    Args, FolderRule, Need, Reply, Result, Run, Store, folders, machines, packages, releases,
+};
 
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
@@ -16,78 +21,110 @@ use crate::{odata, request};
 /// An operation.
 pub struct Route {
     method: &'static str,
-    /// What follows `/api/`, in small letters.
+    /// What follows `/api/`, in small letters; `{id}` at the end is one segment.
     path: &'static str,
     need: Need,
     folder: FolderRule,
     run: Run,
 }
 
-impl Route {
-    const fn get(path: &'static str, need: Need, run: Run) -> Self {
-        Self {
-            method: "GET",
-            path,
-            need,
-            folder: FolderRule::Tenant,
-            run,
-        }
+const fn route(method: &'static str, path: &'static str, need: Need, run: Run) -> Route {
+    Route {
+        method,
+        path,
+        need,
+        folder: FolderRule::Tenant,
+        run,
     }
 }
 
+impl Route {
+    const fn in_folder(mut self) -> Self {
+        self.folder = FolderRule::Required;
+        self
+    }
+}
+
+/// Whom an operation lets in at the door; the functions check the rest themselves.
+const SEE_FOLDERS: Need = Need::new("OR.Folders", &[], false);
+const CHANGE_FOLDERS: Need = Need::new("OR.Folders", &[], true);
+const SEE_MACHINES: Need = Need::new("OR.Machines", &[], false);
+const CHANGE_MACHINES: Need = Need::new("OR.Machines", &[], true);
+
+#[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route::get(
-        "packagefeeds/getfeeds",
-        packages::FEEDS,
-        packages::get_feeds,
-    ),
-    Route::get(
-        "packagefeeds/getlibraryfeeds",
-        packages::FEEDS,
-        packages::get_library_feeds,
-    ),
-    Route::get(
-        "packagefeeds/getfolderfeed",
-        packages::FEEDS,
-        packages::get_folder_feed,
-    ),
-    Route {
-        method: "DELETE",
-        path: "releases/deletebykey",
-        need: releases::DELETE,
-        folder: FolderRule::Required,
-        run: releases::delete_by_key,
-    },
+    route("GET", "folders/getallforcurrentuser", SEE_FOLDERS, folders::all_for_current_user),
+    route("PATCH", "folders/patchnamedescription", CHANGE_FOLDERS, folders::patch_name_description),
+    route("DELETE", "folders/deletebykey", CHANGE_FOLDERS, folders::delete_by_key),
+    route("GET", "foldersnavigation/getfoldersforcurrentuser", SEE_FOLDERS, folders::for_current_user),
+    route("GET", "foldersnavigation/getallfoldersforcurrentuser", SEE_FOLDERS, folders::tree),
+    route("GET", "foldersnavigation/getfoldernavigationcontextforcurrentuser", SEE_FOLDERS, folders::context),
+    route("GET", "foldersnavigation/getallrolesforuser", SEE_FOLDERS, folders::roles_of_user),
+    route("GET", "clientsecrets/{id}", SEE_MACHINES, machines::list_secrets),
+    route("POST", "clientsecrets/{id}", CHANGE_MACHINES, machines::add_secret),
+    route("DELETE", "clientsecrets/{id}", CHANGE_MACHINES, machines::delete_secret),
+    route("GET", "packagefeeds/getfeeds", packages::FEEDS, packages::get_feeds),
+    route("GET", "packagefeeds/getlibraryfeeds", packages::FEEDS, packages::get_library_feeds),
+    route("GET", "packagefeeds/getfolderfeed", packages::FEEDS, packages::get_folder_feed),
+    route("DELETE", "releases/deletebykey", releases::DELETE, releases::delete_by_key).in_folder(),
 ];
 
-/// The operation at this address.
-pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
-    let mut routes = ROUTES.iter();
-    routes.find(|route| route.path == path && route.method == method.as_str())
+/// The operation at this address, and the segment that stands for its `{id}`.
+pub fn find(method: &Method, path: &str) -> Option<(&'static Route, Option<String>)> {
+    let mut routes = ROUTES
+        .iter()
+        .filter(|route| route.method == method.as_str());
+    routes.find_map(|route| Some((route, matches(route.path, path)?)))
+}
+
+/// The segment that stands for `{id}`, if the address is the route's.
+fn matches(route: &str, path: &str) -> Option<Option<String>> {
+    let Some(prefix) = route.strip_suffix("{id}") else {
+        return path.eq_ignore_ascii_case(route).then_some(None);
+    };
+    let (start, id) = path.split_at_checked(prefix.len())?;
+    let fits = start.eq_ignore_ascii_case(prefix) && !id.is_empty() && !id.contains('/');
+    fits.then(|| Some(id.to_owned()))
 }
 
 /// Does it.
+///
+/// # Errors
+/// What the request or the operation say.
 pub async fn answer(
     app: &Arc<App>,
-    route: &'static Route,
+    (route, id): (&'static Route, Option<String>),
     tenant: Option<i64>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let caller = authenticate(app, request.headers(), tenant, Proof::Token).await?;
-    let args = Args {
-        params: odata::query_params(request.uri().query().unwrap_or_default()),
-        ..Args::default()
+    let mut params = odata::query_params(request.uri().query().unwrap_or_default());
+    if let Some(id) = id {
+        params.insert(0, ("id".to_owned(), Literal::Bare(id)));
+    }
+    let header = match route.folder {
+        FolderRule::Tenant => FolderHeader::default(),
+        _ => request::folder(request.headers())?,
+    };
+    let write = route.method != "GET";
+    let body = match write {
+        true => request::json(request.into_body()).await?,
+        false => None,
     };
     let call = Call {
         caller,
         need: route.need,
         rule: route.folder,
-        header: request::folder(request.headers())?,
+        header,
         base: String::new(),
         metadata: Metadata::None,
-        args,
+        args: Args {
+            params,
+            body,
+            ..Args::default()
+        },
         store: Store::Main,
-        write: route.method != "GET",
+        write,
     };
     match execute(app, call, route.run).await? {
         Reply::NoContent => Ok(json_response(204, Body::empty())),

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
+use crate::engines;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::packages;
@@ -175,6 +176,10 @@ impl App {
         for hint in hints {
             match hint {
                 Hint::Session(id) => self.hub.bump(id),
+                Hint::SessionGone(id) => {
+                    self.presence.closed(id);
+                    self.hub.forget(id);
+                }
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
@@ -183,8 +188,15 @@ impl App {
         }
     }
 
-    /// Writes heartbeats that only memory knows: before somebody reads them, and at the end.
-    pub(crate) async fn flush_presence(&self) -> Result<(), orchestrator::Error> {
+    /// Brings the table up to date before somebody reads sessions: who fell silent by now counts as
+    /// such in this very answer, and heartbeats that only memory knows are written.
+    pub(crate) async fn flush_presence(self: &Arc<Self>) -> Result<(), orchestrator::Error> {
+        engines::mark_lost(self, Timestamp::now()).await?;
+        self.write_beats().await
+    }
+
+    /// Writes heartbeats that only memory knows.
+    async fn write_beats(&self) -> Result<(), orchestrator::Error> {
         let beats = self.presence.take_dirty();
         if beats.is_empty() {
             return Ok(());
@@ -196,7 +208,7 @@ impl App {
 
     /// The last things before the process ends.
     pub async fn close(&self) {
-        if let Err(error) = self.flush_presence().await {
+        if let Err(error) = self.write_beats().await {
             tracing::warn!(%error, "heartbeats could not be written");
         }
         self.db.close();

@@ -54,11 +54,8 @@ async fn watchdog(app: Arc<App>) {
                 Err(error) => retry("deadlines", &error),
             };
         }
-        for (session, last_seen) in app.presence.take_lost(now) {
-            if let Err(error) = lose(&app, session, last_seen).await {
-                deadline = retry("presence", &error);
-                app.presence.not_lost(session, now);
-            }
+        if let Err(error) = mark_lost(&app, now).await {
+            deadline = retry("presence", &error);
         }
         let next = [deadline, app.presence.next_deadline()]
             .into_iter()
@@ -86,6 +83,21 @@ async fn watchdog(app: Arc<App>) {
 fn retry(engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
     tracing::error!(%error, engine, "an engine failed and tries again in 5 s");
     Some(Timestamp::now().plus(Duration::from_secs(5)))
+}
+
+/// Tells the table which sessions were not heard of for too long.
+///
+/// # Errors
+/// The store's, the last of them; those sessions get another term.
+pub async fn mark_lost(app: &Arc<App>, now: Timestamp) -> Result<()> {
+    let mut result = Ok(());
+    for (session, last_seen) in app.presence.take_lost(now) {
+        if let Err(error) = lose(app, session, last_seen).await {
+            app.presence.not_lost(session, now);
+            result = Err(error);
+        }
+    }
+    result
 }
 
 async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> {

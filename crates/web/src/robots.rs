@@ -202,6 +202,11 @@ impl RobotCall {
         }
         let asked = host.clone();
         let found = app.db.read(move |tx| sessions::find(tx, &asked)).await?;
+        // Without a service, whoever is signed in there is heard of at least.
+        let person = || app.presence.person(&host);
+        if let (None, Some(person)) = (found, person()) {
+            return Ok(person);
+        }
         let session = found.ok_or_else(|| {
             Error::refused(
                 Code::MachineSessionNotFound,
@@ -279,10 +284,14 @@ async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     let who = Arc::new(call.body::<RobotIdentifier>("robotIdentifier")?);
     let host = call.host(app, None).await?;
     let facts = call.facts();
-    let (_, answer) = write(app, call.caller, move |cx| {
+    let installation = facts.installation_id.clone();
+    let (session, person, answer) = write(app, call.caller, move |cx| {
         robot_service::begin_session(cx, &host, &facts, &who)
     })
     .await?;
+    app.presence
+        .opened(session, &person, installation, Timestamp::now());
+    app.watch.notify_one();
     Ok(reply(&answer))
 }
 
@@ -358,8 +367,8 @@ async fn record_each(
 
 /// Notes a sign of life; the table hears of it only if it thought the host was lost.
 async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
-    if app.presence.beat(session, Timestamp::now()) {
-        write(app, Arc::clone(caller), move |cx| hosts::back(cx, session)).await?;
+    for back in app.presence.beat(session, Timestamp::now()) {
+        write(app, Arc::clone(caller), move |cx| hosts::back(cx, back)).await?;
         app.watch.notify_one();
     }
     Ok(())

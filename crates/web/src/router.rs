@@ -211,7 +211,7 @@ async fn area_api(
         }
         return Err(unknown(&method, rest));
     }
-    if let Some(route) = api::find(&method, &lower) {
+    if let Some(route) = api::find(&method, rest) {
         return api::answer(app, route, tenant, request).await;
     }
     match (method.as_str(), lower.as_str()) {

@@ -1,12 +1,14 @@
-//! Who and what is assigned to a folder.
+//! Who is assigned to a folder, and with which roles.
 
-use db::Tx;
+use db::{Tx, Value};
+use odata::Guid;
 use serde::Deserialize;
 
 use super::EDIT;
 use crate::access;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::users::UserType;
 
 /// Assigns an account to a folder with exactly these roles (none is allowed: the account may enter).
 ///
@@ -31,41 +33,6 @@ pub fn assign_user(tx: &mut Tx<'_>, folder: i64, user: i64, roles: &[i64]) -> Re
     Ok(())
 }
 
-/// Assigns a machine to a folder.
-///
-/// # Errors
-/// The store's.
-pub fn assign_machine(tx: &mut Tx<'_>, folder: i64, machine: i64) -> Result<()> {
-    tx.exec(
-        "INSERT INTO folder_machines (folder_id, machine_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        &[folder.into(), machine.into()],
-    )?;
-    Ok(())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MachineAssignments {
-    machine_ids: Vec<i64>,
-    folder_ids: Vec<i64>,
-}
-
-/// `AssignMachines {assignments:{MachineIds,FolderIds}}`: all of them to all of them.
-pub(super) fn assign_machines(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: MachineAssignments = args.member("assignments")?;
-    for machine in &request.machine_ids {
-        must_exist(cx, "machines", *machine)?;
-    }
-    for folder in &request.folder_ids {
-        let folder = modern_folder(cx, *folder)?;
-        for machine in &request.machine_ids {
-            assign_machine(cx.tx, folder, *machine)?;
-        }
-    }
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct UserAssignments {
@@ -88,13 +55,28 @@ pub(super) fn assign_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     for user in &request.user_ids {
         must_exist(cx, "users", *user)?;
     }
-    for per_folder in &request.roles_per_folder {
-        let folder = modern_folder(cx, per_folder.folder_id)?;
+    assign(cx, &request.user_ids, &request.roles_per_folder)
+}
+
+/// Gives accounts exactly these roles in these folders. The roles of a classic folder are the
+/// tenant's: an account can only be tied to it.
+fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<Reply> {
+    for per_folder in roles {
+        let folder = access::managed(cx.tx, cx.caller, &EDIT, per_folder.folder_id)?;
+        if !folder.modern && !per_folder.role_ids.is_empty() {
+            return Err(Error::refused(
+                Code::CannotAssignRolesToNonFineGrainedFolders,
+                format!(
+                    "'{}' is a classic folder: roles for it are assigned for the tenant.",
+                    folder.path
+                ),
+            ));
+        }
         for role in &per_folder.role_ids {
             must_exist(cx, "roles", *role)?;
         }
-        for user in &request.user_ids {
-            assign_user(cx.tx, folder, *user, &per_folder.role_ids)?;
+        for user in users {
+            assign_user(cx.tx, folder.id, *user, &per_folder.role_ids)?;
         }
     }
     cx.hint(Hint::Identities);
@@ -102,18 +84,98 @@ pub(super) fn assign_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::NoContent)
 }
 
-fn modern_folder(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
-    let folder = access::managed(cx.tx, cx.caller, &EDIT, id)?;
-    if folder.modern {
-        return Ok(folder.id);
-    }
-    Err(Error::invalid(format!(
-        "'{}' is a classic folder: nothing can be assigned to it.",
-        folder.path
-    )))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DirectoryAssignment {
+    #[serde(default)]
+    domain: Option<String>,
+    #[serde(default)]
+    user_name: Option<String>,
+    #[serde(default)]
+    directory_identifier: Option<String>,
+    #[serde(default)]
+    user_type: Option<UserType>,
+    #[serde(default)]
+    roles_per_folder: Vec<FolderRoles>,
 }
 
-fn must_exist(cx: &mut Cx<'_, '_>, table: &'static str, id: i64) -> Result<()> {
+/// `AssignDomainUser {assignment:{Domain,UserName,DirectoryIdentifier,UserType,RolesPerFolder}}`.
+/// The directory is the tenant's own accounts: nobody is brought in from elsewhere.
+pub(super) fn assign_directory_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: DirectoryAssignment = args.member("assignment")?;
+    let given = |text: &Option<String>| text.clone().filter(|t| !t.trim().is_empty());
+    let (identifier, name) = (
+        given(&request.directory_identifier),
+        given(&request.user_name),
+    );
+    if identifier.is_none() && name.is_none() {
+        return Err(Error::invalid(
+            "Name the account by its UserName or its DirectoryIdentifier.",
+        ));
+    }
+    let row = cx.tx.row(
+        "SELECT id FROM users WHERE tenant_id = $1
+             AND (CAST($2 AS TEXT) IS NULL OR directory_identifier = $2 OR key = $2)
+             AND (CAST($3 AS TEXT) IS NULL OR fold(user_name) = fold($3))
+             AND (CAST($4 AS TEXT) IS NULL OR domain IS NULL OR fold(domain) = fold($4))
+             AND (CAST($5 AS BIGINT) IS NULL OR type = $5)
+         ORDER BY id LIMIT 1",
+        &[
+            cx.caller.tenant.into(),
+            identifier.into(),
+            name.into(),
+            given(&request.domain).into(),
+            request.user_type.into(),
+        ],
+    )?;
+    let user: i64 = row.ok_or_else(|| Error::not_found("User"))?.get(0)?;
+    assign(cx, &[user], &request.roles_per_folder)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RemoveUser {
+    user_id: i64,
+}
+
+/// `Folders(1)/…RemoveUserFromFolder {"userId":2}`
+pub(super) fn remove_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: RemoveUser = args.body("userId")?;
+    remove(cx, args.id()?, "fu.user_id = $2", request.user_id.into())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RemoveUserByKey {
+    user_key: Guid,
+}
+
+/// `Folders(1)/…RemoveUserFromFolderByKey {"userKey":"…"}`
+pub(super) fn remove_user_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: RemoveUserByKey = args.body("userKey")?;
+    let user = "fu.user_id = (SELECT u.id FROM users u WHERE u.key = $2)";
+    remove(cx, args.id()?, user, request.user_key.into())
+}
+
+fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) -> Result<Reply> {
+    let folder = access::managed(cx.tx, cx.caller, &EDIT, folder)?;
+    let sql = format!("DELETE FROM folder_users AS fu WHERE fu.folder_id = $1 AND {user}");
+    if cx.tx.exec(&sql, &[folder.id.into(), value])? == 0 {
+        return Err(Error::refused(
+            Code::ItemNotFound,
+            format!(
+                "The user is not assigned to the folder '{}' itself.",
+                folder.path
+            ),
+        ));
+    }
+    cx.hint(Hint::Identities);
+    cx.hint(Hint::Dispatch);
+    Ok(Reply::NoContent)
+}
+
+/// Refuses a number that is nothing of the tenant's.
+pub(super) fn must_exist(cx: &mut Cx<'_, '_>, table: &'static str, id: i64) -> Result<()> {
     let sql = format!("SELECT 1 FROM {table} WHERE id = $1 AND tenant_id = $2");
     if cx
         .tx

@@ -3,8 +3,9 @@
 use odata::{Guid, edm_enum};
 
 use crate::machines::{
-    AutomationType, MachineScope, MachineType, MaintenanceWindow, ROBOT_VERSIONS, RobotUser,
-    RobotVersion, Tag, TargetFramework, UpdatePolicy,
+    AutomationType, EndpointDetectionStatus, MachineScope, MachineType, MaintenanceWindow,
+    ROBOT_USERS, ROBOT_VERSIONS, RobotUser, RobotVersion, ServerlessLicensingModel, Tag,
+    TargetFramework, UpdateInfo, UpdatePolicy, VpnSettings,
 };
 
 edm_enum! {
@@ -45,6 +46,7 @@ pub struct Folder {
     #[edm(max = 500)]
     pub description: Option<String>,
     /// What it is for.
+    #[edm(read_only)]
     pub folder_type: FolderType,
     /// Whether it is somebody's workspace.
     #[edm(sql = "({t}.folder_type = 1)", read_only)]
@@ -62,6 +64,7 @@ pub struct Folder {
     )]
     pub parent_key: Option<Guid>,
     /// Whether it is in use.
+    #[edm(read_only)]
     pub is_active: bool,
     /// Where its packages come from.
     pub feed_type: FeedType,
@@ -74,6 +77,8 @@ pub struct Folder {
 const TIED: &str = "(SELECT m.*,
     EXISTS (SELECT 1 FROM folder_machines fm
         WHERE fm.folder_id = {target} AND fm.machine_id = m.id) AS is_assigned,
+    EXISTS (SELECT 1 FROM folder_machine_robots x
+        WHERE x.folder_id = {target} AND x.machine_id = m.id) AS has_folder_robots,
     COALESCE((SELECT fm.propagate FROM folder_machines fm
         WHERE fm.folder_id = {target} AND fm.machine_id = m.id), FALSE) AS propagates,
     (SELECT f.display_name FROM folder_tree ft
@@ -106,10 +111,21 @@ pub struct MachineFolder {
     pub headless_slots: i32,
     /// Concurrent test automation jobs of a host.
     pub test_automation_slots: i32,
+    /// Slots of hosting runtimes.
+    pub hosting_slots: i32,
+    /// Slots of application tests.
+    pub app_test_slots: i32,
+    /// Slots of performance tests.
+    pub performance_test_slots: i32,
     /// Concurrent cloud jobs of a host.
     pub automation_cloud_slots: i32,
+    /// Concurrent cloud test jobs of a host.
+    pub automation_cloud_test_automation_slots: i32,
     /// Its GUID.
     pub key: Guid,
+    /// Endpoint protection is not watched.
+    #[edm(json = "\"NotAvailable\"")]
+    pub endpoint_detection_status: EndpointDetectionStatus,
     /// Elastic pools are not part of a server that a team runs itself.
     #[edm(json = "null")]
     pub auto_scaling_profile: Option<String>,
@@ -117,6 +133,9 @@ pub struct MachineFolder {
     pub automation_type: AutomationType,
     /// What it can run.
     pub target_framework: TargetFramework,
+    /// A server that a team runs itself has no cloud machines.
+    #[edm(json = "null")]
+    pub serverless_licensing_model: Option<ServerlessLicensingModel>,
     /// Shown once, when it is made.
     #[edm(json = "null")]
     pub client_secret: Option<String>,
@@ -125,8 +144,8 @@ pub struct MachineFolder {
     /// Assigned to this folder itself.
     #[edm(column = "is_assigned")]
     pub is_assigned_to_folder: bool,
-    /// Whether only some accounts of the folder may use it: account mappings do not exist yet.
-    #[edm(json = "false")]
+    /// Whether only some robots of the folder may use it.
+    #[edm(column = "has_folder_robots")]
     pub has_machine_robots: bool,
     /// Assigned to a folder above that passes it on.
     #[edm(sql = "({t}.inherited_from IS NOT NULL AND NOT {t}.is_assigned)")]
@@ -140,16 +159,18 @@ pub struct MachineFolder {
     /// Versions of the robots that run on its hosts.
     #[edm(sql = ROBOT_VERSIONS)]
     pub robot_versions: Vec<RobotVersion>,
-    /// Accounts that alone may use it: account mappings do not exist yet.
-    #[edm(json = "[]")]
+    /// Robots that alone may use it.
+    #[edm(sql = ROBOT_USERS)]
     pub robot_users: Vec<RobotUser>,
     /// How robots on it are updated.
-    #[edm(json = "null")]
     pub update_policy: Option<UpdatePolicy>,
     /// Labels.
-    #[edm(json = "[]")]
     pub tags: Vec<Tag>,
     /// When it takes no jobs.
-    #[edm(json = "null")]
     pub maintenance_window: Option<MaintenanceWindow>,
+    /// Its network.
+    pub vpn_settings: Option<VpnSettings>,
+    /// Updates are not rolled out by this server.
+    #[edm(json = "null")]
+    pub update_info: Option<UpdateInfo>,
 }

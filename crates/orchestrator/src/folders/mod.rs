@@ -4,7 +4,13 @@
 //! inherited below it. A classic one (`Manual` + `InheritFromTenant`) has no children.
 
 mod assign;
+mod edit;
 mod entities;
+mod machines;
+mod navigation;
+mod relocate;
+mod units;
+mod users;
 
 use db::Tx;
 use odata::Guid;
@@ -15,8 +21,13 @@ use crate::cx::{Args, Cx, Identity, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
 
-pub use assign::{assign_machine, assign_user};
+pub use assign::assign_user;
+pub use edit::{delete_by_key, patch_name_description};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
+pub use machines::assign_machine;
+pub use navigation::{all_for_current_user, context, for_current_user, tree};
+pub use units::{OPS as UNIT_OPS, RESOURCE as UNITS};
+pub use users::roles_of_user;
 
 const VIEW: Need = Need::new(
     "OR.Folders",
@@ -34,6 +45,12 @@ const CREATE: Need = Need::new(
     true,
 );
 
+const DELETE: Need = Need::new(
+    "OR.Folders",
+    &[("Units", Access::Delete), ("SubFolders", Access::Delete)],
+    true,
+);
+
 /// The operations check folder by folder: asked for at the door is only the scope.
 const READ: Need = Need::new("OR.Folders", &[], false);
 const WRITE: Need = Need::new("OR.Folders", &[], true);
@@ -45,22 +62,115 @@ const MAX_DEPTH: i64 = 7;
 pub static RESOURCE: Resource = Resource::new(&Folder::SET, READ)
     .list(list)
     .get(read)
-    .create(Command::new(WRITE, create));
+    .create(Command::new(WRITE, create))
+    .replace(Command::new(WRITE, edit::replace))
+    .delete(Command::new(WRITE, edit::delete));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
+    Op::function("Folders", "GetByKey", READ, get_by_key)
+        .params(&[("identifier", "Edm.Guid")])
+        .returns("FolderDto"),
     Op::function(
         "Folders",
         "GetMachinesForFolder",
         READ,
-        get_machines_for_folder,
+        machines::get_for_folder,
     )
     .params(&[("key", "Edm.Int64")])
-    .returns("Collection(MachineFolder)"),
-    Op::action("Folders", "AssignMachines", WRITE, assign::assign_machines)
+    .returns("Collection(MachineFolderDto)"),
+    Op::action("Folders", "AssignMachines", WRITE, machines::assign)
         .params(&[("assignments", "MachineAssignmentsDto")]),
+    Op::action(
+        "Folders",
+        "UpdateMachinesToFolderAssociations",
+        WRITE,
+        machines::update,
+    )
+    .params(&[("associations", "MachinesFolderAssociationsDto")]),
+    Op::action(
+        "Folders",
+        "RemoveMachinesFromFolder",
+        WRITE,
+        machines::remove,
+    )
+    .bound()
+    .params(&[("machineIds", "Collection(Edm.Int64)")]),
+    Op::action(
+        "Folders",
+        "ToggleFolderMachineInherit",
+        WRITE,
+        machines::toggle_inherit,
+    )
+    .params(&[
+        ("MachineId", "Edm.Int64"),
+        ("FolderId", "Edm.Int64"),
+        ("InheritEnabled", "Edm.Boolean"),
+    ]),
+    Op::action("Folders", "SetMachineRobots", WRITE, machines::set_robots)
+        .params(&[("associations", "MachineRobotsAssociationsDto")]),
+    Op::function("Folders", "GetUsersForFolder", READ, users::get_for_folder)
+        .params(&[("key", "Edm.Int64"), ("includeInherited", "Edm.Boolean")])
+        .returns("Collection(UserRolesDto)"),
+    Op::function("Folders", "GetAllRolesForUser", READ, users::get_all_roles)
+        .params(&[
+            ("username", "Edm.String"),
+            ("skip", "Edm.Int32"),
+            ("take", "Edm.Int32"),
+        ])
+        .returns("UserRoleAssignmentsDto"),
     Op::action("Folders", "AssignUsers", WRITE, assign::assign_users)
         .params(&[("assignments", "UserAssignmentsDto")]),
+    Op::action(
+        "Folders",
+        "AssignDomainUser",
+        WRITE,
+        assign::assign_directory_user,
+    )
+    .params(&[("assignment", "DomainUserAssignmentDto")]),
+    Op::action(
+        "Folders",
+        "AssignDirectoryUser",
+        WRITE,
+        assign::assign_directory_user,
+    )
+    .params(&[("assignment", "DomainUserAssignmentDto")]),
+    Op::action(
+        "Folders",
+        "RemoveUserFromFolder",
+        WRITE,
+        assign::remove_user,
+    )
+    .bound()
+    .params(&[("userId", "Edm.Int64")]),
+    Op::action(
+        "Folders",
+        "RemoveUserFromFolderByKey",
+        WRITE,
+        assign::remove_user_by_key,
+    )
+    .bound()
+    .params(&[("userKey", "Edm.Guid")]),
+    Op::action("Folders", "MoveFolder", WRITE, relocate::move_folder)
+        .bound()
+        .method("PUT")
+        .params(&[("targetParentId", "Edm.Int64")]),
+    Op::function(
+        "Folders",
+        "GetMoveFolderMachinesChanges",
+        READ,
+        relocate::get_changes,
+    )
+    .params(&[("folderId", "Edm.Int64"), ("targetParentId", "Edm.Int64")])
+    .returns("Collection(MoveFolderMachineChange)"),
+    Op::function(
+        "Folders",
+        "GetSubfoldersWithAssignedMachine",
+        READ,
+        relocate::get_subfolders_with_machine,
+    )
+    .params(&[("rootFolderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
+    .returns("Collection(FolderDto)"),
 ];
 
 /// Folders in which a role gives the caller one of the permissions.
@@ -87,17 +197,26 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::json(cx.page(&Folder::SET, &query, &listing)?))
 }
 
+/// The id, if the tenant has such a folder.
+fn known(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
+    let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
+    let found = cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?;
+    found.map(|_| id).ok_or_else(|| Error::not_found("Folder"))
+}
+
 /// `GET /odata/Folders(id)`
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
-    if cx
-        .tx
-        .row(known, &[id.into(), cx.caller.tenant.into()])?
-        .is_none()
-    {
-        return Err(Error::not_found("Folder"));
-    }
+    let id = known(cx, args.id()?)?;
+    show(cx, args, id)
+}
+
+/// `GetByKey(identifier=…)`
+fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = edit::by_key(cx, args.guid("identifier")?)?;
+    show(cx, args, id)
+}
+
+fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
     access::managed(cx.tx, cx.caller, &VIEW, id)?;
     let query = args.options(&Folder::SET)?;
     Ok(Reply::json(cx.entity_with(
@@ -142,10 +261,11 @@ impl NewFolder {
 /// # Errors
 /// 1001 when the path is taken; the store's.
 pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
-    let path = match folder.parent {
-        Some(parent) => format!("{}/{}", path_of(tx, parent)?, folder.display_name),
-        None => folder.display_name.clone(),
+    let parent = match folder.parent {
+        Some(parent) => Some(path_of(tx, parent)?),
+        None => None,
     };
+    let path = path_below(parent.as_deref(), &folder.display_name);
     let (provision, permission) = if folder.modern {
         (ProvisionType::Automatic, PermissionModel::FineGrained)
     } else {
@@ -183,6 +303,14 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
         )?;
     }
     Ok(id)
+}
+
+/// The path of a folder called `name` under the one with the path `parent`.
+fn path_below(parent: Option<&str>, name: &str) -> String {
+    match parent {
+        Some(parent) => format!("{parent}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 fn path_of(tx: &mut Tx<'_>, id: i64) -> Result<String> {
@@ -287,28 +415,14 @@ fn check_parent(cx: &mut Cx<'_, '_>, parent: i64) -> Result<bool> {
         .transpose()?
         .unwrap_or_default();
     if depth >= MAX_DEPTH {
-        return Err(Error::refused(
-            Code::MaximumFolderHierarchyDepthReached,
-            format!("Folders can be nested {MAX_DEPTH} levels deep."),
-        ));
+        return Err(too_deep());
     }
     Ok(true)
 }
 
-/// `GetMachinesForFolder(key=…)`: the tenant's machines with what ties each of them to the folder,
-/// assigned ones first.
-fn get_machines_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
-    let query = args.options(&MachineFolder::SET)?;
-    let listing = Listing {
-        vars: &[("target", folder.id.into())],
-        name: Some("MachineFolder"),
-        count: args.count,
-        restrict: None,
-    };
-    Ok(Reply::json(cx.page(
-        &MachineFolder::SET,
-        &query,
-        &listing,
-    )?))
+fn too_deep() -> Error {
+    Error::refused(
+        Code::MaximumFolderHierarchyDepthReached,
+        format!("Folders can be nested {MAX_DEPTH} levels deep."),
+    )
 }

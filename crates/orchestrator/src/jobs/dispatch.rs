@@ -112,7 +112,7 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
         "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
          JOIN machines m ON m.id = s.machine_id
          WHERE s.tenant_id = $1 AND s.state IN (0, 1) AND NOT s.is_unresponsive
-             AND s.robot_id IS NULL AND {condition}
+             AND s.robot_id IS NULL AND s.maintenance_mode = 0 AND {condition}
          ORDER BY s.id {lock}",
         slots.join(", ")
     );
@@ -252,14 +252,23 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
     Ok(true)
 }
 
-/// Robots that could run the job `j` on the session `$3`: in its folder, and not bound to another
-/// host by "one host at a time".
+/// Robots that could run the job `j` on the session `$3`: in its folder, not bound to another host
+/// by "one host at a time", and not shut out by a machine that is for others only.
 const CANDIDATES: &str = "robots r
     JOIN folder_users fu ON fu.user_id = r.user_id
     JOIN folder_tree ft ON ft.ancestor_id = fu.folder_id AND ft.folder_id = $1
     WHERE r.type = 2 AND r.enabled AND NOT (r.limit_concurrent_execution AND EXISTS (
         SELECT 1 FROM jobs a WHERE a.robot_id = r.id AND a.session_id IS NOT NULL
-            AND a.session_id <> $3 AND a.state IN (0, 1, 2, 3, 8)))";
+            AND a.session_id <> $3 AND a.state IN (0, 1, 2, 3, 8)))
+        AND NOT EXISTS (SELECT 1 FROM sessions x
+            WHERE x.id = $3 AND (x.machine_id IN (SELECT machine_id FROM machine_robots)
+                AND NOT EXISTS (SELECT 1 FROM machine_robots mr
+                    WHERE mr.machine_id = x.machine_id AND mr.robot_id = r.id)
+            OR EXISTS (SELECT 1 FROM folder_machine_robots fmr
+                    WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id)
+                AND NOT EXISTS (SELECT 1 FROM folder_machine_robots fmr
+                    WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id
+                        AND fmr.robot_id = r.id)))";
 
 fn first_waiting(
     cx: &mut Cx<'_, '_>,

@@ -17,6 +17,7 @@ pub mod deadlines;
 pub mod dispatch;
 mod entities;
 pub mod hosts;
+mod maintenance;
 mod places;
 pub mod report;
 mod start;
@@ -29,6 +30,7 @@ use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, Resource, plain_entity};
 
+pub(crate) use crate::machines::RUNTIMES;
 pub use entities::{Job, JobSource, JobState, JobType, StopStrategy};
 
 const VIEW: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);
@@ -56,6 +58,17 @@ pub const OPS: &[Op] = &[
         .bound()
         .params(&[("strategy", "StopStrategy")])
         .folder(FolderRule::Optional),
+    Op::action(
+        "Sessions",
+        "SetMaintenanceMode",
+        maintenance::EDIT,
+        maintenance::set,
+    )
+    .params(&[
+        ("sessionId", "Edm.Int64"),
+        ("maintenanceMode", "MaintenanceMode"),
+        ("stopJobsStrategy", "StopStrategy"),
+    ]),
     Op::function("Jobs", "GetByKey", VIEW, get_by_key)
         .params(&[("identifier", "Edm.Guid")])
         .returns("JobDto")
@@ -77,19 +90,6 @@ fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &[],
     )?))
 }
-
-/// Runtimes that jobs can be started on, with the machine's column that counts their slots.
-pub(crate) const RUNTIMES: &[(i64, &str)] = &[
-    (0, "non_production_slots"),
-    (2, "unattended_slots"),
-    (5, "headless_slots"),
-    (7, "test_automation_slots"),
-    (8, "automation_cloud_slots"),
-    (12, "automation_cloud_test_automation_slots"),
-    (14, "hosting_slots"),
-    (18, "app_test_slots"),
-    (19, "performance_test_slots"),
-];
 
 /// Makes a read of a job's row wait for whoever changes it. States are looked at before they are
 /// written; PostgreSQL has several writers, and two of them must not both find the old one.

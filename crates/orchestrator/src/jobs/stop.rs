@@ -44,7 +44,8 @@ pub(super) fn stop_job(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::Ok)
 }
 
-fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Result<()> {
+/// Stops one job, whatever it stands at.
+pub(super) fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Result<()> {
     let sql = format!(
         "SELECT state, session_id, folder_id FROM jobs WHERE id = $1 AND tenant_id = $2 {}",
         lock(cx.tx.dialect())

@@ -1,209 +1,66 @@
 //! Machines: a template that any host with its key may serve, or one host by name. The key
 //! (`LicenseKey`) is what robots prove; with a secret it is an OAuth client.
 
+mod delete;
 mod entities;
+mod runtimes;
+mod secrets;
+mod write;
 
 use db::Tx;
-use odata::{Guid, Timestamp};
-use serde::Deserialize;
 
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::access;
+use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
 
-pub(crate) use entities::ROBOT_VERSIONS;
 pub use entities::{
-    AutomationType, Machine, MachineScope, MachineType, MaintenanceWindow, RobotUser, RobotVersion,
-    Tag, TargetFramework, UpdatePolicy,
+    AutomationType, EndpointDetectionStatus, Machine, MachineScope, MachineType, MaintenanceWindow,
+    RobotUser, RobotVersion, ServerlessLicensingModel, Tag, TargetFramework, UpdateInfo,
+    UpdatePolicy, VpnSettings,
 };
+pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
+pub(crate) use runtimes::{RUNTIMES, slots_by_runtime};
+pub use secrets::{add_secret, delete_secret, has_secret, list_secrets};
+pub use write::insert_template;
+
+const VIEW: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
+const CREATE: Need = Need::new("OR.Machines", &[("Machines", Access::Create)], true);
+const EDIT: Need = Need::new("OR.Machines", &[("Machines", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Machines", &[("Machines", Access::Delete)], true);
+/// Asked for in the folder that is named.
+const START: Need = Need::new(
+    "OR.Machines",
+    &[("Machines", Access::View), ("Jobs", Access::Create)],
+    false,
+);
+/// The operations check in the folder: asked for at the door is only the scope.
+const READ: Need = Need::new("OR.Machines", &[], false);
 
 /// The set.
-pub static RESOURCE: Resource = Resource::new(
-    &Machine::SET,
-    Need::new("OR.Machines", &[("Machines", Access::View)], false),
-)
-.get(read)
-.create(Command::new(
-    Need::new("OR.Machines", &[("Machines", Access::Create)], true),
-    create,
-));
+pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
+    .get(read)
+    .create(Command::new(CREATE, write::create))
+    .replace(Command::new(EDIT, write::replace))
+    .merge(Command::new(EDIT, write::merge))
+    .delete(Command::new(DELETE, delete::one));
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[];
-
-/// A machine to create.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct NewMachine {
-    /// Name of the template, or of the host.
-    pub name: String,
-    /// For people.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// One host, or any host with the key.
-    #[serde(default = "default_type")]
-    pub r#type: MachineType,
-    /// What it is for.
-    #[serde(default = "default_scope")]
-    pub scope: MachineScope,
-    /// The key; made when absent.
-    #[serde(default)]
-    pub license_key: Option<Guid>,
-    /// Concurrent test jobs of a host.
-    #[serde(default)]
-    pub non_production_slots: i32,
-    /// Concurrent unattended jobs of a host.
-    #[serde(default)]
-    pub unattended_slots: i32,
-    /// Concurrent background jobs of a host.
-    #[serde(default)]
-    pub headless_slots: i32,
-    /// Concurrent test automation jobs of a host.
-    #[serde(default)]
-    pub test_automation_slots: i32,
-    /// Slots of hosting runtimes.
-    #[serde(default)]
-    pub hosting_slots: i32,
-    /// Slots of application tests.
-    #[serde(default)]
-    pub app_test_slots: i32,
-    /// Slots of performance tests.
-    #[serde(default)]
-    pub performance_test_slots: i32,
-    /// Slots of cloud robots.
-    #[serde(default)]
-    pub automation_cloud_slots: i32,
-    /// Slots of cloud test robots.
-    #[serde(default)]
-    pub automation_cloud_test_automation_slots: i32,
-    /// Foreground, background or both.
-    #[serde(default = "any_automation")]
-    pub automation_type: AutomationType,
-    /// What it can run.
-    #[serde(default = "any_framework")]
-    pub target_framework: TargetFramework,
-}
-
-fn default_type() -> MachineType {
-    MachineType::Template
-}
-fn default_scope() -> MachineScope {
-    MachineScope::Default
-}
-fn any_automation() -> AutomationType {
-    AutomationType::Any
-}
-fn any_framework() -> TargetFramework {
-    TargetFramework::Any
-}
-
-impl NewMachine {
-    /// A template without slots.
-    #[must_use]
-    pub fn template(name: &str, key: Guid) -> Self {
-        Self {
-            name: name.into(),
-            description: None,
-            r#type: MachineType::Template,
-            scope: MachineScope::Default,
-            license_key: Some(key),
-            non_production_slots: 0,
-            unattended_slots: 0,
-            headless_slots: 0,
-            test_automation_slots: 0,
-            hosting_slots: 0,
-            app_test_slots: 0,
-            performance_test_slots: 0,
-            automation_cloud_slots: 0,
-            automation_cloud_test_automation_slots: 0,
-            automation_type: AutomationType::Any,
-            target_framework: TargetFramework::Any,
-        }
-    }
-
-    fn slots(&self) -> [i32; 9] {
-        [
-            self.non_production_slots,
-            self.unattended_slots,
-            self.headless_slots,
-            self.test_automation_slots,
-            self.hosting_slots,
-            self.app_test_slots,
-            self.performance_test_slots,
-            self.automation_cloud_slots,
-            self.automation_cloud_test_automation_slots,
-        ]
-    }
-}
-
-/// Writes a machine.
-///
-/// # Errors
-/// A unique violation for a taken name or key; the store's.
-pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, machine: &NewMachine) -> Result<i64> {
-    let mut params: Vec<db::Value> = vec![
-        tenant.into(),
-        Guid::random().into(),
-        machine.license_key.unwrap_or_else(Guid::random).into(),
-        machine.name.as_str().into(),
-        machine.description.clone().into(),
-        machine.r#type.into(),
-        machine.scope.into(),
-        machine.automation_type.into(),
-        machine.target_framework.into(),
-        now.into(),
-    ];
-    params.extend(machine.slots().map(db::Value::from));
-    Ok(tx.insert(
-        "INSERT INTO machines (tenant_id, key, license_key, name, description, type, scope,
-             automation_type, target_framework, creation_time, non_production_slots,
-             unattended_slots, headless_slots, test_automation_slots, hosting_slots,
-             app_test_slots, performance_test_slots, automation_cloud_slots,
-             automation_cloud_test_automation_slots)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-         RETURNING id",
-        &params,
-    )?)
-}
-
-/// `POST /odata/Machines`: the answer alone carries the new client secret.
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let machine: NewMachine = args.body("machineDto")?;
-    if machine.name.trim().is_empty() {
-        return Err(Error::invalid("The Name field is required."));
-    }
-    if machine.slots().iter().any(|n| !(0..=10_000).contains(n)) {
-        return Err(Error::invalid(
-            "A number of slots must be between 0 and 10000.",
-        ));
-    }
-    if let Some(key) = machine.license_key {
-        let taken = "SELECT 1 FROM machines WHERE license_key = $1";
-        if cx.tx.row(taken, &[key.into()])?.is_some() {
-            return Err(Error::refused(
-                Code::ItemAlreadyExists,
-                "The LicenseKey cannot be used: leave it out and one is made.",
-            ));
-        }
-    }
-    let id = insert(cx.tx, cx.caller.tenant, cx.now, &machine)
-        .map_err(|e| e.name_taken(&machine.name))?;
-    let secret = identity::new_secret();
-    cx.tx.exec(
-        "INSERT INTO machine_secrets (machine_id, secret_hash, creation_time) VALUES ($1, $2, $3)",
-        &[
-            id.into(),
-            identity::secret_hash(&secret).into(),
-            cx.now.into(),
-        ],
-    )?;
-    cx.hint(Hint::Identities);
-    Ok(Reply::created(cx.entity(
-        &Machine::SET,
-        id,
-        &[("secret", secret.into())],
-    )?))
-}
+pub const OPS: &[Op] = &[
+    Op::action("Machines", "DeleteBulk", DELETE, delete::bulk)
+        .params(&[("machineIds", "Collection(Edm.Int64)")]),
+    Op::function("Machines", "GetAssignedMachines", READ, get_assigned)
+        .params(&[("folderId", "Edm.Int64"), ("robotId", "Edm.Int64")])
+        .returns("Collection(MachineDto)"),
+    Op::function(
+        "Machines",
+        "GetRuntimesForFolder",
+        READ,
+        runtimes::get_for_folder,
+    )
+    .params(&[("folderId", "Edm.Int64")])
+    .returns("Collection(MachineRuntimeDto)"),
+];
 
 /// `GET /odata/Machines(id)`: never shows a secret again.
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
@@ -215,6 +72,34 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &query,
         &vars,
     )?))
+}
+
+/// Machines of the folder `{target}`, assigned to it or passed on to it, that the robot `{robot}`
+/// may use; NULL asks for all of them.
+const ASSIGNED: &str = "EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
+            AND (ft.distance = 0 OR fm.propagate)
+        WHERE ft.folder_id = {target} AND fm.machine_id = {t}.id)
+    AND (CAST({robot} AS BIGINT) IS NULL
+        OR NOT EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.id)
+        OR EXISTS (SELECT 1 FROM machine_robots mr
+            WHERE mr.machine_id = {t}.id AND mr.robot_id = {robot}))";
+
+/// `GetAssignedMachines(folderId=…)?robotId=…`
+fn get_assigned(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
+    let robot = match args.param("robotId") {
+        Some(_) => Some(args.int("robotId")?),
+        None => None,
+    };
+    let query = args.options(&Machine::SET)?;
+    let listing = Listing {
+        restrict: Some(ASSIGNED),
+        vars: &[("target", folder.id.into()), ("robot", robot.into())],
+        name: None,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(&Machine::SET, &query, &listing)?))
 }
 
 /// The machine that proves `license_key`, with its tenant.
@@ -241,20 +126,4 @@ pub fn license_key(tx: &mut Tx<'_>, machine: i64) -> Result<String> {
     )?;
     let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
     Ok(row.get(0)?)
-}
-
-/// Whether `secret` is one of the machine's.
-///
-/// # Errors
-/// The store's.
-pub fn has_secret(tx: &mut Tx<'_>, machine: i64, secret: &str) -> Result<bool> {
-    let hash = identity::secret_hash(secret);
-    let rows = tx.rows(
-        "SELECT secret_hash FROM machine_secrets WHERE machine_id = $1",
-        &[machine.into()],
-    )?;
-    let hashes: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    Ok(hashes?
-        .iter()
-        .any(|known| identity::secret_eq(known, &hash)))
 }

@@ -200,7 +200,7 @@ pub fn begin_session(
     host: &Host,
     facts: &HostFacts,
     who: &RobotIdentifier,
-) -> Result<(i64, Value)> {
+) -> Result<(i64, Host, Value)> {
     check_host(cx, host)?;
     let robot = match find_robot(cx, host.machine, who)? {
         Some(robot) => robot,
@@ -216,12 +216,10 @@ pub fn begin_session(
         installation_id: facts.installation_id.clone(),
         robot: Some(robot),
     };
-    let host = Host {
-        service_user: format!("robot:{robot}"),
-        ..host.clone()
-    };
+    let host = host.attended(robot);
     let session = sessions::open(cx, &host, &hello)?;
-    Ok((session, robot_details(cx, robot, host.machine)?))
+    let details = robot_details(cx, robot, host.machine)?;
+    Ok((session, host, details))
 }
 
 /// `EndSession`: the person signs out.
@@ -240,10 +238,7 @@ pub fn end_session(cx: &mut Cx<'_, '_>, host: &Host, who: &RobotIdentifier) -> R
         }
         _ => return Err(no_robot()),
     };
-    let host = Host {
-        service_user: format!("robot:{robot}"),
-        ..host.clone()
-    };
+    let host = host.attended(robot);
     let Some(session) = sessions::find(cx.tx, &host)? else {
         return Ok(None);
     };

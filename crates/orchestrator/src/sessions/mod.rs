@@ -4,51 +4,23 @@
 //! when a session changes its state, and when the server stops. A quiet installation writes nothing.
 
 mod entities;
+mod manage;
 mod presence;
+mod read;
 
 use db::Tx;
 use odata::{Guid, Timestamp};
 
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::op::{Access, FolderRule, Need, Resource};
 
-pub use entities::{Platform, Session, SessionState};
+pub use entities::{
+    MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session, SessionState,
+};
+pub(crate) use manage::forget_in_jobs;
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
 
-/// The set.
-pub static RESOURCE: Resource = Resource::new(
-    &Session::SET,
-    Need::new("OR.Robots", &[("Robots", Access::View)], false),
-)
-.folder(FolderRule::OptionalOrTenant)
-.list(list);
-
-/// Sessions whose machine or whose robot's account belongs to the folder.
-const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
-            AND (ft.distance = 0 OR fm.propagate)
-        WHERE ft.folder_id IN (FOLDERS) AND fm.machine_id = {t}.machine_id)
-    OR EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
-        JOIN robots r ON r.user_id = fu.user_id
-        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id))";
-
-fn list(cx: &mut Cx<'_, '_>, args: &crate::Args) -> Result<crate::Reply> {
-    let query = args.options(&Session::SET)?;
-    let restrict = cx.in_folders(IN_FOLDER);
-    let listing = crate::Listing {
-        restrict: restrict.as_deref(),
-        vars: &[],
-        name: None,
-        count: args.count,
-    };
-    Ok(crate::Reply::json(cx.page(
-        &Session::SET,
-        &query,
-        &listing,
-    )?))
-}
+pub use read::{OPS, RESOURCE};
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]
@@ -257,6 +229,19 @@ pub fn is_gone(tx: &mut Tx<'_>, session: i64) -> Result<bool> {
         &[session.into()],
     )?;
     Ok(row.is_some())
+}
+
+/// The jobs that the session has begun and not ended.
+///
+/// # Errors
+/// The store's.
+pub fn running_jobs(tx: &mut Tx<'_>, session: i64) -> Result<Vec<i64>> {
+    let rows = tx.rows(
+        "SELECT id FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3) ORDER BY id",
+        &[session.into()],
+    )?;
+    let ids: Result<_, db::Error> = rows.iter().map(|r| r.get(0)).collect();
+    Ok(ids?)
 }
 
 /// Writes heartbeats that only memory knew.

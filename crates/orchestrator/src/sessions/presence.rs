@@ -1,7 +1,7 @@
 //! Which hosts are there: heartbeats in memory, so that an idle installation neither writes nor
 //! queries. After a restart every connected session gets a full term to report again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use odata::Timestamp;
@@ -21,7 +21,28 @@ pub struct Host {
     pub service_user: String,
 }
 
+/// What the `service_user` of a signed-in person begins with; the rest is the robot's number.
+const PERSON: &str = "robot:";
+
 impl Host {
+    /// The session of the person that `robot` belongs to, on this host.
+    #[must_use]
+    pub fn attended(&self, robot: i64) -> Self {
+        Self {
+            service_user: format!("{PERSON}{robot}"),
+            ..self.clone()
+        }
+    }
+
+    fn is_attended(&self) -> bool {
+        self.service_user.starts_with(PERSON)
+    }
+
+    /// The computer alone: people on it have no heartbeats but those of its service.
+    fn computer(&self) -> (i64, String) {
+        (self.machine, self.name.to_lowercase())
+    }
+
     fn folded(&self) -> Self {
         Self {
             machine: self.machine,
@@ -40,12 +61,25 @@ struct Seen {
     dirty: bool,
     /// Reported as lost.
     lost: bool,
+    /// The computer, unless the session is known by its number only.
+    computer: Option<(i64, String)>,
+}
+
+impl Seen {
+    /// Notes a sign of life; `true` when it counted as lost.
+    fn beat(&mut self, now: Timestamp) -> bool {
+        self.at = now;
+        self.dirty = true;
+        std::mem::take(&mut self.lost)
+    }
 }
 
 #[derive(Default)]
 struct Inner {
     sessions: HashMap<i64, Seen>,
     hosts: HashMap<Host, i64>,
+    /// The sessions of people, by computer.
+    people: HashMap<(i64, String), BTreeSet<i64>>,
 }
 
 /// The sessions that are connected, and when each was last heard of.
@@ -57,6 +91,10 @@ impl Presence {
     pub fn opened(&self, session: i64, host: &Host, installation: Option<String>, now: Timestamp) {
         let mut inner = self.0.lock();
         inner.hosts.insert(host.folded(), session);
+        if host.is_attended() {
+            let people = inner.people.entry(host.computer()).or_default();
+            people.insert(session);
+        }
         inner.sessions.insert(
             session,
             Seen {
@@ -64,6 +102,7 @@ impl Presence {
                 installation,
                 dirty: false,
                 lost: false,
+                computer: Some(host.computer()),
             },
         );
     }
@@ -87,6 +126,10 @@ impl Presence {
         let mut inner = self.0.lock();
         inner.sessions.remove(&session);
         inner.hosts.retain(|_, id| *id != session);
+        inner.people.retain(|_, people| {
+            people.remove(&session);
+            !people.is_empty()
+        });
     }
 
     /// The connected session of a host.
@@ -95,24 +138,42 @@ impl Presence {
         self.0.lock().hosts.get(&host.folded()).copied()
     }
 
+    /// The session of somebody who is signed in on the host's computer.
+    #[must_use]
+    pub fn person(&self, host: &Host) -> Option<i64> {
+        let inner = self.0.lock();
+        inner.people.get(&host.computer())?.first().copied()
+    }
+
     /// How many sessions are connected and not lost.
     #[must_use]
     pub fn connected(&self) -> usize {
         self.0.lock().sessions.values().filter(|s| !s.lost).count()
     }
 
-    /// A sign of life. `true` when the session counted as lost: the table has to be told.
-    pub fn beat(&self, session: i64, now: Timestamp) -> bool {
+    /// A sign of life, also of the people on the same computer. Gives the sessions that counted as
+    /// lost: the table has to be told.
+    pub fn beat(&self, session: i64, now: Timestamp) -> Vec<i64> {
         let mut inner = self.0.lock();
+        let inner = &mut *inner;
         let seen = inner.sessions.entry(session).or_insert(Seen {
             at: now,
             installation: None,
             dirty: true,
             lost: true,
+            computer: None,
         });
-        seen.at = now;
-        seen.dirty = true;
-        std::mem::take(&mut seen.lost)
+        let mut back = Vec::new();
+        if seen.beat(now) {
+            back.push(session);
+        }
+        let people = seen.computer.as_ref().and_then(|at| inner.people.get(at));
+        for person in people.into_iter().flatten().filter(|id| **id != session) {
+            if inner.sessions.get_mut(person).is_some_and(|s| s.beat(now)) {
+                back.push(*person);
+            }
+        }
+        back
     }
 
     /// Sessions that have become lost by now, each reported once, with their last sign of life.
@@ -192,8 +253,38 @@ mod tests {
         assert_eq!(presence.take_lost(late), []);
         assert_eq!(presence.next_deadline(), None);
 
-        assert!(presence.beat(7, late), "the table must be told");
-        assert!(!presence.beat(7, late));
+        assert_eq!(presence.beat(7, late), [7], "the table must be told");
+        assert_eq!(presence.beat(7, late), []);
+    }
+
+    #[test]
+    fn people_are_there_as_long_as_their_host_or_they_are_heard_of() {
+        let presence = Presence::default();
+        let start = Timestamp::from_millis(0);
+        let person = host("PC").attended(4);
+        presence.opened(1, &host("pc"), None, start);
+        presence.opened(2, &person, None, start);
+        presence.opened(3, &host("other").attended(4), None, start);
+        assert_eq!(presence.person(&host("Pc")), Some(2));
+        assert_eq!(presence.session(&host("pc")), Some(1));
+
+        // The service speaks for the person on its computer, not for the one on another.
+        let later = start.plus(UNRESPONSIVE_AFTER - Duration::from_millis(1));
+        assert_eq!(presence.beat(1, later), []);
+        let late = start.plus(UNRESPONSIVE_AFTER);
+        assert_eq!(presence.take_lost(late), [(3, start)]);
+        let silent = later.plus(UNRESPONSIVE_AFTER);
+        let mut lost = presence.take_lost(silent);
+        lost.sort_unstable();
+        assert_eq!(lost, [(1, later), (2, later)]);
+        let mut back = presence.beat(1, silent);
+        back.sort_unstable();
+        assert_eq!(back, [1, 2]);
+
+        presence.closed(2);
+        assert_eq!(presence.person(&host("pc")), None);
+        assert_eq!(presence.session(&person), None);
+        assert_eq!(presence.beat(1, silent), []);
     }
 
     #[test]

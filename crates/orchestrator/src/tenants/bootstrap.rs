@@ -7,9 +7,8 @@ use odata::{Guid, Timestamp};
 
 use crate::error::Result;
 use crate::folders::{self, NewFolder};
-use crate::machines::{self, NewMachine};
 use crate::users::{self, NewUser, UserType};
-use crate::{clients, robots, roles};
+use crate::{clients, machines, robots, roles};
 
 /// What the operator decided beforehand.
 #[derive(Debug, Clone, Default)]
@@ -59,11 +58,7 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
     folders::assign_user(tx, shared, admin, &[administrator])?;
 
     let key = plan.machine_key.unwrap_or_else(Guid::random);
-    let local = NewMachine {
-        unattended_slots: 4,
-        ..NewMachine::template("Local", key)
-    };
-    let local = machines::insert(tx, tenant, now, &local)?;
+    let local = machines::insert_template(tx, tenant, now, ("Local", key), 4)?;
     folders::assign_machine(tx, shared, local)?;
 
     let account = NewUser {

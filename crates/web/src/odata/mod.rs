@@ -86,8 +86,12 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.
 async fn before(app: &Arc<App>, target: &Target) -> Result<()> {
-    match target.set {
-        Some(set) if set.name == "Sessions" => app.flush_presence().await,
+    let set = target
+        .set
+        .map(|set| set.name)
+        .or(target.op.map(|op| op.set));
+    match set {
+        Some("Sessions") => app.flush_presence().await,
         _ => Ok(()),
     }
 }

@@ -1,0 +1,154 @@
+//! Organization units: what folders were called before there was a tree. What is made here is a
+//! classic folder; what is listed are all of them.
+
+use db::Value;
+use odata::Mode;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::assign::must_exist;
+use super::{FeedType, NewFolder, assign_user, check_name, edit, insert, known};
+use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::error::Result;
+use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
+use crate::users::User;
+
+const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
+const CREATE: Need = Need::new("OR.Folders", &[("Units", Access::Create)], true);
+const EDIT: Need = Need::new("OR.Folders", &[("Units", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Folders", &[("Units", Access::Delete)], true);
+const EDIT_USERS: Need = Need::new("OR.Folders", &[("Users", Access::Edit)], true);
+const VIEW_USERS: Need = Need::new("OR.Folders", &[("Users", Access::View)], false);
+
+/// A folder under its old name.
+#[odata::entity(set = "OrganizationUnits", name = "OrganizationUnitDto", table = "folders", key = "Id", scope = tenant, order = "Id")]
+pub struct OrganizationUnit {
+    /// Its name.
+    #[edm(required, max = 115)]
+    pub display_name: String,
+    /// Number of the folder.
+    pub id: i64,
+}
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&OrganizationUnit::SET, VIEW)
+    .get(plain_entity)
+    .create(Command::new(CREATE, create))
+    .replace(Command::new(EDIT, replace))
+    .delete(Command::new(DELETE, delete));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[
+    Op::action("OrganizationUnits", "SetUsers", EDIT_USERS, set_users)
+        .bound()
+        .params(&[
+            ("addedUserIds", "Collection(Edm.Int64)"),
+            ("removedUserIds", "Collection(Edm.Int64)"),
+        ]),
+    Op::function("OrganizationUnits", "GetUsersForUnit", VIEW, get_users)
+        .params(&[("key", "Edm.Int64")])
+        .returns("Collection(UserDto)"),
+    Op::function("OrganizationUnits", "GetUserIdsForUnit", VIEW, get_user_ids)
+        .params(&[("key", "Edm.Int64")])
+        .returns("Collection(Edm.Int64)"),
+];
+
+/// `POST /odata/OrganizationUnits`: a classic folder.
+fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let name = name(args)?;
+    check_name(&name)?;
+    let folder = NewFolder {
+        display_name: name,
+        description: None,
+        modern: false,
+        feed_type: FeedType::Processes,
+        parent: None,
+    };
+    let id = insert(cx.tx, cx.caller.tenant, &folder)?;
+    Ok(Reply::created(cx.entity(
+        &OrganizationUnit::SET,
+        id,
+        &[],
+    )?))
+}
+
+fn name(args: &Args) -> Result<String> {
+    let unit = args.changes("organizationUnitDto", &OrganizationUnit::SET, Mode::Create)?;
+    Ok(match unit.get("display_name") {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
+    })
+}
+
+/// `PUT /odata/OrganizationUnits(id)`
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let name = name(args)?;
+    let id = known(cx, args.id()?)?;
+    edit::check_editable(cx.tx, id)?;
+    edit::rename(cx.tx, id, &name)?;
+    Ok(Reply::json(cx.entity(&OrganizationUnit::SET, id, &[])?))
+}
+
+/// `DELETE /odata/OrganizationUnits(id)`
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = known(cx, args.id()?)?;
+    edit::remove(cx, id)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SetUsers {
+    added_user_ids: Vec<i64>,
+    removed_user_ids: Vec<i64>,
+}
+
+/// `OrganizationUnits(1)/…SetUsers {"addedUserIds":[…],"removedUserIds":[…]}`. Roles that an account
+/// has in the unit stay as they are.
+fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: SetUsers = args.body("addedUserIds")?;
+    let unit = known(cx, args.id()?)?;
+    for user in &request.added_user_ids {
+        must_exist(cx, "users", *user)?;
+        let there = "SELECT 1 FROM folder_users WHERE folder_id = $1 AND user_id = $2";
+        if cx.tx.row(there, &[unit.into(), (*user).into()])?.is_none() {
+            assign_user(cx.tx, unit, *user, &[])?;
+        }
+    }
+    for user in &request.removed_user_ids {
+        cx.tx.exec(
+            "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
+            &[unit.into(), (*user).into()],
+        )?;
+    }
+    cx.hint(Hint::Identities);
+    cx.hint(Hint::Dispatch);
+    Ok(Reply::NoContent)
+}
+
+/// `GetUserIdsForUnit(key=…)`
+fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    crate::access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
+    let unit = known(cx, args.int("key")?)?;
+    let rows = cx.tx.rows(
+        "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
+        &[unit.into()],
+    )?;
+    let ids: Result<Vec<Json>, db::Error> = rows
+        .iter()
+        .map(|row| row.get::<i64>(0).map(Json::from))
+        .collect();
+    Ok(Reply::values(cx.base, "Edm.Int64", &ids?))
+}
+
+/// `GetUsersForUnit(key=…)`: all accounts that are no robots.
+fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    crate::access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
+    known(cx, args.int("key")?)?;
+    let query = args.options(&User::SET)?;
+    let listing = Listing {
+        restrict: Some("{t}.type NOT IN (1, 4)"),
+        count: args.count,
+        ..Listing::default()
+    };
+    Ok(Reply::json(cx.page(&User::SET, &query, &listing)?))
+}

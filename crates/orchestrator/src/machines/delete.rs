@@ -1,0 +1,97 @@
+//! Deleting machines: they leave their folders, their hosts' sessions go, and finished jobs forget
+//! them. Jobs that still need one keep it.
+
+use serde::Deserialize;
+
+use super::{Machine, MachineScope};
+use crate::cx::{Args, Cx, Hint, Reply};
+use crate::error::{Code, Error, Result};
+
+/// At most this many in one call.
+const MAX_BULK: usize = 1000;
+
+/// `DELETE /odata/Machines(id)`
+pub(super) fn one(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    delete(cx, args.id()?)?;
+    Ok(Reply::NoContent)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeleteBulk {
+    #[serde(default)]
+    machine_ids: Vec<i64>,
+}
+
+/// `DeleteBulk {"machineIds":[…]}`: all of them or none.
+pub(super) fn bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: DeleteBulk = args.body("machineIds")?;
+    if request.machine_ids.is_empty() {
+        return Err(Error::invalid("Empty machineIds collection in payload"));
+    }
+    if request.machine_ids.len() > MAX_BULK {
+        return Err(Error::invalid(format!(
+            "At most {MAX_BULK} machines can be deleted at a time."
+        )));
+    }
+    let mut ids = request.machine_ids;
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        delete(cx, id)?;
+    }
+    Ok(Reply::NoContent)
+}
+
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT name, scope FROM machines WHERE id = $1 AND tenant_id = $2",
+        &[id.into(), cx.caller.tenant.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("Machine"))?;
+    let (name, scope): (String, i64) = (row.get(0)?, row.get(1)?);
+    if MachineScope::from_i64(scope).is_some_and(MachineScope::is_protected) {
+        return Err(Error::refused(
+            Code::MachineScopeProtected,
+            format!("The machine {name} is kept by the server and cannot be deleted."),
+        ));
+    }
+    check_free(cx, id, &name)?;
+    let sessions = cx.tx.rows(
+        "SELECT id FROM sessions WHERE machine_id = $1",
+        &[id.into()],
+    )?;
+    for session in &sessions {
+        let session: i64 = session.get(0)?;
+        crate::sessions::forget_in_jobs(cx.tx, session)?;
+        cx.hint(Hint::SessionGone(session));
+    }
+    for column in ["machine_id", "wanted_machine_id"] {
+        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
+        cx.tx.exec(&sql, &[id.into()])?;
+    }
+    cx.delete(&Machine::SET, id)
+        .map_err(|e| e.in_use(&format!("The machine {name} is in use.")))?;
+    cx.hint(Hint::Identities);
+    Ok(())
+}
+
+/// Refuses a machine with robots of its own, or with jobs that run on it or wait for it.
+fn check_free(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
+    let robots = "SELECT 1 FROM robots WHERE machine_id = $1 LIMIT 1";
+    if cx.tx.row(robots, &[id.into()])?.is_some() {
+        return Err(Error::refused(
+            Code::HasAttachedRobots,
+            format!("The machine {name} has robots: delete them first."),
+        ));
+    }
+    let jobs = "SELECT 1 FROM jobs WHERE (machine_id = $1 OR wanted_machine_id = $1)
+        AND state NOT IN (4, 5, 6) LIMIT 1";
+    if cx.tx.row(jobs, &[id.into()])?.is_some() {
+        return Err(Error::refused(
+            Code::HasDependentItems,
+            format!("Jobs run on the machine {name} or wait for it: stop them first."),
+        ));
+    }
+    Ok(())
+}

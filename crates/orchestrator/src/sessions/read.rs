@@ -1,0 +1,243 @@
+//! What can be read of sessions: those of a folder, of the tenant, of a machine, and what the hosts
+//! can run.
+
+use odata::edm::EntitySet;
+use serde_json::Value as Json;
+
+use super::entities::{MachineSession, MachineSessionRuntime, Session};
+use super::manage;
+use crate::access;
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Access, FolderRule, Need, Op, Resource};
+use crate::robots::RobotType;
+
+const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
+const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
+const NAMES: Need = Need::new(
+    "OR.Robots",
+    &[("Robots", Access::View), ("Users", Access::View)],
+    false,
+);
+/// Sees the sessions of modern robots, and the hosts.
+const MODERN: Need = Need::new(
+    "OR.Robots",
+    &[
+        ("Users", Access::View),
+        ("Machines", Access::Create),
+        ("Machines", Access::Edit),
+    ],
+    false,
+);
+/// Sees the people behind them.
+const PEOPLE: Need = Need::new("OR.Robots", &[("Users", Access::View)], false);
+const FOLDER: Need = Need::new(
+    "OR.Robots",
+    &[("Machines", Access::View), ("Jobs", Access::Create)],
+    false,
+);
+/// The operations check themselves: asked for at the door is only the scope.
+const READ: Need = Need::new("OR.Robots", &[], false);
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
+    .folder(FolderRule::OptionalOrTenant)
+    .list(list);
+
+/// Its functions and actions; `SetMaintenanceMode` is with the jobs.
+pub const OPS: &[Op] = &[
+    Op::function("Sessions", "GetGlobalSessions", READ, get_global)
+        .returns("Collection(SessionDto)"),
+    Op::function("Sessions", "GetMachineSessions", MACHINES, get_of_machine)
+        .params(&[("key", "Edm.Int64")])
+        .returns("Collection(MachineSessionDto)"),
+    Op::function(
+        "Sessions",
+        "GetMachineSessionRuntimes",
+        MACHINES,
+        get_runtimes,
+    )
+    .params(&[("runtimeType", "RobotType")])
+    .returns("Collection(MachineSessionRuntimeDto)"),
+    Op::function(
+        "Sessions",
+        "GetMachineSessionRuntimesByFolderId",
+        READ,
+        get_runtimes_of_folder,
+    )
+    .params(&[
+        ("folderId", "Edm.Int64"),
+        ("robotId", "Edm.Int64"),
+        ("runtimeType", "RobotType"),
+    ])
+    .returns("Collection(MachineSessionRuntimeDto)"),
+    Op::function("Sessions", "GetUsernames", NAMES, get_usernames)
+        .returns("Collection(Edm.String)"),
+    Op::action(
+        "Sessions",
+        "DeleteInactiveUnattendedSessions",
+        manage::DELETE,
+        manage::delete_inactive,
+    )
+    .params(&[("sessionIds", "Collection(Edm.Int64)")]),
+    Op::action(
+        "Sessions",
+        "ToggleMachineSessionDebugMode",
+        manage::EDIT,
+        manage::toggle_debug_mode,
+    )
+    .bound()
+    .params(&[("enabled", "Edm.Boolean"), ("minutes", "Edm.Int32")]),
+];
+
+/// Sessions whose machine or whose robot's account belongs to the folder.
+const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
+            AND (ft.distance = 0 OR fm.propagate)
+        WHERE ft.folder_id IN (FOLDERS) AND fm.machine_id = {t}.machine_id)
+    OR EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
+        JOIN robots r ON r.user_id = fu.user_id
+        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id))";
+
+fn page(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    set: &'static EntitySet,
+    listing: &Listing<'_>,
+) -> Result<Reply> {
+    let query = args.options(set)?;
+    Ok(Reply::json(cx.page(set, &query, listing)?))
+}
+
+/// `GET /odata/Sessions`
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let restrict = cx.in_folders(IN_FOLDER);
+    let listing = Listing {
+        restrict: restrict.as_deref(),
+        count: args.count,
+        ..Listing::default()
+    };
+    page(cx, args, &Session::SET, &listing)
+}
+
+/// Sessions of classic robots: those that people made.
+const CLASSIC: &str = "EXISTS (SELECT 1 FROM robots r WHERE r.id = {t}.robot_id
+    AND r.provision_type = 0)";
+const NOT_CLASSIC: &str = "NOT EXISTS (SELECT 1 FROM robots r WHERE r.id = {t}.robot_id
+    AND r.provision_type = 0)";
+
+/// `GetGlobalSessions`: classic robots' with Robots.View, all others with a permission for accounts
+/// or machines; with the robots expanded Users.View is asked for, because accounts are behind them.
+fn get_global(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let classic = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
+    let modern = access::has_in_tenant(cx.tx, cx.caller, &MODERN)?;
+    let restrict = match (classic, modern) {
+        (true, true) => None,
+        (true, false) => Some(CLASSIC),
+        (false, true) => Some(NOT_CLASSIC),
+        (false, false) => return Err(access::forbidden(&NAMES)),
+    };
+    let query = args.options(&Session::SET)?;
+    let expands_robot = query.expand.iter().any(|e| e.nav.name == "Robot");
+    if expands_robot && !access::has_in_tenant(cx.tx, cx.caller, &PEOPLE)? {
+        return Err(access::forbidden(&PEOPLE));
+    }
+    let listing = Listing {
+        restrict,
+        count: args.count,
+        ..Listing::default()
+    };
+    Ok(Reply::json(cx.page(&Session::SET, &query, &listing)?))
+}
+
+/// `GetMachineSessions(key=…)`
+fn get_of_machine(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let machine = args.int("key")?;
+    let known = "SELECT 1 FROM machines WHERE id = $1 AND tenant_id = $2";
+    let params = [machine.into(), cx.caller.tenant.into()];
+    if cx.tx.row(known, &params)?.is_none() {
+        return Err(Error::not_found("Machine"));
+    }
+    let listing = Listing {
+        restrict: Some("{t}.machine_id = {machine}"),
+        vars: &[("machine", machine.into())],
+        name: Some("MachineSessionDto"),
+        count: args.count,
+    };
+    page(cx, args, &MachineSession::SET, &listing)
+}
+
+const OF_RUNTIME: &str = "(CAST({runtime} AS BIGINT) IS NULL OR {t}.runtime = {runtime})";
+
+/// The runtime that a request names, if it does.
+fn runtime(args: &Args) -> Result<Option<i64>> {
+    if args.param("runtimeType").is_none() {
+        return Ok(None);
+    }
+    let text = args.text("runtimeType")?;
+    let number = RobotType::TYPE.value(&text);
+    number.map(Some).ok_or_else(|| {
+        Error::invalid("The parameter runtimeType must be a runtime, such as Unattended.")
+    })
+}
+
+/// `GetMachineSessionRuntimes?runtimeType=…`
+fn get_runtimes(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let listing = Listing {
+        restrict: Some(OF_RUNTIME),
+        vars: &[("runtime", runtime(args)?.into())],
+        name: Some("MachineSessionRuntimeDto"),
+        count: args.count,
+    };
+    page(cx, args, &MachineSessionRuntime::SET, &listing)
+}
+
+/// Hosts of the folder's machines that the robot may use.
+const USABLE_IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
+            AND (ft.distance = 0 OR fm.propagate)
+        WHERE ft.folder_id = {target} AND fm.machine_id = {t}.machine_id)
+    AND (CAST({robot} AS BIGINT) IS NULL
+        OR NOT EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.machine_id)
+        OR EXISTS (SELECT 1 FROM machine_robots mr
+            WHERE mr.machine_id = {t}.machine_id AND mr.robot_id = {robot}))";
+
+/// `GetMachineSessionRuntimesByFolderId(folderId=…)?robotId=…&runtimeType=…`
+fn get_runtimes_of_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let folder = access::managed(cx.tx, cx.caller, &FOLDER, args.int("folderId")?)?;
+    let robot = match args.param("robotId") {
+        Some(_) => Some(args.int("robotId")?),
+        None => None,
+    };
+    let restrict = format!("{OF_RUNTIME} AND {USABLE_IN_FOLDER}");
+    let listing = Listing {
+        restrict: Some(&restrict),
+        vars: &[
+            ("runtime", runtime(args)?.into()),
+            ("target", folder.id.into()),
+            ("robot", robot.into()),
+        ],
+        name: Some("MachineSessionRuntimeDto"),
+        count: args.count,
+    };
+    page(cx, args, &MachineSessionRuntime::SET, &listing)
+}
+
+/// `GetUsernames`: the accounts on hosts that services run as, and that robots sign in as.
+fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    let rows = cx.tx.rows(
+        "SELECT DISTINCT x.name FROM (
+             SELECT s.service_user_name AS name FROM sessions s
+             WHERE s.tenant_id = $1 AND s.service_user_name NOT LIKE 'robot:%'
+             UNION ALL SELECT r.username FROM sessions s JOIN robots r ON r.id = s.robot_id
+             WHERE s.tenant_id = $1) x
+         WHERE x.name IS NOT NULL AND x.name <> '' ORDER BY x.name",
+        &[cx.caller.tenant.into()],
+    )?;
+    let names: Result<Vec<Json>, db::Error> = rows
+        .iter()
+        .map(|row| row.get::<String>(0).map(Json::from))
+        .collect();
+    Ok(Reply::values(cx.base, "Edm.String", &names?))
+}
