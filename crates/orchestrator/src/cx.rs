@@ -237,6 +237,26 @@ impl<'c> Cx<'_, 'c> {
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
     }
 
+    /// A single value: `{"@odata.context":"…#Edm.Int64","value":…}`.
+    #[must_use]
+    pub fn value(&self, ty: &str, value: serde_json::Value) -> Vec<u8> {
+        let context = format!("{}/$metadata#{ty}", self.base);
+        serde_json::json!({"@odata.context": context, "value": value})
+            .to_string()
+            .into_bytes()
+    }
+
+    /// A structure that is no entity: its members follow the context.
+    #[must_use]
+    pub fn structure(&self, ty: &str, members: serde_json::Value) -> Vec<u8> {
+        let mut body =
+            serde_json::json!({"@odata.context": format!("{}/$metadata#{ty}", self.base)});
+        if let (Some(body), serde_json::Value::Object(members)) = (body.as_object_mut(), members) {
+            body.extend(members);
+        }
+        body.to_string().into_bytes()
+    }
+
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.
     ///
     /// # Errors

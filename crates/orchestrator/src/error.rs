@@ -38,10 +38,42 @@ pub enum Code {
     InvalidMachineKey = 1204,
     /// 1226: nobody with that name or key may use a robot on this machine.
     RobotNotFound = 1226,
+    /// 1207: also one that jobs wait for.
+    CannotDeleteBusyRobot = 1207,
+    /// 1210
+    CannotUpdateBusyRobot = 1210,
     /// 1230
     UserDoesNotHaveRobot = 1230,
     /// 1242: the machine speaks without having started its service.
     MachineSessionNotFound = 1242,
+    /// The codes of users and roles are not published; these follow from the order of their names.
+    CannotDeleteStaticRole = 1405,
+    /// 1406: also one's own account, by oneself.
+    UserNotEditable = 1406,
+    /// 1411
+    RoleIsNotEditable = 1411,
+    /// 1413
+    CannotUpdateUsername = 1413,
+    /// 1423
+    CannotChangeRoleType = 1423,
+    /// 1424: a role for the tenant grants what is granted in folders.
+    InvalidTenantRole = 1424,
+    /// 1425: a role for folders grants what is granted for the tenant.
+    InvalidFolderRole = 1425,
+    /// 1427
+    CannotAssignFolderRolesToUser = 1427,
+    /// 1430
+    CannotDeleteLastAdmin = 1430,
+    /// 1431
+    CannotUnassignLastAdmin = 1431,
+    /// 1432
+    CannotInactivateLastAdmin = 1432,
+    /// 1436
+    CreateCustomMixedRoleNotAllowed = 1436,
+    /// 1437: its permissions fit neither the tenant nor folders alone.
+    UnclearRolePleaseTenantOrFolder = 1437,
+    /// 1613
+    InvalidTimeZoneId = 1613,
     /// 1671: no such unattended robot in the folder.
     InvalidStartJobRobotIds = 1671,
     /// 1674
@@ -88,7 +120,14 @@ impl Code {
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
             | Self::HasDependentItems
+            | Self::CannotDeleteBusyRobot
+            | Self::CannotUpdateBusyRobot
             | Self::UserDoesNotHaveRobot
+            | Self::CannotDeleteStaticRole
+            | Self::RoleIsNotEditable
+            | Self::CannotDeleteLastAdmin
+            | Self::CannotUnassignLastAdmin
+            | Self::CannotInactivateLastAdmin
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
             | Self::InvalidJobIdOrRobotKey
@@ -143,7 +182,7 @@ pub enum Error {
     NoSuchAddress(String),
     /// A query, key, path or body that OData refuses.
     #[error(transparent)]
-    OData(#[from] odata::Error),
+    OData(odata::Error),
     /// The store.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -172,6 +211,15 @@ impl Error {
         Self::refused(Code::InvalidArgument, message)
     }
 
+    /// Turns "others refer to it" into the refusal that says so.
+    #[must_use]
+    pub fn in_use(self, message: &str) -> Self {
+        match self {
+            Self::Db(db::Error::ForeignKey) => Self::refused(Code::HasDependentItems, message),
+            other => other,
+        }
+    }
+
     /// Turns a unique violation into "the name is already used".
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
@@ -181,6 +229,15 @@ impl Error {
                 format!("The name {name} is already used."),
             ),
             other => other,
+        }
+    }
+}
+
+impl From<odata::Error> for Error {
+    fn from(error: odata::Error) -> Self {
+        match error {
+            odata::Error::Db(error) => Self::Db(error),
+            error => Self::OData(error),
         }
     }
 }

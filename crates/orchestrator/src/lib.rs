@@ -1,8 +1,8 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
-//! roles, users, folders, tenants → packages, releases → machines, robots, sessions → jobs → logs,
-//! robot_service.
+//! audit, settings, calendars, roles, users, folders, tenants → packages, releases → machines,
+//! robots, sessions → jobs → logs, schedules, assets, robot_service.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -11,6 +11,9 @@ mod cx;
 mod error;
 mod op;
 
+pub mod audit;
+pub mod calendars;
+pub mod settings;
 pub mod tenants;
 
 pub mod clients;
@@ -29,6 +32,9 @@ pub mod jobs;
 pub mod logs;
 pub mod robot_service;
 
+pub mod assets;
+pub mod schedules;
+
 pub use cx::{Args, Caller, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
@@ -38,19 +44,29 @@ pub use op::{
 
 /// Every entity set, in the order of the service document.
 pub static RESOURCES: &[&Resource] = &[
+    &assets::RESOURCE,
+    &audit::RESOURCE,
+    &calendars::RESOURCE,
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &machines::RESOURCE,
+    &roles::PERMISSIONS,
     &packages::RESOURCE,
+    &schedules::RESOURCE,
     &releases::RESOURCE,
     &logs::RESOURCE,
     &robots::RESOURCE,
+    &roles::RESOURCE,
     &sessions::RESOURCE,
+    &settings::RESOURCE,
+    &tenants::RESOURCE,
     &users::RESOURCE,
 ];
 
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
+    audit::OPS,
+    calendars::OPS,
     folders::OPS,
     jobs::OPS,
     machines::OPS,
@@ -58,15 +74,24 @@ pub static OPS: &[&[Op]] = &[
     releases::OPS,
     logs::OPS,
     robots::OPS,
+    users::ROLE_OPS,
+    settings::OPS,
     users::OPS,
 ];
 
 /// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/main/0001_init.sql"),
-}];
+pub static MIGRATIONS: &[db::Migration] = &[
+    db::Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 5,
+        name: "people",
+        sql: include_str!("../../../migrations/main/0005_people.sql"),
+    },
+];
 
 /// The schema of the log store.
 pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {

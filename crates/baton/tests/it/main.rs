@@ -7,7 +7,10 @@
 mod support;
 
 mod access;
+mod accounts;
 mod agent;
+mod audit;
+mod calendars;
 mod commands;
 mod coverage;
 mod crash;
@@ -25,8 +28,10 @@ mod odata;
 mod packages;
 mod releases;
 mod robot;
+mod roles;
 mod seeds;
 mod sessions;
+mod settings;
 mod starting;
 mod startup;
 mod tokens;
