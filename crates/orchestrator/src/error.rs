@@ -54,6 +54,10 @@ pub enum Code {
     MachineScopeProtected = 1227,
     /// 1228
     MachineKeyCannotChange = 1228,
+    /// 1207: also one that jobs wait for.
+    CannotDeleteBusyRobot = 1207,
+    /// 1210
+    CannotUpdateBusyRobot = 1210,
     /// 1230
     UserDoesNotHaveRobot = 1230,
     /// 1237
@@ -62,6 +66,34 @@ pub enum Code {
     MachineMaintenanceTimeZoneId = 1238,
     /// 1242: the machine speaks without having started its service.
     MachineSessionNotFound = 1242,
+    /// The codes of users and roles are not published; these follow from the order of their names.
+    CannotDeleteStaticRole = 1405,
+    /// 1406: also one's own account, by oneself.
+    UserNotEditable = 1406,
+    /// 1411
+    RoleIsNotEditable = 1411,
+    /// 1413
+    CannotUpdateUsername = 1413,
+    /// 1423
+    CannotChangeRoleType = 1423,
+    /// 1424: a role for the tenant grants what is granted in folders.
+    InvalidTenantRole = 1424,
+    /// 1425: a role for folders grants what is granted for the tenant.
+    InvalidFolderRole = 1425,
+    /// 1427
+    CannotAssignFolderRolesToUser = 1427,
+    /// 1430
+    CannotDeleteLastAdmin = 1430,
+    /// 1431
+    CannotUnassignLastAdmin = 1431,
+    /// 1432
+    CannotInactivateLastAdmin = 1432,
+    /// 1436
+    CreateCustomMixedRoleNotAllowed = 1436,
+    /// 1437: its permissions fit neither the tenant nor folders alone.
+    UnclearRolePleaseTenantOrFolder = 1437,
+    /// 1613
+    InvalidTimeZoneId = 1613,
     /// 1671: no such unattended robot in the folder.
     InvalidStartJobRobotIds = 1671,
     /// 1674
@@ -150,7 +182,14 @@ impl Code {
             | Self::HasAttachedRobots
             | Self::CannotUpdateActiveSession
             | Self::MachineScopeProtected
+            | Self::CannotDeleteBusyRobot
+            | Self::CannotUpdateBusyRobot
             | Self::UserDoesNotHaveRobot
+            | Self::CannotDeleteStaticRole
+            | Self::RoleIsNotEditable
+            | Self::CannotDeleteLastAdmin
+            | Self::CannotUnassignLastAdmin
+            | Self::CannotInactivateLastAdmin
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
             | Self::InvalidJobIdOrRobotKey
@@ -236,10 +275,7 @@ impl Error {
     #[must_use]
     pub fn in_use(self, message: &str) -> Self {
         match self {
-            Self::Db(db::Error::ForeignKey)
-            | Self::OData(odata::Error::Db(db::Error::ForeignKey)) => {
-                Self::refused(Code::HasDependentItems, message)
-            }
+            Self::Db(db::Error::ForeignKey) => Self::refused(Code::HasDependentItems, message),
             other => other,
         }
     }
@@ -265,8 +301,7 @@ impl Error {
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
         match self {
-            Self::Db(db::Error::Unique { .. })
-            | Self::OData(odata::Error::Db(db::Error::Unique { .. })) => Self::refused(
+            Self::Db(db::Error::Unique { .. }) => Self::refused(
                 Code::NameAlreadyUsed,
                 format!("The name {name} is already used."),
             ),
@@ -276,10 +311,11 @@ impl Error {
 }
 
 impl From<odata::Error> for Error {
+    /// What the store said is the store's, whoever asked it.
     fn from(error: odata::Error) -> Self {
         match error {
             odata::Error::Db(error) => Self::Db(error),
-            error => Self::OData(error),
+            other => Self::OData(other),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
-//! roles, users, folders, tenants → packages, libraries, releases → machines, robots, sessions → jobs → logs,
-//! robot_service.
+//! audit, settings, calendars, roles, users, folders, tenants → packages, libraries, releases →
+//! machines, robots, sessions → jobs → logs, schedules, assets, webhooks, robot_service.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -11,6 +11,9 @@ mod cx;
 mod error;
 mod op;
 
+pub mod audit;
+pub mod calendars;
+pub mod settings;
 pub mod tenants;
 
 pub mod clients;
@@ -30,6 +33,8 @@ pub mod jobs;
 pub mod logs;
 pub mod robot_service;
 
+pub mod assets;
+pub mod schedules;
 pub mod webhooks;
 
 pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
@@ -41,22 +46,32 @@ pub use op::{
 
 /// Every entity set, in the order of the service document.
 pub static RESOURCES: &[&Resource] = &[
+    &assets::RESOURCE,
+    &audit::RESOURCE,
+    &calendars::RESOURCE,
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &libraries::RESOURCE,
     &machines::RESOURCE,
     &folders::UNITS,
+    &roles::PERMISSIONS,
     &packages::RESOURCE,
+    &schedules::RESOURCE,
     &releases::RESOURCE,
     &logs::RESOURCE,
     &robots::RESOURCE,
+    &roles::RESOURCE,
     &sessions::RESOURCE,
+    &settings::RESOURCE,
+    &tenants::RESOURCE,
     &users::RESOURCE,
     &webhooks::RESOURCE,
 ];
 
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
+    audit::OPS,
+    calendars::OPS,
     folders::OPS,
     folders::UNIT_OPS,
     jobs::OPS,
@@ -67,6 +82,8 @@ pub static OPS: &[&[Op]] = &[
     logs::OPS,
     robots::OPS,
     sessions::OPS,
+    users::ROLE_OPS,
+    settings::OPS,
     users::OPS,
     webhooks::OPS,
 ];
@@ -90,6 +107,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         version: 4,
         name: "processes",
         sql: include_str!("../../../migrations/main/0004_processes.sql"),
+    },
+    db::Migration {
+        version: 5,
+        name: "people",
+        sql: include_str!("../../../migrations/main/0005_people.sql"),
     },
     db::Migration {
         version: 7,

@@ -60,7 +60,7 @@ fn status(error: &Error) -> u16 {
         Error::NoSuchAddress(_) => 404,
         Error::Precondition(_) => 412,
         Error::NotBuilt(_) => 501,
-        Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_status(error),
+        Error::Db(error) => store_status(error),
         Error::OData(_) => 400,
         Error::Internal(_) => 500,
     }
@@ -81,7 +81,7 @@ fn code(error: &Error) -> i64 {
         Error::Precondition(_) => Some(Code::OptimisticConcurrency),
         Error::OData(odata::Error::Field(_)) => Some(Code::InvalidArgument),
         Error::OData(odata::Error::Invalid(_)) => Some(Code::InvalidRequest),
-        Error::OData(odata::Error::Db(error)) | Error::Db(error) => store_code(error),
+        Error::Db(error) => store_code(error),
         _ => None,
     };
     code.map_or(0, |code| code as i64)
@@ -100,7 +100,7 @@ fn store_code(error: &db::Error) -> Option<Code> {
 /// What the caller reads; the inside of a failure is for the log only.
 fn message(error: &Error, status: u16) -> String {
     match (error, status) {
-        (Error::Db(_) | Error::OData(odata::Error::Db(_)), 409) => {
+        (Error::Db(_), 409) => {
             "The change conflicts with something that exists or is in use.".into()
         }
         (_, 503) => "The server is too busy or its database cannot be reached. Try again.".into(),

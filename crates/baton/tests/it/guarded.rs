@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Host, both, eventually, package};
 
 use crate::support::{
-    ASSIGN_USERS, START_JOBS, STOP_JOBS, UPLOAD, assignment, modern, scene, text,
+    ASSIGN_USERS, START_JOBS, STOP_JOBS, UPLOAD, assignment, modern, role, scene, text,
 };
 
 both!(
@@ -21,13 +21,6 @@ both!(
     a_start_is_checked_as_a_whole,
     a_form_field_beside_a_package_is_no_package,
 );
-
-async fn role(scene: &testkit::Scene, name: &str) -> i64 {
-    // Roles have no set yet: the account that carries one shows its number.
-    let body = json!({"UserName": format!("carrier of {name}"), "RolesList": [name]});
-    let user = scene.app.post("odata/Users", &body).await.ok(201);
-    user["UserRoles"][0]["RoleId"].as_i64().unwrap()
-}
 
 /// An account with an unattended robot, in no folder.
 async fn hidden_robot(scene: &testkit::Scene) -> i64 {

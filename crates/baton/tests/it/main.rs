@@ -7,8 +7,11 @@
 mod support;
 
 mod access;
+mod accounts;
 mod agent;
+mod audit;
 mod batch;
+mod calendars;
 mod commands;
 mod coverage;
 mod crash;
@@ -28,9 +31,11 @@ mod odata;
 mod packages;
 mod releases;
 mod robot;
+mod roles;
 mod schema;
 mod seeds;
 mod sessions;
+mod settings;
 mod starting;
 mod startup;
 mod tokens;

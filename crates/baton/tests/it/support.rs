@@ -41,6 +41,12 @@ pub fn assignment(user: i64, folder: i64, roles: &[i64]) -> Value {
     }})
 }
 
+/// The number of a role.
+pub async fn role(scene: &Scene, name: &str) -> i64 {
+    let path = format!("odata/Roles?$filter=Name eq '{name}'");
+    id(&scene.app.get(&path).await.ok(200)["value"][0])
+}
+
 /// Fails unless the object has all these members, whatever their values.
 #[track_caller]
 pub fn assert_members(object: &Value, members: &str) {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
-use testkit::{APP_ID, Backend, Server, both, decode_claims};
+use testkit::{APP_ID, Backend, Client, Server, both, decode_claims};
 
 use crate::support::{EXE, START_JOBS, server, text};
 
@@ -147,14 +147,20 @@ async fn tokens_that_are_not_good(backend: Backend) {
         .refused(401, 0);
 }
 
-async fn a_token_of_another_tenant(backend: Backend) {
-    let server = server(backend).await;
+/// The application with all scopes, as if it belonged to another tenant.
+pub async fn of_another_tenant(server: &Server) -> Client {
     let app = server.app().await;
     let mut claims = decode_claims(app.token());
     claims["baton_tenant"] = 4711.into();
-    let other = server
+    server
         .anonymous()
-        .bearer(&sign(&server, &claims, app.token()));
+        .bearer(&sign(server, &claims, app.token()))
+}
+
+async fn a_token_of_another_tenant(backend: Backend) {
+    let server = server(backend).await;
+    let app = server.app().await;
+    let other = of_another_tenant(&server).await;
     other
         .below("/default/DefaultTenant/orchestrator_/")
         .get("odata/Folders")

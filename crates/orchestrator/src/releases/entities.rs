@@ -90,7 +90,8 @@ pub struct ReleaseVersion {
 
 /// The band of a priority: above 60 is high, above 30 normal.
 pub(crate) const PRIORITY_BAND: &str = "(CASE WHEN {t}.specific_priority_value > 60 THEN 2
-    WHEN {t}.specific_priority_value > 30 THEN 1 ELSE 0 END)";
+    WHEN {t}.specific_priority_value > 30 THEN 1
+    WHEN {t}.specific_priority_value IS NOT NULL THEN 0 END)";
 
 /// A package version made startable in a folder.
 #[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id", indexes = "releases_folder(folder_id, id) WHERE deletion_time IS NULL; releases_name(folder_id, fold(name)) WHERE deletion_time IS NULL")]

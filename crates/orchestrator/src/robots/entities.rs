@@ -28,21 +28,28 @@ edm_enum! {
 #[odata::complex]
 pub struct UnattendedRobot {
     /// `domain\user` that it signs in as.
+    #[edm(max = 100)]
     pub user_name: Option<String>,
     /// Never shown.
+    #[edm(max = 100)]
     pub password: Option<String>,
     /// Where the password is kept.
     pub credential_store_id: Option<i64>,
     /// How it signs in.
     pub credential_type: Option<CredentialType>,
     /// Name in an external store.
+    #[edm(max = 450)]
     pub credential_external_name: Option<String>,
     /// Settings of the robot.
     pub execution_settings: Option<Open>,
     /// One host at a time.
     pub limit_concurrent_execution: Option<bool>,
     /// The robot.
+    #[edm(read_only)]
     pub robot_id: Option<i64>,
+    /// Machines that only some accounts may use do not exist yet.
+    #[edm(read_only)]
+    pub machine_mappings_count: i32,
 }
 
 /// A robot.

@@ -104,6 +104,9 @@ pub struct Unattended {
     /// The robot.
     #[serde(default)]
     pub robot_id: Option<i64>,
+    /// Machines that only some accounts may use do not exist yet.
+    #[serde(default, skip_deserializing)]
+    pub machine_mappings_count: i32,
 }
 
 /// Makes the robot `<user>-unattended` of an account. `sealed` is its key with its password, sealed
@@ -195,6 +198,7 @@ pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
         execution_settings: settings.and_then(|s| serde_json::from_str(&s).ok()),
         limit_concurrent_execution: row.get(5)?,
         robot_id: row.get(6)?,
+        machine_mappings_count: 0,
     }))
 }
 

@@ -1,161 +1,351 @@
 //! Roles: named sets of permissions, assigned for the tenant or in a folder.
 
+mod entities;
+mod fixed;
+
 use db::Tx;
+use odata::Mode;
+use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::{Access, Command, Need, Resource, plain_entity};
 
-odata::edm_enum! {
-    /// Where a role may be assigned.
-    pub enum RoleType { Mixed = 0, Tenant = 1, Folder = 2 }
+pub use entities::{Permission, PermissionScope, Role, RoleType};
+pub use fixed::{
+    ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
+};
+
+const VIEW: Need = Need::new(
+    "OR.Users",
+    &[
+        ("Roles", Access::View),
+        ("Units", Access::Edit),
+        ("SubFolders", Access::Edit),
+    ],
+    false,
+);
+const EDIT: Need = Need::new("OR.Users", &[("Roles", Access::Edit)], true);
+
+/// The set of roles.
+pub static RESOURCE: Resource = Resource::new(&Role::SET, VIEW)
+    .get(plain_entity)
+    .create(Command::new(
+        Need::new("OR.Users", &[("Roles", Access::Create)], true),
+        create,
+    ))
+    .replace(Command::new(EDIT, replace))
+    .delete(Command::new(
+        Need::new("OR.Users", &[("Roles", Access::Delete)], true),
+        delete,
+    ));
+
+/// The set of permissions.
+pub static PERMISSIONS: Resource =
+    Resource::new(&Permission::SET, Need::new("OR.Users", &[], false)).list(list_permissions);
+
+/// `GET /odata/Permissions`: all there are, not those of a role.
+fn list_permissions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&Permission::SET)?;
+    let listing = Listing {
+        restrict: Some("{t}.role_id = 0"),
+        count: args.count,
+        ..Listing::default()
+    };
+    Ok(Reply::json(cx.page(&Permission::SET, &query, &listing)?))
 }
 
-/// The role that may do everything wherever it is assigned.
-pub const ADMINISTRATOR: &str = "Administrator";
-/// The tenant half of what a robot account needs.
-pub const ALLOW_AUTOMATION_USER: &str = "Allow to be Automation User";
-/// The folder half of what a robot account needs.
-pub const AUTOMATION_USER: &str = "Automation User";
-/// Given to whoever creates a top-level folder.
-pub const FOLDER_ADMINISTRATOR: &str = "Folder Administrator";
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoleDto {
+    #[serde(default)]
+    r#type: Option<RoleType>,
+    #[serde(default)]
+    permissions: Option<Vec<PermissionDto>>,
+}
 
-const VIEW: &[&str] = &["View"];
-const ALL: &[&str] = &["View", "Edit", "Create", "Delete"];
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PermissionDto {
+    name: String,
+    /// Naming a permission grants it, unless the body says otherwise.
+    #[serde(default = "granted")]
+    is_granted: bool,
+}
 
-const TENANT_THINGS: &[&str] = &[
-    "Alerts",
-    "Audit",
-    "BackgroundTasks",
-    "Libraries",
-    "License",
-    "Machines",
-    "Packages",
-    "Robots",
-    "Roles",
-    "Settings",
-    "Units",
-    "Users",
-    "Webhooks",
-];
-const FOLDER_THINGS: &[&str] = &[
-    "ActionDesign",
-    "Assets",
-    "BlobFiles",
-    "Buckets",
-    "BusinessRules",
-    "Environments",
-    "ExecutionMedia",
-    "FolderPackages",
-    "Jobs",
-    "Logs",
-    "Monitoring",
-    "Processes",
-    "Queues",
-    "RemoteControl",
-    "Schedules",
-    "SubFolders",
-    "TaskAssignments",
-    "TaskCatalogs",
-    "Tasks",
-    "TestDataQueueItems",
-    "TestDataQueues",
-    "TestSetExecutions",
-    "TestSetSchedules",
-    "TestSets",
-    "Transactions",
-];
+fn granted() -> bool {
+    true
+}
 
-type Grants = &'static [(&'static [&'static str], &'static [&'static str])];
+/// A permission that a body grants, as it is spelled here.
+struct Grant {
+    name: String,
+    scope: PermissionScope,
+}
 
-/// The roles every tenant has; they can be neither edited nor deleted.
-const STATIC: &[(&str, RoleType, Grants)] = &[
-    (
-        ADMINISTRATOR,
-        RoleType::Mixed,
-        &[(TENANT_THINGS, ALL), (FOLDER_THINGS, ALL)],
-    ),
-    (
-        "Tenant Administrator",
-        RoleType::Tenant,
-        &[(TENANT_THINGS, ALL)],
-    ),
-    (
-        "Allow to be Folder Administrator",
-        RoleType::Tenant,
-        &[(&["Users", "Machines", "Roles", "Packages"], VIEW)],
-    ),
-    (
-        FOLDER_ADMINISTRATOR,
-        RoleType::Folder,
-        &[(FOLDER_THINGS, ALL), (&["Robots"], ALL)],
-    ),
-    (
-        ALLOW_AUTOMATION_USER,
-        RoleType::Tenant,
-        &[
-            (&["License", "Settings", "Machines", "Webhooks"], VIEW),
-            (&["Packages", "Libraries"], &["View", "Create"]),
-        ],
-    ),
-    (
-        AUTOMATION_USER,
-        RoleType::Folder,
-        &[
-            (
-                &[
-                    "Robots",
-                    "Processes",
-                    "Assets",
-                    "Queues",
-                    "FolderPackages",
-                    "Buckets",
-                    "BlobFiles",
-                    "SubFolders",
-                    "Schedules",
-                ],
-                VIEW,
-            ),
-            (&["Jobs", "Tasks"], &["View", "Create"]),
-            (&["Transactions"], &["View", "Create", "Edit"]),
-            (&["Logs", "ExecutionMedia"], &["Create"]),
-        ],
-    ),
-];
-
-/// Creates the static roles of a new tenant.
-///
-/// # Errors
-/// The store's.
-pub fn create_static(tx: &mut Tx<'_>, tenant: i64) -> Result<()> {
-    for (name, kind, grants) in STATIC {
-        let role = tx.insert(
-            "INSERT INTO roles (tenant_id, name, display_name, type, is_static, is_editable)
-             VALUES ($1, $2, $2, $3, TRUE, FALSE) RETURNING id",
-            &[tenant.into(), (*name).into(), (*kind).into()],
+/// The permissions that the body grants; `None` when it says nothing of permissions.
+fn grants(tx: &mut Tx<'_>, dto: &RoleDto) -> Result<Option<Vec<Grant>>> {
+    let Some(listed) = &dto.permissions else {
+        return Ok(None);
+    };
+    let mut grants = Vec::new();
+    for permission in listed {
+        let row = tx.row(
+            "SELECT name, scope FROM permissions WHERE fold(name) = fold($1)",
+            &[permission.name.as_str().into()],
         )?;
-        for (things, accesses) in *grants {
-            for (thing, access) in things
-                .iter()
-                .flat_map(|t| accesses.iter().map(move |a| (t, a)))
-            {
-                tx.exec(
-                    "INSERT INTO role_permissions (role_id, permission) VALUES ($1, $2)",
-                    &[role.into(), format!("{thing}.{access}").into()],
-                )?;
-            }
+        let row = row.ok_or_else(|| {
+            Error::invalid(format!(
+                "There is no permission '{}': GET /odata/Permissions lists them.",
+                permission.name
+            ))
+        })?;
+        if permission.is_granted {
+            grants.push(Grant {
+                name: row.get(0)?,
+                scope: PermissionScope::from_i64(row.get(1)?).unwrap_or(PermissionScope::Global),
+            });
         }
     }
+    Ok(Some(grants))
+}
+
+/// Whether a role of this kind can grant all of them.
+fn fits(kind: RoleType, grants: &[Grant]) -> Result<()> {
+    let Some(elsewhere) = fixed::elsewhere(kind) else {
+        return Ok(());
+    };
+    let Some(wrong) = grants.iter().find(|g| g.scope == elsewhere) else {
+        return Ok(());
+    };
+    let (code, place) = match kind {
+        RoleType::Folder => (
+            Code::InvalidFolderRole,
+            "folders cannot grant the permission",
+        ),
+        _ => (
+            Code::InvalidTenantRole,
+            "the tenant cannot grant the permission",
+        ),
+    };
+    Err(Error::refused(
+        code,
+        format!("A role for {place} '{}'.", wrong.name),
+    ))
+}
+
+/// The kind of a new role: as the body says, or as its permissions do.
+fn kind_of(said: Option<RoleType>, grants: &[Grant]) -> Result<RoleType> {
+    match said {
+        Some(RoleType::Mixed) => Err(Error::refused(
+            Code::CreateCustomMixedRoleNotAllowed,
+            "New roles are for the tenant or for folders: say Type Tenant or Folder.",
+        )),
+        Some(kind) => Ok(kind),
+        None if fits(RoleType::Tenant, grants).is_ok() => Ok(RoleType::Tenant),
+        None if fits(RoleType::Folder, grants).is_ok() => Ok(RoleType::Folder),
+        None => Err(Error::refused(
+            Code::UnclearRolePleaseTenantOrFolder,
+            "Some of the permissions are for the tenant and some for folders: make two roles.",
+        )),
+    }
+}
+
+/// Names are shown in lists of accounts, which have no place for line breaks.
+fn check_name(name: &str) -> Result<()> {
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid("A role's Name must be one line."));
+    }
     Ok(())
+}
+
+/// `POST /odata/Roles`
+fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let mut changes = args.changes("roleDto", &Role::SET, Mode::Create)?;
+    let dto: RoleDto = args.body("roleDto")?;
+    let grants = grants(cx.tx, &dto)?.unwrap_or_default();
+    let kind = kind_of(dto.r#type, &grants)?;
+    fits(kind, &grants)?;
+    let name = name_in(&changes)?;
+    changes.set("type", kind);
+    changes.set_default("display_name", name.as_str());
+    changes.set("is_static", false);
+    changes.set("is_editable", true);
+    let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
+    write_grants(cx.tx, id, &grants)?;
+    let shown = done(cx, id, AuditAction::Create, &name, "created")?;
+    Ok(Reply::created(shown))
+}
+
+/// `PUT /odata/Roles(id)`: `Permissions`, when given, are from then on all that the role grants.
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let role = find(cx.tx, cx.caller.tenant, id)?;
+    let mut changes = args.changes("roleDto", &Role::SET, Mode::Replace)?;
+    let dto: RoleDto = args.body("roleDto")?;
+    if !role.editable {
+        return Err(Error::refused(
+            Code::RoleIsNotEditable,
+            format!(
+                "The role {} cannot be changed: make another one.",
+                role.name
+            ),
+        ));
+    }
+    if dto.r#type.is_some_and(|kind| kind != role.kind) {
+        return Err(Error::refused(
+            Code::CannotChangeRoleType,
+            format!("The role {} stays of type {}.", role.name, role.kind.name()),
+        ));
+    }
+    changes.remove("type");
+    let name = name_in(&changes)?;
+    let grants = grants(cx.tx, &dto)?;
+    if let Some(grants) = &grants {
+        fits(role.kind, grants)?;
+    }
+    cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
+    if let Some(grants) = &grants {
+        cx.tx.exec(
+            "DELETE FROM role_permissions WHERE role_id = $1",
+            &[id.into()],
+        )?;
+        write_grants(cx.tx, id, grants)?;
+    }
+    let shown = done(cx, id, AuditAction::Update, &name, "updated")?;
+    Ok(Reply::json(shown))
+}
+
+/// `DELETE /odata/Roles(id)`: whoever had it has it no longer.
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let role = find(cx.tx, cx.caller.tenant, id)?;
+    if role.is_static {
+        return Err(Error::refused(
+            Code::CannotDeleteStaticRole,
+            format!("The role {} belongs to every tenant and stays.", role.name),
+        ));
+    }
+    done(cx, id, AuditAction::Delete, &role.name, "deleted")?;
+    cx.delete(&Role::SET, id)?;
+    Ok(Reply::NoContent)
+}
+
+fn name_in(changes: &odata::Changes) -> Result<String> {
+    match changes.get("name") {
+        Some(db::Value::Text(name)) => {
+            check_name(name)?;
+            Ok(name.clone())
+        }
+        _ => Err(Error::invalid("The Name field is required.")),
+    }
+}
+
+fn write_grants(tx: &mut Tx<'_>, role: i64, grants: &[Grant]) -> Result<()> {
+    for grant in grants {
+        tx.exec(
+            "INSERT INTO role_permissions (role_id, permission) VALUES ($1, $2)
+             ON CONFLICT DO NOTHING",
+            &[role.into(), grant.name.as_str().into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The role with what it grants, after writing down what happens to it.
+fn done(
+    cx: &mut Cx<'_, '_>,
+    id: i64,
+    action: AuditAction,
+    name: &str,
+    verb: &str,
+) -> Result<Vec<u8>> {
+    cx.hint(Hint::Identities);
+    let query = odata::Query::parse(&Role::SET, "$expand=Permissions")?;
+    let shown = cx.entity_with(&Role::SET, &id.into(), &query, &[])?;
+    let subject = Subject {
+        entity: Role::SET.entity,
+        id: Some(id),
+        name,
+        data: Some(&shown),
+    };
+    let text = format!("{verb} role {name}");
+    audit::record(cx, AuditComponent::Roles, action, &subject, &text)?;
+    Ok(shown)
+}
+
+/// A role as the rules need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// `roles.id`
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Where it may be assigned.
+    pub kind: RoleType,
+    /// Whether every tenant has it.
+    pub is_static: bool,
+    /// Whether it can be changed.
+    pub editable: bool,
+}
+
+impl Known {
+    /// Whether it may be assigned for the tenant.
+    ///
+    /// # Errors
+    /// 1427 when it is for folders.
+    pub fn for_tenant(self) -> Result<Self> {
+        if self.kind == RoleType::Folder {
+            return Err(Error::refused(
+                Code::CannotAssignFolderRolesToUser,
+                format!(
+                    "The role {} is for folders: assign it in a folder (Folders, AssignUsers).",
+                    self.name
+                ),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+const KNOWN: &str = "SELECT id, name, type, is_static, is_editable FROM roles WHERE tenant_id = $1";
+
+fn known(row: &db::Row) -> Result<Known> {
+    Ok(Known {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        kind: RoleType::from_i64(row.get(2)?).unwrap_or(RoleType::Mixed),
+        is_static: row.get(3)?,
+        editable: row.get(4)?,
+    })
+}
+
+/// The role with this number.
+///
+/// # Errors
+/// 1002 when the tenant has no such role.
+pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<Known> {
+    let row = tx.row(&format!("{KNOWN} AND id = $2"), &[tenant.into(), id.into()])?;
+    known(&row.ok_or_else(|| Error::not_found("Role"))?)
+}
+
+/// The role with this name.
+///
+/// # Errors
+/// 1002 when the tenant has no such role.
+pub fn named(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<Known> {
+    let row = tx.row(
+        &format!("{KNOWN} AND fold(name) = fold($2)"),
+        &[tenant.into(), name.into()],
+    )?;
+    known(&row.ok_or_else(|| Error::not_found(&format!("Role {name}")))?)
 }
 
 /// The id of a role by its name.
 ///
 /// # Errors
-/// 1002 when the tenant has no such role.
+/// As [`named`].
 pub fn id(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<i64> {
-    let row = tx.row(
-        "SELECT id FROM roles WHERE tenant_id = $1 AND fold(name) = fold($2)",
-        &[tenant.into(), name.into()],
-    )?;
-    let row = row.ok_or_else(|| Error::not_found(&format!("Role {name}")))?;
-    Ok(row.get(0)?)
+    Ok(named(tx, tenant, name)?.id)
 }

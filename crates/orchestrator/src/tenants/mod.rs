@@ -1,12 +1,22 @@
 //! Organizations and tenants, and what the first start on an empty database creates.
 
 mod bootstrap;
+mod entities;
 
 pub use bootstrap::{Bootstrap, Created, bootstrap};
+pub use entities::TenantEntity;
 
 use db::Tx;
 
 use crate::error::Result;
+use crate::op::{Need, Resource, plain_entity};
+
+/// The set: the caller's own tenant.
+pub static RESOURCE: Resource = Resource::new(
+    &TenantEntity::SET,
+    Need::new("OR.Administration", &[], false),
+)
+.get(plain_entity);
 
 /// A tenant with its organization.
 #[derive(Debug, Clone, PartialEq, Eq)]

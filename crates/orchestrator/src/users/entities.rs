@@ -1,10 +1,11 @@
 //! The declaration of users.
 
-use odata::{Guid, Timestamp, edm_enum};
+use odata::{Guid, Open, Timestamp, edm_enum};
 
 use crate::folders::ProvisionType;
 use crate::machines::UpdatePolicy;
 use crate::robots::{RobotType, UnattendedRobot};
+use crate::roles::RoleType;
 
 edm_enum! {
     /// What kind of principal a user is.
@@ -20,13 +21,107 @@ pub struct UserRole {
     /// The user.
     pub user_id: i64,
     /// The role.
-    pub role_id: i64,
+    pub role_id: i32,
+    /// The user's name.
+    pub user_name: Option<String>,
     /// The role's name.
-    pub role_name: String,
+    pub role_name: Option<String>,
+    /// Where the role may be assigned.
+    pub role_type: RoleType,
+    /// The pair has no number of its own: 0.
+    pub id: i64,
 }
 
+/// A folder that a user is assigned to, by its older name.
+#[odata::complex(name = "OrganizationUnitDto")]
+pub struct OrganizationUnit {
+    /// The folder's name.
+    #[edm(max = 128)]
+    pub display_name: Option<String>,
+    /// The folder.
+    pub id: i64,
+}
+
+/// The attended robot of a person, as part of the user.
+#[odata::complex(name = "AttendedRobotDto")]
+pub struct AttendedRobot {
+    /// `domain\user` that it signs in as.
+    #[edm(max = 100)]
+    pub user_name: Option<String>,
+    /// Settings of the robot.
+    pub execution_settings: Option<Open>,
+    /// The robot.
+    #[edm(read_only)]
+    pub robot_id: Option<i64>,
+    /// Its runtime.
+    #[edm(read_only)]
+    pub robot_type: Option<RobotType>,
+}
+
+/// What a user wants to be told of.
+#[odata::complex]
+pub struct UserNotificationSubscription {
+    /// Queues.
+    pub queues: Option<bool>,
+    /// Robots.
+    pub robots: Option<bool>,
+    /// Jobs.
+    pub jobs: Option<bool>,
+    /// Triggers.
+    pub schedules: Option<bool>,
+    /// Tasks.
+    pub tasks: Option<bool>,
+    /// Queue items.
+    pub queue_items: Option<bool>,
+    /// Insights.
+    pub insights: Option<bool>,
+    /// Cloud robots.
+    pub cloud_robots: Option<bool>,
+    /// Serverless robots.
+    pub serverless: Option<bool>,
+    /// Exports.
+    pub export: Option<bool>,
+    /// Rates that came near their limits, once a day.
+    pub rate_limits_daily: Option<bool>,
+    /// Rates that went over their limits.
+    pub rate_limits_real_time: Option<bool>,
+    /// What Autopilot found.
+    pub autopilot_for_robots_detected_issues: Option<bool>,
+    /// Webhooks.
+    pub webhooks: Option<bool>,
+}
+
+/// The roles for the tenant as `UserRoles` lists them. Neither names of accounts nor of roles hold
+/// control characters, so two escapes make JSON of them.
+const ROLES: &str = r#"(SELECT '[' || string_agg('{"UserId":' || ur.user_id
+        || ',"RoleId":' || r.id
+        || ',"UserName":"' || replace(replace({t}.user_name, '\', '\\'), '"', '\"')
+        || '","RoleName":"' || replace(replace(r.name, '\', '\\'), '"', '\"')
+        || '","RoleType":"' || CASE r.type WHEN 1 THEN 'Tenant' WHEN 2 THEN 'Folder' ELSE 'Mixed' END
+        || '","Id":0}', ',') || ']'
+    FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"#;
+
+/// The names of these roles.
+const ROLE_NAMES: &str = r#"(SELECT '[' || string_agg(
+        '"' || replace(replace(r.name, '\', '\\'), '"', '\"') || '"', ',') || ']'
+    FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"#;
+
+/// The folders that the user is assigned to; names of folders hold no control characters either.
+const UNITS: &str = r#"(SELECT '[' || string_agg('{"DisplayName":"'
+        || replace(replace(f.display_name, '\', '\\'), '"', '\"') || '","Id":' || f.id || '}', ',')
+        || ']'
+    FROM folder_users fu JOIN folders f ON f.id = fu.folder_id WHERE fu.user_id = {t}.id)"#;
+
 /// A person, robot account, group or application of the tenant.
-#[odata::entity(set = "Users", name = "UserDto", table = "users", key = "Id", scope = tenant, order = "Id")]
+#[odata::entity(
+    set = "Users",
+    name = "UserDto",
+    table = "users",
+    key = "Id",
+    scope = tenant,
+    order = "Id",
+    indexes = "users_name(tenant_id, fold(user_name)); users_email(tenant_id, fold(email_address)); user_roles_role(role_id, user_id)"
+)]
 pub struct User {
     /// Given name.
     #[edm(max = 1024)]
@@ -34,12 +129,12 @@ pub struct User {
     /// Family name.
     #[edm(max = 1024)]
     pub surname: Option<String>,
-    /// Sign-in name.
-    #[edm(required)]
+    /// Sign-in name; it stays.
+    #[edm(required, max = 256)]
     pub user_name: String,
-    /// Directory domain.
+    /// Directory domain; it stays.
     pub domain: Option<String>,
-    /// Opaque id in the directory.
+    /// Opaque id in the directory; it stays.
     pub directory_identifier: Option<String>,
     /// Given and family name.
     #[edm(
@@ -59,29 +154,27 @@ pub struct User {
     #[edm(read_only)]
     pub creation_time: Timestamp,
     /// Everyone signs in here.
-    #[edm(json = "null")]
+    #[edm(json = "null", read_only)]
     pub authentication_source: Option<String>,
     /// Never shown.
-    #[edm(json = "null")]
+    #[edm(json = "null", max = 128)]
     pub password: Option<String>,
-    /// Licences are not counted by user.
-    #[edm(json = "false")]
+    /// Whether another system counts their licence.
     pub is_external_licensed: bool,
     /// Roles for the tenant.
-    #[edm(
-        sql = "(SELECT '[' || string_agg('{\"UserId\":' || ur.user_id || ',\"RoleId\":' || r.id || ',\"RoleName\":\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"}', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)",
-        read_only
-    )]
+    #[edm(sql = ROLES, read_only)]
     pub user_roles: Vec<UserRole>,
     /// Names of the roles for the tenant.
-    #[edm(
-        sql = "(SELECT '[' || string_agg('\"' || replace(replace(r.name, '\\', '\\\\'), '\"', '\\\"') || '\"', ',') || ']' FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"
-    )]
+    #[edm(sql = ROLE_NAMES)]
     pub roles_list: Vec<String>,
     /// External identity providers do not exist yet.
-    #[edm(json = "[]")]
+    #[edm(json = "[]", read_only)]
     pub login_providers: Vec<String>,
+    /// Folders that they are assigned to.
+    #[edm(sql = UNITS, read_only)]
+    pub organization_units: Vec<OrganizationUnit>,
     /// The tenant's number.
+    #[edm(read_only)]
     pub tenant_id: i32,
     /// The tenant's name.
     #[edm(
@@ -101,16 +194,21 @@ pub struct User {
         read_only
     )]
     pub tenant_key: Option<String>,
-    /// Person, robot account, group, application.
+    /// Person, robot account, group, application; it stays.
     pub r#type: UserType,
-    /// Who keeps the account.
+    /// Who keeps the account; it stays.
     pub provision_type: ProvisionType,
-    /// Licences are not counted by user.
-    #[edm(json = "null")]
+    /// The runtime that they are licensed for.
     pub license_type: Option<RobotType>,
+    /// The attended robot; shown when one user is read.
+    #[edm(sql = "CAST({attended} AS TEXT)", single, nofilter)]
+    pub robot_provision: Option<AttendedRobot>,
     /// The unattended robot; shown when one user is read.
     #[edm(sql = "CAST({unattended} AS TEXT)", single, nofilter)]
     pub unattended_robot: Option<UnattendedRobot>,
+    /// What they want to be told of.
+    #[edm(nofilter)]
+    pub notification_subscription: Option<UserNotificationSubscription>,
     /// Its GUID.
     #[edm(read_only)]
     pub key: Guid,
@@ -125,8 +223,25 @@ pub struct User {
     /// Sees nothing but the workspace.
     pub restrict_to_personal_workspace: bool,
     /// How their robots are updated.
-    #[edm(json = "null")]
+    #[edm(nofilter)]
     pub update_policy: Option<UpdatePolicy>,
+    /// Their account in another system.
+    pub account_id: Option<String>,
+    /// Groups give no rights yet, so all are the user's own.
+    #[edm(json = "false", read_only)]
+    pub has_only_inherited_privileges: bool,
+    /// The right without those of groups.
+    #[edm(column = "may_have_user_session")]
+    pub explicit_may_have_user_session: bool,
+    /// As above.
+    #[edm(column = "may_have_robot_session")]
+    pub explicit_may_have_robot_session: bool,
+    /// As above.
+    #[edm(column = "may_have_personal_workspace")]
+    pub explicit_may_have_personal_workspace: bool,
+    /// As above.
+    #[edm(column = "restrict_to_personal_workspace")]
+    pub explicit_restrict_to_personal_workspace: bool,
     /// When the account was last changed.
     #[edm(read_only)]
     pub last_modification_time: Option<Timestamp>,

@@ -1,0 +1,628 @@
+//! Accounts as they are changed: what stays, what follows, who may, and who must be left.
+
+use serde_json::{Value, json};
+use testkit::{Backend, Host, Scene, both, package};
+
+use crate::support::{assert_members, id, role, scene, text, texts};
+use crate::tokens::of_another_tenant;
+
+both!(
+    everything_a_body_says_is_kept,
+    replacing_and_merging,
+    robots_follow_their_account,
+    ones_own_robot_password,
+    who_manages_robots_changes_nothing_else,
+    passwords_and_activity_count_at_once,
+    somebody_must_be_left,
+    deleting_keeps_the_history,
+    roles_of_an_account,
+    changes_that_are_refused,
+);
+
+fn of(user: i64) -> String {
+    format!("odata/Users({user})")
+}
+
+fn action(user: i64, name: &str) -> String {
+    format!("odata/Users({user})/UiPath.Server.Configuration.OData.{name}")
+}
+
+async fn everything_a_body_says_is_kept(backend: Backend) {
+    let scene = scene(backend).await;
+    let body = json!({
+        "UserName": "jane \"the\" \\doe", "Name": "Jane", "Surname": "Doe", "Domain": "autogen",
+        "DirectoryIdentifier": "aad|1", "EmailAddress": "jane@example.com",
+        "Type": "DirectoryUser", "LicenseType": "Attended", "IsExternalLicensed": true,
+        "AccountId": "account-1", "MayHavePersonalWorkspace": true,
+        "ExplicitRestrictToPersonalWorkspace": true, "MayHaveUserSession": false,
+        "RolesList": ["Tenant Administrator"],
+        "UpdatePolicy": {"Type": "SpecificVersion", "SpecificVersion": "24.10.0"},
+        "NotificationSubscription": {"queues": true, "Robots": false},
+        "RobotProvision": {"UserName": "DOMAIN\\jane", "ExecutionSettings": {"TracingLevel": "Verbose"}},
+    });
+    let jane = scene.app.post("odata/Users", &body).await.ok(201);
+    assert_members(
+        &jane,
+        "Name Surname UserName Domain DirectoryIdentifier FullName EmailAddress LastLoginTime
+         IsActive CreationTime AuthenticationSource Password IsExternalLicensed UserRoles RolesList
+         LoginProviders OrganizationUnits TenantId TenancyName TenantDisplayName TenantKey Type
+         ProvisionType LicenseType RobotProvision UnattendedRobot NotificationSubscription Key
+         MayHaveUserSession MayHaveRobotSession MayHaveUnattendedSession MayHavePersonalWorkspace
+         RestrictToPersonalWorkspace UpdatePolicy AccountId HasOnlyInheritedPrivileges
+         ExplicitMayHaveUserSession ExplicitMayHaveRobotSession
+         ExplicitMayHavePersonalWorkspace ExplicitRestrictToPersonalWorkspace
+         LastModificationTime LastModifierUserId CreatorUserId Id",
+    );
+    let read = scene.app.get(&of(id(&jane))).await.ok(200);
+    for member in [
+        "UserName",
+        "Name",
+        "Surname",
+        "Domain",
+        "DirectoryIdentifier",
+        "EmailAddress",
+        "Type",
+        "LicenseType",
+        "IsExternalLicensed",
+        "AccountId",
+        "MayHavePersonalWorkspace",
+        "ExplicitRestrictToPersonalWorkspace",
+        "MayHaveUserSession",
+        "RolesList",
+        "UpdatePolicy",
+    ] {
+        assert_eq!(read[member], body[member], "{member}");
+    }
+    assert_eq!(
+        read["NotificationSubscription"],
+        json!({"Queues": true, "Robots": false})
+    );
+    assert_eq!(
+        (
+            &read["RestrictToPersonalWorkspace"],
+            &read["ExplicitMayHaveUserSession"]
+        ),
+        (&json!(true), &json!(false))
+    );
+    let role = &read["UserRoles"][0];
+    assert_members(role, "UserId RoleId UserName RoleName RoleType Id");
+    assert_eq!(
+        (&role["UserName"], text(role, "RoleType")),
+        (&body["UserName"], "Tenant")
+    );
+    let robot = &read["RobotProvision"];
+    assert_eq!(
+        (text(robot, "UserName"), text(robot, "RobotType")),
+        ("DOMAIN\\jane", "Attended")
+    );
+    assert_eq!(robot["ExecutionSettings"]["TracingLevel"], "Verbose");
+    let robot = scene
+        .app
+        .get(&format!("odata/Robots({})", robot["RobotId"]))
+        .await
+        .ok(200);
+    assert_eq!(robot["UserId"], jane["Id"]);
+
+    let admin = scene
+        .app
+        .get("odata/Users?$filter=UserName eq 'admin'")
+        .await
+        .ok(200);
+    assert_eq!(
+        admin["value"][0]["OrganizationUnits"],
+        json!([{"DisplayName": "Shared", "Id": scene.folder}])
+    );
+    let key = text(&jane, "Key");
+    let by_key =
+        format!("odata/Users/UiPath.Server.Configuration.OData.GetByKey(identifier={key})");
+    assert_eq!(scene.app.get(&by_key).await.ok(200)["Id"], jane["Id"]);
+}
+
+async fn replacing_and_merging(backend: Backend) {
+    let scene = scene(backend).await;
+    let body = json!({
+        "UserName": "jane", "Name": "Jane", "Surname": "Doe", "EmailAddress": "jane@example.com",
+        "AccountId": "account-1", "RolesList": ["Tenant Administrator"],
+    });
+    let jane = scene.app.post("odata/Users", &body).await.ok(201);
+    let one = of(id(&jane));
+    // PATCH: what is named; of roles nothing.
+    let body = json!({"Surname": "Roe", "RolesList": [], "OrganizationUnits": []});
+    let merged = scene.app.patch(&one, &body).await.ok(200);
+    assert_eq!(
+        (text(&merged, "FullName"), text(&merged, "AccountId")),
+        ("Jane Roe", "account-1")
+    );
+    assert_eq!(merged["RolesList"], json!(["Tenant Administrator"]));
+    assert!(text(&merged, "LastModificationTime").ends_with('Z'));
+    // PUT: what is not named is gone where it can be; the roles stay unless they are named.
+    let body =
+        json!({"UserName": "JANE", "Name": "Janet", "Type": "Robot", "TenantId": 7, "Key": "x"});
+    let replaced = scene.app.put(&one, &body).await.ok(200);
+    assert_eq!(
+        (text(&replaced, "UserName"), text(&replaced, "FullName")),
+        ("jane", "Janet")
+    );
+    assert_eq!(
+        (&replaced["Surname"], &replaced["AccountId"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        (text(&replaced, "Type"), &replaced["Key"]),
+        ("User", &jane["Key"])
+    );
+    assert_eq!(replaced["RolesList"], json!(["Tenant Administrator"]));
+    let body = json!({"UserName": "jane", "RolesList": ["Allow to be Automation User"]});
+    let replaced = scene.app.put(&one, &body).await.ok(200);
+    assert_eq!(
+        replaced["RolesList"],
+        json!(["Allow to be Automation User"])
+    );
+    // What was read goes back unchanged, but for the one member that is changed.
+    let mut whole = scene.app.get(&one).await.ok(200);
+    whole["MayHaveUserSession"] = false.into();
+    let replaced = scene.app.put(&one, &whole).await.ok(200);
+    assert_eq!(
+        (
+            &replaced["MayHaveUserSession"],
+            &replaced["ExplicitMayHaveUserSession"]
+        ),
+        (&json!(false), &json!(false))
+    );
+}
+
+async fn robots_follow_their_account(backend: Backend) {
+    let scene = scene(backend).await;
+    let body = json!({"UserName": "worker", "Type": "DirectoryRobot"});
+    let worker = scene.app.post("odata/Users", &body).await.ok(201);
+    let one = of(id(&worker));
+    assert_eq!(worker["UnattendedRobot"], Value::Null);
+    let names = async || {
+        let path = format!(
+            "odata/Robots?$filter=UserId eq {}&$orderby=Name",
+            id(&worker)
+        );
+        texts(&scene.app.get(&path).await.ok(200), "Name").join(" ")
+    };
+    // Made …
+    let body = json!({"UnattendedRobot": {
+        "UserName": "host\\worker", "Password": "first", "ExecutionSettings": {"TracingLevel": "Trace"},
+    }});
+    let with = scene.app.patch(&one, &body).await.ok(200);
+    assert_eq!(with["MayHaveUnattendedSession"], true);
+    assert_members(
+        &with["UnattendedRobot"],
+        "UserName Password CredentialStoreId CredentialType CredentialExternalName
+         ExecutionSettings LimitConcurrentExecution RobotId MachineMappingsCount",
+    );
+    assert_eq!(names().await, "worker-unattended");
+    // … changed …
+    let body = json!({"UnattendedRobot": {"LimitConcurrentExecution": false, "Password": "*****"}});
+    let changed = scene.app.patch(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    assert_eq!(
+        (
+            text(&changed, "UserName"),
+            &changed["LimitConcurrentExecution"]
+        ),
+        ("host\\worker", &json!(false))
+    );
+    assert_eq!(changed["RobotId"], with["UnattendedRobot"]["RobotId"]);
+    assert_eq!(changed["ExecutionSettings"]["TracingLevel"], "Trace");
+    let body = json!({"UserName": "worker", "UnattendedRobot": {"UserName": "other\\worker"}});
+    let changed = scene.app.put(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    assert_eq!(
+        (text(&changed, "UserName"), &changed["ExecutionSettings"]),
+        ("other\\worker", &Value::Null)
+    );
+    // … with an attended one beside it, as far as that is allowed …
+    let body = json!({"RobotProvision": {"UserName": "pc\\worker"}});
+    let both = scene.app.patch(&one, &body).await.ok(200);
+    assert_eq!(text(&both["RobotProvision"], "UserName"), "pc\\worker");
+    assert_eq!(names().await, "worker-attended worker-unattended");
+    scene
+        .app
+        .patch(&one, &json!({"MayHaveRobotSession": false}))
+        .await
+        .ok(200);
+    assert_eq!(names().await, "worker-unattended");
+    // … and removed.
+    let body = json!({"MayHaveUnattendedSession": false});
+    let without = scene.app.patch(&one, &body).await.ok(200);
+    assert_eq!(without["UnattendedRobot"], Value::Null);
+    assert_eq!(names().await, "");
+}
+
+/// A host with one running job of `local-robot`, whose account is given.
+async fn busy(scene: &Scene) -> (Host, Value, i64) {
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    let job = scene.start_job(&release, json!({})).await;
+    host.report(text(&job, "Key"), "Running", json!({}))
+        .await
+        .ok(200);
+    let list = scene
+        .app
+        .get("odata/Users?$filter=UserName eq 'local-robot'")
+        .await
+        .ok(200);
+    (host, job, id(&list["value"][0]))
+}
+
+async fn deleting_keeps_the_history(backend: Backend) {
+    let scene = scene(backend).await;
+    let (host, job, account) = busy(&scene).await;
+    let one = of(account);
+    let validate =
+        format!("odata/Users/UiPath.Server.Configuration.OData.Validate(userIds=[{account}])");
+    let answer = scene.app.get(&validate).await.ok(200);
+    assert_eq!(answer["value"], json!({account.to_string(): true}));
+    scene.app.delete(&one).await.refused(409, 1207);
+    scene
+        .app
+        .patch(&one, &json!({"MayHaveUnattendedSession": false}))
+        .await
+        .refused(409, 1207);
+    let renamed = json!({"UnattendedRobot": {"UserName": "other"}});
+    scene.app.patch(&one, &renamed).await.refused(409, 1210);
+    scene.app.get(&one).await.ok(200);
+
+    host.report(text(&job, "Key"), "Successful", json!({}))
+        .await
+        .ok(200);
+    assert_eq!(
+        scene.app.get(&validate).await.ok(200)["value"],
+        json!({account.to_string(): false})
+    );
+    assert_eq!(scene.app.delete(&one).await.ok(204), Value::Null);
+    scene.app.get(&one).await.refused(404, 1002);
+    scene.app.delete(&one).await.refused(404, 1002);
+    assert_eq!(
+        scene.app.get("odata/Robots").await.ok(200)["@odata.count"],
+        0
+    );
+    let job = scene.job(&job["Id"]).await;
+    assert_eq!(
+        (text(&job, "State"), text(&job, "ReleaseName")),
+        ("Successful", "p")
+    );
+    scene.app.get(&validate).await.refused(404, 1002);
+    let wrong = "odata/Users/UiPath.Server.Configuration.OData.Validate(userIds=[x])";
+    scene.app.get(wrong).await.refused(400, 1009);
+}
+
+async fn ones_own_robot_password(backend: Backend) {
+    let scene = scene(backend).await;
+    let (person, user) = scene.server.user("person", &[]).await;
+    let one = of(user);
+    let body = json!({"UnattendedRobot": {"Password": "newUnattendedRobotP@ss"}});
+    person.patch(&one, &body).await.refused(409, 1230);
+    let robot = json!({"UnattendedRobot": {"UserName": "host\\person", "Password": "old"}});
+    scene.app.patch(&one, &robot).await.ok(200);
+    let before = scene.app.get(&one).await.ok(200)["UnattendedRobot"].clone();
+
+    let after = person.patch(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    assert_eq!(
+        after, before,
+        "only the password changed, and that is not shown"
+    );
+    let log = scene
+        .app
+        .get("odata/AuditLogs?$top=1&$expand=Entities")
+        .await
+        .ok(200);
+    assert_eq!(text(&log["value"][0], "Action"), "ChangePassword");
+    assert!(!log.to_string().contains("newUnattendedRobotP@ss"));
+
+    // Nothing else, and nobody else's.
+    let (_, other) = scene.server.user("other", &[]).await;
+    person.patch(&of(other), &body).await.refused(403, 0);
+    person
+        .patch("odata/Users(999999)", &body)
+        .await
+        .refused(403, 0);
+    for body in [
+        json!({}),
+        json!({"UnattendedRobot": {}}),
+        json!({"UnattendedRobot": {"Password": ""}}),
+        json!({"UnattendedRobot": {"Password": "x", "UserName": "host\\admin"}}),
+        json!({"UnattendedRobot": {"Password": "x"}, "RolesList": ["Administrator"]}),
+        json!({"UnattendedRobot": {"Password": "x"}, "Password": "mine"}),
+        json!({"Surname": "Doe"}),
+    ] {
+        person.patch(&one, &body).await.refused(403, 0);
+    }
+    let long = json!({"UnattendedRobot": {"Password": "x".repeat(101)}});
+    person.patch(&one, &long).await.refused(400, 1009);
+    person
+        .put(&one, &json!({"UserName": "person"}))
+        .await
+        .refused(403, 0);
+}
+
+async fn who_manages_robots_changes_nothing_else(backend: Backend) {
+    let scene = scene(backend).await;
+    let body =
+        json!({"Name": "Robot keeper", "Type": "Tenant", "Permissions": [{"Name": "Robots.Edit"}]});
+    scene.app.post("odata/Roles", &body).await.ok(201);
+    let (keeper, user) = scene.server.user("keeper", &["Robot keeper"]).await;
+    let body = json!({
+        "UserName": "keeper", "Surname": "Root", "IsActive": false, "Password": "another",
+        "RolesList": ["Administrator"], "MayHavePersonalWorkspace": true,
+        "UnattendedRobot": {"UserName": "host\\keeper"},
+    });
+    let changed = keeper.put(&of(user), &body).await.ok(200);
+    assert_eq!(
+        text(&changed["UnattendedRobot"], "UserName"),
+        "host\\keeper"
+    );
+    assert_eq!(
+        (&changed["RolesList"], &changed["IsActive"]),
+        (&json!(["Robot keeper"]), &json!(true))
+    );
+    assert_eq!(
+        (&changed["Surname"], &changed["MayHavePersonalWorkspace"]),
+        (&Value::Null, &json!(false))
+    );
+    scene.server.sign_in("keeper", "Pa55word-of-somebody").await;
+    keeper
+        .post(&action(user, "AssignRoles"), &json!({"roleIds": []}))
+        .await
+        .refused(403, 0);
+}
+
+async fn passwords_and_activity_count_at_once(backend: Backend) {
+    let scene = scene(backend).await;
+    let (person, user) = scene.server.user("person", &[]).await;
+    let one = of(user);
+    scene
+        .app
+        .patch(&one, &json!({"Password": "Another-Pa55word"}))
+        .await
+        .ok(200);
+    let sign_in = async |password: &str| {
+        let body = json!({"usernameOrEmailAddress": "person", "password": password});
+        let path = "/api/Account/Authenticate";
+        scene.server.anonymous().post(path, &body).await.status
+    };
+    assert_ne!(sign_in("Pa55word-of-somebody").await, 200);
+    assert_eq!(sign_in("Another-Pa55word").await, 200);
+
+    let me = "odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser";
+    person.get(me).await.ok(200);
+    scene
+        .app
+        .post(&action(user, "SetActive"), &json!({"active": false}))
+        .await
+        .ok(200);
+    person.get(me).await.refused(401, 0);
+    assert_ne!(sign_in("Another-Pa55word").await, 200);
+    assert_eq!(scene.app.get(&one).await.ok(200)["IsActive"], false);
+    scene
+        .app
+        .patch(&one, &json!({"IsActive": true}))
+        .await
+        .ok(200);
+    person.get(me).await.ok(200);
+    scene.app.delete(&one).await.ok(204);
+    person.get(me).await.refused(401, 0);
+    scene
+        .app
+        .post(&action(user, "SetActive"), &json!({"active": true}))
+        .await
+        .refused(404, 1002);
+    let admin = scene
+        .app
+        .get("odata/Users?$filter=UserName eq 'admin'")
+        .await
+        .ok(200);
+    let admin = id(&admin["value"][0]);
+    scene
+        .app
+        .post(&action(admin, "SetActive"), &json!({}))
+        .await
+        .refused(400, 0);
+}
+
+async fn somebody_must_be_left(backend: Backend) {
+    let scene = scene(backend).await;
+    let admin = scene.server.admin().await;
+    let me = admin
+        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
+        .await
+        .ok(200);
+    let one = of(id(&me));
+    // Not by others …
+    let (manager, _) = scene
+        .server
+        .user("manager", &["Tenant Administrator"])
+        .await;
+    for who in [&manager, &scene.app] {
+        who.delete(&one).await.refused(409, 1430);
+        who.patch(&one, &json!({"IsActive": false}))
+            .await
+            .refused(409, 1432);
+        let inactive = json!({"active": false});
+        who.post(&action(id(&me), "SetActive"), &inactive)
+            .await
+            .refused(409, 1432);
+        who.post(&action(id(&me), "AssignRoles"), &json!({"roleIds": []}))
+            .await
+            .refused(409, 1431);
+        let toggle = json!({"role": "Administrator", "toggle": false});
+        who.post(&action(id(&me), "ToggleRole"), &toggle)
+            .await
+            .refused(409, 1431);
+        let body = json!({"UserName": "admin", "RolesList": ["Tenant Administrator"]});
+        who.put(&one, &body).await.refused(409, 1431);
+    }
+    // … nor by oneself, even with another one there.
+    let (second, user) = scene.server.user("second", &["Administrator"]).await;
+    admin.delete(&one).await.refused(400, 1406);
+    admin
+        .patch(&one, &json!({"IsActive": false}))
+        .await
+        .refused(400, 1406);
+    // An administrator who is not active does not count.
+    second
+        .patch(&one, &json!({"IsActive": false}))
+        .await
+        .ok(200);
+    scene.app.delete(&of(user)).await.refused(409, 1430);
+    second.patch(&one, &json!({"IsActive": true})).await.ok(200);
+    admin.delete(&of(user)).await.ok(204);
+}
+
+async fn roles_of_an_account(backend: Backend) {
+    let scene = scene(backend).await;
+    let (person, user) = scene.server.user("person", &[]).await;
+    let manager = role(&scene, "Tenant Administrator").await;
+    let folder_role = role(&scene, "Automation User").await;
+    let assign = action(user, "AssignRoles");
+    let toggle = action(user, "ToggleRole");
+    person.get("odata/Machines").await.refused(403, 0);
+    scene
+        .app
+        .post(&assign, &json!({"roleIds": [manager]}))
+        .await
+        .ok(200);
+    person.get("odata/Machines").await.ok(200);
+    scene
+        .app
+        .post(&assign, &json!({"roleIds": []}))
+        .await
+        .ok(200);
+    person.get("odata/Machines").await.refused(403, 0);
+    let body = |on: bool| json!({"role": "tenant administrator", "toggle": on});
+    for on in [true, true, false, false] {
+        scene.app.post(&toggle, &body(on)).await.ok(200);
+        assert_eq!(
+            person.get("odata/Machines").await.status,
+            if on { 200 } else { 403 }
+        );
+    }
+    scene
+        .app
+        .post(&assign, &json!({"roleIds": [folder_role]}))
+        .await
+        .refused(400, 1427);
+    let folder = json!({"role": "Automation User", "toggle": true});
+    scene.app.post(&toggle, &folder).await.refused(400, 1427);
+    scene
+        .app
+        .post(&assign, &json!({"roleIds": [manager, 999_999]}))
+        .await
+        .refused(404, 1002);
+    scene
+        .app
+        .post(&assign, &json!({"roleIds": ["x"]}))
+        .await
+        .refused(400, 0);
+    scene
+        .app
+        .post(&toggle, &json!({"role": "Nonsense", "toggle": true}))
+        .await
+        .refused(404, 1002);
+    scene
+        .app
+        .post(&toggle, &json!({"role": "Tenant Administrator"}))
+        .await
+        .refused(400, 0);
+    let nobody = action(999_999, "AssignRoles");
+    scene
+        .app
+        .post(&nobody, &json!({"roleIds": []}))
+        .await
+        .refused(404, 1002);
+    for path in [&assign, &toggle] {
+        person.post(path, &body(true)).await.refused(403, 0);
+        let stranger = of_another_tenant(&scene.server).await;
+        stranger.post(path, &body(true)).await.refused(404, 1002);
+    }
+}
+
+async fn changes_that_are_refused(backend: Backend) {
+    let scene = scene(backend).await;
+    let (person, user) = scene.server.user("person", &[]).await;
+    let one = of(user);
+    let put = async |body: Value| scene.app.put(&one, &body).await;
+    put(json!({"Name": "x"})).await.refused(400, 1009);
+    put(json!({"UserName": "somebody"}))
+        .await
+        .refused(400, 1413);
+    put(json!({"UserName": "person", "Name": "n".repeat(1025)}))
+        .await
+        .refused(400, 1009);
+    put(json!({"UserName": "person", "EmailAddress": "nowhere"}))
+        .await
+        .refused(400, 1009);
+    put(json!({"UserName": "person", "LicenseType": "Nonsense"}))
+        .await
+        .refused(400, 1009);
+    put(json!({"UserName": "person", "Password": "p".repeat(129)}))
+        .await
+        .refused(400, 1009);
+    put(json!({"UserName": "person", "UnattendedRobot": "x"}))
+        .await
+        .refused(400, 1009);
+    put(json!({"UserName": "person", "RolesList": ["Nonsense"]}))
+        .await
+        .refused(404, 1002);
+    put(json!({"UserName": "person", "RolesList": ["Automation User"]}))
+        .await
+        .refused(400, 1427);
+    put(json!([])).await.refused(400, 0);
+    scene
+        .app
+        .patch(&one, &json!({"UserName": "somebody"}))
+        .await
+        .refused(400, 1413);
+    scene
+        .app
+        .patch(&one, &json!({"IsActive": "perhaps"}))
+        .await
+        .refused(400, 1009);
+    let two_lines = json!({"UserName": "two\nlines"});
+    scene
+        .app
+        .post("odata/Users", &two_lines)
+        .await
+        .refused(400, 1009);
+    // A refused change leaves nothing behind.
+    let body = json!({"UserName": "person", "Surname": "Doe", "RolesList": ["Nonsense"]});
+    put(body).await.refused(404, 1002);
+    assert_eq!(scene.app.get(&one).await.ok(200)["Surname"], Value::Null);
+
+    scene
+        .app
+        .put("odata/Users(999999)", &json!({"UserName": "x"}))
+        .await
+        .refused(404, 1002);
+    scene
+        .app
+        .patch("odata/Users(999999)", &json!({}))
+        .await
+        .refused(404, 1002);
+    scene
+        .app
+        .put("odata/Users('x')", &json!({"UserName": "x"}))
+        .await
+        .refused(400, 1000);
+    person.delete(&one).await.refused(403, 0);
+    let stranger = of_another_tenant(&scene.server).await;
+    stranger.get(&one).await.refused(404, 1002);
+    stranger
+        .put(&one, &json!({"UserName": "person"}))
+        .await
+        .refused(404, 1002);
+    stranger
+        .patch(&one, &json!({"Name": "x"}))
+        .await
+        .refused(404, 1002);
+    stranger.delete(&one).await.refused(404, 1002);
+    let reader = scene.server.app_with(&["OR.Users.Read"]).await;
+    reader
+        .patch(&one, &json!({"Name": "x"}))
+        .await
+        .refused(403, 0);
+}

@@ -1,0 +1,132 @@
+//! The audit log: what was done is written down by whoever did it, and only if it was done.
+
+use serde_json::{Value, json};
+use testkit::{Backend, both};
+
+use crate::support::{assert_members, column, id, scene, text, texts};
+use crate::tokens::of_another_tenant;
+
+both!(what_people_do_is_written_down, what_was_refused_is_not);
+
+async fn what_people_do_is_written_down(backend: Backend) {
+    let scene = scene(backend).await;
+    let admin = scene.server.admin().await;
+    let role = json!({"Name": "Reader", "Permissions": [{"Name": "Machines.View"}]});
+    let role = admin.post("odata/Roles", &role).await.ok(201);
+    let jane = json!({"UserName": "jane", "Password": "Pa55word-of-jane", "RolesList": ["Reader"]});
+    let jane = admin.post("odata/Users", &jane).await.ok(201);
+    let one = format!("odata/Users({})", id(&jane));
+    admin.patch(&one, &json!({"Surname": "Doe"})).await.ok(200);
+    admin.delete(&one).await.ok(204);
+    let calendar = json!({"Name": "Holidays"});
+    scene.app.post("odata/Calendars", &calendar).await.ok(201);
+
+    let list = scene
+        .app
+        .get("odata/AuditLogs?$expand=Entities")
+        .await
+        .ok(200);
+    assert_eq!(
+        texts(&list, "OperationText"),
+        [
+            "Application b1946ac9-2492-4d23-8bd6-0f5c5c4c9c11 created calendar Holidays",
+            "User admin deleted user jane",
+            "User admin updated user jane",
+            "User admin created user jane",
+            "User admin created role Reader",
+        ]
+    );
+    assert_eq!(
+        texts(&list, "Action"),
+        ["Create", "Delete", "Update", "Create", "Create"]
+    );
+    assert_eq!(
+        texts(&list, "Component"),
+        ["Settings", "Users", "Users", "Users", "Roles"]
+    );
+    let newest = &list["value"][0];
+    assert_members(
+        newest,
+        "ServiceName MethodName Parameters ExecutionTime Action Component DisplayName EntityId
+         OperationText UserName UserType Entities ExternalClientId UserId UserIsDeleted Id",
+    );
+    assert_eq!(
+        (&newest["UserName"], &newest["UserId"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(text(newest, "ExternalClientId").starts_with("b1946ac9"));
+    let oldest = &list["value"][4];
+    assert_eq!(
+        (text(oldest, "UserName"), text(oldest, "UserType")),
+        ("admin", "User")
+    );
+    assert_eq!(
+        (&oldest["EntityId"], text(oldest, "DisplayName")),
+        (&role["Id"], "Reader")
+    );
+    assert_eq!(oldest["UserIsDeleted"], false);
+
+    let written = &oldest["Entities"][0];
+    assert_members(
+        written,
+        "AuditLogId CustomData EntityId EntityName Action Id",
+    );
+    assert_eq!(
+        (&written["AuditLogId"], text(written, "EntityName")),
+        (&oldest["Id"], "RoleDto")
+    );
+    let data: Value = serde_json::from_str(text(written, "CustomData")).expect("JSON");
+    assert_eq!(data["Permissions"][0]["Name"], "Machines.View");
+    assert!(
+        !list.to_string().contains("Pa55word"),
+        "a password in the audit log"
+    );
+
+    let details = format!(
+        "odata/AuditLogs/UiPath.Server.Configuration.OData.GetAuditLogDetails(auditLogId={})",
+        id(oldest)
+    );
+    let shown = scene.app.get(&details).await.ok(200);
+    assert_eq!(shown["value"], json!([written]));
+    let filter = "odata/AuditLogs?$filter=Component eq 'Users' and Action eq 'Update'";
+    assert_eq!(
+        column(&scene.app.get(filter).await.ok(200), "EntityId"),
+        [&jane["Id"]]
+    );
+    let one = format!("odata/AuditLogs({})", id(oldest));
+    assert_eq!(scene.app.get(&one).await.ok(200)["Id"], oldest["Id"]);
+
+    let stranger = of_another_tenant(&scene.server).await;
+    assert_eq!(
+        stranger.get("odata/AuditLogs").await.ok(200)["@odata.count"],
+        0
+    );
+    stranger.get(&details).await.refused(404, 1002);
+    stranger.get(&one).await.refused(404, 1002);
+    let (person, _) = scene.server.user("person", &[]).await;
+    person.get("odata/AuditLogs").await.refused(403, 0);
+    person.get(&details).await.refused(403, 0);
+}
+
+async fn what_was_refused_is_not(backend: Backend) {
+    let scene = scene(backend).await;
+    let admin = scene.server.admin().await;
+    let me = admin
+        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
+        .await
+        .ok(200);
+    let one = format!("odata/Users({})", id(&me));
+    scene.app.delete(&one).await.refused(409, 1430);
+    scene
+        .app
+        .post(
+            "odata/Roles",
+            &json!({"Name": "administrator", "Type": "Tenant"}),
+        )
+        .await
+        .refused(409, 1001);
+    assert_eq!(
+        scene.app.get("odata/AuditLogs").await.ok(200)["@odata.count"],
+        0
+    );
+}

@@ -1,0 +1,156 @@
+//! The audit log: who did what to which thing, written in the transaction that did it.
+
+mod entities;
+
+use db::Tx;
+
+use crate::cx::{Args, Cx, Identity, Listing, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Access, Need, Op, Resource, plain_entity};
+
+pub use entities::{AuditAction, AuditComponent, AuditLog, AuditLogEntity};
+
+const VIEW: Need = Need::new("OR.Audit", &[("Audit", Access::View)], false);
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&AuditLog::SET, VIEW).get(plain_entity);
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[
+    Op::function("AuditLogs", "GetAuditLogDetails", VIEW, get_details)
+        .params(&[("auditLogId", "Edm.Int64")])
+        .returns("Collection(AuditLogEntityDto)"),
+];
+
+/// One thing that was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its type, e.g. `RoleDto`.
+    pub entity: &'a str,
+    /// Its number; settings have none.
+    pub id: Option<i64>,
+    /// Its name.
+    pub name: &'a str,
+    /// The entity as it is shown after the change: never with a secret in it.
+    pub data: Option<&'a [u8]>,
+}
+
+/// Writes down that the caller did something: `text` goes on after the caller's name, as in
+/// `User admin created role X`.
+///
+/// # Errors
+/// The store's.
+pub fn record(
+    cx: &mut Cx<'_, '_>,
+    component: AuditComponent,
+    action: AuditAction,
+    subject: &Subject<'_>,
+    text: &str,
+) -> Result<()> {
+    let who = Actor::of(cx.tx, &cx.caller.identity)?;
+    let tenant = cx.caller.tenant;
+    let entry = cx.tx.insert(
+        "INSERT INTO audit_logs (tenant_id, execution_time, action, component, display_name,
+             entity_id, operation_text, user_id, user_name, user_type, external_client_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+        &[
+            tenant.into(),
+            cx.now.into(),
+            action.into(),
+            component.into(),
+            subject.name.into(),
+            subject.id.into(),
+            format!("{} {text}", who.shown).into(),
+            who.user.into(),
+            who.name.into(),
+            who.kind.into(),
+            who.client_id.into(),
+        ],
+    )?;
+    let data = subject.data.map(String::from_utf8_lossy);
+    cx.tx.exec(
+        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
+             entity_name, action)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            tenant.into(),
+            entry.into(),
+            data.map(std::borrow::Cow::into_owned).into(),
+            subject.id.into(),
+            subject.entity.into(),
+            action.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Who did it, as it will be shown when the account is long gone.
+struct Actor {
+    shown: String,
+    user: Option<i64>,
+    name: Option<String>,
+    kind: Option<i64>,
+    client_id: Option<String>,
+}
+
+impl Actor {
+    fn of(tx: &mut Tx<'_>, identity: &Identity) -> Result<Self> {
+        let user = match identity {
+            Identity::User { id } => Some(*id),
+            Identity::Robot { user, .. } => *user,
+            Identity::Application { .. } | Identity::Machine { .. } => None,
+        };
+        if let Some(user) = user {
+            let row = tx.row(
+                "SELECT user_name, type FROM users WHERE id = $1",
+                &[user.into()],
+            )?;
+            let row = row.ok_or_else(|| Error::not_found("User"))?;
+            let name: String = row.get(0)?;
+            return Ok(Self {
+                shown: format!("User {name}"),
+                user: Some(user),
+                name: Some(name),
+                kind: Some(row.get(1)?),
+                client_id: None,
+            });
+        }
+        let (shown, client_id) = match identity {
+            Identity::Application { client_id } => {
+                (format!("Application {client_id}"), Some(client_id.clone()))
+            }
+            Identity::Machine { id } => (format!("Machine {id}"), None),
+            Identity::Robot { id, .. } => (format!("Robot {id}"), None),
+            Identity::User { id } => (format!("User {id}"), None),
+        };
+        Ok(Self {
+            shown,
+            user: None,
+            name: None,
+            kind: None,
+            client_id,
+        })
+    }
+}
+
+/// `GetAuditLogDetails(auditLogId=…)`: what an entry wrote.
+fn get_details(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let entry = args.int("auditLogId")?;
+    let known = "SELECT 1 FROM audit_logs WHERE id = $1 AND tenant_id = $2";
+    let tenant = cx.caller.tenant;
+    if cx.tx.row(known, &[entry.into(), tenant.into()])?.is_none() {
+        return Err(Error::not_found("AuditLog"));
+    }
+    let query = args.options(&AuditLogEntity::SET)?;
+    let listing = Listing {
+        restrict: Some("{t}.audit_log_id = {entry}"),
+        vars: &[("entry", entry.into())],
+        name: Some("AuditLogEntityDto"),
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(
+        &AuditLogEntity::SET,
+        &query,
+        &listing,
+    )?))
+}

@@ -1,0 +1,315 @@
+//! Settings of the tenant and of its people, and what clients ask about the installation.
+
+mod catalogue;
+mod installation;
+pub mod timezones;
+
+use odata::Query;
+use serde::Deserialize;
+
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::{Access, Command, Need, Op, Resource};
+
+pub use catalogue::{Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE};
+
+/// A setting as the tenant has it.
+#[odata::entity(
+    set = "Settings",
+    name = "SettingsDto",
+    table = catalogue::TABLE,
+    key = "Id",
+    scope = none,
+    order = "Name"
+)]
+pub struct SettingEntity {
+    /// Its name.
+    #[edm(required, max = 128)]
+    pub name: String,
+    /// Its value; of a password nothing.
+    pub value: Option<String>,
+    /// Who may have a value of their own.
+    pub scope: SettingScope,
+    /// Its name once more.
+    pub id: String,
+}
+
+const VIEW: Need = Need::new("OR.Settings", &[("Settings", Access::View)], false);
+const EDIT: Need = Need::new("OR.Settings", &[("Settings", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Settings", &[("Settings", Access::Delete)], true);
+const ANYONE: Need = Need::new("OR.Settings", &[], false);
+const ONESELF: Need = Need::new("OR.Settings", &[], true);
+const ROBOT_SETTINGS: Need = Need::new(
+    "OR.Settings",
+    &[
+        ("Settings", Access::Edit),
+        ("Robots", Access::Create),
+        ("Robots", Access::Edit),
+    ],
+    false,
+);
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
+    .get(read)
+    .replace(Command::new(EDIT, replace));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[
+    Op::action("Settings", "UpdateBulk", EDIT, update_bulk)
+        .params(&[("settings", "Collection(SettingsDto)")]),
+    Op::action("Settings", "DeleteBulk", DELETE, delete_bulk)
+        .params(&[("settingNames", "Collection(Edm.String)")]),
+    Op::action(
+        "Settings",
+        "UpdateUserSetting",
+        ONESELF,
+        update_user_setting,
+    )
+    .params(&[("setting", "SettingsDto")]),
+    Op::function("Settings", "GetTimezones", ANYONE, installation::timezones)
+        .returns("ListResultDtoOfNameValueDto"),
+    Op::function("Settings", "GetLanguages", ANYONE, installation::languages)
+        .returns("ListResultDtoOfLanguageInfo"),
+    Op::function("Settings", "GetLicense", ANYONE, installation::license).returns("LicenseDto"),
+    Op::function("Settings", "GetWebSettings", ANYONE, web_settings)
+        .returns("ResponseDictionaryDto"),
+    Op::function(
+        "Settings",
+        "GetExecutionSettingsConfiguration",
+        ROBOT_SETTINGS,
+        installation::execution_settings,
+    )
+    .params(&[("scope", "Edm.Int32")])
+    .returns("ExecutionSettingsConfiguration"),
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SettingsDto {
+    name: String,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+/// The setting that an address names.
+fn addressed(args: &Args) -> Result<&'static Setting> {
+    let key = args.key.as_ref().map(db::Value::from);
+    match key {
+        Some(db::Value::Text(name)) => known(&name),
+        _ => Err(Error::refused(
+            Code::InvalidRequest,
+            "The key must be the name of a setting in single quotes.",
+        )),
+    }
+}
+
+fn known(name: &str) -> Result<&'static Setting> {
+    catalogue::find(name).ok_or_else(|| Error::not_found(&format!("Setting {name}")))
+}
+
+/// `GET /odata/Settings('name')`: the value alone.
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let setting = addressed(args)?;
+    let shown = match setting.form {
+        Form::Secret => String::new(),
+        _ => value(cx, setting.name)?,
+    };
+    Ok(Reply::json(cx.value("Edm.String", shown.into())))
+}
+
+/// `PUT /odata/Settings('name')`
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let setting = addressed(args)?;
+    let dto: SettingsDto = args.body("settingsDto")?;
+    if !dto.name.eq_ignore_ascii_case(setting.name) {
+        return Err(Error::invalid(format!(
+            "The body names the setting '{}', the address '{}'.",
+            dto.name, setting.name
+        )));
+    }
+    change(cx, setting, 0, dto.value.as_deref())?;
+    let query = Query::none(&SettingEntity::SET);
+    let shown = cx.entity_with(&SettingEntity::SET, &setting.name.into(), &query, &[])?;
+    Ok(Reply::json(shown))
+}
+
+/// `UpdateBulk {settings:[{Name,Value}]}`: all of them or, if one is wrong, none.
+fn update_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    for dto in args.member::<Vec<SettingsDto>>("settings")? {
+        change(cx, known(&dto.name)?, 0, dto.value.as_deref())?;
+    }
+    Ok(Reply::Ok)
+}
+
+/// `DeleteBulk {settingNames}`: back to the defaults.
+fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    for name in args.member::<Vec<String>>("settingNames")? {
+        change(cx, known(&name)?, 0, None)?;
+    }
+    Ok(Reply::NoContent)
+}
+
+/// `UpdateUserSetting {setting:{Name,Value}}`: for oneself.
+fn update_user_setting(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let dto: SettingsDto = args.member("setting")?;
+    let user = cx
+        .caller
+        .user()
+        .ok_or_else(|| Error::Unauthenticated("The token does not belong to a user.".into()))?;
+    change_for_user(cx, &dto.name, user, dto.value.as_deref())?;
+    Ok(Reply::Ok)
+}
+
+/// Gives a user a value of their own, or takes it away.
+///
+/// # Errors
+/// 1002 for a setting that does not exist, 1009 for a value that does not fit or a setting that
+/// users cannot have for themselves.
+pub fn change_for_user(
+    cx: &mut Cx<'_, '_>,
+    name: &str,
+    user: i64,
+    value: Option<&str>,
+) -> Result<()> {
+    let setting = known(name)?;
+    if !matches!(setting.scope, SettingScope::User | SettingScope::All) {
+        return Err(Error::invalid(format!(
+            "The setting '{}' is the tenant's: no user has one of their own.",
+            setting.name
+        )));
+    }
+    change(cx, setting, user, value)
+}
+
+/// Keeps a value for the tenant (`user` 0) or a user; without one the default counts again.
+fn change(
+    cx: &mut Cx<'_, '_>,
+    setting: &'static Setting,
+    user: i64,
+    value: Option<&str>,
+) -> Result<()> {
+    let key = [cx.caller.tenant.into(), user.into(), setting.name.into()];
+    match value {
+        None => {
+            cx.tx.exec(
+                "DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2 AND name = $3",
+                &key,
+            )?;
+        }
+        Some(value) => {
+            let kept = kept(cx, setting, value)?;
+            let [tenant, user, name] = key;
+            cx.tx.exec(
+                "INSERT INTO settings (tenant_id, user_id, name, value, sealed)
+                 VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (tenant_id, user_id, name) DO UPDATE SET value = excluded.value",
+                &[
+                    tenant,
+                    user,
+                    name,
+                    kept.into(),
+                    (setting.form == Form::Secret).into(),
+                ],
+            )?;
+        }
+    }
+    let (action, verb) = match value {
+        Some(_) => (AuditAction::Update, "changed"),
+        None => (AuditAction::Delete, "reset"),
+    };
+    let subject = Subject {
+        entity: SettingEntity::SET.entity,
+        id: None,
+        name: setting.name,
+        data: None,
+    };
+    let whose = if user == 0 { "" } else { " for one user" };
+    let text = format!("{verb} setting {}{whose}", setting.name);
+    audit::record(cx, AuditComponent::Settings, action, &subject, &text)
+}
+
+/// A value in the form that is kept, after checking that it fits.
+fn kept(cx: &Cx<'_, '_>, setting: &Setting, value: &str) -> Result<String> {
+    let wrong = |what: &str| {
+        Error::invalid(format!(
+            "The setting '{}' must be {what}, not '{value}'.",
+            setting.name
+        ))
+    };
+    match setting.form {
+        Form::Text if value.chars().count() > 2000 => Err(Error::invalid(format!(
+            "The setting '{}' must not be longer than 2000 characters.",
+            setting.name
+        ))),
+        Form::Text => Ok(value.to_owned()),
+        Form::Truth => {
+            let value = value.to_lowercase();
+            let fits = value == "true" || value == "false";
+            fits.then_some(value).ok_or_else(|| wrong("true or false"))
+        }
+        Form::Number(least, most) => {
+            let number = value.trim().parse::<i64>().ok();
+            let number = number.filter(|n| (least..=most).contains(n));
+            let rule = format!("a number between {least} and {most}");
+            number.map(|n| n.to_string()).ok_or_else(|| wrong(&rule))
+        }
+        Form::OneOf(words) => {
+            let word = words.iter().find(|w| w.eq_ignore_ascii_case(value));
+            let rule = format!("one of {}", words.join(", "));
+            word.map(|w| (*w).to_owned()).ok_or_else(|| wrong(&rule))
+        }
+        Form::Zone => timezones::find(value)
+            .map(|zone| zone.0.to_owned())
+            .ok_or_else(|| wrong("a time zone that GetTimezones lists")),
+        Form::Language => LANGUAGES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(value))
+            .map(|(name, _)| (*name).to_owned())
+            .ok_or_else(|| wrong("a language that GetLanguages lists")),
+        // Never a word of it in a message.
+        Form::Secret if value.chars().count() > 1000 => Err(Error::invalid(format!(
+            "The setting '{}' must not be longer than 1000 characters.",
+            setting.name
+        ))),
+        Form::Secret if value.is_empty() => Ok(String::new()),
+        Form::Secret => Ok(cx
+            .server
+            .keys
+            .encrypt(&format!("settings:{}", setting.name), value)),
+    }
+}
+
+/// What a setting of the tenant is.
+///
+/// # Errors
+/// 1002 for a setting that does not exist; the store's.
+pub fn value(cx: &mut Cx<'_, '_>, name: &str) -> Result<String> {
+    value_for(cx, known(name)?, 0)
+}
+
+/// What a setting is for a user: their own value, else the tenant's, else the default.
+fn value_for(cx: &mut Cx<'_, '_>, setting: &Setting, user: i64) -> Result<String> {
+    let row = cx.tx.row(
+        "SELECT value FROM settings WHERE tenant_id = $1 AND user_id IN (0, $2) AND name = $3
+         ORDER BY user_id DESC LIMIT 1",
+        &[cx.caller.tenant.into(), user.into(), setting.name.into()],
+    )?;
+    match row {
+        Some(row) => Ok(row.get(0)?),
+        None => Ok(setting.default.to_owned()),
+    }
+}
+
+/// `GetWebSettings`: what counts for whoever asks, but for secrets, as two lists.
+fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    let user = cx.caller.user().unwrap_or(0);
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for setting in SETTINGS.iter().filter(|s| s.form != Form::Secret) {
+        keys.push(setting.name);
+        values.push(value_for(cx, setting, user)?);
+    }
+    let lists = serde_json::json!({"Keys": keys, "Values": values});
+    Ok(Reply::json(cx.structure("ResponseDictionaryDto", lists)))
+}

@@ -1,0 +1,192 @@
+//! What the rest of the house asks about accounts: making one, signing in, whether a token counts.
+
+use db::{Tx, Value};
+use odata::{Guid, Timestamp};
+
+use super::UserType;
+use crate::cx::{Cx, Identity};
+use crate::error::{Error, Result};
+
+/// A user to create; the caller has checked the rules.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Sign-in name.
+    pub user_name: String,
+    /// Given name.
+    pub name: Option<String>,
+    /// Family name.
+    pub surname: Option<String>,
+    /// Where to reach them.
+    pub email_address: Option<String>,
+    /// Directory domain.
+    pub domain: Option<String>,
+    /// Opaque id in the directory.
+    pub directory_identifier: Option<String>,
+    /// Argon2id, for those who sign in with a password.
+    pub password_hash: Option<String>,
+    /// Person, robot account, …
+    pub r#type: UserType,
+    /// Roles for the tenant.
+    pub roles: Vec<i64>,
+    /// May sign in to the console.
+    pub may_have_user_session: bool,
+    /// May run attended robots.
+    pub may_have_robot_session: bool,
+    /// Has an unattended robot.
+    pub may_have_unattended_session: bool,
+}
+
+impl NewUser {
+    /// An empty user of a kind with the original's default rights.
+    #[must_use]
+    pub fn of(kind: UserType) -> Self {
+        Self {
+            user_name: String::new(),
+            name: None,
+            surname: None,
+            email_address: None,
+            domain: None,
+            directory_identifier: None,
+            password_hash: None,
+            r#type: kind,
+            roles: Vec::new(),
+            may_have_user_session: kind == UserType::User || kind == UserType::DirectoryUser,
+            may_have_robot_session: true,
+            may_have_unattended_session: false,
+        }
+    }
+}
+
+/// Writes a user with its tenant roles.
+///
+/// # Errors
+/// A unique violation for a taken name; the store's.
+pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, user: &NewUser) -> Result<i64> {
+    let id = tx.insert(
+        "INSERT INTO users (tenant_id, key, user_name, name, surname, email_address, domain,
+             directory_identifier, password_hash, type, may_have_user_session,
+             may_have_robot_session, may_have_unattended_session, creation_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
+        &[
+            tenant.into(),
+            Guid::random().into(),
+            user.user_name.as_str().into(),
+            user.name.clone().into(),
+            user.surname.clone().into(),
+            user.email_address.clone().into(),
+            user.domain.clone().into(),
+            user.directory_identifier.clone().into(),
+            user.password_hash.clone().into(),
+            user.r#type.into(),
+            user.may_have_user_session.into(),
+            user.may_have_robot_session.into(),
+            user.may_have_unattended_session.into(),
+            now.into(),
+        ],
+    )?;
+    for role in &user.roles {
+        tx.exec(
+            "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[id.into(), (*role).into()],
+        )?;
+    }
+    Ok(id)
+}
+
+/// An account as the login needs it.
+pub struct Login {
+    /// `users.id`
+    pub id: i64,
+    /// Sign-in name.
+    pub user_name: String,
+    /// Where to reach them.
+    pub email_address: Option<String>,
+    /// Argon2id; absent for accounts without a password.
+    pub password_hash: Option<String>,
+}
+
+/// The active account with this name or address.
+///
+/// # Errors
+/// The store's.
+pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
+    let row = tx.row(
+        "SELECT id, user_name, email_address, password_hash FROM users
+         WHERE tenant_id = $1 AND is_active AND (fold(user_name) = fold($2)
+             OR fold(email_address) = fold($2)) ORDER BY id LIMIT 1",
+        &[tenant.into(), name_or_email.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Login {
+        id: row.get(0)?,
+        user_name: row.get(1)?,
+        email_address: row.get(2)?,
+        password_hash: row.get(3)?,
+    }))
+}
+
+/// Writes down that somebody signed in.
+///
+/// # Errors
+/// The store's.
+pub fn signed_in(tx: &mut Tx<'_>, user: i64, now: Timestamp) -> Result<()> {
+    tx.exec(
+        "UPDATE users SET last_login_time = $2 WHERE id = $1",
+        &[user.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Whether a token of this identity still stands for somebody who may act.
+///
+/// # Errors
+/// The store's.
+pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
+    let (sql, id) = match identity {
+        Identity::User { id } => (
+            "SELECT is_active FROM users WHERE id = $1",
+            Value::from(*id),
+        ),
+        Identity::Application { client_id } => (
+            "SELECT TRUE FROM clients WHERE client_id = $1",
+            client_id.as_str().into(),
+        ),
+        Identity::Machine { id } => ("SELECT TRUE FROM machines WHERE id = $1", (*id).into()),
+        Identity::Robot { id, .. } => (
+            "SELECT r.enabled AND COALESCE(u.is_active, TRUE) FROM robots r
+             LEFT JOIN users u ON u.id = r.user_id WHERE r.id = $1",
+            (*id).into(),
+        ),
+    };
+    Ok(tx
+        .row(sql, &[id])?
+        .map(|r| r.get::<bool>(0))
+        .transpose()?
+        .unwrap_or(false))
+}
+
+/// Name and type of an account, as the audit log keeps them.
+///
+/// # Errors
+/// 1002 when there is none.
+pub fn name_and_type(tx: &mut Tx<'_>, user: i64) -> Result<(String, i64)> {
+    let row = tx.row(
+        "SELECT user_name, type FROM users WHERE id = $1",
+        &[user.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("User"))?;
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+/// Refuses a number that is no account of the caller's tenant.
+///
+/// # Errors
+/// 1002.
+pub fn must_exist(cx: &mut Cx<'_, '_>, user: i64) -> Result<()> {
+    let known = "SELECT 1 FROM users WHERE id = $1 AND tenant_id = $2";
+    let tenant = cx.caller.tenant;
+    match cx.tx.row(known, &[user.into(), tenant.into()])? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found("User")),
+    }
+}

@@ -1,0 +1,289 @@
+//! Making, changing and removing accounts.
+
+use odata::{Changes, Mode};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{
+    EDIT, User, UserType, keep_an_administrator, must_exist, name_and_type, rights, robots,
+};
+use crate::access;
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::body;
+use crate::cx::{Args, Cx, Hint, Identity, Reply};
+use crate::error::{Code, Error, Result};
+use crate::robots::RobotType;
+
+/// What is settled when an account is made.
+const SETTLED: &[&str] = &[
+    "user_name",
+    "domain",
+    "directory_identifier",
+    "type",
+    "provision_type",
+];
+
+/// Rights that have a second name. The first one decides, because a client that read both and
+/// changes one sends both back.
+const RIGHTS: &[(&str, &str)] = &[
+    ("MayHaveUserSession", "may_have_user_session"),
+    ("MayHaveRobotSession", "may_have_robot_session"),
+    ("MayHavePersonalWorkspace", "may_have_personal_workspace"),
+    (
+        "RestrictToPersonalWorkspace",
+        "restrict_to_personal_workspace",
+    ),
+];
+
+/// What the body changes, checked.
+fn changes(args: &Args, mode: Mode) -> Result<(Changes, &Json)> {
+    let mut changes = args.changes("userDto", &User::SET, mode)?;
+    let dto = args.body.as_ref().unwrap_or(&Json::Null);
+    for (member, column) in RIGHTS {
+        if let Some(may) = body::get(dto, member).and_then(Json::as_bool) {
+            changes.set(column, may);
+        }
+    }
+    let silent = body::get(dto, "MayHaveUnattendedSession").is_none_or(Json::is_null);
+    if silent && body::get(dto, "UnattendedRobot").is_some_and(Json::is_object) {
+        changes.set("may_have_unattended_session", true);
+    }
+    if let Some(hash) = &args.prepared {
+        changes.set("password_hash", hash.as_str());
+    }
+    check_email(&changes)?;
+    Ok((changes, dto))
+}
+
+fn check_email(changes: &Changes) -> Result<()> {
+    let Some(db::Value::Text(address)) = changes.get("email_address") else {
+        return Ok(());
+    };
+    let fits = |(name, host): (&str, &str)| {
+        let blank = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+        !name.is_empty() && !host.is_empty() && !address.replacen('@', "", 1).contains(blank)
+    };
+    if address.is_empty() || address.split_once('@').is_some_and(fits) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "The EmailAddress field is not a valid e-mail address.",
+    ))
+}
+
+/// The hash of the password in the body; it takes 20 ms, so it is made before the transaction.
+pub(super) fn hash_password(args: &Args) -> Result<Option<String>> {
+    let password = args.body.as_ref().and_then(|b| body::get(b, "Password"));
+    match password.and_then(|p| p.as_str()).filter(|p| !p.is_empty()) {
+        Some(p) if p.chars().count() > 128 => Err(Error::invalid(
+            "A password must not be longer than 128 characters.",
+        )),
+        Some(p) => Ok(Some(identity::hash_password(p)?)),
+        None => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UserDto {
+    #[serde(default)]
+    user_name: Option<String>,
+    #[serde(default)]
+    r#type: Option<UserType>,
+    #[serde(default)]
+    roles_list: Option<Vec<String>>,
+}
+
+/// `POST /odata/Users`: a person with a password, or a directory object such as a robot account.
+/// An `UnattendedRobot` in the body (or `MayHaveUnattendedSession`) provisions the robot
+/// `<user>-unattended`.
+pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (mut changes, dto) = changes(args, Mode::Create)?;
+    let said: UserDto = args.body("userDto")?;
+    let name = said.user_name.unwrap_or_default();
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid("The UserName field must be one line."));
+    }
+    let roles = rights::named(cx, &said.roles_list.unwrap_or_default())?;
+    let kind = said.r#type.unwrap_or(UserType::User);
+    let person = kind == UserType::User || kind == UserType::DirectoryUser;
+    changes.set("type", kind);
+    changes.set_default("may_have_user_session", person);
+    let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
+    rights::set(cx, id, &roles)?;
+    robots::follow(cx, id, dto, Mode::Create)?;
+    let shown = done(cx, id, AuditAction::Create, "created")?;
+    Ok(Reply::created(shown))
+}
+
+/// `PUT /odata/Users(id)`: the account is what the body says, its roles included when `RolesList`
+/// is there. Who may only manage robots changes its robots only.
+pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_exist(cx, id)?;
+    let (mut changes, dto) = changes(args, Mode::Replace)?;
+    let said: UserDto = args.body("userDto")?;
+    if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
+        write(cx, id, only_robots(&changes))?;
+        robots::follow(cx, id, dto, Mode::Replace)?;
+        let shown = done(cx, id, AuditAction::Update, "updated the robots of")?;
+        return Ok(Reply::json(shown));
+    }
+    same_name(cx, id, &said)?;
+    settle(&mut changes);
+    write(cx, id, changes)?;
+    if let Some(names) = &said.roles_list {
+        let roles = rights::named(cx, names)?;
+        rights::set(cx, id, &roles)?;
+    }
+    robots::follow(cx, id, dto, Mode::Replace)?;
+    let shown = done(cx, id, AuditAction::Update, "updated")?;
+    Ok(Reply::json(shown))
+}
+
+/// `PATCH /odata/Users(id)`: what the body names, but neither roles nor folders. Everybody may set
+/// the password of their own unattended robot; the rest asks for the permission.
+pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let (mut changes, dto) = changes(args, Mode::Merge)?;
+    let may = access::has_in_tenant(cx.tx, cx.caller, &EDIT)?;
+    if !may {
+        if cx.caller.user() != Some(id) || !only_robot_password(dto) {
+            return Err(access::forbidden(&EDIT));
+        }
+        let robot = body::get(dto, "UnattendedRobot").unwrap_or(&Json::Null);
+        robots::set_password(cx, id, robot)?;
+        let shown = done(
+            cx,
+            id,
+            AuditAction::ChangePassword,
+            "changed the robot password of",
+        )?;
+        return Ok(Reply::json(shown));
+    }
+    must_exist(cx, id)?;
+    let said: UserDto = args.body("userDto")?;
+    same_name(cx, id, &said)?;
+    settle(&mut changes);
+    write(cx, id, changes)?;
+    robots::follow(cx, id, dto, Mode::Merge)?;
+    let shown = done(cx, id, AuditAction::Update, "updated")?;
+    Ok(Reply::json(shown))
+}
+
+/// Leaves what is settled as it is.
+fn settle(changes: &mut Changes) {
+    for column in SETTLED {
+        changes.remove(column);
+    }
+}
+
+/// Of the changes those that concern robots.
+fn only_robots(all: &Changes) -> Changes {
+    let mut changes = Changes::none(&User::SET);
+    for column in ["may_have_robot_session", "may_have_unattended_session"] {
+        if let Some(value) = all.get(column) {
+            changes.set(column, value.clone());
+        }
+    }
+    changes
+}
+
+/// Whether the body is `{"UnattendedRobot":{"Password":"…"}}` and nothing more.
+fn only_robot_password(dto: &Json) -> bool {
+    let only = |object: &Json, name: &str| {
+        let members = object.as_object();
+        members.is_some_and(|m| m.len() == 1 && m.keys().all(|k| k.eq_ignore_ascii_case(name)))
+    };
+    let password = |robot: &Json| {
+        let text = body::get(robot, "Password").and_then(Json::as_str);
+        only(robot, "Password") && text.is_some_and(|p| !p.is_empty())
+    };
+    only(dto, "UnattendedRobot") && body::get(dto, "UnattendedRobot").is_some_and(password)
+}
+
+/// Refuses another name: robots are called after it, and people sign in with it.
+fn same_name(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+    let (name, _) = name_and_type(cx.tx, id)?;
+    match &said.user_name {
+        Some(other) if other.to_lowercase() != name.to_lowercase() => Err(Error::refused(
+            Code::CannotUpdateUsername,
+            format!("The account stays {name}: a UserName cannot be changed."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn write(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    if matches!(changes.get("is_active"), Some(db::Value::Bool(false))) {
+        not_oneself(cx, id, "deactivate")?;
+    }
+    cx.update(changes, id)?;
+    keep_an_administrator(cx, Code::CannotInactivateLastAdmin)
+}
+
+fn not_oneself(cx: &Cx<'_, '_>, id: i64, what: &str) -> Result<()> {
+    if cx.caller.identity == (Identity::User { id }) {
+        return Err(Error::refused(
+            Code::UserNotEditable,
+            format!("You cannot {what} your own account: ask another administrator."),
+        ));
+    }
+    Ok(())
+}
+
+/// `DELETE /odata/Users(id)`: its robots go with it; jobs that ran on them stay.
+pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_exist(cx, id)?;
+    not_oneself(cx, id, "delete")?;
+    let (name, _) = name_and_type(cx.tx, id)?;
+    done(cx, id, AuditAction::Delete, "deleted")?;
+    robots::remove(cx, id, RobotType::Attended)?;
+    robots::remove(cx, id, RobotType::Unattended)?;
+    let own = "DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2";
+    let tenant = cx.caller.tenant;
+    cx.tx.exec(own, &[tenant.into(), id.into()])?;
+    let used = format!("The user {name} is named by other things: remove them first.");
+    cx.delete(&User::SET, id).map_err(|e| e.in_use(&used))?;
+    keep_an_administrator(cx, Code::CannotDeleteLastAdmin)?;
+    Ok(Reply::NoContent)
+}
+
+#[derive(Deserialize)]
+struct Active {
+    active: bool,
+}
+
+/// `SetActive {active}`: an account that is not active cannot sign in, and its tokens stop working.
+pub(super) fn set_active(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_exist(cx, id)?;
+    let wanted: Active = args.body("active")?;
+    let mut changes = Changes::none(&User::SET);
+    changes.set("is_active", wanted.active);
+    write(cx, id, changes)?;
+    let (action, verb) = match wanted.active {
+        true => (AuditAction::Activate, "activated"),
+        false => (AuditAction::Deactivate, "deactivated"),
+    };
+    done(cx, id, action, verb)?;
+    Ok(Reply::Ok)
+}
+
+/// The account as it stands now, after writing down what happened to it.
+fn done(cx: &mut Cx<'_, '_>, id: i64, action: AuditAction, verb: &str) -> Result<Vec<u8>> {
+    cx.hint(Hint::Identities);
+    cx.hint(Hint::Dispatch);
+    let shown = super::shown(cx, id)?;
+    let (name, _) = name_and_type(cx.tx, id)?;
+    let subject = Subject {
+        entity: User::SET.entity,
+        id: Some(id),
+        name: &name,
+        data: Some(&shown),
+    };
+    let text = format!("{verb} user {name}");
+    audit::record(cx, AuditComponent::Users, action, &subject, &text)?;
+    Ok(shown)
+}

@@ -1,0 +1,150 @@
+//! Roles of accounts for the tenant, and what a caller may do with them.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{User, must_exist, name_and_type};
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::cx::{Args, Cx, Hint, Reply};
+use crate::error::{Code, Error, Result};
+use crate::roles::{self, ADMINISTRATOR};
+
+/// Refuses to leave a tenant without an active administrator who can sign in; called after the
+/// change, which the refusal takes back.
+///
+/// # Errors
+/// `code` when nobody is left.
+pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT 1 FROM roles r JOIN user_roles ur ON ur.role_id = r.id
+         JOIN users u ON u.id = ur.user_id
+         WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active
+             AND u.type IN (0, 2, 3) LIMIT 1",
+        &[cx.caller.tenant.into(), ADMINISTRATOR.into()],
+    )?;
+    if row.is_some() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        code,
+        "This is the tenant's last active administrator: make another one first.",
+    ))
+}
+
+/// The roles with these names.
+///
+/// # Errors
+/// 1002 for a name that is none, 1427 for a role that is assigned in folders.
+pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i64>> {
+    let mut ids = BTreeSet::new();
+    for name in names {
+        let role = roles::named(cx.tx, cx.caller.tenant, name)?.for_tenant()?;
+        ids.insert(role.id);
+    }
+    Ok(ids)
+}
+
+/// Gives an account exactly these roles for the tenant.
+///
+/// # Errors
+/// 1431 when nobody would be left to administer the tenant.
+pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, roles: &BTreeSet<i64>) -> Result<()> {
+    cx.tx
+        .exec("DELETE FROM user_roles WHERE user_id = $1", &[user.into()])?;
+    for role in roles {
+        cx.tx.exec(
+            "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2)",
+            &[user.into(), (*role).into()],
+        )?;
+    }
+    keep_an_administrator(cx, Code::CannotUnassignLastAdmin)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Assign {
+    role_ids: Vec<i64>,
+}
+
+/// `AssignRoles {roleIds}`: these and no others.
+pub(super) fn assign_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_exist(cx, id)?;
+    let wanted: Assign = args.body("roleIds")?;
+    let mut ids = BTreeSet::new();
+    for role in wanted.role_ids {
+        ids.insert(roles::find(cx.tx, cx.caller.tenant, role)?.for_tenant()?.id);
+    }
+    set(cx, id, &ids)?;
+    changed(cx, id, AuditAction::Assign, &json!({"RoleIds": ids}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Toggle {
+    role: String,
+    toggle: bool,
+}
+
+/// `ToggleRole {role, toggle}`: one role, by its name, to or from an account.
+pub(super) fn toggle_role(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_exist(cx, id)?;
+    let wanted: Toggle = args.body("role")?;
+    let role = roles::named(cx.tx, cx.caller.tenant, &wanted.role)?;
+    let pair = [id.into(), role.id.into()];
+    if wanted.toggle {
+        role.for_tenant()?;
+        cx.tx.exec(
+            "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &pair,
+        )?;
+    } else {
+        cx.tx.exec(
+            "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
+            &pair,
+        )?;
+        keep_an_administrator(cx, Code::CannotUnassignLastAdmin)?;
+    }
+    let data = json!({"Role": wanted.role, "Toggle": wanted.toggle});
+    changed(cx, id, AuditAction::Toggle, &data)
+}
+
+fn changed(
+    cx: &mut Cx<'_, '_>,
+    user: i64,
+    action: AuditAction,
+    data: &serde_json::Value,
+) -> Result<Reply> {
+    cx.hint(Hint::Identities);
+    let (name, _) = name_and_type(cx.tx, user)?;
+    let data = data.to_string();
+    let subject = Subject {
+        entity: User::SET.entity,
+        id: Some(user),
+        name: &name,
+        data: Some(data.as_bytes()),
+    };
+    let text = format!("changed the roles of user {name}");
+    audit::record(cx, AuditComponent::Users, action, &subject, &text)?;
+    Ok(Reply::Ok)
+}
+
+/// `GetCurrentPermissions`: what the caller's roles give, for the tenant or in any folder.
+pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    let user = cx.caller.user().ok_or_else(super::nobody)?;
+    let rows = cx.tx.rows(
+        "SELECT DISTINCT p.permission FROM role_permissions p WHERE p.role_id IN (
+             SELECT role_id FROM user_roles WHERE user_id = $1
+             UNION SELECT role_id FROM folder_user_roles WHERE user_id = $1)
+         ORDER BY p.permission",
+        &[user.into()],
+    )?;
+    let names: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
+    let answer = json!({"UserId": user, "Permissions": names?});
+    Ok(Reply::json(
+        cx.structure("UserPermissionsCollection", answer),
+    ))
+}

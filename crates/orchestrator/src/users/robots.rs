@@ -1,0 +1,280 @@
+//! The robots of an account: made, changed and removed with it.
+
+use db::Value;
+use odata::{Guid, Mode};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::body;
+use crate::cx::Cx;
+use crate::error::{Code, Error, Result};
+use crate::robots::{self, RobotType, Unattended};
+
+/// `UserDto.RobotProvision` as a body gives it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attended {
+    #[serde(default)]
+    user_name: Option<String>,
+    #[serde(default)]
+    execution_settings: Option<Json>,
+}
+
+/// A robot as it is kept.
+struct Kept {
+    id: i64,
+    key: Guid,
+    user_name: Option<String>,
+}
+
+fn find(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<Option<Kept>> {
+    let row = cx.tx.row(
+        "SELECT id, key, username FROM robots WHERE user_id = $1 AND type = $2",
+        &[user.into(), kind.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let key: String = row.get(1)?;
+    Ok(Some(Kept {
+        id: row.get(0)?,
+        key: key
+            .parse()
+            .map_err(|_| Error::Internal("a robot's key is no GUID".into()))?,
+        user_name: row.get(2)?,
+    }))
+}
+
+/// Brings the robots of an account in line with what it may have now and what a body says of them.
+///
+/// # Errors
+/// 1207 or 1210 when a robot is at work, 1001 when the name of a new one is taken.
+pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT may_have_robot_session, may_have_unattended_session FROM users WHERE id = $1",
+        &[user.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("User"))?;
+    let said = |member| body::get(dto, member).filter(|v| v.is_object());
+    if row.get::<bool>(0)? {
+        if let Some(said) = said("RobotProvision") {
+            attended(cx, user, said, mode)?;
+        }
+    } else {
+        remove(cx, user, RobotType::Attended)?;
+    }
+    if row.get::<bool>(1)? {
+        unattended(cx, user, said("UnattendedRobot"), mode)
+    } else {
+        remove(cx, user, RobotType::Unattended)
+    }
+}
+
+fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
+    let said: Attended = body::read("RobotProvision", Some(dto))?;
+    let robot = robots::provision_attended(cx, user)?;
+    let mut changes = Columns::new(dto, mode);
+    // Without a name of its own it keeps the account's.
+    if said.user_name.is_some() {
+        changes.set("UserName", "username", said.user_name);
+    }
+    let settings = said.execution_settings.map(|s| s.to_string());
+    changes.set("ExecutionSettings", "execution_settings", settings);
+    changes.write(cx, robot)
+}
+
+fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) -> Result<()> {
+    let said: Unattended = match dto {
+        Some(dto) => body::read("UnattendedRobot", Some(dto))?,
+        None => Unattended::default(),
+    };
+    let Some(kept) = find(cx, user, RobotType::Unattended)? else {
+        return provision(cx, user, &said);
+    };
+    let Some(dto) = dto else { return Ok(()) };
+    let mut changes = Columns::new(dto, mode);
+    let renamed = changes.says("UserName") && said.user_name != kept.user_name;
+    if renamed && is_busy(cx, kept.id)? {
+        return Err(Error::refused(
+            Code::CannotUpdateBusyRobot,
+            "The robot is running a job: its UserName cannot change now.",
+        ));
+    }
+    match said.password.as_deref() {
+        Some(password) if !password.is_empty() && !is_mask(password) => {
+            let sealed = robots::seal(&cx.server.keys, kept.key, Some(password));
+            changes.force("password", sealed);
+        }
+        // Another account of the host has another password; the same one keeps its own.
+        _ if renamed => changes.force("password", Value::Null),
+        _ => {}
+    }
+    changes.set("UserName", "username", said.user_name);
+    changes.set(
+        "CredentialStoreId",
+        "credential_store_id",
+        said.credential_store_id,
+    );
+    changes.set(
+        "CredentialExternalName",
+        "external_name",
+        said.credential_external_name,
+    );
+    if let Some(kind) = said.credential_type {
+        changes.set("CredentialType", "credential_type", kind);
+    }
+    if let Some(limit) = said.limit_concurrent_execution {
+        changes.set(
+            "LimitConcurrentExecution",
+            "limit_concurrent_execution",
+            limit,
+        );
+    }
+    let settings = said.execution_settings.map(|s| s.to_string());
+    changes.set("ExecutionSettings", "execution_settings", settings);
+    changes.write(cx, kept.id)
+}
+
+/// Makes the robot `<user>-unattended`.
+fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
+    let key = Guid::random();
+    let password = said.password.as_deref().filter(|p| !is_mask(p));
+    let sealed = robots::seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));
+    let (name, _) = super::name_and_type(cx.tx, user)?;
+    robots::provision_unattended(cx.tx, cx.caller.tenant, cx.now, user, said, sealed)
+        .map_err(|e| e.name_taken(&format!("{name}-unattended")))?;
+    Ok(())
+}
+
+/// What clients show in place of a password, and may send back.
+fn is_mask(password: &str) -> bool {
+    !password.is_empty() && password.chars().all(|c| c == '*')
+}
+
+/// Changes only the password of the account's unattended robot.
+///
+/// # Errors
+/// 1230 when the account has no such robot.
+pub(super) fn set_password(cx: &mut Cx<'_, '_>, user: i64, dto: &Json) -> Result<()> {
+    if find(cx, user, RobotType::Unattended)?.is_none() {
+        return Err(Error::refused(
+            Code::UserDoesNotHaveRobot,
+            "This account has no unattended robot whose password could be set.",
+        ));
+    }
+    unattended(cx, user, Some(dto), Mode::Merge)
+}
+
+/// Removes one robot of an account, if it has it: jobs that wait for it end, jobs that ran on it
+/// forget it.
+///
+/// # Errors
+/// 1207 when it is running a job.
+pub(super) fn remove(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<()> {
+    let Some(robot) = find(cx, user, kind)?.map(|r| r.id) else {
+        return Ok(());
+    };
+    if is_busy(cx, robot)? {
+        return Err(Error::refused(
+            Code::CannotDeleteBusyRobot,
+            "The robot is running a job: stop the job first.",
+        ));
+    }
+    cx.tx.exec(
+        "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
+             info = 'The robot that the job waited for was deleted.'
+         WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN (0, 7, 8)",
+        &[robot.into(), cx.now.into()],
+    )?;
+    for column in ["robot_id", "wanted_robot_id"] {
+        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
+        cx.tx.exec(&sql, &[robot.into()])?;
+    }
+    // Its sessions go with it.
+    for column in ["session_id", "wanted_session_id"] {
+        let sql = format!(
+            "UPDATE jobs SET {column} = NULL
+             WHERE {column} IN (SELECT id FROM sessions WHERE robot_id = $1)"
+        );
+        cx.tx.exec(&sql, &[robot.into()])?;
+    }
+    cx.tx
+        .exec("DELETE FROM robots WHERE id = $1", &[robot.into()])?;
+    Ok(())
+}
+
+/// Whether a host has a job of the robot.
+fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
+    let row = cx.tx.row(
+        "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
+             AND state IN (0, 1, 2, 3, 8) LIMIT 1",
+        &[robot.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Columns of a robot that a structure in a body changes. Replacing sets all that the structure
+/// could name; merging only what it does.
+struct Columns<'d> {
+    dto: &'d Json,
+    mode: Mode,
+    columns: Vec<(&'static str, Value)>,
+}
+
+impl<'d> Columns<'d> {
+    fn new(dto: &'d Json, mode: Mode) -> Self {
+        Self {
+            dto,
+            mode,
+            columns: Vec::new(),
+        }
+    }
+
+    fn says(&self, member: &str) -> bool {
+        self.mode == Mode::Replace || body::get(self.dto, member).is_some()
+    }
+
+    fn set(&mut self, member: &str, column: &'static str, value: impl Into<Value>) {
+        if self.says(member) {
+            self.force(column, value);
+        }
+    }
+
+    fn force(&mut self, column: &'static str, value: impl Into<Value>) {
+        self.columns.push((column, value.into()));
+    }
+
+    fn write(self, cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
+        let (mut sets, mut params) = (String::new(), Vec::<Value>::new());
+        params.extend([robot.into(), cx.now.into(), cx.caller.user().into()]);
+        for (column, value) in self.columns {
+            params.push(value);
+            sets.push_str(&format!(", {column} = ${}", params.len()));
+        }
+        let sql = format!(
+            "UPDATE robots SET last_modification_time = $2, last_modifier_user_id = $3{sets}
+             WHERE id = $1"
+        );
+        cx.tx.exec(&sql, &params)?;
+        Ok(())
+    }
+}
+
+/// The attended robot as `RobotProvision` shows it; JSON.
+///
+/// # Errors
+/// The store's.
+pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
+    let row = cx.tx.row(
+        "SELECT username, execution_settings, id FROM robots WHERE user_id = $1 AND type = $2",
+        &[user.into(), RobotType::Attended.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let settings: Option<String> = row.get(1)?;
+    let settings: Option<Json> = settings.and_then(|s| serde_json::from_str(&s).ok());
+    let shown = serde_json::json!({
+        "UserName": row.get::<Option<String>>(0)?,
+        "ExecutionSettings": settings,
+        "RobotId": row.get::<i64>(2)?,
+        "RobotType": RobotType::Attended.name(),
+    });
+    Ok(Some(shown.to_string()))
+}
