@@ -2,7 +2,7 @@
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
 //! roles, users, folders, tenants → packages, releases → machines, robots, sessions → jobs → logs,
-//! robot_service.
+//! robot_service → queues.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -29,6 +29,8 @@ pub mod jobs;
 pub mod logs;
 pub mod robot_service;
 
+pub mod queues;
+
 pub use cx::{Args, Caller, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
@@ -43,6 +45,12 @@ pub static RESOURCES: &[&Resource] = &[
     &machines::RESOURCE,
     &packages::RESOURCE,
     &releases::RESOURCE,
+    &queues::definitions::RESOURCE,
+    &queues::comments::RESOURCE,
+    &queues::events::RESOURCE,
+    &queues::items::RESOURCE,
+    &queues::records::RESOURCE,
+    &queues::retention::RESOURCE,
     &logs::RESOURCE,
     &robots::RESOURCE,
     &sessions::RESOURCE,
@@ -56,17 +64,30 @@ pub static OPS: &[&[Op]] = &[
     machines::OPS,
     packages::OPS,
     releases::OPS,
+    queues::definitions::OPS,
+    queues::comments::OPS,
+    queues::events::OPS,
+    queues::items::OPS,
+    queues::adding::OPS,
+    queues::records::OPS,
     logs::OPS,
     robots::OPS,
     users::OPS,
 ];
 
 /// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/main/0001_init.sql"),
-}];
+pub static MIGRATIONS: &[db::Migration] = &[
+    db::Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 6,
+        name: "queues",
+        sql: include_str!("../../../migrations/main/0006_queues.sql"),
+    },
+];
 
 /// The schema of the log store.
 pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {
