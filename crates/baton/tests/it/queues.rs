@@ -1160,7 +1160,7 @@ async fn pages_of_items(backend: Backend) {
     let items: Vec<_> = (0..120)
         .map(|n| {
             json!({"Reference": format!("r{n:03}"),
-        "Priority": ["Low", "High"][n % 2]})
+        "Priority": if n % 2 == 0 { "Low" } else { "High" }})
         })
         .collect();
     let body = json!({"queueName": "Q", "commitType": "AllOrNothing", "queueItems": items});
