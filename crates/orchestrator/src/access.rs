@@ -10,7 +10,7 @@ use odata::Folders;
 
 use crate::cx::{Caller, Folder, Identity};
 use crate::error::{Code, Error, Result};
-use crate::op::{FolderRule, Need};
+use crate::op::{Access, FolderRule, Need};
 
 /// How a request names its folder: the four headers, of which a path wins over a key over an id,
 /// because clients send the key of their job's folder along with the path they mean.
@@ -103,25 +103,27 @@ fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
 /// The refusal that names what is missing.
 #[must_use]
 pub fn forbidden(need: &Need) -> Error {
-    let names: Vec<_> = need
-        .any
-        .iter()
-        .map(|(n, a)| format!("{n}.{}", a.name()))
-        .collect();
+    let name = |(n, a): &(&str, Access)| format!("{n}.{}", a.name());
+    let groups = need.groups();
+    let groups = groups.map(|g| g.iter().map(name).collect::<Vec<_>>().join(" or "));
     Error::Forbidden {
-        needed: names.join(" or "),
+        needed: groups.collect::<Vec<_>>().join(" and "),
     }
 }
 
-/// The SQL list of the permissions of which one is needed; names are ours, never the caller's.
-fn names(need: &Need, params: &mut Vec<Value>) -> String {
-    let mut list = String::new();
-    for (name, access) in need.any {
-        params.push(format!("{name}.{}", access.name()).into());
-        let comma = if list.is_empty() { "" } else { ", " };
-        list.push_str(&format!("{comma}${}", params.len()));
+/// The condition that one permission of each group is given: `given` says by what, with `LIST` for
+/// the names, which are ours, never the caller's.
+fn permitted(need: &Need, given: &str, params: &mut Vec<Value>) -> String {
+    let mut conditions = vec!["TRUE".to_owned()];
+    for group in need.groups() {
+        let mut list = Vec::new();
+        for (name, access) in group {
+            params.push(format!("{name}.{}", access.name()).into());
+            list.push(format!("${}", params.len()));
+        }
+        conditions.push(given.replace("LIST", &list.join(", ")));
     }
-    list
+    conditions.join(" AND ")
 }
 
 /// Checks the scope of the caller's token and the permission for the tenant.
@@ -160,11 +162,10 @@ pub fn has_in_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bo
         return Ok(false);
     };
     let mut params = vec![Value::from(user)];
-    let list = names(need, &mut params);
-    let sql = format!(
-        "SELECT 1 FROM user_roles ur JOIN role_permissions p ON p.role_id = ur.role_id
-         WHERE ur.user_id = $1 AND p.permission IN ({list}) LIMIT 1"
-    );
+    let given = "EXISTS (SELECT 1 FROM user_roles ur
+        JOIN role_permissions p ON p.role_id = ur.role_id
+        WHERE ur.user_id = $1 AND p.permission IN (LIST))";
+    let sql = format!("SELECT 1 WHERE {}", permitted(need, given, &mut params));
     Ok(tx.row(&sql, &params)?.is_some())
 }
 
@@ -189,13 +190,11 @@ pub fn has_in_folder(
         return Ok(false);
     };
     let mut params = vec![Value::from(user), folder.id.into()];
-    let list = names(need, &mut params);
-    let sql = format!(
-        "SELECT 1 FROM folder_tree ft
-         JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
-         JOIN role_permissions p ON p.role_id = fur.role_id
-         WHERE ft.folder_id = $2 AND p.permission IN ({list}) LIMIT 1"
-    );
+    let given = "EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
+        JOIN role_permissions p ON p.role_id = fur.role_id
+        WHERE ft.folder_id = $2 AND p.permission IN (LIST))";
+    let sql = format!("SELECT 1 WHERE {}", permitted(need, given, &mut params));
     Ok(tx.row(&sql, &params)?.is_some())
 }
 
@@ -220,30 +219,38 @@ pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result
     }
 }
 
-/// The folders in which the caller has one of the permissions; none at all is a 403.
+/// The folders in which the caller has the permissions; none at all is a 403.
 fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {
+    match folders_where(tx, caller, need)? {
+        Folders::Some(ids) if ids.is_empty() => Err(forbidden(need)),
+        folders => Ok(folders),
+    }
+}
+
+/// The folders in which the caller has the permissions; possibly none.
+///
+/// # Errors
+/// The store's.
+pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {
     if matches!(caller.identity, Identity::Application { .. }) {
         return Ok(Folders::All);
     }
     let Some(user) = caller.user() else {
-        return Err(forbidden(need));
+        return Ok(Folders::Some(Vec::new()));
     };
     let mut params = vec![Value::from(user), caller.tenant.into()];
-    let list = names(need, &mut params);
+    let given = "(EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
+        JOIN role_permissions p ON p.role_id = fur.role_id
+        WHERE ft.folder_id = f.id AND p.permission IN (LIST))
+      OR (f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
+        JOIN role_permissions p ON p.role_id = ur.role_id
+        WHERE ur.user_id = $1 AND p.permission IN (LIST))))";
     let sql = format!(
-        "SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND (
-           EXISTS (SELECT 1 FROM folder_tree ft
-             JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
-             JOIN role_permissions p ON p.role_id = fur.role_id
-             WHERE ft.folder_id = f.id AND p.permission IN ({list}))
-           OR (f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
-             JOIN role_permissions p ON p.role_id = ur.role_id
-             WHERE ur.user_id = $1 AND p.permission IN ({list}))))"
+        "SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND {}",
+        permitted(need, given, &mut params)
     );
     let rows = tx.rows(&sql, &params)?;
-    if rows.is_empty() {
-        return Err(forbidden(need));
-    }
     let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
     Ok(Folders::Some(ids?))
 }

@@ -157,6 +157,8 @@ impl<'c> Cx<'_, 'c> {
         let list = match &self.folders {
             Folders::All => return None,
             Folders::One(id) => id.to_string(),
+            // An empty list is no SQL; nothing equals NULL.
+            Folders::Some(ids) if ids.is_empty() => "NULL".to_owned(),
             Folders::Some(ids) => {
                 let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
                 ids.join(", ")

@@ -20,6 +20,8 @@ pub enum Code {
     ItemNotFound = 1002,
     /// 1004: also a package version that exists.
     ItemAlreadyExists = 1004,
+    /// 1007: also a comment of somebody else.
+    ErrorUpdating = 1007,
     /// 1009: a value out of its range or form.
     InvalidArgument = 1009,
     /// 1024: too busy, or without its database.
@@ -28,12 +30,16 @@ pub enum Code {
     PayloadTooLarge = 1031,
     /// 1012
     HasDependentItems = 1012,
-    /// 1020: the row is not what the caller thought it was.
-    OptimisticConcurrency = 1020,
     /// 1013
     ItemIsInUse = 1013,
+    /// 1016: the reference of a queue item is taken.
+    DuplicateReference = 1016,
     /// 1017: an object of another folder or tenant was named.
     ForbiddenOperation = 1017,
+    /// 1020: the row is not in the version that the caller saw.
+    OptimisticConcurrency = 1020,
+    /// 1023
+    FieldNotEditable = 1023,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
@@ -122,6 +128,25 @@ pub enum Code {
     PublishIsNotAllowedForThisPackageType = 2099,
     /// Nobody sends such events; number as above.
     UnknownWebhookEventType = 2100,
+    /// A queue with unique references got an item without one. The numbers of queues are not
+    /// published; these lie in the gap where the names stand in the list, in its order.
+    TransactionReferenceRequired = 1900,
+    /// Nobody with that number may review.
+    ReviewerNotAvailable = 1903,
+    /// Encryption and unique references of a queue are settled when it is made.
+    QueueDefinitionParametersCannotChange = 1904,
+    /// Not a JSON schema.
+    InvalidQueueSchemaDefinition = 1907,
+    /// There is no such kind of schema.
+    InvalidQueueSchemaType = 1909,
+    /// The queue has no schema of that kind.
+    QueueSchemaDefinitionNotFound = 1910,
+    /// The content of a queue item is too large (413).
+    QueueItemContentSizeExceeded = 1914,
+    /// Only failed and abandoned items are retried and reviewed.
+    QueueItemInvalidStatusForRetry = 1916,
+    /// The progress of a queue item is too long (413).
+    QueueItemProgressDataSizeExceeded = 1920,
     /// 2801
     MandatoryPropertiesForRootFolderNotSpecified = 2801,
     /// 2803
@@ -165,11 +190,14 @@ impl Code {
         match self {
             Self::InvalidOrganizationUnit | Self::ForbiddenOperation => 403,
             Self::InvalidMachineKey => 401,
-            Self::PayloadTooLarge => 413,
+            Self::PayloadTooLarge
+            | Self::QueueItemContentSizeExceeded
+            | Self::QueueItemProgressDataSizeExceeded => 413,
             Self::ServiceUnavailable => 503,
             Self::ItemNotFound
             | Self::PackageNotFound
             | Self::PreviousVersionNotFound
+            | Self::QueueSchemaDefinitionNotFound
             | Self::RobotNotFound => 404,
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
@@ -184,6 +212,11 @@ impl Code {
             | Self::MachineScopeProtected
             | Self::CannotDeleteBusyRobot
             | Self::CannotUpdateBusyRobot
+            | Self::ErrorUpdating
+            | Self::DuplicateReference
+            | Self::FieldNotEditable
+            | Self::QueueDefinitionParametersCannotChange
+            | Self::QueueItemInvalidStatusForRetry
             | Self::UserDoesNotHaveRobot
             | Self::CannotDeleteStaticRole
             | Self::RoleIsNotEditable
@@ -197,6 +230,12 @@ impl Code {
             | Self::NoMachineAssociatedWithFolder => 409,
             _ => 400,
         }
+    }
+
+    /// The name, as the API writes it in lists of what failed.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{self:?}")
     }
 }
 

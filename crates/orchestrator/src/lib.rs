@@ -2,7 +2,7 @@
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
 //! audit, settings, calendars, roles, users, folders, tenants → packages, libraries, releases →
-//! machines, robots, sessions → jobs → logs, schedules, assets, webhooks, robot_service.
+//! machines, robots, sessions → jobs → logs, schedules, assets, webhooks, robot_service, queues.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -34,6 +34,7 @@ pub mod logs;
 pub mod robot_service;
 
 pub mod assets;
+pub mod queues;
 pub mod schedules;
 pub mod webhooks;
 
@@ -58,6 +59,12 @@ pub static RESOURCES: &[&Resource] = &[
     &packages::RESOURCE,
     &schedules::RESOURCE,
     &releases::RESOURCE,
+    &queues::definitions::RESOURCE,
+    &queues::comments::RESOURCE,
+    &queues::events::RESOURCE,
+    &queues::items::RESOURCE,
+    &queues::records::RESOURCE,
+    &queues::retention::RESOURCE,
     &logs::RESOURCE,
     &robots::RESOURCE,
     &roles::RESOURCE,
@@ -79,6 +86,12 @@ pub static OPS: &[&[Op]] = &[
     machines::OPS,
     packages::OPS,
     releases::OPS,
+    queues::definitions::OPS,
+    queues::comments::OPS,
+    queues::events::OPS,
+    queues::items::OPS,
+    queues::adding::OPS,
+    queues::records::OPS,
     logs::OPS,
     robots::OPS,
     sessions::OPS,
@@ -112,6 +125,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         version: 5,
         name: "people",
         sql: include_str!("../../../migrations/main/0005_people.sql"),
+    },
+    db::Migration {
+        version: 6,
+        name: "queues",
+        sql: include_str!("../../../migrations/main/0006_queues.sql"),
     },
     db::Migration {
         version: 7,

@@ -40,6 +40,8 @@ pub struct Need {
     pub scope: &'static str,
     /// Alternatives, e.g. `Units.View` or `SubFolders.View`; empty = any authenticated caller.
     pub any: &'static [(&'static str, Access)],
+    /// Further permissions, every one of which is needed too.
+    pub all: &'static [(&'static str, Access)],
     /// Whether the token needs the scope's write half.
     pub write: bool,
 }
@@ -52,7 +54,26 @@ impl Need {
         any: &'static [(&'static str, Access)],
         write: bool,
     ) -> Self {
-        Self { scope, any, write }
+        Self {
+            scope,
+            any,
+            all: &[],
+            write,
+        }
+    }
+
+    /// With further permissions, every one of which is needed too.
+    #[must_use]
+    pub const fn and(mut self, all: &'static [(&'static str, Access)]) -> Self {
+        self.all = all;
+        self
+    }
+
+    /// The permissions in groups: one of each group is needed.
+    pub fn groups(&self) -> impl Iterator<Item = &'static [(&'static str, Access)]> + use<> {
+        let (any, all) = (self.any, self.all);
+        let single = all.iter().map(std::slice::from_ref);
+        std::iter::once(any).chain(single).filter(|g| !g.is_empty())
     }
 }
 

@@ -29,6 +29,7 @@ mod logs;
 mod machines;
 mod odata;
 mod packages;
+mod queues;
 mod releases;
 mod robot;
 mod roles;

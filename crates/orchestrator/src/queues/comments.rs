@@ -1,0 +1,130 @@
+//! What people say about items.
+
+use db::Value;
+use odata::{Mode, Timestamp};
+
+use super::entities::QueueItem;
+use super::events::OF_ALL_ATTEMPTS;
+use super::{
+    Author, EDIT_ITEMS, VIEW_ITEMS, entity_in_folders, items, must_be_in_folders, page_in_folders,
+};
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::{Command, FolderRule, Op, Resource};
+
+/// A comment on an item.
+#[odata::entity(
+    set = "QueueItemComments", name = "QueueItemCommentDto", table = "queue_item_comments",
+    key = "Id", scope = tenant, indexes = "queue_item_comments_item(queue_item_id, id)"
+)]
+pub struct QueueItemComment {
+    /// What is said.
+    #[edm(required, max = 512)]
+    pub text: String,
+    /// The item.
+    pub queue_item_id: i64,
+    /// When.
+    #[edm(read_only)]
+    pub creation_time: Timestamp,
+    /// Who.
+    #[edm(read_only)]
+    pub user_id: Option<i64>,
+    /// Name of who.
+    #[edm(
+        sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)",
+        read_only
+    )]
+    pub user_name: Option<String>,
+    /// Number of the comment.
+    pub id: i64,
+}
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&QueueItemComment::SET, VIEW_ITEMS)
+    .folder(FolderRule::Optional)
+    .list(|cx, args| page_in_folders(cx, args, &QueueItemComment::SET, None, &[]))
+    .get(|cx, args| entity_in_folders(cx, args, &QueueItemComment::SET))
+    .create(Command::new(EDIT_ITEMS, create))
+    .replace(Command::new(EDIT_ITEMS, replace))
+    .delete(Command::new(EDIT_ITEMS, delete));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[Op::function(
+    "QueueItemComments",
+    "GetQueueItemCommentsHistory",
+    VIEW_ITEMS,
+    history,
+)
+.params(&[("queueItemId", "Edm.Int64")])
+.returns("Collection(QueueItemCommentDto)")
+.folder(FolderRule::Optional)];
+
+/// `POST /odata/QueueItemComments`
+fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Create)?;
+    let item = match changes.get("queue_item_id") {
+        Some(Value::Int(id)) => *id,
+        _ => return Err(Error::invalid("The QueueItemId field is required.")),
+    };
+    let item = items::find(cx, item)?;
+    let author = Author::of(cx.caller);
+    changes.set("queue_definition_id", item.queue);
+    changes.set("user_id", author.user);
+    changes.set("external_client_id", author.client);
+    let id = cx.insert(changes)?;
+    Ok(Reply::created(cx.entity(
+        &QueueItemComment::SET,
+        id,
+        &[],
+    )?))
+}
+
+/// `PUT /odata/QueueItemComments(id)`: another text for one's own comment.
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Replace)?;
+    changes.remove("queue_item_id");
+    must_be_in_folders(cx, &QueueItemComment::SET, id)?;
+    let row = cx.tx.row(
+        "SELECT user_id, external_client_id FROM queue_item_comments WHERE id = $1",
+        &[id.into()],
+    )?;
+    let author = Author::of(cx.caller);
+    let own = match row {
+        Some(row) => {
+            row.get::<Option<i64>>(0)? == author.user
+                && row.get::<Option<String>>(1)? == author.client
+        }
+        None => false,
+    };
+    if !own {
+        return Err(Error::refused(
+            Code::ErrorUpdating,
+            "Only the author can change a comment: write one of your own.",
+        ));
+    }
+    cx.update(changes, id)?;
+    Ok(Reply::json(cx.entity(&QueueItemComment::SET, id, &[])?))
+}
+
+/// `DELETE /odata/QueueItemComments(id)`
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_be_in_folders(cx, &QueueItemComment::SET, id)?;
+    cx.delete(&QueueItemComment::SET, id)?;
+    Ok(Reply::NoContent)
+}
+
+/// `GetQueueItemCommentsHistory(queueItemId=…)`: of all attempts.
+fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let item = args.int("queueItemId")?;
+    must_be_in_folders(cx, &QueueItem::SET, item)?;
+    let vars = [("item", item.into())];
+    page_in_folders(
+        cx,
+        args,
+        &QueueItemComment::SET,
+        Some(OF_ALL_ATTEMPTS),
+        &vars,
+    )
+}

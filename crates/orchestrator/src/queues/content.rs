@@ -1,0 +1,188 @@
+//! The dictionaries of items: what may be in them, and how those of encrypted queues are kept.
+
+use odata::Open;
+use serde_json::{Map, Value};
+
+use crate::cx::{Cx, Reply};
+use crate::error::{Code, Error, Result};
+
+/// Longest specific content, in UTF-16 units of its JSON (500 KB).
+const MAX_SPECIFIC_CONTENT: usize = 256_000;
+/// Longest progress, likewise.
+const MAX_PROGRESS: usize = 104_857;
+/// Characters that the keys of a content cannot have: programs address members by path.
+const RESERVED: &[char] = &['.', '#', '@', ':', '(', ',', '"'];
+/// Ends the name of a member that tells the type of another.
+const ANNOTATION: &str = "@odata.type";
+/// What a dictionary that must be opened starts with, see `entities::dictionary`.
+const SEALED: &str = "sealed:";
+
+/// The members whose value is a dictionary, and those that are its text.
+const DICTIONARIES: &[(&str, &str)] = &[
+    ("SpecificContent", "SpecificData"),
+    ("Output", "OutputData"),
+    ("Analytics", "AnalyticsData"),
+];
+
+/// A specific content as it is kept: annotations used and dropped.
+///
+/// # Errors
+/// 1009 for a key or value that cannot be in it; 413 when it is too large.
+pub(super) fn specific(content: &Open) -> Result<String> {
+    for name in content.0.keys().filter(|n| !n.ends_with(ANNOTATION)) {
+        check_key(name)?;
+    }
+    let members = odata::body::dictionary(&content.0);
+    for (name, value) in &members {
+        if value.is_object() || value.is_array() {
+            return Err(Error::invalid(format!(
+                "The value of '{name}' in SpecificContent must be a text, a number, a truth value or null."
+            )));
+        }
+    }
+    let text = Value::Object(members).to_string();
+    if text.encode_utf16().count() > MAX_SPECIFIC_CONTENT {
+        return Err(Error::refused(
+            Code::QueueItemContentSizeExceeded,
+            format!("SpecificContent must not have more than {MAX_SPECIFIC_CONTENT} characters."),
+        ));
+    }
+    Ok(text)
+}
+
+fn check_key(name: &str) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid(
+            "A key in SpecificContent must not be empty.",
+        ));
+    }
+    if let Some(bad) = name.chars().find(|c| RESERVED.contains(c)) {
+        return Err(Error::invalid(format!(
+            "The key '{name}' in SpecificContent must not have the character {bad}"
+        )));
+    }
+    Ok(())
+}
+
+/// Fails when a progress is too long.
+///
+/// # Errors
+/// 413
+pub(super) fn check_progress(progress: Option<&str>) -> Result<()> {
+    let too_long = |text: &str| text.encode_utf16().count() > MAX_PROGRESS;
+    if !progress.is_some_and(too_long) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::QueueItemProgressDataSizeExceeded,
+        format!("Progress must not have more than {MAX_PROGRESS} characters."),
+    ))
+}
+
+/// What the encrypted dictionaries of an item are bound to: its key, which all attempts share, so
+/// that a retry takes them over as they are.
+fn place(key: &str) -> String {
+    format!("queue_items:{key}")
+}
+
+/// A dictionary of an item in an encrypted queue, as it is kept.
+pub(super) fn seal(keys: &identity::Keys, key: &str, text: &str) -> String {
+    keys.encrypt(&place(key), text)
+}
+
+/// An answer of items with what is sealed opened. Answers without anything sealed stay as they are;
+/// a plain dictionary and its text both begin with a brace, so nobody can pretend.
+///
+/// # Errors
+/// [`Error::Internal`] when the keys are not those it was sealed with.
+pub(super) fn opened(cx: &Cx<'_, '_>, reply: Reply) -> Result<Reply> {
+    let Reply::Json { status, body } = reply else {
+        return Ok(reply);
+    };
+    let mark = format!("\"{SEALED}");
+    if !body.windows(mark.len()).any(|w| w == mark.as_bytes()) {
+        return Ok(Reply::Json { status, body });
+    }
+    let unread = |e: serde_json::Error| Error::Internal(format!("items that are no JSON: {e}"));
+    let mut document: Value = serde_json::from_slice(&body).map_err(unread)?;
+    let keys = &cx.server.keys;
+    match document.get_mut("value") {
+        Some(Value::Array(rows)) => {
+            for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+                open(keys, row)?;
+            }
+        }
+        _ => {
+            if let Some(row) = document.as_object_mut() {
+                open(keys, row)?;
+            }
+        }
+    }
+    Ok(Reply::Json {
+        status,
+        body: document.to_string().into_bytes(),
+    })
+}
+
+fn open(keys: &identity::Keys, row: &mut Map<String, Value>) -> Result<()> {
+    for (object, text) in DICTIONARIES {
+        for (name, wrapped) in [(object, false), (text, true)] {
+            let Some(value) = row.get_mut(*name) else {
+                continue;
+            };
+            let sealed = value.as_str().and_then(|v| v.strip_prefix(SEALED));
+            let Some((key, stored)) = sealed.and_then(|v| v.split_once(':')) else {
+                continue;
+            };
+            let plain = keys.decrypt(&place(key), stored)?;
+            *value = match wrapped {
+                true => format!("{{\"DynamicProperties\":{plain}}}").into(),
+                false => serde_json::from_str(&plain)
+                    .map_err(|e| Error::Internal(format!("a content that is no JSON: {e}")))?,
+            };
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(content: Value) -> Result<String> {
+        specific(&serde_json::from_value(content).unwrap())
+    }
+
+    #[test]
+    fn annotations_are_used_and_dropped() {
+        let content =
+            json!({"a@odata.type": "#Int64", "a": "9007199254740993", "b": "x", "c": null});
+        let text = read(content).unwrap();
+        assert_eq!(text, r#"{"a":9007199254740993,"b":"x","c":null}"#);
+    }
+
+    #[test]
+    fn keys_and_values_that_are_refused() {
+        for key in ["a.b", "a#", "a@b", "a:b", "f(x", "a,b", "a\"b", "", " "] {
+            let error = read(json!({key: 1})).unwrap_err().to_string();
+            assert!(error.contains("key"), "{key}: {error}");
+        }
+        for value in [json!([1]), json!({"x": 1})] {
+            let error = read(json!({"nested": value})).unwrap_err().to_string();
+            assert!(error.contains("'nested'"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_counted_as_clients_do() {
+        let fits = "ä".repeat(MAX_SPECIFIC_CONTENT - r#"{"k":""}"#.len());
+        assert!(read(json!({"k": fits})).is_ok());
+        let error = read(json!({"k": format!("{fits}x")})).unwrap_err();
+        let Error::Refused { code, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(code.status(), 413);
+    }
+}

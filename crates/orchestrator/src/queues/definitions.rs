@@ -1,0 +1,244 @@
+//! Queues: made, changed and deleted in a folder.
+
+use db::Value;
+use jsonschema::Draft;
+use odata::edm::EntitySet;
+use odata::{Changes, Mode};
+
+use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
+use super::{retention, sharing};
+use crate::access;
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::{Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity};
+
+pub(super) const VIEW: Need = Need::new("OR.Queues", &[("Queues", Access::View)], false);
+pub(super) const EDIT: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true);
+pub(super) const CREATE: Need = Need::new("OR.Queues", &[("Queues", Access::Create)], true);
+pub(super) const DELETE: Need = Need::new("OR.Queues", &[("Queues", Access::Delete)], true);
+
+/// What the dispatcher sees of queues.
+static SET: &EntitySet = &QUEUES_IN_FOLDERS;
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(SET, VIEW)
+    .folder(FolderRule::Optional)
+    .get(plain_entity)
+    .create(Command::new(CREATE, create))
+    .replace(Command::new(EDIT, replace))
+    .delete(Command::new(DELETE, delete));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[
+    Op::function("QueueDefinitions", "GetByKey", VIEW, get_by_key)
+        .params(&[("identifier", "Edm.Guid")])
+        .returns("QueueDefinitionDto")
+        .folder(FolderRule::Optional),
+    Op::function(
+        "QueueDefinitions",
+        "GetJsonSchemaDefinition",
+        Need::new("OR.Queues", &[("Queues", Access::Edit)], false),
+        get_schema,
+    )
+    .bound()
+    .namespace(QUEUE_NAMESPACE)
+    .params(&[("jsonSchemaType", "Edm.String")])
+    .returns("Edm.String")
+    .folder(FolderRule::Optional),
+    Op::function(
+        "QueueDefinitions",
+        "GetFoldersForQueue",
+        sharing::READ,
+        sharing::get_folders_for_queue,
+    )
+    .params(&[("id", "Edm.Int64")])
+    .returns("AccessibleFoldersDto"),
+    Op::function(
+        "QueueDefinitions",
+        "GetQueuesAcrossFolders",
+        sharing::READ,
+        sharing::get_queues_across_folders,
+    )
+    .params(&[("excludeFolderId", "Edm.Int64")])
+    .returns("Collection(QueueDefinitionDto)"),
+    Op::action(
+        "QueueDefinitions",
+        "ShareToFolders",
+        sharing::WRITE,
+        sharing::share_to_folders,
+    )
+    .params(&[
+        ("QueueIds", "Collection(Edm.Int64)"),
+        ("ToAddFolderIds", "Collection(Edm.Int64)"),
+        ("ToRemoveFolderIds", "Collection(Edm.Int64)"),
+    ]),
+];
+
+/// `POST /odata/QueueDefinitions`
+fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Create)?;
+    make(cx, changes)
+}
+
+/// Inserts a queue into the folder of the request.
+fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
+    check(cx, &changes)?;
+    let folder = cx.need_folder()?.id;
+    let name = name(&changes);
+    let id = cx.insert(changes)?;
+    sharing::link(cx.tx, id, folder, &name)?;
+    retention::set_defaults(cx, id)?;
+    for (_, status) in QueueItemStatus::TYPE.members {
+        cx.tx.exec(
+            "INSERT INTO queue_counts (queue_definition_id, status, items) VALUES ($1, $2, 0)",
+            &[id.into(), (*status).into()],
+        )?;
+    }
+    Ok(Reply::created(cx.entity(SET, id, &[])?))
+}
+
+/// `PUT /odata/QueueDefinitions(id)`: replaces the queue; where the folder has none with that number,
+/// one is made, as far as the caller may.
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let mut changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    let folder = cx.need_folder()?.clone();
+    let row = cx.tx.row(
+        "SELECT q.encrypted, q.enforce_unique_reference FROM queue_definitions q
+         JOIN queue_folders l ON l.queue_definition_id = q.id
+         WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
+        &[id.into(), cx.caller.tenant.into(), folder.id.into()],
+    )?;
+    let Some(row) = row else {
+        if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
+            return Err(access::forbidden(&CREATE));
+        }
+        return make(cx, changes);
+    };
+    for (column, index) in [("encrypted", 0), ("enforce_unique_reference", 1)] {
+        let settled = Value::Bool(row.get(index)?);
+        if changes.remove(column).is_some_and(|new| new != settled) {
+            return Err(Error::refused(
+                Code::QueueDefinitionParametersCannotChange,
+                "Encrypted and EnforceUniqueReference cannot be changed: make another queue.",
+            ));
+        }
+    }
+    check(cx, &changes)?;
+    let name = name(&changes);
+    cx.update(changes, id)?;
+    cx.tx
+        .exec(
+            "UPDATE queue_folders SET name = $2 WHERE queue_definition_id = $1",
+            &[id.into(), name.as_str().into()],
+        )
+        .map_err(|e| Error::from(e).name_taken(&name))?;
+    Ok(Reply::json(cx.entity(SET, id, &[])?))
+}
+
+/// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders.
+fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    cx.entity(SET, id, &[])?;
+    cx.delete(&STORED_QUEUES, id)?;
+    Ok(Reply::NoContent)
+}
+
+/// The name that a body gives; the declaration requires one.
+fn name(changes: &Changes) -> String {
+    match changes.get("name") {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
+    }
+}
+
+/// What the declaration cannot say.
+fn check(cx: &mut Cx<'_, '_>, changes: &Changes) -> Result<()> {
+    let number = |column| match changes.get(column) {
+        Some(Value::Int(n)) => Some(*n),
+        _ => None,
+    };
+    if let Some(risk) = number("risk_sla_in_minutes").filter(|n| *n > 0)
+        && number("sla_in_minutes").is_none_or(|sla| risk > sla)
+    {
+        return Err(Error::invalid(
+            "RiskSlaInMinutes must not be more than SlaInMinutes.",
+        ));
+    }
+    for (column, member) in [
+        ("specific_data_json_schema", "SpecificDataJsonSchema"),
+        ("output_data_json_schema", "OutputDataJsonSchema"),
+        ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
+    ] {
+        if let Some(Value::Text(schema)) = changes.get(column) {
+            check_schema(member, schema)?;
+        }
+    }
+    if let Some(release) = number("release_id") {
+        let known = "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2";
+        let known = cx
+            .tx
+            .row(known, &[release.into(), cx.caller.tenant.into()])?;
+        known.ok_or_else(|| Error::not_found("Release"))?;
+    }
+    Ok(())
+}
+
+/// Fails unless the text is a JSON schema (draft 7) that needs no other document.
+fn check_schema(member: &str, text: &str) -> Result<()> {
+    let refused = |why: String| {
+        let message = format!("{member} is not a JSON schema (draft 7): {why}");
+        Error::refused(Code::InvalidQueueSchemaDefinition, message)
+    };
+    let schema: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
+    if !schema.is_object() {
+        return Err(refused("it must be a JSON object.".into()));
+    }
+    let validator = jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .build(&schema);
+    validator.map(drop).map_err(|e| refused(e.to_string()))
+}
+
+/// `GetByKey(identifier=…)`
+fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(SET)?;
+    let row = cx.tx.row(
+        "SELECT id FROM queue_definitions WHERE key = $1 AND tenant_id = $2",
+        &[args.guid("identifier")?.into(), cx.caller.tenant.into()],
+    )?;
+    let id: i64 = row
+        .ok_or_else(|| Error::not_found("QueueDefinition"))?
+        .get(0)?;
+    Ok(Reply::json(cx.entity_with(SET, &id.into(), &query, &[])?))
+}
+
+/// `QueueDefinitions(id)/GetJsonSchemaDefinition(jsonSchemaType='…')`: the schema as it was given.
+fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    let kind = args.text("jsonSchemaType")?;
+    let index = ["SpecificData", "OutputData", "AnalyticsData"]
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(&kind))
+        .ok_or_else(|| {
+            Error::refused(
+                Code::InvalidQueueSchemaType,
+                "jsonSchemaType must be SpecificData, OutputData or AnalyticsData.",
+            )
+        })?;
+    cx.entity(SET, id, &[])?;
+    let row = cx.tx.row(
+        "SELECT specific_data_json_schema, output_data_json_schema, analytics_data_json_schema
+         FROM queue_definitions WHERE id = $1",
+        &[id.into()],
+    )?;
+    let schema: Option<String> = row.map(|r| r.get(index)).transpose()?.flatten();
+    let schema = schema.ok_or_else(|| {
+        Error::refused(
+            Code::QueueSchemaDefinitionNotFound,
+            format!("The queue has no schema of type {kind}."),
+        )
+    })?;
+    Ok(Reply::json(schema.into_bytes()))
+}

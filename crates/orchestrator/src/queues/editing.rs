@@ -1,0 +1,180 @@
+//! Items edited and deleted.
+
+use odata::Timestamp;
+use serde_json::Value as Json;
+
+use super::adding::QueueItemData;
+use super::entities::{QueueItem, QueueItemStatus};
+use super::events::{self, QueueItemEventAction};
+use super::items::{self, Item, Versioned};
+use super::{Author, bulk_reply, content};
+use crate::body;
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+
+/// `PUT /odata/QueueItems(id)`. Of a new item, priority, dates, progress and content are replaced. Of
+/// one that is successful, deleted or retried, the content can be removed: everything else must then
+/// be as it is.
+pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let data = QueueItemData::read("queueItemDto", args.body.as_ref())?;
+    let item = items::find(cx, args.id()?)?;
+    item.must_be(args.if_match)?;
+    let version = args.body.as_ref().and_then(|b| body::get(b, "RowVersion"));
+    if let Some(Json::String(text)) = version {
+        item.must_be(Some(items::version(text)?))?;
+    }
+    match item.status {
+        QueueItemStatus::New => edit(cx, &item, &data)?,
+        QueueItemStatus::Successful | QueueItemStatus::Deleted | QueueItemStatus::Retried => {
+            remove_content(cx, &item, &data)?;
+        }
+        QueueItemStatus::InProgress | QueueItemStatus::Failed | QueueItemStatus::Abandoned => {
+            return Err(Error::refused(
+                Code::FieldNotEditable,
+                format!(
+                    "A queue item that is {} cannot be edited.",
+                    item.status.name()
+                ),
+            ));
+        }
+    }
+    let author = Author::of(cx.caller);
+    events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)?;
+    let entity = cx.entity(&QueueItem::SET, item.id, &[])?;
+    content::opened(cx, Reply::json(entity))
+}
+
+fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
+    let content = data.specific_content.as_ref().map(content::specific);
+    let content = content.transpose()?.map(|text| match item.encrypted {
+        true => content::seal(&cx.server.keys, &item.key, &text),
+        false => text,
+    });
+    let priority = data.priority.map_or(item.priority, |p| p as i64);
+    cx.tx.exec(
+        "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, progress = $5,
+             specific_content = $6, version = version + 1 WHERE id = $1",
+        &[
+            item.id.into(),
+            priority.into(),
+            data.defer_date.into(),
+            data.due_date.into(),
+            data.progress.clone().into(),
+            content.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+fn remove_content(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
+    let emptied = data.specific_content.as_ref();
+    if emptied.is_some_and(|content| !content.0.is_empty()) {
+        return Err(unlike(item, "SpecificContent must be null or empty"));
+    }
+    if let Some(member) = changed(item, data) {
+        return Err(unlike(item, &format!("{member} must be what GET shows")));
+    }
+    cx.tx.exec(
+        "UPDATE queue_items SET specific_content = NULL, version = version + 1 WHERE id = $1",
+        &[item.id.into()],
+    )?;
+    Ok(())
+}
+
+fn unlike(item: &Item, what: &str) -> Error {
+    let status = item.status.name();
+    let message =
+        format!("Only the content of a queue item that is {status} can be removed: {what}.");
+    Error::refused(Code::FieldNotEditable, message)
+}
+
+/// The first member that differs from the item's. What a body leaves out is null, but a name and a
+/// priority cannot be.
+fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
+    let at = |date: Option<Timestamp>| date.map(|d| d.0);
+    let same_name = |name: &String| {
+        let (given, known) = (name.trim().to_lowercase(), item.queue_name.trim());
+        given == known.to_lowercase()
+    };
+    let checks = [
+        ("Name", data.name.as_ref().is_none_or(same_name)),
+        (
+            "Priority",
+            data.priority.is_none_or(|p| p as i64 == item.priority),
+        ),
+        ("DeferDate", at(data.defer_date) == item.defer_date),
+        ("DueDate", at(data.due_date) == item.due_date),
+        ("RiskSlaDate", at(data.risk_sla_date) == item.risk_sla_date),
+        ("Reference", data.reference == item.reference),
+        ("Progress", data.progress == item.progress),
+    ];
+    let differs = checks.iter().find(|(_, same)| !same);
+    differs.map(|(member, _)| *member)
+}
+
+/// `DELETE /odata/QueueItems(id)`
+pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let item = items::find(cx, args.id()?)?;
+    item.must_be(args.if_match)?;
+    mark_deleted(cx, &item)?;
+    Ok(Reply::NoContent)
+}
+
+/// `DeleteBulk {queueItems:[{Id,RowVersion}]}`: each on its own.
+pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    each(cx, args, mark_deleted)
+}
+
+/// Gives an item the status Deleted: its row stays, its reference is free again.
+fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
+    match item.status {
+        QueueItemStatus::Deleted => return Ok(()),
+        QueueItemStatus::InProgress => {
+            return Err(Error::refused(
+                Code::ItemIsInUse,
+                "A queue item that is InProgress cannot be deleted.",
+            ));
+        }
+        _ => {}
+    }
+    cx.tx.exec(
+        "UPDATE queue_items SET status = $2, unique_reference = NULL, version = version + 1
+         WHERE id = $1",
+        &[item.id.into(), QueueItemStatus::Deleted.into()],
+    )?;
+    items::count(cx.tx, item.queue, item.status, -1)?;
+    items::count(cx.tx, item.queue, QueueItemStatus::Deleted, 1)?;
+    let author = Author::of(cx.caller);
+    events::write(
+        cx.tx,
+        item.id,
+        QueueItemEventAction::Delete,
+        cx.now,
+        &author,
+    )
+}
+
+/// Does something to each of the items that a body names, in the version that it names; those to
+/// which it cannot be done are in the answer.
+pub(super) fn each(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    mut change: impl FnMut(&mut Cx<'_, '_>, &Item) -> Result<()>,
+) -> Result<Reply> {
+    let items: Vec<Versioned> = args.member("queueItems")?;
+    let mut failed: Vec<Json> = Vec::new();
+    for named in &items {
+        let version = named.version()?;
+        let done = items::find(cx, named.id).and_then(|item| {
+            item.must_be(version)?;
+            change(cx, &item)
+        });
+        match done {
+            Ok(()) => {}
+            // Refusals come before anything is written.
+            Err(Error::Refused { .. }) => failed.push(named.id.into()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bulk_reply(cx, "Int64", failed, items.len()))
+}

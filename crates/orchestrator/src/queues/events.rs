@@ -1,0 +1,105 @@
+//! What happened to items. Every change of one writes an event in its own transaction.
+
+use db::Tx;
+use odata::{Timestamp, edm_enum};
+
+use super::entities::{QueueItem, QueueItemReviewStatus, QueueItemStatus};
+use super::{Author, VIEW_ITEMS, entity_in_folders, must_be_in_folders, page_in_folders};
+use crate::cx::{Args, Cx, Reply};
+use crate::error::Result;
+use crate::op::{FolderRule, Op, Resource};
+
+edm_enum! {
+    /// What somebody did.
+    pub enum QueueItemEventAction { Create = 0, Edit = 1, Delete = 2, Status = 3, Retry = 4 }
+}
+
+/// Something that happened to an item, and how the item was afterwards.
+#[odata::entity(
+    set = "QueueItemEvents", name = "QueueItemEventDto", table = "queue_item_events", key = "Id",
+    scope = tenant, indexes = "queue_item_events_item(queue_item_id, id)"
+)]
+pub struct QueueItemEvent {
+    /// The item.
+    pub queue_item_id: i64,
+    /// When.
+    pub timestamp: Timestamp,
+    /// What.
+    pub action: QueueItemEventAction,
+    /// More about it.
+    pub data: Option<String>,
+    /// Who.
+    pub user_id: Option<i64>,
+    /// Name of who.
+    #[edm(sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)")]
+    pub user_name: Option<String>,
+    /// Where the item stood.
+    pub status: QueueItemStatus,
+    /// What people had made of its failure.
+    pub review_status: QueueItemReviewStatus,
+    /// Who reviewed it.
+    pub reviewer_user_id: Option<i64>,
+    /// Name of who reviewed it.
+    #[edm(sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.reviewer_user_id)")]
+    pub reviewer_user_name: Option<String>,
+    /// Which application did it.
+    pub external_client_id: Option<String>,
+    /// Number of the event.
+    pub id: i64,
+}
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&QueueItemEvent::SET, VIEW_ITEMS)
+    .folder(FolderRule::Optional)
+    .list(|cx, args| page_in_folders(cx, args, &QueueItemEvent::SET, None, &[]))
+    .get(|cx, args| entity_in_folders(cx, args, &QueueItemEvent::SET));
+
+/// Its functions and actions.
+pub const OPS: &[Op] = &[Op::function(
+    "QueueItemEvents",
+    "GetQueueItemEventsHistory",
+    VIEW_ITEMS,
+    history,
+)
+.params(&[("queueItemId", "Edm.Int64")])
+.returns("Collection(QueueItemEventDto)")
+.folder(FolderRule::Optional)];
+
+/// Rows of all attempts at the item `{item}`.
+pub(super) const OF_ALL_ATTEMPTS: &str = "{t}.queue_item_id IN (SELECT a.id FROM queue_items i
+    JOIN queue_items a ON a.key = i.key WHERE i.id = {item})";
+
+/// `GetQueueItemEventsHistory(queueItemId=…)`: of all attempts.
+fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let item = args.int("queueItemId")?;
+    must_be_in_folders(cx, &QueueItem::SET, item)?;
+    let vars = [("item", item.into())];
+    page_in_folders(cx, args, &QueueItemEvent::SET, Some(OF_ALL_ATTEMPTS), &vars)
+}
+
+/// Writes down what somebody did to an item, which has just been changed.
+///
+/// # Errors
+/// The store's.
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    item: i64,
+    action: QueueItemEventAction,
+    now: Timestamp,
+    author: &Author,
+) -> Result<()> {
+    tx.exec(
+        "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id, timestamp,
+             action, user_id, external_client_id, status, review_status, reviewer_user_id)
+         SELECT tenant_id, queue_definition_id, id, $2, $3, $4, $5, status, review_status,
+             reviewer_user_id FROM queue_items WHERE id = $1",
+        &[
+            item.into(),
+            now.into(),
+            action.into(),
+            author.user.into(),
+            author.client.clone().into(),
+        ],
+    )?;
+    Ok(())
+}

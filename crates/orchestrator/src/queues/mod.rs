@@ -1,0 +1,141 @@
+//! Queues: definitions, the folders they are in, their items, and what is said and counted of those.
+//!
+//! ```text
+//! New ──taken──▶ InProgress ──▶ Successful
+//!  │                 ├────────▶ Failed ─────┐ retried by hand
+//!  │                 └────────▶ Abandoned ──┴──▶ Retried, and a copy that is New
+//!  └──deleted──▶ Deleted ◀── whatever is not in progress
+//! ```
+//! A queue is seen through the folders it is in: every read joins `queue_folders`. Items change in
+//! [`items`], [`adding`], [`editing`] and [`review`]; each change moves the row's version, writes an event
+//! and keeps `queue_counts`.
+
+pub mod adding;
+pub mod comments;
+mod content;
+pub mod definitions;
+mod editing;
+mod entities;
+pub mod events;
+pub mod items;
+pub mod records;
+pub mod retention;
+mod review;
+mod sharing;
+
+use db::Value;
+use odata::edm::EntitySet;
+use serde_json::{Map, Value as Json};
+
+use crate::cx::{Args, Caller, Cx, Identity, Listing, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Access, Need};
+
+pub use entities::{
+    ProcessingException, ProcessingExceptionType, QueueDefinition, QueueItem, QueueItemError,
+    QueueItemPriority, QueueItemReviewStatus, QueueItemStatus, SimpleFolder,
+};
+
+/// Seeing items.
+const VIEW_ITEMS: Need = items_need(&[("Transactions", Access::View)], false);
+/// Changing items.
+const EDIT_ITEMS: Need = items_need(&[("Transactions", Access::Edit)], true);
+
+/// A need for items: the queue must be visible, too.
+const fn items_need(all: &'static [(&'static str, Access)], write: bool) -> Need {
+    Need::new("OR.Queues", &[("Queues", Access::View)], write).and(all)
+}
+
+/// Who does something, as the history of items keeps it.
+#[derive(Debug, Clone, Default)]
+struct Author {
+    user: Option<i64>,
+    client: Option<String>,
+}
+
+impl Author {
+    fn of(caller: &Caller) -> Self {
+        let client = match &caller.identity {
+            Identity::Application { client_id } => Some(client_id.clone()),
+            _ => None,
+        };
+        Self {
+            user: caller.user(),
+            client,
+        }
+    }
+}
+
+/// Rows of queues in the folders of the request. Unlike a join it keeps a row single although its
+/// queue is in several of them.
+const IN_FOLDERS: &str = "EXISTS (SELECT 1 FROM queue_folders l
+    WHERE l.queue_definition_id = {t}.queue_definition_id AND l.folder_id IN (FOLDERS))";
+
+/// A page of what belongs to queues in the folders of the request, further restricted.
+fn page_in_folders(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    set: &'static EntitySet,
+    restrict: Option<&str>,
+    vars: &[(&str, Value)],
+) -> Result<Reply> {
+    let query = args.options(set)?;
+    let folders = cx.in_folders(IN_FOLDERS);
+    let conditions: Vec<&str> = folders.as_deref().into_iter().chain(restrict).collect();
+    let restrict = conditions.join(" AND ");
+    let listing = Listing {
+        restrict: (!restrict.is_empty()).then_some(restrict.as_str()),
+        vars,
+        name: None,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(set, &query, &listing)?))
+}
+
+/// Fails unless the row with this id belongs to a queue in the folders of the request.
+fn must_be_in_folders(cx: &mut Cx<'_, '_>, set: &'static EntitySet, id: i64) -> Result<()> {
+    let folders = cx.in_folders(IN_FOLDERS).unwrap_or_else(|| "TRUE".into());
+    let sql = format!(
+        "SELECT 1 FROM {} t WHERE t.id = $1 AND t.tenant_id = $2 AND {}",
+        set.table,
+        folders.replace("{t}", "t")
+    );
+    let known = cx.tx.row(&sql, &[id.into(), cx.caller.tenant.into()])?;
+    match known {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found(set.entity.trim_end_matches("Dto"))),
+    }
+}
+
+/// One row that belongs to a queue in the folders of the request.
+fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
+    let id = args.id()?;
+    must_be_in_folders(cx, set, id)?;
+    let query = args.options(set)?;
+    Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
+}
+
+/// A structure as an answer of its own.
+fn structure(cx: &Cx<'_, '_>, status: u16, name: &str, members: Map<String, Json>) -> Reply {
+    let mut document = Map::new();
+    let context = format!("{}/$metadata#{name}", cx.base);
+    document.insert("@odata.context".into(), context.into());
+    document.extend(members);
+    Reply::Json {
+        status,
+        body: Json::Object(document).to_string().into_bytes(),
+    }
+}
+
+/// The answer of a bulk operation; `failed` in the form of its type.
+fn bulk_reply(cx: &Cx<'_, '_>, of: &str, failed: Vec<Json>, total: usize) -> Reply {
+    let mut members = Map::new();
+    let message = match failed.len() {
+        0 => Json::Null,
+        n => format!("{n} of {total} queue items were refused.").into(),
+    };
+    members.insert("Success".into(), failed.is_empty().into());
+    members.insert("Message".into(), message);
+    members.insert("FailedItems".into(), failed.into());
+    structure(cx, 200, &format!("BulkOperationResponseDtoOf{of}"), members)
+}

@@ -1,0 +1,326 @@
+//! How queues are doing, from counters that every change keeps: nothing here reads an item.
+
+use db::Tx;
+use odata::{Guid, One, Timestamp, edm_enum};
+
+use super::VIEW_ITEMS;
+use super::definitions::VIEW;
+use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition};
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Error, Result};
+use crate::machines::Tag;
+use crate::op::{FolderRule, Op, QUEUE_NAMESPACE, Resource};
+
+edm_enum! {
+    /// The length of the periods of a report. The first two are kept, the others summed up.
+    pub enum ReportType { All = 0, Minute = 1, Hour = 2, Day = 3 }
+}
+
+/// `{periods}` periods of `{step}` ticks from `{first}` on, each with what the queue `{queue}`
+/// processed in it.
+const PERIODS: &str = "(SELECT p.n AS id, q.tenant_id, q.id AS queue_definition_id, p.begins,
+        COALESCE(SUM(r.successful), 0) AS successful,
+        COALESCE(SUM(r.successful_time), 0) AS successful_time,
+        COALESCE(SUM(r.application_exceptions), 0) AS application_exceptions,
+        COALESCE(SUM(r.application_exceptions_time), 0) AS application_exceptions_time,
+        COALESCE(SUM(r.business_exceptions), 0) AS business_exceptions,
+        COALESCE(SUM(r.business_exceptions_time), 0) AS business_exceptions_time,
+        COALESCE(SUM(r.retried), 0) AS retried
+    FROM (WITH RECURSIVE series (n, begins) AS (
+            SELECT CAST(1 AS BIGINT), {first}
+            UNION ALL SELECT n + 1, begins + {step} FROM series WHERE n < {periods})
+        SELECT n, begins FROM series) p
+    JOIN queue_definitions q ON q.id = {queue}
+    LEFT JOIN queue_results r ON r.queue_definition_id = q.id AND r.period = 1
+        AND r.begins >= p.begins AND r.begins < p.begins + {step}
+    GROUP BY p.n, q.tenant_id, q.id, p.begins)";
+
+/// How many items of the queue are in a status now.
+macro_rules! items_in {
+    ($queue:literal, $status:literal) => {
+        concat!(
+            "COALESCE((SELECT c.items FROM queue_counts c WHERE c.queue_definition_id = ",
+            $queue,
+            " AND c.status = ",
+            $status,
+            "), 0)"
+        )
+    };
+}
+const REMAINING: &str = items_in!("{t}.queue_definition_id", 0);
+const IN_PROGRESS: &str = items_in!("{t}.queue_definition_id", 1);
+
+/// Ticks as seconds.
+macro_rules! seconds {
+    ($column:literal) => {
+        concat!("(CAST({t}.", $column, " AS DOUBLE PRECISION) / 10000000)")
+    };
+}
+const SUCCESSFUL_TIME: &str = seconds!("successful_time");
+const APPLICATION_TIME: &str = seconds!("application_exceptions_time");
+const BUSINESS_TIME: &str = seconds!("business_exceptions_time");
+const TOTAL: &str = "({t}.successful + {t}.application_exceptions + {t}.business_exceptions)";
+
+/// What a queue processed in a period.
+#[odata::entity(
+    set = "QueueProcessingRecords", name = "QueueProcessingRecordDto", table = PERIODS, key = "Id",
+    scope = tenant
+)]
+pub struct QueueProcessingRecord {
+    /// The queue.
+    pub queue_definition_id: i64,
+    /// The queue.
+    #[edm(nav, column = "queue_definition_id")]
+    pub ui_queue_metadata: One<QueueDefinition>,
+    /// When the period begins.
+    #[edm(column = "begins")]
+    pub processing_time: Timestamp,
+    /// How long it is.
+    #[edm(sql = "{report}")]
+    pub report_type: ReportType,
+    /// Items that wait now.
+    #[edm(sql = REMAINING)]
+    pub number_of_remaining_transactions: i32,
+    /// Items that somebody works on now.
+    #[edm(sql = IN_PROGRESS)]
+    pub number_of_in_progress_transactions: i32,
+    /// How many failed for technical reasons.
+    #[edm(column = "application_exceptions")]
+    pub number_of_application_exceptions: i32,
+    /// How many failed for their content.
+    #[edm(column = "business_exceptions")]
+    pub number_of_business_exceptions: i32,
+    /// How many were done.
+    #[edm(column = "successful")]
+    pub number_of_successful_transactions: i32,
+    /// How many were retried.
+    #[edm(column = "retried")]
+    pub number_of_retried_items: i32,
+    /// Seconds that technical failures took.
+    #[edm(sql = APPLICATION_TIME)]
+    pub application_exceptions_processing_time: f64,
+    /// Seconds that failures for their content took.
+    #[edm(sql = BUSINESS_TIME)]
+    pub business_exceptions_processing_time: f64,
+    /// Seconds that successes took.
+    #[edm(sql = SUCCESSFUL_TIME)]
+    pub successful_transactions_processing_time: f64,
+    /// How many ended.
+    #[edm(sql = TOTAL)]
+    pub total_number_of_transactions: i32,
+    /// The tenant.
+    pub tenant_id: i32,
+    /// Number of the period.
+    pub id: i64,
+}
+
+/// Queues in folders with what they processed since ever.
+const STATUS: &str = "(SELECT q.*, l.folder_id, r.last_processed,
+        COALESCE(r.successful, 0) AS successful,
+        COALESCE(r.successful_time, 0) AS successful_time,
+        COALESCE(r.application_exceptions, 0) AS application_exceptions,
+        COALESCE(r.application_exceptions_time, 0) AS application_exceptions_time,
+        COALESCE(r.business_exceptions, 0) AS business_exceptions,
+        COALESCE(r.business_exceptions_time, 0) AS business_exceptions_time
+    FROM queue_definitions q JOIN queue_folders l ON l.queue_definition_id = q.id
+    LEFT JOIN queue_results r ON r.queue_definition_id = q.id AND r.period = 0 AND r.begins = 0)";
+const ITEMS_TO_PROCESS: &str = items_in!("{t}.id", 0);
+const ITEMS_IN_PROGRESS: &str = items_in!("{t}.id", 1);
+
+/// How a queue is doing.
+#[odata::entity(
+    set = "QueueProcessingStatuses", name = "QueueProcessingStatusDto", table = STATUS, key = "Id",
+    scope = folder
+)]
+pub struct QueueProcessingStatus {
+    /// Items that wait.
+    #[edm(sql = ITEMS_TO_PROCESS)]
+    pub items_to_process: i32,
+    /// Items that somebody works on.
+    #[edm(sql = ITEMS_IN_PROGRESS)]
+    pub items_in_progress: i32,
+    /// The queue.
+    #[edm(column = "id")]
+    pub queue_definition_id: i64,
+    /// Its GUID.
+    #[edm(column = "key")]
+    pub queue_definition_key: Guid,
+    /// Its name.
+    #[edm(column = "name")]
+    pub queue_definition_name: String,
+    /// Its description.
+    #[edm(column = "description")]
+    pub queue_definition_description: Option<String>,
+    /// Whether items are tried again by themselves.
+    #[edm(column = "accept_automatically_retry")]
+    pub queue_definition_accept_automatically_retry: bool,
+    /// Whether abandoned items are tried again, too.
+    #[edm(column = "retry_abandoned_items")]
+    pub queue_definition_retry_abandoned_items: bool,
+    /// How often an item is tried again.
+    #[edm(column = "max_number_of_retries")]
+    pub queue_definition_max_number_of_retries: i32,
+    /// Whether a reference may be used once only.
+    #[edm(column = "enforce_unique_reference")]
+    pub queue_definition_enforce_unique_reference: bool,
+    /// Seconds that a success takes.
+    #[edm(
+        sql = "COALESCE(CAST({t}.successful_time AS DOUBLE PRECISION) / 10000000
+            / NULLIF({t}.successful, 0), 0)"
+    )]
+    pub processing_mean_time: f64,
+    /// How many were done.
+    #[edm(column = "successful")]
+    pub successful_transactions_no: i32,
+    /// How many failed for technical reasons.
+    #[edm(column = "application_exceptions")]
+    pub application_exceptions_no: i32,
+    /// How many failed for their content.
+    #[edm(column = "business_exceptions")]
+    pub business_exceptions_no: i32,
+    /// Seconds that successes took.
+    #[edm(sql = SUCCESSFUL_TIME)]
+    pub successful_transactions_processing_time: f64,
+    /// Seconds that technical failures took.
+    #[edm(sql = APPLICATION_TIME)]
+    pub application_exceptions_processing_time: f64,
+    /// Seconds that failures for their content took.
+    #[edm(sql = BUSINESS_TIME)]
+    pub business_exceptions_processing_time: f64,
+    /// How many ended.
+    #[edm(sql = TOTAL)]
+    pub total_number_of_transactions: i32,
+    /// When the last one ended.
+    pub last_processed: Option<Timestamp>,
+    /// Name of the process that works on it.
+    #[edm(sql = "(SELECT p.name FROM releases p WHERE p.id = {t}.release_id)")]
+    pub release_name: Option<String>,
+    /// The process that works on it.
+    pub release_id: Option<i64>,
+    /// Whether that process is in the folder.
+    #[edm(
+        sql = "(SELECT p.folder_id = {t}.folder_id FROM releases p WHERE p.id = {t}.release_id)"
+    )]
+    pub is_process_in_current_folder: Option<bool>,
+    /// Whether specific contents have a schema.
+    #[edm(sql = "({t}.specific_data_json_schema IS NOT NULL)")]
+    pub specific_data_json_schema_exists: bool,
+    /// Whether outputs have a schema.
+    #[edm(sql = "({t}.output_data_json_schema IS NOT NULL)")]
+    pub output_data_json_schema_exists: bool,
+    /// Whether analytics have a schema.
+    #[edm(sql = "({t}.analytics_data_json_schema IS NOT NULL)")]
+    pub analytics_data_json_schema_exists: bool,
+    /// The trigger that watches it: triggers do not exist yet.
+    #[edm(json = "null")]
+    pub process_schedule_id: Option<i64>,
+    /// In how many folders it is.
+    #[edm(sql = "(SELECT COUNT(*) FROM queue_folders c WHERE c.queue_definition_id = {t}.id)")]
+    pub queue_folders_count: i32,
+    /// Labels.
+    pub tags: Vec<Tag>,
+    /// Number of the queue.
+    pub id: i64,
+}
+
+/// The set: it has functions only.
+pub static RESOURCE: Resource = Resource::new(&QueueProcessingRecord::SET, VIEW_ITEMS)
+    .folder(FolderRule::Optional)
+    .unlisted();
+
+/// Its functions.
+pub const OPS: &[Op] = &[
+    Op::function(
+        "QueueProcessingRecords",
+        "RetrieveLastDaysProcessingRecords",
+        VIEW_ITEMS,
+        last_days,
+    )
+    .namespace(QUEUE_NAMESPACE)
+    .params(&[("daysNo", "Edm.Int32"), ("queueDefinitionId", "Edm.Int64")])
+    .returns("Collection(QueueProcessingRecordDto)")
+    .folder(FolderRule::Optional),
+    Op::function(
+        "QueueProcessingRecords",
+        "RetrieveQueuesProcessingStatus",
+        VIEW,
+        status,
+    )
+    .namespace(QUEUE_NAMESPACE)
+    .returns("Collection(QueueProcessingStatusDto)")
+    .folder(FolderRule::Optional),
+];
+
+/// Ticks of a minute.
+const MINUTE: i64 = Timestamp::from_millis(60_000).0;
+/// Days of the longest report.
+const MAX_DAYS: i64 = 365;
+
+/// `RetrieveLastDaysProcessingRecords(daysNo=…,queueDefinitionId=…)`: the last hour by minutes, the
+/// last day by hours, or several days.
+fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (days, queue) = (args.int("daysNo")?, args.int("queueDefinitionId")?);
+    let (report, step, periods) = match days {
+        0 => (ReportType::Minute, MINUTE, 60),
+        1 => (ReportType::Hour, 60 * MINUTE, 24),
+        2..=MAX_DAYS => (ReportType::Day, 24 * 60 * MINUTE, days),
+        _ => {
+            return Err(Error::invalid(format!(
+                "The field daysNo must be between 0 and {MAX_DAYS}."
+            )));
+        }
+    };
+    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    let query = args.options(&QueueProcessingRecord::SET)?;
+    let last = cx.now.0 - cx.now.0.rem_euclid(step);
+    let listing = Listing {
+        restrict: None,
+        vars: &[
+            ("queue", queue.into()),
+            ("report", report.into()),
+            ("first", (last - (periods - 1) * step).into()),
+            ("step", step.into()),
+            ("periods", periods.into()),
+        ],
+        name: None,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(
+        &QueueProcessingRecord::SET,
+        &query,
+        &listing,
+    )?))
+}
+
+/// `RetrieveQueuesProcessingStatus`
+fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&QueueProcessingStatus::SET)?;
+    let listing = Listing {
+        restrict: None,
+        vars: &[],
+        name: Some("QueueProcessingStatusDto"),
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(
+        &QueueProcessingStatus::SET,
+        &query,
+        &listing,
+    )?))
+}
+
+/// Counts an item that is retried: since ever, and in its minute.
+///
+/// # Errors
+/// The store's.
+pub(super) fn retried(tx: &mut Tx<'_>, queue: i64, now: Timestamp) -> Result<()> {
+    let minute = now.0 - now.0.rem_euclid(MINUTE);
+    for (period, begins) in [(ReportType::All, 0), (ReportType::Minute, minute)] {
+        tx.exec(
+            "INSERT INTO queue_results (queue_definition_id, period, begins, retried)
+             VALUES ($1, $2, $3, 1) ON CONFLICT (queue_definition_id, period, begins)
+             DO UPDATE SET retried = queue_results.retried + 1",
+            &[queue.into(), period.into(), begins.into()],
+        )?;
+    }
+    Ok(())
+}

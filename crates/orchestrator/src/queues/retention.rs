@@ -1,0 +1,145 @@
+//! How long items are kept: those that are over, and those that nobody ever worked on.
+
+use db::Value;
+use odata::edm::EntitySet;
+use odata::{Mode, edm_enum};
+
+use super::definitions::{EDIT, VIEW};
+use super::entities::QUEUES_IN_FOLDERS;
+use super::page_in_folders;
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Error, Result};
+use crate::op::{Command, FolderRule, Resource};
+
+edm_enum! {
+    /// What happens to an item that is older.
+    pub enum RetentionAction { Delete = 0, Archive = 1, None = 2 }
+}
+
+edm_enum! {
+    /// Which items a rule is about: those that are over, or those that never were.
+    pub enum RetentionType { Final = 0, Stale = 1 }
+}
+
+/// A rule of a queue.
+#[odata::entity(
+    set = "QueueRetention", name = "QueueRetentionSettingDto", table = "queue_retention",
+    key = "QueueDefinitionId", scope = tenant, tie = "id"
+)]
+pub struct QueueRetention {
+    /// The queue.
+    pub queue_definition_id: i64,
+    /// What happens.
+    #[edm(required)]
+    pub action: RetentionAction,
+    /// After how many days.
+    #[edm(required, range = "1..=180")]
+    pub period: i32,
+    /// Where archives go.
+    pub bucket_id: Option<i64>,
+    /// Which items.
+    pub r#type: RetentionType,
+}
+
+/// The rules of one type: then a queue has one.
+static OF_TYPE: EntitySet = EntitySet {
+    table: "(SELECT * FROM queue_retention WHERE type = {type})",
+    ..QueueRetention::SET
+};
+
+/// The set.
+pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
+    .folder(FolderRule::Optional)
+    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET, None, &[]))
+    .get(read)
+    .replace(Command::new(EDIT, replace))
+    .delete(Command::new(EDIT, reset));
+
+/// What a queue has until somebody says otherwise: days after which items are deleted.
+const DEFAULTS: &[(RetentionType, i64)] =
+    &[(RetentionType::Final, 30), (RetentionType::Stale, 180)];
+
+/// Gives a new queue its rules.
+///
+/// # Errors
+/// The store's.
+pub(super) fn set_defaults(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
+    for (kind, days) in DEFAULTS {
+        cx.tx.exec(
+            "INSERT INTO queue_retention (tenant_id, queue_definition_id, type, action, period)
+             VALUES ($1, $2, $3, $4, $5)",
+            &[
+                cx.caller.tenant.into(),
+                queue.into(),
+                (*kind).into(),
+                RetentionAction::Delete.into(),
+                (*days).into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// The type of rule that a request is about.
+fn asked(args: &Args) -> Result<RetentionType> {
+    if args.param("retentionType").is_none() {
+        return Ok(RetentionType::Final);
+    }
+    RetentionType::parse(&args.text("retentionType")?)
+        .ok_or_else(|| Error::invalid("The parameter retentionType must be Final or Stale."))
+}
+
+fn shown(cx: &mut Cx<'_, '_>, args: &Args, queue: i64, kind: RetentionType) -> Result<Reply> {
+    let query = args.options(&OF_TYPE)?;
+    let vars = [("type", kind.into())];
+    let entity = cx.entity_with(&OF_TYPE, &queue.into(), &query, &vars)?;
+    Ok(Reply::json(entity))
+}
+
+/// `GET /odata/QueueRetention(queue)?retentionType=…`
+fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (queue, kind) = (args.id()?, asked(args)?);
+    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    shown(cx, args, queue, kind)
+}
+
+/// `PUT /odata/QueueRetention(queue)`; the body's Type says which rule.
+fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let queue = args.id()?;
+    let changes = args.changes("retentionSettingDto", &QueueRetention::SET, Mode::Replace)?;
+    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    let kind = match changes.get("type") {
+        Some(Value::Int(kind)) => RetentionType::from_i64(*kind).unwrap_or(RetentionType::Final),
+        _ => asked(args)?,
+    };
+    let archives = changes.get("action") == Some(&RetentionAction::Archive.into());
+    if archives && changes.get("bucket_id").is_none_or(|b| *b == Value::Null) {
+        return Err(Error::invalid("Archiving needs a BucketId."));
+    }
+    let row = cx.tx.row(
+        "SELECT id FROM queue_retention WHERE queue_definition_id = $1 AND type = $2",
+        &[queue.into(), kind.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("QueueRetentionSetting"))?;
+    cx.update(changes, row.get(0)?)?;
+    shown(cx, args, queue, kind)
+}
+
+/// `DELETE /odata/QueueRetention(queue)?retentionType=…`: back to the default.
+fn reset(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let (queue, kind) = (args.id()?, asked(args)?);
+    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    for (_, days) in DEFAULTS.iter().filter(|(known, _)| *known == kind) {
+        cx.tx.exec(
+            "UPDATE queue_retention SET action = $3, period = $4, bucket_id = NULL
+             WHERE queue_definition_id = $1 AND type = $2",
+            &[
+                queue.into(),
+                kind.into(),
+                RetentionAction::Delete.into(),
+                (*days).into(),
+            ],
+        )?;
+    }
+    Ok(Reply::NoContent)
+}

@@ -1,0 +1,163 @@
+//! The folders that a queue is in.
+
+use db::Tx;
+use odata::Folders;
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use super::definitions::{CREATE, DELETE, VIEW};
+use super::entities::{QUEUES_IN_FOLDERS, SimpleFolder};
+use super::structure;
+use crate::access::{self, FolderHeader};
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Code, Error, Result};
+use crate::op::Need;
+
+/// The operations check folder by folder: asked for at the door is only the scope.
+pub(super) const READ: Need = Need::new("OR.Queues", &[], false);
+pub(super) const WRITE: Need = Need::new("OR.Queues", &[], true);
+
+/// Puts a queue into a folder, if it is not there yet.
+///
+/// # Errors
+/// 1001 when another queue there has its name.
+pub(super) fn link(tx: &mut Tx<'_>, queue: i64, folder: i64, name: &str) -> Result<()> {
+    tx.exec(
+        "INSERT INTO queue_folders (queue_definition_id, folder_id, name) VALUES ($1, $2, $3)
+         ON CONFLICT (queue_definition_id, folder_id) DO NOTHING",
+        &[queue.into(), folder.into(), name.into()],
+    )
+    .map_err(|e| Error::from(e).name_taken(name))?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Share {
+    queue_ids: Vec<i64>,
+    #[serde(default)]
+    to_add_folder_ids: Vec<i64>,
+    #[serde(default)]
+    to_remove_folder_ids: Vec<i64>,
+}
+
+/// `ShareToFolders {QueueIds,ToAddFolderIds,ToRemoveFolderIds}`: all of it, or nothing.
+pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let share: Share = args.body("queueFoldersShareDto")?;
+    for folder in &share.to_add_folder_ids {
+        must_allow(cx, *folder, &CREATE)?;
+    }
+    for folder in &share.to_remove_folder_ids {
+        must_allow(cx, *folder, &DELETE)?;
+    }
+    for queue in share.queue_ids {
+        let name = name_of_visible(cx, queue)?;
+        for folder in &share.to_add_folder_ids {
+            link(cx.tx, queue, *folder, &name)?;
+        }
+        for folder in &share.to_remove_folder_ids {
+            cx.tx.exec(
+                "DELETE FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
+                &[queue.into(), (*folder).into()],
+            )?;
+        }
+        let left = "SELECT 1 FROM queue_folders WHERE queue_definition_id = $1 LIMIT 1";
+        if cx.tx.row(left, &[queue.into()])?.is_none() {
+            return Err(Error::invalid(format!(
+                "The queue {name} must stay in at least one folder: delete it instead."
+            )));
+        }
+    }
+    Ok(Reply::NoContent)
+}
+
+/// Fails unless the caller may do this to queues in the folder.
+fn must_allow(cx: &mut Cx<'_, '_>, folder: i64, need: &Need) -> Result<()> {
+    let header = FolderHeader {
+        id: Some(folder),
+        ..FolderHeader::default()
+    };
+    let folder = match access::resolve(cx.tx, cx.caller, &header) {
+        Err(Error::Refused { .. }) => return Err(Error::not_found("Folder")),
+        found => found?,
+    };
+    if access::has_in_folder(cx.tx, cx.caller, need, &folder)? {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::ForbiddenOperation,
+        format!(
+            "You are not allowed to do this with queues in the folder {}.",
+            folder.path
+        ),
+    ))
+}
+
+/// The name of a queue that is in a folder where the caller may see queues.
+fn name_of_visible(cx: &mut Cx<'_, '_>, queue: i64) -> Result<String> {
+    cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
+    let folders = cx.in_folders("l.folder_id IN (FOLDERS)");
+    let sql = format!(
+        "SELECT q.name FROM queue_definitions q
+         JOIN queue_folders l ON l.queue_definition_id = q.id
+         WHERE q.id = $1 AND q.tenant_id = $2 AND {} LIMIT 1",
+        folders.unwrap_or_else(|| "TRUE".into())
+    );
+    let row = cx.tx.row(&sql, &[queue.into(), cx.caller.tenant.into()])?;
+    Ok(row
+        .ok_or_else(|| Error::not_found("QueueDefinition"))?
+        .get(0)?)
+}
+
+/// `GetFoldersForQueue(id=…)`: the folders that the caller may see it in, and in how many it is.
+pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let queue = args.int("id")?;
+    name_of_visible(cx, queue)?;
+    let rows = cx.tx.rows(
+        "SELECT f.display_name, f.fully_qualified_name, f.id FROM queue_folders l
+         JOIN folders f ON f.id = l.folder_id WHERE l.queue_definition_id = $1 ORDER BY f.id",
+        &[queue.into()],
+    )?;
+    let mut folders = Vec::new();
+    for row in &rows {
+        let id = row.get(2)?;
+        let visible = match &cx.folders {
+            Folders::All => true,
+            Folders::One(one) => *one == id,
+            Folders::Some(ids) => ids.contains(&id),
+        };
+        if visible {
+            folders.push(SimpleFolder {
+                display_name: row.get(0)?,
+                fully_qualified_name: row.get(1)?,
+                id,
+            });
+        }
+    }
+    let mut members = Map::new();
+    members.insert("AccessibleFolders".into(), json!(folders));
+    members.insert("TotalFoldersCount".into(), rows.len().into());
+    Ok(structure(cx, 200, "AccessibleFoldersDto", members))
+}
+
+/// `GetQueuesAcrossFolders`: the queues of every folder in which the caller may see queues, except
+/// one. Who may nowhere gets an empty list.
+pub(super) fn get_queues_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(&QUEUES_IN_FOLDERS)?;
+    let excluded = match args.param("excludeFolderId") {
+        Some(_) => args.int("excludeFolderId")?,
+        None => 0,
+    };
+    cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
+    let listing = Listing {
+        restrict: Some("{t}.folder_id <> {excluded}"),
+        vars: &[("excluded", excluded.into())],
+        name: None,
+        count: args.count,
+    };
+    Ok(Reply::json(cx.page(
+        &QUEUES_IN_FOLDERS,
+        &query,
+        &listing,
+    )?))
+}
