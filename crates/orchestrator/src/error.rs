@@ -30,18 +30,44 @@ pub enum Code {
     HasDependentItems = 1012,
     /// 1017: an object of another folder or tenant was named.
     ForbiddenOperation = 1017,
+    /// 1023
+    FieldNotEditable = 1023,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
     RequiredOrganizationUnit = 1101,
+    /// 1106: robots and environments are made in classic folders only.
+    CannotCreateClassicEntities = 1106,
+    /// 1201: the machine has another key than the robot's, or the key another machine.
+    MachineAlreadyPairedWithDifferentLicenseKey = 1201,
     /// 1204
     InvalidMachineKey = 1204,
+    /// 1205
+    MachineNameRequired = 1205,
+    /// 1206
+    UserNameRequired = 1206,
+    /// 1207
+    CannotDeleteBusyRobot = 1207,
+    /// 1210
+    CannotUpdateBusyRobot = 1210,
+    /// 1212
+    UserNameInvalid = 1212,
+    /// 1214
+    CannotAssignMachineToFloatingRobot = 1214,
+    /// 1215
+    CannotUpdateRobotHostingType = 1215,
+    /// 1216
+    CannotAssignMachineTemplateToStandardRobot = 1216,
+    /// 1219
+    InvalidMachineId = 1219,
     /// 1226: nobody with that name or key may use a robot on this machine.
     RobotNotFound = 1226,
     /// 1230
     UserDoesNotHaveRobot = 1230,
     /// 1242: the machine speaks without having started its service.
     MachineSessionNotFound = 1242,
+    /// 1670: each robot waits for one job of a process at a time.
+    PendingJobsAlreadyExist = 1670,
     /// 1671: no such unattended robot in the folder.
     InvalidStartJobRobotIds = 1671,
     /// 1674
@@ -88,7 +114,11 @@ impl Code {
             Self::NameAlreadyUsed
             | Self::ItemAlreadyExists
             | Self::HasDependentItems
+            | Self::MachineAlreadyPairedWithDifferentLicenseKey
+            | Self::CannotDeleteBusyRobot
+            | Self::CannotUpdateBusyRobot
             | Self::UserDoesNotHaveRobot
+            | Self::PendingJobsAlreadyExist
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
             | Self::InvalidJobIdOrRobotKey

@@ -1,8 +1,8 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
-//! roles, users, folders, tenants → packages, releases → machines, robots, sessions → jobs → logs,
-//! robot_service.
+//! roles, users, folders, tenants → packages, releases → machines, environments, robots, sessions
+//! → jobs → logs, robot_service.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -21,6 +21,7 @@ pub mod users;
 pub mod packages;
 pub mod releases;
 
+pub mod environments;
 pub mod machines;
 pub mod robots;
 pub mod sessions;
@@ -38,6 +39,7 @@ pub use op::{
 
 /// Every entity set, in the order of the service document.
 pub static RESOURCES: &[&Resource] = &[
+    &environments::RESOURCE,
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &machines::RESOURCE,
@@ -51,6 +53,7 @@ pub static RESOURCES: &[&Resource] = &[
 
 /// Every function and action.
 pub static OPS: &[&[Op]] = &[
+    environments::OPS,
     folders::OPS,
     jobs::OPS,
     machines::OPS,
@@ -62,11 +65,18 @@ pub static OPS: &[&[Op]] = &[
 ];
 
 /// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/main/0001_init.sql"),
-}];
+pub static MIGRATIONS: &[db::Migration] = &[
+    db::Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 2,
+        name: "environments",
+        sql: include_str!("../../../migrations/main/0002_environments.sql"),
+    },
+];
 
 /// The schema of the log store.
 pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {

@@ -42,6 +42,8 @@ struct ReleaseDto {
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
+    environment_id: Option<i64>,
+    #[serde(default)]
     entry_point_id: Option<i64>,
     #[serde(default)]
     entry_point_path: Option<String>,
@@ -78,6 +80,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
                 ),
             )
         })?;
+    check_environment(cx, folder, dto.environment_id)?;
     let entry = entry_point(cx.tx, package.id, &dto)?;
     let input = dto
         .input_arguments
@@ -91,8 +94,8 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         .insert(
             "INSERT INTO releases (tenant_id, folder_id, key, name, description, package_id,
                  entry_point_id, input_arguments, environment_variables, specific_priority_value,
-                 hidden_for_attended_user, creation_time, creator_user_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+                 hidden_for_attended_user, creation_time, creator_user_id, environment_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
             &[
                 tenant.into(),
                 folder.into(),
@@ -107,10 +110,24 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
                 dto.hidden_for_attended_user.into(),
                 cx.now.into(),
                 cx.caller.user().into(),
+                dto.environment_id.into(),
             ],
         )
         .map_err(|e| Error::from(e).name_taken(&dto.name))?;
     Ok(Reply::created(cx.entity(&Release::SET, id, &[])?))
+}
+
+/// A process is deployed to an environment of its own folder; modern folders have none.
+///
+/// # Errors
+/// 1002 for any other.
+pub fn check_environment(cx: &mut Cx<'_, '_>, folder: i64, environment: Option<i64>) -> Result<()> {
+    let Some(id) = environment else { return Ok(()) };
+    let known = "SELECT 1 FROM environments WHERE id = $1 AND folder_id = $2";
+    match cx.tx.row(known, &[id.into(), folder.into()])? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found("Environment")),
+    }
 }
 
 /// The entry point that the body names by id or path, else the package's main one.

@@ -32,7 +32,8 @@ const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
     OR EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
         JOIN robots r ON r.user_id = fu.user_id
-        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id))";
+        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id
+            AND ({t}.is_attended OR r.folder_id IS NOT NULL)))";
 
 fn list(cx: &mut Cx<'_, '_>, args: &crate::Args) -> Result<crate::Reply> {
     let query = args.options(&Session::SET)?;
@@ -72,8 +73,9 @@ pub struct Hello {
 pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
     let id = cx.tx.insert(
         "INSERT INTO sessions (tenant_id, machine_id, robot_id, host_machine_name,
-             service_user_name, state, reporting_time, slots, version, platform, installation_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             service_user_name, state, reporting_time, slots, version, platform, installation_id,
+             is_attended)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (machine_id, fold(host_machine_name), fold(service_user_name)) DO UPDATE SET
              state = $6, is_unresponsive = FALSE, reporting_time = $7,
              robot_id = COALESCE($3, sessions.robot_id), slots = $8, version = $9, platform = $10,
@@ -91,6 +93,7 @@ pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
             hello.version.clone().into(),
             hello.platform.unwrap_or(Platform::Unknown).into(),
             hello.installation_id.clone().into(),
+            hello.robot.is_some().into(),
         ],
     )?;
     refresh_state(cx.tx, id)?;
