@@ -206,7 +206,8 @@ impl Error {
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
         match self {
-            Self::Db(db::Error::Unique { .. }) => Self::refused(
+            Self::Db(db::Error::Unique { .. })
+            | Self::OData(odata::Error::Db(db::Error::Unique { .. })) => Self::refused(
                 Code::NameAlreadyUsed,
                 format!("The name {name} is already used."),
             ),

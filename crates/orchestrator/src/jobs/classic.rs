@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use db::Value;
+
 use super::places::{MAX_JOBS, MachineRobot, Strategy};
 use super::start::StartInfo;
 use crate::cx::Cx;
@@ -23,6 +25,8 @@ pub(super) struct Deployment<'a> {
     pub name: &'a str,
     /// `environments.id`
     pub environment: Option<i64>,
+    /// The runtime of the robots; `Unattended` stands for whichever they have.
+    pub runtime: RobotType,
 }
 
 /// A robot that can run the process.
@@ -39,6 +43,14 @@ pub(super) fn targets(
     info: &StartInfo,
     deployment: &Deployment<'_>,
 ) -> Result<Vec<MachineRobot>> {
+    let modern = info.run_as_me == Some(true)
+        || info.machine_robots.iter().flatten().next().is_some()
+        || info.machine_session_ids.iter().flatten().next().is_some();
+    if modern {
+        return Err(Error::invalid(
+            "RunAsMe, MachineRobots and MachineSessionIds are for modern folders: name robots in RobotIds.",
+        ));
+    }
     match info.strategy.unwrap_or(Strategy::JobsCount) {
         Strategy::All => {
             let all = candidates(cx, deployment)?;
@@ -98,13 +110,15 @@ fn candidates(cx: &mut Cx<'_, '_>, deployment: &Deployment<'_>) -> Result<Vec<Ca
              WHERE j.robot_id = r.id AND j.release_id = $3 AND j.state = 0)
          FROM environment_robots er JOIN robots r ON r.id = er.robot_id
          WHERE er.environment_id = $1 AND r.folder_id = $2 AND r.enabled AND r.type IN {STARTABLE}
+             AND CAST($4 AS BIGINT) IN (2, r.type)
          ORDER BY (SELECT COUNT(*) FROM jobs b
              WHERE b.robot_id = r.id AND b.state IN (0, 1, 2, 3, 8)), r.id"
     );
-    let params = [
+    let params: [Value; 4] = [
         environment.into(),
         deployment.folder.into(),
         deployment.release.into(),
+        deployment.runtime.into(),
     ];
     let rows = cx.tx.rows(&sql, &params)?;
     let candidate = |row: &db::Row| {

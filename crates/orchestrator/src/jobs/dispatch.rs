@@ -318,7 +318,8 @@ fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
          FROM robots r JOIN jobs j ON j.folder_id = r.folder_id
          JOIN releases rel ON rel.id = j.release_id
          WHERE r.id IN ({}) AND j.session_id IS NULL AND j.state IN (0, 8)
-             AND (j.wanted_robot_id = r.id OR j.wanted_robot_id IS NULL AND EXISTS (
+             AND (j.wanted_robot_id = r.id OR j.wanted_robot_id IS NULL
+                 AND j.runtime_type IN (2, r.type) AND EXISTS (
                  SELECT 1 FROM environment_robots er
                  WHERE er.environment_id = rel.environment_id AND er.robot_id = r.id))
          ORDER BY j.specific_priority_value DESC, j.id, r.id LIMIT 1",

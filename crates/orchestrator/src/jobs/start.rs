@@ -160,6 +160,7 @@ fn places(
         release: release.id,
         name: &release.name,
         environment: release.environment,
+        runtime,
     };
     classic::targets(cx, info, &deployment)
 }

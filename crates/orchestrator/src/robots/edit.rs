@@ -1,4 +1,4 @@
-//! Making, changing and deleting robots.
+//! Making and changing robots.
 //!
 //! People make robots in classic folders only. Those that the server provisioned from accounts keep
 //! the name, runtime and hosting that come with the account; how they sign in and run can be set.
@@ -7,6 +7,7 @@ use db::Value;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
+use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
 use super::views::must_see;
 use super::{HostingType, Robot, RobotType, seal, show_on_hosts};
@@ -15,12 +16,9 @@ use crate::cx::{Args, Cx, Hint, Reply};
 use crate::environments;
 use crate::error::{Code, Error, Result};
 use crate::folders::ProvisionType;
-use crate::users::UserType;
 
 /// Longest name that people may give a robot; those of provisioned ones are made from the account's.
 const MAX_NAME: usize = 19;
-/// Robots that one request may name.
-const MAX_ROBOTS: usize = 1000;
 
 /// Members of a body that are no columns of the robot's own.
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +53,15 @@ impl Sent {
     fn password(&self) -> Option<&str> {
         let password = self.password.as_deref()?;
         (!password.chars().all(|c| c == '*')).then_some(password)
+    }
+
+    /// What becomes of the stored password: nothing while the account stays and no other one is
+    /// given; a new account without a password is one without a password.
+    fn password_after(&self, same_account: bool) -> Option<Option<&str>> {
+        match self.password() {
+            None if same_account => None,
+            password => Some(password),
+        }
     }
 }
 
@@ -135,18 +142,18 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 /// A robot as it is stored.
-struct Known {
-    id: i64,
-    key: Guid,
-    name: String,
-    username: Option<String>,
-    kind: i64,
-    hosting: HostingType,
-    machine: Option<i64>,
-    folder: Option<i64>,
+pub(super) struct Known {
+    pub id: i64,
+    pub key: Guid,
+    pub name: String,
+    pub username: Option<String>,
+    pub kind: i64,
+    pub hosting: HostingType,
+    pub machine: Option<i64>,
+    pub folder: Option<i64>,
 }
 
-fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
+pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
     must_see(cx, id)?;
     let row = cx.tx.row(
         "SELECT key, name, username, type, hosting_type, machine_id, folder_id FROM robots
@@ -194,12 +201,8 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
         ));
     }
     changes.set("machine_id", machine);
-    // A new account without a password is one without a password; the old one keeps its own.
-    if sent.password().is_some() || !kept_name {
-        changes.set(
-            "password",
-            seal(&cx.server.keys, robot.key, sent.password()),
-        );
+    if let Some(password) = sent.password_after(kept_name) {
+        changes.set("password", seal(&cx.server.keys, robot.key, password));
     }
     let name = text(&changes, "name").unwrap_or_default().to_owned();
     cx.update(changes, robot.id)
@@ -295,7 +298,7 @@ fn check_username(username: Option<&str>) -> Result<&str> {
 }
 
 /// Two robots cannot sign in to the same host as the same account.
-fn check_unique(
+pub(super) fn check_unique(
     cx: &mut Cx<'_, '_>,
     machine: Option<i64>,
     username: &str,
@@ -320,158 +323,33 @@ fn check_unique(
 }
 
 /// Robots changed: who may act as them, where they are, what they can take.
-fn changed(cx: &mut Cx<'_, '_>) -> Result<()> {
+pub(super) fn changed(cx: &mut Cx<'_, '_>) -> Result<()> {
     show_on_hosts(cx.tx, Hosts::Tenant(cx.caller.tenant))?;
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
     Ok(())
 }
 
-/// Whether a host has a job of the robot.
-///
-/// # Errors
-/// The store's.
-pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
-    let row = cx.tx.row(
-        "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
-             AND state IN (0, 1, 2, 3, 8) LIMIT 1",
-        &[robot.into()],
-    )?;
-    Ok(row.is_some())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `DELETE /odata/Robots(id)`
-pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_see(cx, id)?;
-    remove(cx, id)?;
-    Ok(Reply::NoContent)
-}
-
-/// Deletes a robot: jobs that wait for it end, jobs that ran on it forget it, and its account either
-/// goes with it (classic) or has no unattended robot any more.
-///
-/// # Errors
-/// 1207 when it is running a job.
-pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
-    if is_busy(cx, robot)? {
-        return Err(Error::refused(
-            Code::CannotDeleteBusyRobot,
-            "The robot is running a job: stop the job first.",
-        ));
+    #[test]
+    fn passwords_follow_the_account() {
+        let sent = |password: Option<&str>| Sent {
+            password: password.map(str::to_owned),
+            ..Sent::default()
+        };
+        for nothing in [None, Some(""), Some("*****")] {
+            assert_eq!(sent(nothing).password_after(true), None, "{nothing:?}");
+            assert_eq!(
+                sent(nothing).password_after(false),
+                Some(None),
+                "{nothing:?}"
+            );
+        }
+        for same in [true, false] {
+            assert_eq!(sent(Some("**a*")).password_after(same), Some(Some("**a*")));
+        }
     }
-    cx.tx.exec(
-        "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
-             info = 'The robot that the job waited for was deleted.'
-         WHERE robot_id = $1 AND state IN (0, 8)",
-        &[robot.into(), cx.now.into()],
-    )?;
-    cx.tx.exec(
-        "UPDATE jobs SET robot_id = NULL, wanted_robot_id = NULL WHERE robot_id = $1",
-        &[robot.into()],
-    )?;
-    cx.tx.exec(
-        "UPDATE sessions SET robot_id = NULL WHERE robot_id = $1 AND NOT is_attended",
-        &[robot.into()],
-    )?;
-    let row = cx
-        .tx
-        .row("SELECT user_id FROM robots WHERE id = $1", &[robot.into()])?;
-    let account: Option<i64> = row.map(|r| r.get(0)).transpose()?.flatten();
-    cx.delete(&Robot::SET, robot)?;
-    cx.tx.exec(
-        "DELETE FROM users WHERE id = $1 AND type = $2",
-        &[account.into(), UserType::Robot.into()],
-    )?;
-    cx.tx.exec(
-        "UPDATE users SET may_have_unattended_session = FALSE WHERE id = $1
-             AND NOT EXISTS (SELECT 1 FROM robots r WHERE r.user_id = $1 AND r.type = $2)",
-        &[account.into(), RobotType::Unattended.into()],
-    )?;
-    changed(cx)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RobotIds {
-    robot_ids: Vec<i64>,
-}
-
-fn check_ids(ids: &[i64]) -> Result<()> {
-    if ids.is_empty() || ids.len() > MAX_ROBOTS {
-        return Err(Error::invalid(format!(
-            "robotIds must name 1 to {MAX_ROBOTS} robots."
-        )));
-    }
-    Ok(())
-}
-
-/// `DeleteBulk {"robotIds":[…]}`: all of them or none.
-pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: RobotIds = args.body("robotIds")?;
-    check_ids(&request.robot_ids)?;
-    let ids: std::collections::BTreeSet<i64> = request.robot_ids.into_iter().collect();
-    for id in ids {
-        must_see(cx, id)?;
-        remove(cx, id)?;
-    }
-    Ok(Reply::NoContent)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Toggle {
-    robot_ids: Vec<i64>,
-    enabled: bool,
-}
-
-/// `ToggleEnabledStatus {"robotIds":[…],"enabled":…}`: a robot that is disabled can neither connect
-/// nor take jobs; what it runs goes on.
-pub(super) fn toggle_enabled_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Toggle = args.body("robotIds")?;
-    check_ids(&request.robot_ids)?;
-    for id in request.robot_ids {
-        must_see(cx, id)?;
-        let mut changes = Changes::none(&Robot::SET);
-        changes.set("enabled", request.enabled);
-        cx.update(changes, id)?;
-    }
-    changed(cx)?;
-    Ok(Reply::Ok)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Convert {
-    robot_id: i64,
-}
-
-/// `ConvertToFloating {"robotId":…}`: a standard attended robot leaves its machine.
-pub(super) fn convert_to_floating(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Convert = args.body("robotId")?;
-    let robot = find(cx, request.robot_id)?;
-    if robot.hosting == HostingType::Floating || robot.kind != RobotType::Attended as i64 {
-        return Err(Error::refused(
-            Code::CannotUpdateRobotHostingType,
-            "Only attended robots of hosting type Standard can be converted.",
-        ));
-    }
-    if is_busy(cx, robot.id)? {
-        return Err(Error::refused(
-            Code::CannotUpdateBusyRobot,
-            "The robot is running a job: convert it when that has ended.",
-        ));
-    }
-    check_unique(
-        cx,
-        None,
-        robot.username.as_deref().unwrap_or_default(),
-        robot.id,
-    )?;
-    let mut changes = Changes::none(&Robot::SET);
-    changes.set("hosting_type", HostingType::Floating);
-    changes.set("machine_id", Value::Null);
-    cx.update(changes, robot.id)?;
-    changed(cx)?;
-    Ok(Reply::Ok)
 }

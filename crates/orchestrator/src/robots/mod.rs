@@ -2,6 +2,7 @@
 //! account and follow it into the folders that it is assigned to. In classic folders people make
 //! them, each for one folder and, if its hosting type is Standard, for one machine.
 
+mod actions;
 mod classic;
 mod edit;
 mod entities;
@@ -15,8 +16,9 @@ use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
+pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
-pub use edit::{is_busy, remove};
+
 pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
@@ -35,7 +37,7 @@ pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .create(Command::new(CREATE, edit::create))
     .replace(Command::new(EDIT, edit::replace))
     .merge(Command::new(EDIT, edit::merge))
-    .delete(Command::new(DELETE, edit::delete));
+    .delete(Command::new(DELETE, actions::delete));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -84,14 +86,14 @@ pub const OPS: &[Op] = &[
         views::get_machine_keys,
     )
     .returns("Collection(KeyValuePairOfStringString)"),
-    Op::action("Robots", "DeleteBulk", DELETE, edit::delete_bulk)
+    Op::action("Robots", "DeleteBulk", DELETE, actions::delete_bulk)
         .params(&[("robotIds", "Collection(Edm.Int64)")])
         .folder(FolderRule::OptionalOrTenant),
     Op::action(
         "Robots",
         "ToggleEnabledStatus",
         EDIT,
-        edit::toggle_enabled_status,
+        actions::toggle_enabled_status,
     )
     .params(&[
         ("robotIds", "Collection(Edm.Int64)"),
@@ -102,7 +104,7 @@ pub const OPS: &[Op] = &[
         "Robots",
         "ConvertToFloating",
         EDIT,
-        edit::convert_to_floating,
+        actions::convert_to_floating,
     )
     .params(&[("robotId", "Edm.Int64")])
     .folder(FolderRule::OptionalOrTenant),
