@@ -145,7 +145,7 @@ pub enum Visible {
 }
 
 /// A property.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Prop {
     /// Name on the wire.
     pub name: &'static str,
@@ -169,6 +169,46 @@ pub struct Prop {
     pub read_only: bool,
     /// Smallest and largest number a body may give.
     pub range: Option<(i64, i64)>,
+}
+
+/// The properties of a type that has all those of another one: `own` stand in front of the one
+/// called `before`, at the end when there is none of that name.
+///
+/// # Panics
+/// Unless `N` is the number of all of them; in a constant that is an error of the compiler.
+#[must_use]
+pub const fn extended<const N: usize>(base: &[Prop], before: &str, own: &[Prop]) -> [Prop; N] {
+    assert!(
+        base.len() + own.len() == N,
+        "N is not the number of properties"
+    );
+    let mut at = 0;
+    while at < base.len() && !is_same(base[at].name, before) {
+        at += 1;
+    }
+    let mut all = [base[0]; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < at {
+            base[i]
+        } else if i < at + own.len() {
+            own[i - at]
+        } else {
+            base[i - own.len()]
+        };
+        i += 1;
+    }
+    all
+}
+
+/// `==`, which constants cannot use on texts.
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
 }
 
 /// A navigation property: the way from an entity to related ones of another set.

@@ -3,7 +3,7 @@
 //! Applications are limited by the scopes of their token and by nothing else. People and robots are
 //! limited by their roles: tenant-wide operations look at tenant roles, folder operations at the
 //! roles assigned in that folder or above it ("modern" folders decide for themselves); classic
-//! folders use the tenant's. A role of the mixed kind counts wherever it is assigned.
+//! folders use the tenant's, and have accounts of their own only for their robots. A role of the mixed kind counts wherever it is assigned.
 
 use db::{Tx, Value};
 use odata::Folders;
@@ -170,7 +170,7 @@ pub fn has_in_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bo
 }
 
 /// Whether a role in the folder or above it gives the caller one of the permissions; in a classic
-/// folder a role for the tenant does.
+/// folder a role for the tenant does, too.
 ///
 /// # Errors
 /// The store's.
@@ -183,8 +183,8 @@ pub fn has_in_folder(
     if matches!(caller.identity, Identity::Application { .. }) {
         return Ok(true);
     }
-    if !folder.modern {
-        return has_in_tenant(tx, caller, need);
+    if !folder.modern && has_in_tenant(tx, caller, need)? {
+        return Ok(true);
     }
     let Some(user) = caller.user() else {
         return Ok(false);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use db::{Tx, Value};
 use odata::edm::{EntitySet, Scoping, Source};
 use odata::{Changes, Folders, Guid, Metadata, Mode, Query, Scope, Shape, Timestamp};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::body;
@@ -301,6 +302,16 @@ impl<'c> Cx<'_, 'c> {
             return Ok(out);
         }
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
+    /// A list of plain values of the EDM type `kind`.
+    #[must_use]
+    pub fn values<T: Serialize>(&self, kind: &str, values: &[T]) -> Reply {
+        let body = serde_json::json!({
+            "@odata.context": format!("{}/$metadata#Collection({kind})", self.base),
+            "value": values,
+        });
+        Reply::json(body.to_string().into_bytes())
     }
 
     /// A page of a set, restricted by a predicate of our own.

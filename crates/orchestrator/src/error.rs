@@ -24,10 +24,6 @@ pub enum Code {
     ErrorUpdating = 1007,
     /// 1009: a value out of its range or form.
     InvalidArgument = 1009,
-    /// 1024: too busy, or without its database.
-    ServiceUnavailable = 1024,
-    /// The request is larger than the server takes (413); the original has no number of its own.
-    PayloadTooLarge = 1031,
     /// 1012
     HasDependentItems = 1012,
     /// 1013
@@ -40,30 +36,52 @@ pub enum Code {
     OptimisticConcurrency = 1020,
     /// 1023
     FieldNotEditable = 1023,
+    /// 1024: too busy, or without its database.
+    ServiceUnavailable = 1024,
+    /// The request is larger than the server takes (413); the original has no number of its own.
+    PayloadTooLarge = 1031,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
     RequiredOrganizationUnit = 1101,
     /// 1102: a workspace is its owner's, not the administrators'.
     OrganizationUnitNotEditable = 1102,
+    /// 1106: robots and environments are made in classic folders only.
+    CannotCreateClassicEntities = 1106,
+    /// 1201: the machine has another key than the robot's, or the key another machine.
+    MachineAlreadyPairedWithDifferentLicenseKey = 1201,
     /// 1203
     HasAttachedRobots = 1203,
     /// 1204
     InvalidMachineKey = 1204,
+    /// 1205
+    MachineNameRequired = 1205,
+    /// 1206
+    UserNameRequired = 1206,
+    /// 1207: also one that jobs wait for.
+    CannotDeleteBusyRobot = 1207,
+    /// 1210
+    CannotUpdateBusyRobot = 1210,
     /// 1211
     MachineTypeCannotChange = 1211,
+    /// 1212
+    UserNameInvalid = 1212,
+    /// 1214
+    CannotAssignMachineToFloatingRobot = 1214,
+    /// 1215
+    CannotUpdateRobotHostingType = 1215,
+    /// 1216
+    CannotAssignMachineTemplateToStandardRobot = 1216,
     /// 1217
     CannotUpdateActiveSession = 1217,
+    /// 1219
+    InvalidMachineId = 1219,
     /// 1226: nobody with that name or key may use a robot on this machine.
     RobotNotFound = 1226,
     /// 1227: machines that the server keeps for itself.
     MachineScopeProtected = 1227,
     /// 1228
     MachineKeyCannotChange = 1228,
-    /// 1207: also one that jobs wait for.
-    CannotDeleteBusyRobot = 1207,
-    /// 1210
-    CannotUpdateBusyRobot = 1210,
     /// 1230
     UserDoesNotHaveRobot = 1230,
     /// 1237
@@ -100,14 +118,6 @@ pub enum Code {
     UnclearRolePleaseTenantOrFolder = 1437,
     /// 1613
     InvalidTimeZoneId = 1613,
-    /// 1671: no such unattended robot in the folder.
-    InvalidStartJobRobotIds = 1671,
-    /// 1674
-    InvalidReleaseKey = 1674,
-    /// 1677
-    PackageNotFound = 1677,
-    /// 1681: the job is not this robot's (any more).
-    InvalidJobIdOrRobotKey = 1681,
     /// The job is not in a state that can be stopped. Its number is not published; this one lies in
     /// the gap where the name stands in the list.
     JobCannotBeCancelled = 1640,
@@ -119,15 +129,20 @@ pub enum Code {
     PreviousVersionNotFound = 1643,
     /// A process with unfinished jobs cannot be deleted; number as above.
     HasRunningJobs = 1644,
+    /// 1670: each robot waits for one job of a process at a time.
+    PendingJobsAlreadyExist = 1670,
+    /// 1671: no such unattended robot in the folder.
+    InvalidStartJobRobotIds = 1671,
+    /// 1674
+    InvalidReleaseKey = 1674,
+    /// 1677
+    PackageNotFound = 1677,
+    /// 1681: the job is not this robot's (any more).
+    InvalidJobIdOrRobotKey = 1681,
     /// 1687: key and name are those of two processes.
     InvalidReleaseKeyAndName = 1687,
     /// 1693: the release follows its package by itself.
     VersionsManagedAutomatically = 1693,
-    /// The kind of package belongs into another feed. Its number is not published either; this one
-    /// and the next lie before those of the credential stores, where the names stand in the list.
-    PublishIsNotAllowedForThisPackageType = 2099,
-    /// Nobody sends such events; number as above.
-    UnknownWebhookEventType = 2100,
     /// A queue with unique references got an item without one. The numbers of queues are not
     /// published; these lie in the gap where the names stand in the list, in its order.
     TransactionReferenceRequired = 1900,
@@ -147,6 +162,11 @@ pub enum Code {
     QueueItemInvalidStatusForRetry = 1916,
     /// The progress of a queue item is too long (413).
     QueueItemProgressDataSizeExceeded = 1920,
+    /// The kind of package belongs into another feed. Its number is not published either; this one
+    /// and the next lie before those of the credential stores, where the names stand in the list.
+    PublishIsNotAllowedForThisPackageType = 2099,
+    /// Nobody sends such events; number as above.
+    UnknownWebhookEventType = 2100,
     /// 2801
     MandatoryPropertiesForRootFolderNotSpecified = 2801,
     /// 2803
@@ -223,6 +243,8 @@ impl Code {
             | Self::CannotDeleteLastAdmin
             | Self::CannotUnassignLastAdmin
             | Self::CannotInactivateLastAdmin
+            | Self::MachineAlreadyPairedWithDifferentLicenseKey
+            | Self::PendingJobsAlreadyExist
             | Self::MachineSessionNotFound
             | Self::InvalidStartJobRobotIds
             | Self::InvalidJobIdOrRobotKey
@@ -340,7 +362,8 @@ impl Error {
     #[must_use]
     pub fn name_taken(self, name: &str) -> Self {
         match self {
-            Self::Db(db::Error::Unique { .. }) => Self::refused(
+            Self::Db(db::Error::Unique { .. })
+            | Self::OData(odata::Error::Db(db::Error::Unique { .. })) => Self::refused(
                 Code::NameAlreadyUsed,
                 format!("The name {name} is already used."),
             ),

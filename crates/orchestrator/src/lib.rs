@@ -2,7 +2,8 @@
 //!
 //! This page is the table of contents. A feature may call those above it, never those below:
 //! audit, settings, calendars, roles, users, folders, tenants → packages, libraries, releases →
-//! machines, robots, sessions → jobs → logs, schedules, assets, webhooks, robot_service, queues.
+//! machines, environments, robots, sessions → jobs → logs, schedules, assets, webhooks,
+//! robot_service, queues.
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -25,6 +26,7 @@ pub mod libraries;
 pub mod packages;
 pub mod releases;
 
+pub mod environments;
 pub mod machines;
 pub mod robots;
 pub mod sessions;
@@ -50,6 +52,7 @@ pub static RESOURCES: &[&Resource] = &[
     &assets::RESOURCE,
     &audit::RESOURCE,
     &calendars::RESOURCE,
+    &environments::RESOURCE,
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &libraries::RESOURCE,
@@ -79,6 +82,7 @@ pub static RESOURCES: &[&Resource] = &[
 pub static OPS: &[&[Op]] = &[
     audit::OPS,
     calendars::OPS,
+    environments::OPS,
     folders::OPS,
     folders::UNIT_OPS,
     jobs::OPS,
@@ -110,6 +114,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         version: 1,
         name: "init",
         sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 2,
+        name: "environments",
+        sql: include_str!("../../../migrations/main/0002_environments.sql"),
     },
     db::Migration {
         version: 3,

@@ -2,7 +2,8 @@
 //!
 //! A job needs a **host** (a connected session of a machine assigned to the job's folder, with a
 //! free slot of the job's runtime) and a **robot** (an enabled unattended robot whose account is
-//! assigned to that folder). Higher priority first, then the older job. Hand-outs happen in the
+//! assigned to that folder). In a classic folder the robot comes first: it runs one job at a time,
+//! on the host that is its own. Higher priority first, then the older job. Hand-outs happen in the
 //! transaction that makes them possible: a start, an end, a host that comes or goes. Nothing polls.
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use db::{Dialect, Value};
 use super::{ACTIVE, RUNTIMES};
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
+use crate::robots::ON_HOST;
 
 /// Enabled unattended robots of accounts assigned to the folder `$1` or above it.
 pub(super) const ROBOTS_IN_FOLDER: &str = "SELECT r.id FROM robots r WHERE r.type = 2 AND r.enabled
@@ -32,7 +34,8 @@ pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
 /// The store's.
 pub fn folder(cx: &mut Cx<'_, '_>, folder: i64) -> Result<()> {
     let condition = format!(
-        "s.machine_id IN ({})",
+        "(s.machine_id IN ({}) OR EXISTS (
+             SELECT 1 FROM robots r WHERE r.folder_id = $2 AND {ON_HOST}))",
         MACHINES_IN_FOLDER.replace("$1", "$2")
     );
     let hosts = hosts(cx, &condition, folder)?;
@@ -81,17 +84,25 @@ struct Host {
     runtimes: Vec<(i64, i64)>,
     /// Folders that the machine serves.
     folders: Vec<i64>,
+    /// Classic robots that are here; they take no slots of the machine.
+    robots: Vec<i64>,
 }
 
 impl Host {
     fn is_free(&self) -> bool {
-        self.free > 0 && self.runtimes.iter().any(|(_, free)| *free > 0)
+        let slots = self.runtimes.iter().any(|(_, free)| *free > 0);
+        self.free > 0 && (slots || !self.robots.is_empty())
     }
 
-    fn take(&mut self, runtime: i64) {
+    fn take(&mut self, job: &Waiting) {
         self.free -= 1;
-        for (number, free) in &mut self.runtimes {
-            *free -= i64::from(*number == runtime);
+        match job.classic_robot {
+            Some(robot) => self.robots.retain(|r| *r != robot),
+            None => {
+                for (number, free) in &mut self.runtimes {
+                    *free -= i64::from(*number == job.runtime);
+                }
+            }
         }
     }
 }
@@ -112,7 +123,7 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
         "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
          JOIN machines m ON m.id = s.machine_id
          WHERE s.tenant_id = $1 AND s.state IN (0, 1) AND NOT s.is_unresponsive
-             AND s.robot_id IS NULL AND s.maintenance_mode = 0 AND {condition}
+             AND NOT s.is_attended AND s.maintenance_mode = 0 AND {condition}
          ORDER BY s.id {lock}",
         slots.join(", ")
     );
@@ -140,6 +151,7 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
             free,
             runtimes,
             folders: Vec::new(),
+            robots: classic_robots(cx, session)?,
         };
         if host.is_free() {
             host.folders = folders_of(cx, machine)?;
@@ -168,6 +180,22 @@ fn folders_of(cx: &mut Cx<'_, '_>, machine: i64) -> Result<Vec<i64>> {
          WHERE fm.machine_id = $1",
         &[machine.into()],
     )?;
+    Ok(rows
+        .iter()
+        .map(|r| r.get(0))
+        .collect::<Result<_, db::Error>>()?)
+}
+
+/// The classic robots on the host of a session that run nothing.
+fn classic_robots(cx: &mut Cx<'_, '_>, session: i64) -> Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT r.id FROM sessions s JOIN robots r ON {ON_HOST}
+         WHERE s.id = $1 AND r.tenant_id = $2 AND NOT EXISTS (SELECT 1 FROM jobs a
+             WHERE a.robot_id = r.id AND a.session_id IS NOT NULL AND a.state IN {ACTIVE})"
+    );
+    let rows = cx
+        .tx
+        .rows(&sql, &[session.into(), cx.caller.tenant.into()])?;
     Ok(rows
         .iter()
         .map(|r| r.get(0))
@@ -212,6 +240,14 @@ struct Waiting {
     folder: i64,
     runtime: i64,
     wanted_robot: Option<i64>,
+    /// The robot that takes it, in a classic folder.
+    classic_robot: Option<i64>,
+}
+
+impl Waiting {
+    fn is_before(&self, other: &Waiting) -> bool {
+        (-self.priority, self.job) < (-other.priority, other.job)
+    }
 }
 
 /// Hands the most urgent job that fits to the host.
@@ -225,14 +261,22 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
             let Some(next) = first_waiting(cx, host, folder, runtime)? else {
                 continue;
             };
-            let more_urgent = |b: &Waiting| (-next.priority, next.job) < (-b.priority, b.job);
-            if best.as_ref().is_none_or(more_urgent) {
+            if best.as_ref().is_none_or(|b| next.is_before(b)) {
                 best = Some(next);
             }
         }
     }
+    if let Some(next) = first_classic(cx, host)?
+        && best.as_ref().is_none_or(|b| next.is_before(b))
+    {
+        best = Some(next);
+    }
     let Some(job) = best else { return Ok(false) };
-    let Some(robot) = choose_robot(cx, host, &job)? else {
+    let robot = match job.classic_robot {
+        Some(robot) => Some(robot),
+        None => choose_robot(cx, host, &job)?,
+    };
+    let Some(robot) = robot else {
         return Ok(false);
     };
     let taken = cx.tx.exec(
@@ -246,10 +290,52 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
         ],
     )?;
     if taken > 0 {
-        host.take(job.runtime);
+        host.take(&job);
+        show_robot(cx, host.session, robot)?;
         cx.hint(Hint::Session(host.session));
     }
     Ok(true)
+}
+
+/// The session shows the robot that was last handed a job on it.
+fn show_robot(cx: &mut Cx<'_, '_>, session: i64, robot: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE sessions SET robot_id = $2 WHERE id = $1 AND COALESCE(robot_id, 0) <> $2",
+        &[session.into(), robot.into()],
+    )?;
+    Ok(())
+}
+
+/// The most urgent job for one of the classic robots on the host: bound to that robot, or to any of
+/// its environment.
+fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
+    if host.robots.is_empty() {
+        return Ok(None);
+    }
+    let robots: Vec<_> = host.robots.iter().map(ToString::to_string).collect();
+    let sql = format!(
+        "SELECT j.id, j.specific_priority_value, j.folder_id, j.runtime_type, r.id
+         FROM robots r JOIN jobs j ON j.folder_id = r.folder_id
+         JOIN releases rel ON rel.id = j.release_id
+         WHERE r.id IN ({}) AND j.session_id IS NULL AND j.state IN (0, 8)
+             AND (j.wanted_robot_id = r.id OR j.wanted_robot_id IS NULL
+                 AND j.runtime_type IN (2, r.type) AND EXISTS (
+                 SELECT 1 FROM environment_robots er
+                 WHERE er.environment_id = rel.environment_id AND er.robot_id = r.id))
+         ORDER BY j.specific_priority_value DESC, j.id, r.id LIMIT 1",
+        robots.join(", ")
+    );
+    let Some(row) = cx.tx.row(&sql, &[])? else {
+        return Ok(None);
+    };
+    Ok(Some(Waiting {
+        job: row.get(0)?,
+        priority: row.get(1)?,
+        folder: row.get(2)?,
+        runtime: row.get(3)?,
+        wanted_robot: None,
+        classic_robot: Some(row.get(4)?),
+    }))
 }
 
 /// Robots that could run the job `j` on the session `$3`: in its folder, not bound to another host
@@ -301,6 +387,7 @@ fn first_waiting(
         folder,
         runtime,
         wanted_robot: row.get(2)?,
+        classic_robot: None,
     }))
 }
 

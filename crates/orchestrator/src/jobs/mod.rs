@@ -12,6 +12,7 @@
 //! A job is handed to one session at a time (`dispatch`). Each hand-out is a new *attempt*; reports
 //! of any other attempt are refused (`report`), so that a job ends once whatever breaks.
 
+mod classic;
 pub mod commands;
 pub mod deadlines;
 pub mod dispatch;

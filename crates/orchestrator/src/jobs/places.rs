@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::robots::RobotType;
 
 /// Jobs that one request may start.
-const MAX_JOBS: i64 = 1000;
+pub(super) const MAX_JOBS: i64 = 1000;
 
 odata::edm_enum! {
     /// How many jobs, and where.
@@ -29,35 +29,22 @@ pub(super) struct MachineRobot {
     pub machine_id: Option<i64>,
     #[serde(default)]
     pub session_id: Option<i64>,
+    /// The runtime of the robot, where that decides.
+    #[serde(skip)]
+    pub runtime: Option<RobotType>,
 }
 
-/// One entry for each job to create, with the places it is bound to.
-pub(super) fn targets(
-    cx: &mut Cx<'_, '_>,
-    info: &StartInfo,
-    modern: bool,
-) -> Result<Vec<MachineRobot>> {
-    let strategy = info.strategy.unwrap_or(if modern {
-        Strategy::ModernJobsCount
-    } else {
-        Strategy::JobsCount
-    });
-    match (strategy, modern) {
-        (Strategy::Specific, true) => specific(info),
-        (Strategy::ModernJobsCount, true) => counted(cx, info),
-        (_, true) => Err(Error::refused(
+/// One entry for each job to create in a modern folder, with the places it is bound to.
+pub(super) fn targets(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
+    match info.strategy.unwrap_or(Strategy::ModernJobsCount) {
+        Strategy::Specific => specific(info),
+        Strategy::ModernJobsCount => counted(cx, info),
+        strategy => Err(Error::refused(
             Code::StrategyNotAvailableInModernFolder,
             format!(
                 "The strategy {} is not available in a modern folder.",
                 strategy.name()
             ),
-        )),
-        (Strategy::ModernJobsCount, false) => Err(Error::refused(
-            Code::StrategyNotAvailableInClassicFolder,
-            "The strategy ModernJobsCount is not available in a classic folder.",
-        )),
-        (_, false) => Err(Error::NotBuilt(
-            "Starting jobs in classic folders is not built: it needs environments.".into(),
         )),
     }
 }

@@ -6,8 +6,8 @@ use odata::{Guid, Query};
 use serde::Deserialize;
 
 use super::places::{MachineRobot, Strategy, check_places, targets};
-use super::{Job, JobSource, JobState, JobType, StopStrategy, dispatch};
-use crate::cx::{Args, Cx, Listing, Reply};
+use super::{Job, JobSource, JobState, JobType, StopStrategy, classic, dispatch};
+use crate::cx::{Args, Cx, Folder, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::releases::{JobPriority, Priority, RemoteControlAccess, arguments};
 use crate::robots::RobotType;
@@ -28,6 +28,8 @@ pub(super) struct StartInfo {
     pub machine_session_ids: Option<Vec<i64>>,
     #[serde(default)]
     pub jobs_count: Option<i64>,
+    #[serde(default)]
+    pub no_of_robots: Option<i64>,
     #[serde(default)]
     source: Option<JobSource>,
     #[serde(default)]
@@ -82,7 +84,8 @@ struct Started {
     name: String,
     package: i64,
     defaults: Option<String>,
-    environment: Option<String>,
+    variables: Option<String>,
+    environment: Option<i64>,
     priority: Priority,
     process_type: i64,
     needs_desktop: bool,
@@ -99,8 +102,7 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     check_lengths(&info)?;
     let priority = Priority::read(info.job_priority, info.specific_priority_value)?;
     let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
-    let wanted = targets(cx, &info, folder.modern)?;
-    check_places(cx, folder.id, runtime, &wanted)?;
+    let wanted = places(cx, &folder, &info, &release, runtime)?;
 
     let mut job = Draft {
         priority: priority.unwrap_or(release.priority),
@@ -140,6 +142,29 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::created(body))
 }
 
+/// One place a job.
+fn places(
+    cx: &mut Cx<'_, '_>,
+    folder: &Folder,
+    info: &StartInfo,
+    release: &Started,
+    runtime: RobotType,
+) -> Result<Vec<MachineRobot>> {
+    if folder.modern {
+        let wanted = targets(cx, info)?;
+        check_places(cx, folder.id, runtime, &wanted)?;
+        return Ok(wanted);
+    }
+    let deployment = classic::Deployment {
+        folder: folder.id,
+        release: release.id,
+        name: &release.name,
+        environment: release.environment,
+        runtime,
+    };
+    classic::targets(cx, info, &deployment)
+}
+
 fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<Started> {
     let (condition, value): (&str, Value) = match (&info.release_key, &info.release_name) {
         (Some(key), _) if !key.is_empty() => ("r.key = $2", key.to_lowercase().into()),
@@ -154,7 +179,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
     let sql = format!(
         "SELECT r.id, r.name, r.package_id, r.input_arguments, r.environment_variables,
              r.specific_priority_value, p.process_type, p.requires_user_interaction,
-             COALESCE(e.path, p.main_entry_point), e.arguments
+             COALESCE(e.path, p.main_entry_point), e.arguments, r.environment_id
          FROM releases r JOIN packages p ON p.id = r.package_id
          LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
          WHERE r.folder_id = $1 AND r.deletion_time IS NULL AND {condition}"
@@ -188,12 +213,13 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
         name: row.get(1)?,
         package: row.get(2)?,
         defaults: row.get(3)?,
-        environment: row.get(4)?,
+        variables: row.get(4)?,
         priority: Priority::stored(row.get(5)?),
         process_type: row.get(6)?,
         needs_desktop: row.get(7)?,
         entry_point: row.get(8)?,
         declared: row.get(9)?,
+        environment: row.get(10)?,
     };
     if let Some(path) = info.entry_point_path.as_ref().filter(|p| !p.is_empty()) {
         choose_entry_point(cx, &mut release, path)?;
@@ -289,10 +315,10 @@ struct Draft {
 fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result<i64> {
     let (info, release) = (&job.info, &job.release);
     let source = info.source.unwrap_or(JobSource::Manual);
-    let environment = info
+    let variables = info
         .environment_variables
         .as_ref()
-        .or(release.environment.as_ref());
+        .or(release.variables.as_ref());
     Ok(cx.tx.insert(
         "INSERT INTO jobs (tenant_id, folder_id, key, release_id, release_name, package_id, state,
              specific_priority_value, source, source_type, batch_execution_key, creation_time,
@@ -319,12 +345,12 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
             job.batch.into(),
             cx.now.into(),
             JobType::Unattended.into(),
-            job.runtime.into(),
+            target.runtime.unwrap_or(job.runtime).into(),
             release.process_type.into(),
             release.entry_point.clone().into(),
             job.input.clone().into(),
             info.input_file.map(|f| f.to_string()).into(),
-            environment.cloned().into(),
+            variables.cloned().into(),
             info.reference.clone().unwrap_or_default().into(),
             info.requires_user_interaction
                 .unwrap_or(release.needs_desktop)

@@ -22,7 +22,7 @@ pub use entities::{
 pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
 pub(crate) use runtimes::{RUNTIMES, slots_by_runtime};
 pub use secrets::{add_secret, delete_secret, has_secret, list_secrets};
-pub use write::insert_template;
+pub use write::{insert_standard, insert_template};
 
 const VIEW: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
 const CREATE: Need = Need::new("OR.Machines", &[("Machines", Access::Create)], true);

@@ -32,6 +32,23 @@ pub fn insert_template(
     insert(tx, tenant, now, template)
 }
 
+/// Writes a machine that is one host by name.
+///
+/// # Errors
+/// As [`insert_template`].
+pub fn insert_standard(
+    tx: &mut Tx<'_>,
+    tenant: i64,
+    now: Timestamp,
+    (name, key): (&str, Guid),
+) -> Result<i64> {
+    let mut machine = Changes::none(&Machine::SET);
+    machine.set("name", name);
+    machine.set("license_key", key);
+    machine.set("type", MachineType::Standard);
+    insert(tx, tenant, now, machine)
+}
+
 fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, mut machine: Changes) -> Result<i64> {
     machine.set("tenant_id", tenant);
     machine.set("key", Guid::random());

@@ -116,6 +116,11 @@ fn write(
     changes.set("package_id", package);
     let entry = entry_point(cx.tx, dto, package, mode, current)?;
     changes.set("entry_point_id", entry);
+    if let Some(Value::Int(environment)) = changes.get("environment_id") {
+        let environment = Some(*environment);
+        let folder = cx.need_folder()?.id;
+        super::check_environment(cx, folder, environment)?;
+    }
     changes.remove("specific_priority_value");
     if let Some(priority) = priority(dto, mode, current)? {
         changes.set("specific_priority_value", priority.value());

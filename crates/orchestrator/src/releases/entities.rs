@@ -128,6 +128,14 @@ pub struct Release {
     /// Unique in the folder.
     #[edm(required, max = 255)]
     pub name: String,
+    /// The environment it is deployed to; classic folders have them.
+    pub environment_id: Option<i64>,
+    /// Name of the environment.
+    #[edm(
+        sql = "(SELECT v.name FROM environments v WHERE v.id = {t}.environment_id)",
+        read_only
+    )]
+    pub environment_name: Option<String>,
     /// What runs.
     pub entry_point_id: Option<i64>,
     /// What runs, by its path.

@@ -287,3 +287,16 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
     })?;
     Ok(Reply::NoContent)
 }
+
+/// A process is deployed to an environment of its own folder; modern folders have none.
+///
+/// # Errors
+/// 1002 for any other.
+pub fn check_environment(cx: &mut Cx<'_, '_>, folder: i64, environment: Option<i64>) -> Result<()> {
+    let Some(id) = environment else { return Ok(()) };
+    let known = "SELECT 1 FROM environments WHERE id = $1 AND folder_id = $2";
+    match cx.tx.row(known, &[id.into(), folder.into()])? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found("Environment")),
+    }
+}

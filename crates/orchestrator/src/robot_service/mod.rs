@@ -157,6 +157,7 @@ pub fn start_service(
         report::forgotten(cx, session, &still)?;
         sessions::refresh_state(cx.tx, session)?;
     }
+    robots::show_on_hosts(cx.tx, robots::Hosts::Session(session))?;
     dispatch::session(cx, session)?;
     let robots = wire::robots_of_machine(cx, host, request.service_user_name.as_deref())?;
     Ok((session, json!({ "robots": robots })))

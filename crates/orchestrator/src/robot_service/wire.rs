@@ -15,21 +15,29 @@ fn name_of(kind: &EnumType, number: Option<i64>) -> Option<&str> {
     number.and_then(|n| kind.name_of(n))
 }
 
-/// Whether the robot `r` may run on the machine `$1`: its account shares a folder with it.
-pub(super) const ON_MACHINE: &str = "EXISTS (SELECT 1 FROM folder_machines fm
+/// Whether the robot `r` may run on the machine `$1`: its account shares a folder with it, or it is
+/// a classic robot, bound to this machine or, if it is floating, to none; templates serve those.
+pub(super) const ON_MACHINE: &str = "(r.machine_id = $1
+    OR r.folder_id IS NOT NULL AND r.hosting_type = 1
+        AND EXISTS (SELECT 1 FROM machines m
+            WHERE m.id = $1 AND m.type = 1 AND m.tenant_id = r.tenant_id)
+    OR EXISTS (SELECT 1 FROM folder_machines fm
     JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id AND (ft.distance = 0 OR fm.propagate)
     JOIN folder_tree up ON up.folder_id = ft.folder_id
     JOIN folder_users fu ON fu.folder_id = up.ancestor_id
-    WHERE fm.machine_id = $1 AND fu.user_id = r.user_id)";
+    WHERE fm.machine_id = $1 AND fu.user_id = r.user_id))";
 
-/// The unattended robots that may run on the machine.
+/// The unattended and classic robots that may run on the machine; floating ones are there only for a
+/// host that says it runs as their account.
 pub(super) fn robots_of_machine(
     cx: &mut Cx<'_, '_>,
     host: &Host,
     account: Option<&str>,
 ) -> Result<Vec<Value>> {
     let sql = format!(
-        "SELECT r.id FROM robots r WHERE r.enabled AND r.type = 2
+        "SELECT r.id FROM robots r WHERE r.enabled
+             AND (r.type = 2 AND r.folder_id IS NULL OR r.machine_id = $1
+                 OR r.folder_id IS NOT NULL AND CAST($2 AS TEXT) IS NOT NULL)
              AND (CAST($2 AS TEXT) IS NULL OR fold(r.username) = fold($2))
              AND {ON_MACHINE} ORDER BY r.id"
     );
@@ -176,7 +184,10 @@ pub(super) fn published_processes(cx: &mut Cx<'_, '_>, robot: i64) -> Result<Val
              f.id, f.display_name, f.fully_qualified_name
          FROM releases rel JOIN packages p ON p.id = rel.package_id
          JOIN folders f ON f.id = rel.folder_id
-         WHERE NOT rel.hidden_for_attended_user AND rel.deletion_time IS NULL AND EXISTS (SELECT 1 FROM folder_tree ft
+         WHERE NOT rel.hidden_for_attended_user AND rel.deletion_time IS NULL
+             AND (rel.environment_id IS NULL OR EXISTS (SELECT 1 FROM environment_robots er
+                 WHERE er.environment_id = rel.environment_id AND er.robot_id = $1))
+             AND EXISTS (SELECT 1 FROM folder_tree ft
              JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
              JOIN robots r ON r.user_id = fu.user_id AND r.id = $1
              WHERE ft.folder_id = rel.folder_id)

@@ -1,9 +1,11 @@
 //! The declaration of robots.
 
-use odata::{Open, Timestamp, edm_enum};
+use odata::edm::{self, Entity, EntitySet};
+use odata::{Guid, Open, Timestamp, edm_enum};
 
+use crate::environments::Environment;
 use crate::folders::ProvisionType;
-use crate::users::User;
+use crate::users::{User, UserType};
 
 edm_enum! {
     /// The runtime a robot or job uses. Some numbers have a second, newer name.
@@ -52,8 +54,21 @@ pub struct UnattendedRobot {
     pub machine_mappings_count: i32,
 }
 
+/// The names of a robot's environments, with commas between.
+const ENVIRONMENT_NAMES: &str = "COALESCE((SELECT string_agg(e.name, ',' ORDER BY e.id)
+    FROM environment_robots er JOIN environments e ON e.id = er.environment_id
+    WHERE er.robot_id = {t}.id), '')";
+
 /// A robot.
-#[odata::entity(set = "Robots", name = "RobotDto", table = "robots", key = "Id", scope = tenant, order = "Id")]
+#[odata::entity(
+    set = "Robots",
+    name = "RobotDto",
+    table = "robots",
+    key = "Id",
+    scope = tenant,
+    order = "Id",
+    indexes = "robots_classic(tenant_id, machine_id) WHERE folder_id IS NOT NULL; robots_folder(folder_id, id) WHERE folder_id IS NOT NULL"
+)]
 pub struct Robot {
     /// Key of its machine; shown when one robot is read.
     #[edm(
@@ -73,7 +88,7 @@ pub struct Robot {
     /// Unique in the tenant.
     #[edm(required)]
     pub name: String,
-    /// The account it signs in as on its host.
+    /// The account of the host that it signs in as.
     #[edm(max = 100)]
     pub username: Option<String>,
     /// Name of the credential in an external store.
@@ -83,6 +98,7 @@ pub struct Robot {
     #[edm(max = 500)]
     pub description: Option<String>,
     /// Its runtime.
+    #[edm(required)]
     pub r#type: RobotType,
     /// Bound to one machine or to none.
     pub hosting_type: HostingType,
@@ -100,7 +116,7 @@ pub struct Robot {
     /// How it signs in.
     pub credential_type: Option<CredentialType>,
     /// Names of its environments; classic folders have them.
-    #[edm(json = "\"\"")]
+    #[edm(sql = ENVIRONMENT_NAMES, read_only)]
     pub robot_environments: Option<String>,
     /// Licences come from this server.
     #[edm(json = "false")]
@@ -127,4 +143,82 @@ pub struct Robot {
     /// Its account.
     #[edm(nav, column = "user_id")]
     pub user: odata::One<User>,
+    /// Its environments; classic folders have them.
+    #[edm(nav, column = "id", target_column = "robot_id")]
+    pub environments: odata::Many<EnvironmentOfRobot>,
+}
+
+/// The environments of robots, one row for each pair.
+#[derive(Debug)]
+pub struct EnvironmentOfRobot;
+
+impl Entity for EnvironmentOfRobot {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            table: "(SELECT e.*, er.robot_id FROM environments e
+                JOIN environment_robots er ON er.environment_id = e.id)",
+            navs: &[],
+            ..Environment::SET
+        };
+        &SET
+    }
+}
+
+/// What `GetRobotsForProcess` shows besides.
+#[odata::complex]
+pub struct Installed {
+    /// Version of the robot on the host where it was last seen.
+    #[edm(
+        sql = "(SELECT s.version FROM sessions s WHERE s.robot_id = {t}.id ORDER BY s.reporting_time DESC, s.id LIMIT 1)"
+    )]
+    pub version: Option<String>,
+}
+
+const ABLE: [edm::Prop; Robot::SET.props.len() + 1] =
+    edm::extended(Robot::SET.props, "Type", Installed::TYPE.props);
+
+/// The robots that can run a process.
+pub(super) static ABLE_ROBOTS: EntitySet = EntitySet {
+    props: &ABLE,
+    ..Robot::SET
+};
+
+/// What `GetRobotsFromFolder` shows of the robot's account besides.
+#[odata::complex]
+pub struct Account {
+    /// Person, robot account, …
+    #[edm(sql = "(SELECT u.type FROM users u WHERE u.id = {t}.user_id)")]
+    pub user_type: Option<UserType>,
+    /// Where to reach them.
+    #[edm(sql = "(SELECT u.email_address FROM users u WHERE u.id = {t}.user_id)")]
+    pub user_email: Option<String>,
+    /// Given and family name.
+    #[edm(
+        sql = "(SELECT trim(COALESCE(u.name, '') || ' ' || COALESCE(u.surname, '')) FROM users u WHERE u.id = {t}.user_id)"
+    )]
+    pub user_full_name: Option<String>,
+    /// Its GUID.
+    #[edm(sql = "(SELECT u.key FROM users u WHERE u.id = {t}.user_id)")]
+    pub user_key: Option<Guid>,
+}
+
+const WITH_ACCOUNT: [edm::Prop; Robot::SET.props.len() + 4] =
+    edm::extended(Robot::SET.props, "LicenseKey", Account::TYPE.props);
+
+/// The robots of a folder with their accounts.
+pub(super) static ROBOTS_WITH_ACCOUNT: EntitySet = EntitySet {
+    entity: "RobotsFromFolderModel",
+    props: &WITH_ACCOUNT,
+    ..Robot::SET
+};
+
+/// The name of a machine and its key.
+#[odata::entity(set = "Robots", name = "KeyValuePairOfStringString", table = "machines", key = "Key", scope = tenant, order = "Key")]
+pub struct MachineKey {
+    /// The machine's name.
+    #[edm(column = "name")]
+    pub key: String,
+    /// The key that its robots prove.
+    #[edm(column = "license_key")]
+    pub value: String,
 }

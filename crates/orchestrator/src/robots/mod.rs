@@ -1,80 +1,114 @@
 //! Robots: the execution identity of an account. In modern folders they are provisioned from the
-//! account and follow it into the folders that it is assigned to.
+//! account and follow it into the folders that it is assigned to. In classic folders people make
+//! them, each for one folder and, if its hosting type is Standard, for one machine.
 
+mod actions;
+mod classic;
+mod edit;
 mod entities;
+mod views;
 
 use db::{Tx, Value};
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
+
+pub use actions::{is_busy, remove};
+pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 
 pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
+const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
+const CREATE: Need = Need::new("OR.Robots", &[("Robots", Access::Create)], true);
+const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true);
+
+/// These check the permission themselves: asked for at the door is only the scope.
+const READ: Need = Need::new("OR.Robots", &[], false);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
-    .list(list)
-    .get(read);
+    .list(views::list)
+    .get(views::read)
+    .create(Command::new(CREATE, edit::create))
+    .replace(Command::new(EDIT, edit::replace))
+    .merge(Command::new(EDIT, edit::merge))
+    .delete(Command::new(DELETE, actions::delete));
 
 /// Its functions and actions.
-pub const OPS: &[Op] =
-    &[
-        Op::function("Robots", "GetConfiguredRobots", VIEW, get_configured_robots)
-            .returns("Collection(RobotDto)")
-            .folder(FolderRule::OptionalOrTenant),
-    ];
-
-/// The robots whose account is assigned to one of the folders or above it.
-const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
-    JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
-    WHERE ft.folder_id IN (FOLDERS) AND fu.user_id = {t}.user_id)";
-
-/// The robots of the tenant, or of the folder when the request names one.
-fn page(cx: &mut Cx<'_, '_>, args: &Args, name: Option<&str>) -> Result<Reply> {
-    let query = args.options(&Robot::SET)?;
-    let restrict = cx.in_folders(IN_FOLDER);
-    let listing = Listing {
-        restrict: restrict.as_deref(),
-        vars: &[],
-        name,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(&Robot::SET, &query, &listing)?))
-}
-
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    page(cx, args, None)
-}
-
-/// `GET /odata/Robots(id)`: one of the robots that the listing shows.
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    if let Some(restrict) = cx.in_folders(IN_FOLDER) {
-        let sql = format!(
-            "SELECT 1 FROM robots t WHERE t.id = $1 AND {}",
-            restrict.replace("{t}", "t")
-        );
-        if cx.tx.row(&sql, &[id.into()])?.is_none() {
-            return Err(Error::not_found("Robot"));
-        }
-    }
-    let query = args.options(&Robot::SET)?;
-    Ok(Reply::json(cx.entity_with(
-        &Robot::SET,
-        &id.into(),
-        &query,
-        &[],
-    )?))
-}
-
-fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    page(cx, args, Some("ExtendedRobotDto"))
-}
+pub const OPS: &[Op] = &[
+    Op::function(
+        "Robots",
+        "GetConfiguredRobots",
+        VIEW,
+        views::get_configured_robots,
+    )
+    .returns("Collection(RobotDto)")
+    .folder(FolderRule::OptionalOrTenant),
+    Op::function(
+        "Robots",
+        "FindAllAcrossFolders",
+        READ,
+        views::find_all_across_folders,
+    )
+    .returns("Collection(RobotDto)"),
+    Op::function("Robots", "GetFolderRobots", READ, views::get_folder_robots)
+        .params(&[("folderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
+        .returns("Collection(RobotDto)"),
+    Op::function(
+        "Robots",
+        "GetRobotsFromFolder",
+        READ,
+        views::get_robots_from_folder,
+    )
+    .params(&[("folderId", "Edm.Int64")])
+    .returns("Collection(RobotDto)"),
+    Op::function(
+        "Robots",
+        "GetRobotsForProcess",
+        VIEW,
+        views::get_robots_for_process,
+    )
+    .params(&[("processId", "Edm.String")])
+    .returns("Collection(RobotDto)")
+    .folder(FolderRule::OptionalOrTenant),
+    Op::function("Robots", "GetUsernames", VIEW, views::get_usernames)
+        .returns("Collection(Edm.String)")
+        .folder(FolderRule::OptionalOrTenant),
+    Op::function(
+        "Robots",
+        "GetMachineNameToLicenseKeyMappings",
+        READ,
+        views::get_machine_keys,
+    )
+    .returns("Collection(KeyValuePairOfStringString)"),
+    Op::action("Robots", "DeleteBulk", DELETE, actions::delete_bulk)
+        .params(&[("robotIds", "Collection(Edm.Int64)")])
+        .folder(FolderRule::OptionalOrTenant),
+    Op::action(
+        "Robots",
+        "ToggleEnabledStatus",
+        EDIT,
+        actions::toggle_enabled_status,
+    )
+    .params(&[
+        ("robotIds", "Collection(Edm.Int64)"),
+        ("enabled", "Edm.Boolean"),
+    ])
+    .folder(FolderRule::OptionalOrTenant),
+    Op::action(
+        "Robots",
+        "ConvertToFloating",
+        EDIT,
+        actions::convert_to_floating,
+    )
+    .params(&[("robotId", "Edm.Int64")])
+    .folder(FolderRule::OptionalOrTenant),
+];
 
 /// The unattended robot of an account, as `UserDto.UnattendedRobot` reads and shows it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

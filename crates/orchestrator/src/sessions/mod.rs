@@ -44,8 +44,9 @@ pub struct Hello {
 pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
     let id = cx.tx.insert(
         "INSERT INTO sessions (tenant_id, machine_id, robot_id, host_machine_name,
-             service_user_name, state, reporting_time, slots, version, platform, installation_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             service_user_name, state, reporting_time, slots, version, platform, installation_id,
+             is_attended)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (machine_id, fold(host_machine_name), fold(service_user_name)) DO UPDATE SET
              state = $6, is_unresponsive = FALSE, reporting_time = $7,
              robot_id = COALESCE($3, sessions.robot_id), slots = $8, version = $9, platform = $10,
@@ -63,6 +64,7 @@ pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
             hello.version.clone().into(),
             hello.platform.unwrap_or(Platform::Unknown).into(),
             hello.installation_id.clone().into(),
+            hello.robot.is_some().into(),
         ],
     )?;
     refresh_state(cx.tx, id)?;

@@ -98,7 +98,8 @@ const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
     OR EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
         JOIN robots r ON r.user_id = fu.user_id
-        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id))";
+        WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id
+            AND ({t}.is_attended OR r.folder_id IS NOT NULL)))";
 
 fn page(
     cx: &mut Cx<'_, '_>,

@@ -45,7 +45,7 @@ const USED: &str = "SELECT COALESCE(SUM(m.unattended_slots), 0),
         COALESCE(SUM(m.non_production_slots), 0), COALESCE(SUM(m.headless_slots), 0),
         COALESCE(SUM(m.test_automation_slots), 0)
     FROM sessions s JOIN machines m ON m.id = s.machine_id
-    WHERE s.tenant_id = $1 AND s.robot_id IS NULL AND s.state IN (0, 1) AND NOT s.is_unresponsive";
+    WHERE s.tenant_id = $1 AND NOT s.is_attended AND s.state IN (0, 1) AND NOT s.is_unresponsive";
 
 /// `GetLicense`: everything is allowed for ever; used are the runtimes of connected hosts.
 pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
@@ -58,7 +58,7 @@ pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     let row = cx.tx.row(USED, &[tenant.into()])?;
     let slots =
         |i: usize| -> Result<i64> { Ok(row.as_ref().map(|r| r.get(i)).transpose()?.unwrap_or(0)) };
-    let attended = "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND robot_id IS NOT NULL
+    let attended = "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND is_attended
         AND state IN (0, 1) AND NOT is_unresponsive";
     let attended: i64 = match cx.tx.row(attended, &[tenant.into()])? {
         Some(row) => row.get(0)?,

@@ -5,5 +5,6 @@
 mod a_start_a_job;
 mod b_building_requests;
 mod c_robots;
+mod d_classic_jobs;
 mod d_jobs;
 mod e_queue_items;

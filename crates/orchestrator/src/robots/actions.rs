@@ -1,0 +1,166 @@
+//! Deleting robots, enabling them, and taking them off their machines.
+
+use std::collections::BTreeSet;
+
+use db::Value;
+use odata::Changes;
+use serde::Deserialize;
+
+use super::edit::{changed, check_unique, find};
+use super::views::must_see;
+use super::{HostingType, Robot, RobotType};
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+use crate::users::UserType;
+
+/// Robots that one request may name.
+const MAX_ROBOTS: usize = 1000;
+
+/// Whether a host has a job of the robot.
+///
+/// # Errors
+/// The store's.
+pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
+    let row = cx.tx.row(
+        "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
+             AND state IN (0, 1, 2, 3, 8) LIMIT 1",
+        &[robot.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// `DELETE /odata/Robots(id)`
+pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
+    must_see(cx, id)?;
+    remove(cx, id)?;
+    Ok(Reply::NoContent)
+}
+
+/// Deletes a robot: jobs that wait for it end, jobs that ran on it forget it, and its account either
+/// goes with it (classic) or has no unattended robot any more.
+///
+/// # Errors
+/// 1207 when it is running a job.
+pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
+    if is_busy(cx, robot)? {
+        return Err(Error::refused(
+            Code::CannotDeleteBusyRobot,
+            "The robot is running a job: stop the job first.",
+        ));
+    }
+    cx.tx.exec(
+        "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
+             info = 'The robot that the job waited for was deleted.'
+         WHERE robot_id = $1 AND state IN (0, 8)",
+        &[robot.into(), cx.now.into()],
+    )?;
+    cx.tx.exec(
+        "UPDATE jobs SET robot_id = NULL, wanted_robot_id = NULL WHERE robot_id = $1",
+        &[robot.into()],
+    )?;
+    cx.tx.exec(
+        "UPDATE sessions SET robot_id = NULL WHERE robot_id = $1 AND NOT is_attended",
+        &[robot.into()],
+    )?;
+    let row = cx
+        .tx
+        .row("SELECT user_id FROM robots WHERE id = $1", &[robot.into()])?;
+    let account: Option<i64> = row.map(|r| r.get(0)).transpose()?.flatten();
+    cx.delete(&Robot::SET, robot)?;
+    cx.tx.exec(
+        "DELETE FROM users WHERE id = $1 AND type = $2",
+        &[account.into(), UserType::Robot.into()],
+    )?;
+    cx.tx.exec(
+        "UPDATE users SET may_have_unattended_session = FALSE WHERE id = $1
+             AND NOT EXISTS (SELECT 1 FROM robots r WHERE r.user_id = $1 AND r.type = $2)",
+        &[account.into(), RobotType::Unattended.into()],
+    )?;
+    changed(cx)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RobotIds {
+    robot_ids: Vec<i64>,
+}
+
+fn check_ids(ids: &[i64]) -> Result<()> {
+    if ids.is_empty() || ids.len() > MAX_ROBOTS {
+        return Err(Error::invalid(format!(
+            "robotIds must name 1 to {MAX_ROBOTS} robots."
+        )));
+    }
+    Ok(())
+}
+
+/// `DeleteBulk {"robotIds":[…]}`: all of them or none.
+pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: RobotIds = args.body("robotIds")?;
+    check_ids(&request.robot_ids)?;
+    let ids: BTreeSet<i64> = request.robot_ids.into_iter().collect();
+    for id in ids {
+        must_see(cx, id)?;
+        remove(cx, id)?;
+    }
+    Ok(Reply::NoContent)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Toggle {
+    robot_ids: Vec<i64>,
+    enabled: bool,
+}
+
+/// `ToggleEnabledStatus {"robotIds":[…],"enabled":…}`: a robot that is disabled can neither connect
+/// nor take jobs; what it runs goes on.
+pub(super) fn toggle_enabled_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: Toggle = args.body("robotIds")?;
+    check_ids(&request.robot_ids)?;
+    for id in request.robot_ids {
+        must_see(cx, id)?;
+        let mut changes = Changes::none(&Robot::SET);
+        changes.set("enabled", request.enabled);
+        cx.update(changes, id)?;
+    }
+    changed(cx)?;
+    Ok(Reply::Ok)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Convert {
+    robot_id: i64,
+}
+
+/// `ConvertToFloating {"robotId":…}`: a standard attended robot leaves its machine.
+pub(super) fn convert_to_floating(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let request: Convert = args.body("robotId")?;
+    let robot = find(cx, request.robot_id)?;
+    if robot.hosting == HostingType::Floating || robot.kind != RobotType::Attended as i64 {
+        return Err(Error::refused(
+            Code::CannotUpdateRobotHostingType,
+            "Only attended robots of hosting type Standard can be converted.",
+        ));
+    }
+    if is_busy(cx, robot.id)? {
+        return Err(Error::refused(
+            Code::CannotUpdateBusyRobot,
+            "The robot is running a job: convert it when that has ended.",
+        ));
+    }
+    check_unique(
+        cx,
+        None,
+        robot.username.as_deref().unwrap_or_default(),
+        robot.id,
+    )?;
+    let mut changes = Changes::none(&Robot::SET);
+    changes.set("hosting_type", HostingType::Floating);
+    changes.set("machine_id", Value::Null);
+    cx.update(changes, robot.id)?;
+    changed(cx)?;
+    Ok(Reply::Ok)
+}

@@ -1,0 +1,355 @@
+//! Making and changing robots.
+//!
+//! People make robots in classic folders only. Those that the server provisioned from accounts keep
+//! the name, runtime and hosting that come with the account; how they sign in and run can be set.
+
+use db::Value;
+use odata::{Changes, Guid, Mode};
+use serde::Deserialize;
+
+use super::actions::is_busy;
+use super::classic::{self, Hosts, Named};
+use super::views::must_see;
+use super::{HostingType, Robot, RobotType, seal, show_on_hosts};
+use crate::body;
+use crate::cx::{Args, Cx, Hint, Reply};
+use crate::environments;
+use crate::error::{Code, Error, Result};
+use crate::folders::ProvisionType;
+
+/// Longest name that people may give a robot; those of provisioned ones are made from the account's.
+const MAX_NAME: usize = 19;
+
+/// Members of a body that are no columns of the robot's own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Sent {
+    #[serde(default)]
+    license_key: Option<String>,
+    #[serde(default)]
+    machine_name: Option<String>,
+    #[serde(default)]
+    machine_id: Option<i64>,
+    #[serde(default)]
+    hosting_type: Option<HostingType>,
+    #[serde(default)]
+    provision_type: Option<ProvisionType>,
+    #[serde(default)]
+    password: Option<String>,
+    #[serde(default)]
+    environments: Option<Vec<environments::Named>>,
+}
+
+impl Sent {
+    fn machine(&self) -> Named<'_> {
+        Named {
+            id: self.machine_id,
+            name: filled(self.machine_name.as_deref()),
+            key: filled(self.license_key.as_deref()),
+        }
+    }
+
+    /// A new password; none when it is left out, empty, or the mask that is shown in its place.
+    fn password(&self) -> Option<&str> {
+        let password = self.password.as_deref()?;
+        (!password.chars().all(|c| c == '*')).then_some(password)
+    }
+
+    /// What becomes of the stored password: nothing while the account stays and no other one is
+    /// given; a new account without a password is one without a password.
+    fn password_after(&self, same_account: bool) -> Option<Option<&str>> {
+        match self.password() {
+            None if same_account => None,
+            password => Some(password),
+        }
+    }
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|t| !t.trim().is_empty())
+}
+
+/// What a request says of a robot: its own columns, and the rest.
+fn read_body(args: &Args, mode: Mode) -> Result<(Changes, Sent)> {
+    let mut changes = args.changes("robotDto", &Robot::SET, mode)?;
+    // These follow from the rest, or from the account.
+    for column in ["user_id", "machine_id", "hosting_type", "provision_type"] {
+        changes.remove(column);
+    }
+    Ok((changes, body::read("robotDto", args.body.as_ref())?))
+}
+
+fn text<'c>(changes: &'c Changes, column: &str) -> Option<&'c str> {
+    match changes.get(column) {
+        Some(Value::Text(text)) => filled(Some(text)),
+        _ => None,
+    }
+}
+
+fn kind(changes: &Changes) -> Option<RobotType> {
+    match changes.get("type") {
+        Some(Value::Int(number)) => RobotType::from_i64(*number),
+        _ => None,
+    }
+}
+
+/// `POST /odata/Robots`
+pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let folder = cx.need_folder()?.clone();
+    let (mut changes, sent) = read_body(args, Mode::Create)?;
+    if folder.modern || sent.provision_type == Some(ProvisionType::Automatic) {
+        return Err(Error::refused(
+            Code::CannotCreateClassicEntities,
+            "Robots are made in classic folders only; elsewhere give an account an UnattendedRobot.",
+        ));
+    }
+    let hosting = sent
+        .hosting_type
+        .ok_or_else(|| Error::invalid("The HostingType field is required."))?;
+    let name = text(&changes, "name").unwrap_or_default().to_owned();
+    check_name(&name)?;
+    check_kind(kind(&changes))?;
+    let username = check_username(text(&changes, "username"))?.to_owned();
+    let machine = classic::machine(cx, hosting, &sent.machine(), None)?;
+    check_unique(cx, machine, &username, 0)?;
+
+    let key = Guid::random();
+    let account = classic::account(cx, folder.id, key, &name)?;
+    changes.set("key", key);
+    changes.set("folder_id", folder.id);
+    changes.set("user_id", account);
+    changes.set("machine_id", machine);
+    changes.set("hosting_type", hosting);
+    changes.set("provision_type", ProvisionType::Manual);
+    changes.set("password", seal(&cx.server.keys, key, sent.password()));
+    changes.set_default("limit_concurrent_execution", false);
+    let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
+    if let Some(named) = &sent.environments {
+        environments::set_of_robot(cx, folder.id, id, named)?;
+    }
+    changed(cx)?;
+    Ok(Reply::created(cx.entity(&Robot::SET, id, &[])?))
+}
+
+/// `PUT /odata/Robots(id)`
+pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    change(cx, args, Mode::Replace)
+}
+
+/// `PATCH /odata/Robots(id)`
+pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    change(cx, args, Mode::Merge)
+}
+
+/// A robot as it is stored.
+pub(super) struct Known {
+    pub id: i64,
+    pub key: Guid,
+    pub name: String,
+    pub username: Option<String>,
+    pub kind: i64,
+    pub hosting: HostingType,
+    pub machine: Option<i64>,
+    pub folder: Option<i64>,
+}
+
+pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
+    must_see(cx, id)?;
+    let row = cx.tx.row(
+        "SELECT key, name, username, type, hosting_type, machine_id, folder_id FROM robots
+         WHERE id = $1",
+        &[id.into()],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("Robot"))?;
+    let key: String = row.get(0)?;
+    Ok(Known {
+        id,
+        key: key
+            .parse()
+            .map_err(|_| Error::Internal(format!("the key of robot {id} is no GUID")))?,
+        name: row.get(1)?,
+        username: row.get(2)?,
+        kind: row.get(3)?,
+        hosting: HostingType::from_i64(row.get(4)?).unwrap_or(HostingType::Floating),
+        machine: row.get(5)?,
+        folder: row.get(6)?,
+    })
+}
+
+fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
+    let robot = find(cx, args.id()?)?;
+    let (mut changes, sent) = read_body(args, mode)?;
+    if sent.hosting_type.is_some_and(|h| h != robot.hosting) {
+        return Err(Error::refused(
+            Code::CannotUpdateRobotHostingType,
+            "The HostingType of a robot does not change; ConvertToFloating does that for attended robots.",
+        ));
+    }
+    let machine = match robot.folder {
+        Some(_) => check_classic(cx, &robot, &changes, &sent)?,
+        None => check_provisioned(&robot, &changes, &sent)?,
+    };
+    let kept_name = changes.get("username").is_none_or(|_| {
+        let (old, new) = (robot.username.as_deref(), text(&changes, "username"));
+        old.map(str::to_lowercase) == new.map(str::to_lowercase)
+    });
+    let kept_kind = kind(&changes).is_none_or(|k| k as i64 == robot.kind);
+    if !(kept_name && kept_kind && machine == robot.machine) && is_busy(cx, robot.id)? {
+        return Err(Error::refused(
+            Code::CannotUpdateBusyRobot,
+            "The robot is running a job: its Username, machine and Type stay until that has ended.",
+        ));
+    }
+    changes.set("machine_id", machine);
+    if let Some(password) = sent.password_after(kept_name) {
+        changes.set("password", seal(&cx.server.keys, robot.key, password));
+    }
+    let name = text(&changes, "name").unwrap_or_default().to_owned();
+    cx.update(changes, robot.id)
+        .map_err(|e| e.name_taken(&name))?;
+    if let (Some(named), Some(folder)) = (&sent.environments, robot.folder) {
+        environments::set_of_robot(cx, folder, robot.id, named)?;
+    }
+    changed(cx)?;
+    Ok(Reply::json(cx.entity(&Robot::SET, robot.id, &[])?))
+}
+
+/// Checks the changes of a classic robot and gives its machine.
+fn check_classic(
+    cx: &mut Cx<'_, '_>,
+    robot: &Known,
+    changes: &Changes,
+    sent: &Sent,
+) -> Result<Option<i64>> {
+    if let Some(name) = text(changes, "name").filter(|n| *n != robot.name) {
+        check_name(name)?;
+    }
+    if kind(changes).is_some() {
+        check_kind(kind(changes))?;
+    }
+    let username = match changes.get("username") {
+        Some(_) => check_username(text(changes, "username"))?,
+        None => robot.username.as_deref().unwrap_or_default(),
+    };
+    let machine = classic::machine(cx, robot.hosting, &sent.machine(), robot.machine)?;
+    check_unique(cx, machine, username, robot.id)?;
+    Ok(machine)
+}
+
+/// What comes with the account of a provisioned robot cannot be changed here.
+fn check_provisioned(robot: &Known, changes: &Changes, sent: &Sent) -> Result<Option<i64>> {
+    let fixed = |member: &str| {
+        Error::refused(
+            Code::FieldNotEditable,
+            format!("The {member} of this robot comes from its account and is changed there."),
+        )
+    };
+    if text(changes, "name").is_some_and(|name| name != robot.name) {
+        return Err(fixed("Name"));
+    }
+    if kind(changes).is_some_and(|k| k as i64 != robot.kind) {
+        return Err(fixed("Type"));
+    }
+    let named = sent.machine();
+    if named.id.is_some() || named.name.is_some() || named.key.is_some() {
+        return Err(Error::refused(
+            Code::CannotAssignMachineToFloatingRobot,
+            "A floating robot has no machine: leave out MachineName, MachineId and LicenseKey.",
+        ));
+    }
+    Ok(None)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.chars().count() > MAX_NAME {
+        return Err(Error::invalid(format!(
+            "The field Name must be a string with a maximum length of {MAX_NAME}."
+        )));
+    }
+    Ok(())
+}
+
+/// Classic robots know the runtimes of their time.
+fn check_kind(kind: Option<RobotType>) -> Result<()> {
+    match kind {
+        Some(kind) if kind as i64 <= RobotType::TestAutomation as i64 => Ok(()),
+        Some(kind) => Err(Error::invalid(format!(
+            "A robot of a classic folder cannot be of Type {}.",
+            kind.name()
+        ))),
+        None => Err(Error::invalid("The Type field is required.")),
+    }
+}
+
+/// `user` or `DOMAIN\user`.
+fn check_username(username: Option<&str>) -> Result<&str> {
+    let username = username
+        .ok_or_else(|| Error::refused(Code::UserNameRequired, "The Username field is required."))?;
+    let mut parts = username.split('\\');
+    let good = parts.all(|part| !part.trim().is_empty() && !part.contains('/'))
+        && username.matches('\\').count() <= 1;
+    if good {
+        return Ok(username);
+    }
+    Err(Error::refused(
+        Code::UserNameInvalid,
+        format!("'{username}' is not a Username: write user or DOMAIN\\user."),
+    ))
+}
+
+/// Two robots cannot sign in to the same host as the same account.
+pub(super) fn check_unique(
+    cx: &mut Cx<'_, '_>,
+    machine: Option<i64>,
+    username: &str,
+    robot: i64,
+) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT name FROM robots WHERE tenant_id = $1 AND folder_id IS NOT NULL AND id <> $2
+             AND COALESCE(machine_id, 0) = $3 AND fold(username) = fold($4) LIMIT 1",
+        &[
+            cx.caller.tenant.into(),
+            robot.into(),
+            machine.unwrap_or_default().into(),
+            username.into(),
+        ],
+    )?;
+    let Some(row) = row else { return Ok(()) };
+    let other: String = row.get(0)?;
+    Err(Error::refused(
+        Code::ItemAlreadyExists,
+        format!("The robot '{other}' already signs in as {username} there."),
+    ))
+}
+
+/// Robots changed: who may act as them, where they are, what they can take.
+pub(super) fn changed(cx: &mut Cx<'_, '_>) -> Result<()> {
+    show_on_hosts(cx.tx, Hosts::Tenant(cx.caller.tenant))?;
+    cx.hint(Hint::Identities);
+    cx.hint(Hint::Dispatch);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_follow_the_account() {
+        let sent = |password: Option<&str>| Sent {
+            password: password.map(str::to_owned),
+            ..Sent::default()
+        };
+        for nothing in [None, Some(""), Some("*****")] {
+            assert_eq!(sent(nothing).password_after(true), None, "{nothing:?}");
+            assert_eq!(
+                sent(nothing).password_after(false),
+                Some(None),
+                "{nothing:?}"
+            );
+        }
+        for same in [true, false] {
+            assert_eq!(sent(Some("**a*")).password_after(same), Some(Some("**a*")));
+        }
+    }
+}
