@@ -100,3 +100,30 @@ fn key_text(kind: Kind, key: Cell<'_>) -> Option<String> {
         (_, Cell::Null | Cell::Bool(_) | Cell::Real(_) | Cell::Blob(_)) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_structure_says_its_type_first() {
+        for (stored, expected) in [
+            (r#"{"a":1}"#, r##"{"@odata.type":"#Default.T","a":1}"##),
+            (r#" {}"#, r##"{"@odata.type":"#Default.T"}"##),
+            ("null", "null"),
+        ] {
+            let mut out = Vec::new();
+            structure(&mut out, "T", stored);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_encoded_in_addresses() {
+        let text = |text| key_text(Kind::String, Cell::Text(text));
+        assert_eq!(text("My Pkg:1.0/x"), Some("'My%20Pkg%3A1.0%2Fx'".into()));
+        assert_eq!(text("O'Brien"), Some("'O''Brien'".into()));
+        assert_eq!(key_text(Kind::Int64, Cell::Int(-7)), Some("-7".into()));
+        assert_eq!(key_text(Kind::Int64, Cell::Null), None);
+    }
+}

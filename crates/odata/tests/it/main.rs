@@ -9,3 +9,4 @@ mod expanding;
 mod filtering;
 mod model;
 mod paging;
+mod shapes;

@@ -30,6 +30,8 @@ fn databases_answer_what_the_protocol_says() {
     servers.iter().for_each(|server| worlds.fill(server));
     let mut runner = TestRunner::new(Config {
         cases,
+        // A failure is told soon, if not in its very smallest form.
+        max_shrink_iters: 2_000,
         failure_persistence: None,
         ..Config::default()
     });
