@@ -26,6 +26,7 @@ both!(
     two_editors,
     deleting_items,
     reviews_are_for_items_that_failed,
+    failed_items_are_reviewed_and_retried,
     comments_belong_to_their_authors,
     what_happened_to_an_item,
     counters_follow_the_items,
@@ -829,6 +830,148 @@ async fn reviews_are_for_items_that_failed(backend: Backend) {
     );
     let history = scene.shared.get(&history).await.ok(200);
     assert_eq!(column(&history, "Id"), [&item["Id"]]);
+}
+
+/// Stops the server, changes its database as a robot's results would, and starts it again.
+pub async fn meanwhile(scene: &mut Scene, statements: &'static [&'static str]) {
+    scene.server.stop().await;
+    let url = match scene.server.database_url() {
+        Some(url) => db::Url::Postgres(url.into()),
+        None => db::Url::Sqlite(scene.server.data().join("main.db")),
+    };
+    let change = move || {
+        let db = db::Db::open(db::Options::new(url, "main"))?;
+        let changed = db.write_blocking(move |tx| -> Result<(), db::Error> {
+            statements
+                .iter()
+                .try_for_each(|s| tx.exec(s, &[]).map(drop))
+        });
+        db.close();
+        changed
+    };
+    let changed = tokio::task::spawn_blocking(change).await;
+    changed.unwrap().unwrap();
+    scene.server.restart().await;
+    scene.app = scene.server.app().await;
+    scene.shared = scene.app.folder(scene.folder);
+}
+
+async fn failed_items_are_reviewed_and_retried(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let more = json!({"EnforceUniqueReference": true, "Encrypted": true});
+    let made = queue(&scene.shared, "Q", more).await;
+    let (mut items, content) = (Vec::new(), json!({"Amount": 7}));
+    for reference in ["a", "b"] {
+        let more = json!({"Reference": reference, "SpecificContent": content});
+        items.push(add(&scene.shared, "Q", more).await);
+    }
+    let fail = &[
+        "UPDATE queue_items SET status = 2, processing_exception_type = 0, version = version + 1",
+        "UPDATE queue_counts SET items = 2 WHERE status = 2",
+        "UPDATE queue_counts SET items = 0 WHERE status = 0",
+    ];
+    meanwhile(&mut scene, fail).await;
+    let client = &scene.shared;
+    let call = async |name: &str, item: &Value, mut body: Value| {
+        body["queueItems"] = json!([{"Id": item["Id"]}]);
+        let path = format!("odata/QueueItems/UiPathODataSvc.{name}");
+        let answer = client.post(&path, &body).await.ok(200);
+        assert_eq!(answer["Success"], true, "{name}: {answer}");
+        client.get(&at("QueueItems", item)).await.ok(200)
+    };
+    let (first, second) = (&items[0], &items[1]);
+    let read = call("SetItemReviewStatus", first, json!({"status": "InReview"})).await;
+    assert_eq!(
+        (text(&read, "ReviewStatus"), text(&read, "Status")),
+        ("InReview", "Failed")
+    );
+    let users = scene
+        .app
+        .get("odata/Users?$filter=UserName eq 'admin'")
+        .await
+        .ok(200);
+    let admin = &users["value"][0]["Id"];
+    let read = call("SetItemReviewer", first, json!({"userId": admin})).await;
+    assert_eq!(read["ReviewerUserId"], *admin);
+    let expanded = format!("{}?$expand=ReviewerUser", at("QueueItems", first));
+    let expanded = client.get(&expanded).await.ok(200);
+    assert_eq!(expanded["ReviewerUser"]["UserName"], "admin");
+    let read = call("UnsetItemReviewer", first, json!({})).await;
+    assert_eq!(read["ReviewerUserId"], Value::Null);
+    client
+        .put(&at("QueueItems", first), &json!({"Progress": "x"}))
+        .await
+        .refused(409, 1023);
+
+    let old = call("SetItemReviewStatus", second, json!({"status": "Retried"})).await;
+    assert_eq!(
+        (text(&old, "Status"), text(&old, "ReviewStatus")),
+        ("Retried", "Retried")
+    );
+    let last = format!(
+        "{}/UiPath.Server.Configuration.OData.GetItemLastRetry",
+        at("QueueItems", second)
+    );
+    let copy = client.get(&last).await.ok(200);
+    assert_eq!(
+        (text(&copy, "Status"), text(&copy, "ReviewStatus")),
+        ("New", "None")
+    );
+    assert_eq!(
+        (&copy["Key"], &copy["Reference"]),
+        (&old["Key"], &old["Reference"])
+    );
+    assert_ne!(copy["UniqueKey"], old["UniqueKey"]);
+    assert_eq!(copy["ManualAncestorId"], old["Id"]);
+    assert_eq!(copy["ManualAncestorUniqueKey"], old["UniqueKey"]);
+    assert_eq!(
+        (&copy["ManualRetryNumber"], &copy["RetryNumber"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(
+        (&copy["SpecificContent"], &copy["ProcessingExceptionType"]),
+        (&content, &Value::Null)
+    );
+    for (item, found) in [(&old, true), (&copy, false)] {
+        let by_key = format!(
+            "odata/QueueItems/UiPathODataSvc.GetItemLastRetryByKey(key={})",
+            text(item, "UniqueKey")
+        );
+        let answer = client.get(&by_key).await;
+        match found {
+            true => assert_eq!(answer.ok(200)["Id"], copy["Id"]),
+            false => drop(answer.refused(404, 1002)),
+        }
+    }
+    let body = item_data("Q", json!({"Reference": "b"}));
+    client.post(ADD, &body).await.refused(409, 1016);
+    for item in [&old, &copy] {
+        let history = format!(
+            "{}/UiPathODataSvc.GetItemProcessingHistory",
+            at("QueueItems", item)
+        );
+        let history = client.get(&history).await.ok(200);
+        assert_eq!(column(&history, "Id"), [&old["Id"], &copy["Id"]]);
+    }
+    let events = format!(
+        "odata/QueueItemEvents/UiPath.Server.Configuration.OData.GetQueueItemEventsHistory(queueItemId={})",
+        id(&copy)
+    );
+    let events = client.get(&events).await.ok(200);
+    assert_eq!(texts(&events, "Action"), ["Create", "Retry", "Create"]);
+
+    let report = format!(
+        "odata/QueueProcessingRecords/UiPathODataSvc.RetrieveLastDaysProcessingRecords(\
+         daysNo=1,queueDefinitionId={})",
+        id(&made)
+    );
+    let report = client.get(&report).await.ok(200);
+    let retried: i64 = column(&report, "NumberOfRetriedItems")
+        .into_iter()
+        .filter_map(Value::as_i64)
+        .sum();
+    assert_eq!(retried, 1);
+    assert_eq!(report["value"][0]["NumberOfRemainingTransactions"], 1);
 }
 
 async fn comments_belong_to_their_authors(backend: Backend) {
