@@ -31,6 +31,8 @@ mod logs;
 mod machines;
 mod odata;
 mod packages;
+mod queue_history;
+mod queue_items;
 mod queues;
 mod releases;
 mod robot;

@@ -3,10 +3,15 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
 
-use crate::queues::{add, folder, queue};
+use crate::queues::{add, folder, meanwhile, queue};
 use crate::support::{column, id, scene, text};
 
-both!(e1_items_of_all_folders, e2_one_item, e3_remove_the_content);
+both!(
+    e1_items_of_all_folders,
+    e2_one_item,
+    e3_remove_the_content,
+    e3_also_of_items_that_are_done,
+);
 
 /// The members that the document shows, in its order.
 const SHOWN: &str = "QueueDefinitionId OutputData AnalyticsData Status ReviewStatus ReviewerUserId \
@@ -223,4 +228,22 @@ async fn e3_remove_the_content(backend: Backend) {
             _ => assert_eq!(after[member], deleted[member], "{member}"),
         }
     }
+}
+
+async fn e3_also_of_items_that_are_done(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let item = relocation(&scene).await;
+    let done = &["UPDATE queue_items SET status = 3, version = version + 1"];
+    meanwhile(&mut scene, done).await;
+    let path = format!("odata/QueueItems({})", id(&item));
+    let read = scene.shared.get(&path).await.ok(200);
+    assert_eq!(text(&read, "Status"), "Successful");
+    assert_eq!(read["SpecificContent"], content());
+    let put = scene.shared.put(&path, &removal()).await.ok(200);
+    assert_eq!(put["SpecificContent"], Value::Null);
+    assert_eq!(
+        (text(&put, "Status"), text(&put, "Reference")),
+        ("Successful", "82086")
+    );
+    assert_eq!(put["RiskSlaDate"], read["RiskSlaDate"]);
 }
