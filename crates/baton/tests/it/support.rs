@@ -41,6 +41,14 @@ pub fn assignment(user: i64, folder: i64, roles: &[i64]) -> Value {
     }})
 }
 
+/// The number of the role `Administrator`, as the administrator's account shows it.
+pub async fn administrator(scene: &Scene) -> i64 {
+    let admin = scene.server.admin().await;
+    let path = "odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser";
+    let me = admin.get(path).await.ok(200);
+    me["UserRoles"][0]["RoleId"].as_i64().expect("a role")
+}
+
 /// Fails unless the object has all these members, whatever their values.
 #[track_caller]
 pub fn assert_members(object: &Value, members: &str) {
