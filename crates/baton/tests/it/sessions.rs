@@ -1,14 +1,19 @@
 //! Sessions: which hosts are there, and what they were last heard of.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Host, both, package};
+use testkit::{Backend, Host, both, eventually, package};
 
-use crate::support::{assert_members, scene, text, texts};
+use crate::support::{STOP_JOBS, assert_members, id, scene, text, texts};
 
 both!(
     a_host_comes_works_and_goes,
     sessions_survive_a_restart,
-    queries_of_sessions
+    queries_of_sessions,
+    every_view_of_sessions,
+    hosts_under_maintenance_take_no_jobs,
+    hosts_that_are_gone_are_cleared_away,
+    people_are_heard_of_through_their_host,
+    sessions_take_permission
 );
 
 async fn a_host_comes_works_and_goes(backend: Backend) {
@@ -155,4 +160,287 @@ async fn queries_of_sessions(backend: Backend) {
     let list = get("$top=10&$filter=State eq 'Disconnected'&$expand=Robot").await;
     assert_eq!(texts(&list, "HostMachineName"), ["gone"]);
     assert_eq!(list["value"][0]["Robot"], Value::Null);
+}
+
+fn op(name: &str) -> String {
+    format!("odata/Sessions/UiPath.Server.Configuration.OData.{name}")
+}
+
+async fn every_view_of_sessions(backend: Backend) {
+    let scene = scene(backend).await;
+    let host = Host::new(scene.server.machine());
+    host.call(
+        "StartService",
+        json!({"Slots": 2, "ServiceUserName": "corp\\svc"}),
+    )
+    .await
+    .ok(200);
+    let session = scene.app.get("odata/Sessions").await.ok(200)["value"][0].clone();
+    assert_members(
+        &session,
+        "HostMachineName MachineId MachineName State ReportingTime Info IsUnresponsive
+         LicenseErrorCode OrganizationUnitId FolderName RobotSessionType Version Source
+         DebugModeExpirationDate UpdateInfo InstallationId Platform EndpointDetection Id",
+    );
+    let global = scene.app.get(&op("GetGlobalSessions")).await.ok(200);
+    assert!(text(&global, "@odata.context").ends_with("/$metadata#Sessions"));
+    assert_eq!(global["value"][0]["Id"], session["Id"]);
+    let of = async |machine: i64| {
+        scene
+            .app
+            .get(&op(&format!("GetMachineSessions(key={machine})")))
+            .await
+    };
+    let list = of(scene.machine).await.ok(200);
+    assert_eq!(list["value"][0]["Id"], session["Id"]);
+    assert_eq!(text(&list["value"][0], "ServiceUserName"), "corp\\svc");
+    of(999_999).await.refused(404, 1002);
+
+    let expected = json!({
+        "SessionId": session["Id"], "MachineId": scene.machine, "MachineName": "Local",
+        "MaintenanceMode": "Default", "HostMachineName": "tests", "RuntimeType": "Unattended",
+        "MachineType": "Template", "MachineScope": "Default", "Status": "Available",
+        "IsUnresponsive": false, "Runtimes": 2, "UsedRuntimes": 0, "ServiceUserName": "corp\\svc",
+        "Version": "25.10.0", "DebugModeExpirationDate": null, "Platform": "Linux",
+        "EndpointDetection": null, "TriggersCount": 0,
+    });
+    let folder = scene.folder;
+    for path in [
+        op("GetMachineSessionRuntimes"),
+        op("GetMachineSessionRuntimes?runtimeType=Unattended"),
+        op(&format!(
+            "GetMachineSessionRuntimesByFolderId(folderId={folder})"
+        )),
+        op(&format!(
+            "GetMachineSessionRuntimesByFolderId(folderId={folder})?robotId={}&runtimeType=2",
+            scene.robot
+        )),
+    ] {
+        let list = scene.app.get(&path).await.ok(200);
+        assert_eq!(list["@odata.count"], 1, "{path}");
+        let mut row = list["value"][0].clone();
+        assert!(row["ReportingTime"].is_string());
+        row.as_object_mut().unwrap().shift_remove("ReportingTime");
+        assert_eq!(row, expected, "{path}");
+    }
+    let none = scene
+        .app
+        .get(&op("GetMachineSessionRuntimes?runtimeType=Headless"))
+        .await
+        .ok(200);
+    assert_eq!(none["value"], json!([]));
+    scene
+        .app
+        .get(&op("GetMachineSessionRuntimes?runtimeType=Any"))
+        .await
+        .refused(400, 1009);
+    scene
+        .app
+        .get(&op("GetMachineSessionRuntimesByFolderId(folderId=999999)"))
+        .await
+        .refused(403, 1100);
+    let names = scene.app.get(&op("GetUsernames")).await.ok(200);
+    assert!(text(&names, "@odata.context").ends_with("/$metadata#Collection(Edm.String)"));
+    assert_eq!(names["value"], json!(["corp\\svc"]));
+
+    let toggle = format!(
+        "odata/Sessions({})/UiPath.Server.Configuration.OData.ToggleMachineSessionDebugMode",
+        session["Id"]
+    );
+    let debug = async || {
+        scene.app.get("odata/Sessions").await.ok(200)["value"][0]["DebugModeExpirationDate"].clone()
+    };
+    scene
+        .app
+        .post(&toggle, &json!({"enabled": true, "minutes": 30}))
+        .await
+        .ok(204);
+    assert!(debug().await.as_str() > session["ReportingTime"].as_str());
+    scene
+        .app
+        .post(&toggle, &json!({"enabled": false}))
+        .await
+        .ok(204);
+    assert_eq!(debug().await, Value::Null);
+    for wrong in [
+        json!({"enabled": true}),
+        json!({"enabled": true, "minutes": 0}),
+    ] {
+        scene.app.post(&toggle, &wrong).await.refused(400, 1009);
+    }
+    scene.app.post(&toggle, &json!({})).await.refused(400, 0);
+}
+
+async fn hosts_under_maintenance_take_no_jobs(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    host.start(2).await;
+    let session = scene.app.get("odata/Sessions").await.ok(200)["value"][0]["Id"].clone();
+    let running = scene.start_job(&release, json!({})).await;
+    host.report(text(&running, "Key"), "Running", json!({}))
+        .await
+        .ok(200);
+    let offered = scene.start_job(&release, json!({})).await;
+    let mode = async |mode: &str, strategy: Value| {
+        let body = json!({"sessionId": session, "maintenanceMode": mode,
+            "stopJobsStrategy": strategy});
+        scene.app.post(&op("SetMaintenanceMode"), &body).await
+    };
+    mode("Enabled", Value::Null).await.ok(204);
+    assert!(host.offered().await.is_empty());
+    let waiting = scene.start_job(&release, json!({})).await;
+    assert!(host.offered().await.is_empty());
+    assert_eq!(text(&scene.job(&running["Id"]).await, "State"), "Running");
+    let runtimes = scene
+        .app
+        .get(&op("GetMachineSessionRuntimes"))
+        .await
+        .ok(200);
+    assert_eq!(text(&runtimes["value"][0], "MaintenanceMode"), "Enabled");
+    assert_eq!(runtimes["value"][0]["UsedRuntimes"], 1);
+
+    // Back in service it takes what waits; with a strategy what runs is stopped, too.
+    mode("Default", Value::Null).await.ok(204);
+    assert_eq!(host.offered().await, [text(&offered, "Key")]);
+    mode("Enabled", json!("SoftStop")).await.ok(204);
+    assert_eq!(text(&scene.job(&running["Id"]).await, "State"), "Stopping");
+    for job in [&offered, &waiting] {
+        assert_eq!(text(&scene.job(&job["Id"]).await, "State"), "Pending");
+    }
+    mode("Sometimes", Value::Null).await.refused(400, 0);
+    mode("Enabled", json!("Gently")).await.refused(400, 0);
+    let nobody = json!({"sessionId": 999_999, "maintenanceMode": "Enabled"});
+    scene
+        .app
+        .post(&op("SetMaintenanceMode"), &nobody)
+        .await
+        .refused(404, 1002);
+}
+
+async fn hosts_that_are_gone_are_cleared_away(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    let job = scene.start_job(&release, json!({})).await;
+    let key = text(&job, "Key");
+    host.report(key, "Running", json!({})).await.ok(200);
+    let session = scene.app.get("odata/Sessions").await.ok(200)["value"][0].clone();
+    let delete = op("DeleteInactiveUnattendedSessions");
+    let ids = json!({"sessionIds": [session["Id"]]});
+    scene.app.post(&delete, &ids).await.refused(409, 1217);
+    host.stop().await;
+    // It left in the middle of a job: that one has to be ended first.
+    scene.app.post(&delete, &ids).await.refused(409, 1013);
+    let kill = json!({"jobIds": [job["Id"]], "strategy": "Kill"});
+    scene.shared.post(STOP_JOBS, &kill).await.ok(200);
+    scene
+        .app
+        .post(&delete, &json!({"sessionIds": [session["Id"], 999_999]}))
+        .await
+        .refused(404, 1002);
+    scene.app.post(&delete, &ids).await.ok(204);
+    assert_eq!(
+        scene.app.get("odata/Sessions").await.ok(200)["value"],
+        json!([])
+    );
+    assert_eq!(
+        text(&scene.job(&job["Id"]).await, "HostMachineName"),
+        "tests"
+    );
+    scene.app.post(&delete, &json!({})).await.refused(400, 1009);
+    // The host comes back as a new session.
+    host.call("HeartbeatV2", json!({"Heartbeats": []}))
+        .await
+        .refused(409, 1242);
+    host.start(1).await;
+    let job = scene.start_job(&release, json!({})).await;
+    assert_eq!(host.offered().await, [text(&job, "Key")]);
+}
+
+async fn people_are_heard_of_through_their_host(backend: Backend) {
+    let scene = scene(backend).await;
+    let (person, _) = scene.server.user("DocBot", &[]).await;
+    let pc = person
+        .with("X-ROBOT-LICENSE", &scene.server.machine_key)
+        .with("X-ROBOT-MACHINE", "tests");
+    pc.post("api/RobotsService/BeginSession", &json!({}))
+        .await
+        .ok(200);
+    let seen = async || {
+        let list = scene
+            .app
+            .get("odata/Sessions?$filter=Robot/Name eq 'DocBot-attended'")
+            .await
+            .ok(200);
+        assert_eq!(list["@odata.count"], 1);
+        let row = &list["value"][0];
+        assert_eq!(row["IsUnresponsive"], false);
+        (id(row), text(row, "ReportingTime").to_owned())
+    };
+    let (session, begun) = seen().await;
+    // The person's own robot, as long as no service runs on the host …
+    let own = pc
+        .post("api/RobotsService/HeartbeatV2", &json!({"heartbeats": []}))
+        .await
+        .ok(200);
+    assert_eq!(own["commands"], json!([]));
+    let (_, own) = seen().await;
+    assert!(own > begun);
+    // … then the service speaks for everybody there.
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    host.heartbeat().await;
+    eventually("the host's heartbeat is the person's", async || {
+        let (same, now) = seen().await;
+        assert_eq!(same, session);
+        (now > own).then_some(())
+    })
+    .await;
+    // People do not take the host's jobs, nor are they cleared away with hosts.
+    let machine_sessions = op(&format!("GetMachineSessions(key={})", scene.machine));
+    let list = scene.app.get(&machine_sessions).await.ok(200);
+    assert_eq!(list["value"][0]["ServiceUserName"], Value::Null);
+    scene
+        .app
+        .post(
+            &op("SetMaintenanceMode"),
+            &json!({"sessionId": session, "maintenanceMode": "Enabled"}),
+        )
+        .await
+        .refused(404, 1002);
+    let names = scene.app.get(&op("GetUsernames")).await.ok(200);
+    assert!(names["value"].is_array());
+}
+
+async fn sessions_take_permission(backend: Backend) {
+    let scene = scene(backend).await;
+    Host::new(scene.server.machine()).start(1).await;
+    let (person, _) = scene.server.user("nobody", &[]).await;
+    for name in [
+        "GetGlobalSessions",
+        "GetMachineSessionRuntimes",
+        "GetUsernames",
+    ] {
+        person.get(&op(name)).await.refused(403, 0);
+    }
+    for name in ["SetMaintenanceMode", "DeleteInactiveUnattendedSessions"] {
+        person.post(&op(name), &json!({})).await.refused(403, 0);
+    }
+    let reader = scene.server.app_with(&["OR.Robots.Read"]).await;
+    reader.get(&op("GetGlobalSessions")).await.ok(200);
+    reader
+        .post(&op("SetMaintenanceMode"), &json!({}))
+        .await
+        .refused(403, 0);
+    // Who sees accounts sees the hosts, and the robots behind them.
+    let (viewer, _) = scene
+        .server
+        .user("viewer", &["Allow to be Folder Administrator"])
+        .await;
+    let path = op("GetGlobalSessions?$expand=Robot");
+    assert_eq!(viewer.get(&path).await.ok(200)["@odata.count"], 1);
+    // Without the permission for the tenant only classic robots' sessions are nobody's secret.
+    viewer.get("odata/Sessions").await.refused(403, 0);
 }
