@@ -62,11 +62,18 @@ pub static OPS: &[&[Op]] = &[
 ];
 
 /// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/main/0001_init.sql"),
-}];
+pub static MIGRATIONS: &[db::Migration] = &[
+    db::Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../../../migrations/main/0001_init.sql"),
+    },
+    db::Migration {
+        version: 7,
+        name: "job_pages",
+        sql: include_str!("../../../migrations/main/0007_job_pages.sql"),
+    },
+];
 
 /// The schema of the log store.
 pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {

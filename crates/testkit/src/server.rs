@@ -178,6 +178,12 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// The URL of its database on PostgreSQL; none on SQLite, which is in the data folder.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.as_ref().map(|database| &*database.url)
+    }
+
     /// A folder that goes with the server, for whatever a test needs.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -64,7 +64,20 @@ pub struct JobError {
 }
 
 /// One execution of a process.
-#[odata::entity(set = "Jobs", name = "JobDto", table = "jobs", key = "Id", scope = folder, order = "Id")]
+#[odata::entity(
+    set = "Jobs",
+    name = "JobDto",
+    table = "jobs",
+    key = "Id",
+    scope = folder,
+    order = "Id",
+    indexes = "jobs_folder(folder_id, id, tenant_id);
+        jobs_folder_state(folder_id, state, id, tenant_id);
+        jobs_created(folder_id, creation_time, id, tenant_id);
+        jobs_state_created(folder_id, state, creation_time, id, tenant_id);
+        jobs_release(release_id, id);
+        jobs_robot(robot_id, id, folder_id, tenant_id)"
+)]
 pub struct Job {
     /// Unique everywhere.
     pub key: Guid,
