@@ -36,6 +36,7 @@ pub struct Load {
     /// How long each page took.
     pub pages: Samples,
     bytes: usize,
+    all: usize,
     took: Duration,
 }
 
@@ -43,6 +44,11 @@ impl Load {
     /// Pages per second.
     pub fn rate(&self) -> f64 {
         self.pages.len() as f64 / self.took.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// How many pages there were, those included that were asked for before the clock ran.
+    pub fn all(&self) -> usize {
+        self.all
     }
 
     /// Bytes of a page.
@@ -77,9 +83,10 @@ async fn together<S: Source>(source: S, callers: usize, time: Duration) -> Resul
     let mut load = Load::default();
     let patience = times.ends + GRACE;
     while let Ok(Some(ended)) = timeout_at(patience.into(), running.join_next()).await {
-        let (pages, bytes) = ended??;
-        load.pages.append(pages);
-        load.bytes += bytes;
+        let seen = ended??;
+        load.pages.append(seen.pages);
+        load.bytes += seen.bytes;
+        load.all += seen.all;
     }
     load.took = times.counts.elapsed();
     Ok(load)
@@ -92,17 +99,26 @@ struct Times {
     ends: Instant,
 }
 
-async fn ask(mut caller: impl Caller, times: Times) -> Result<(Samples, usize), Failure> {
-    let (mut pages, mut bytes) = (Samples::default(), 0);
+/// What one caller saw.
+#[derive(Default)]
+struct Seen {
+    pages: Samples,
+    bytes: usize,
+    all: usize,
+}
+
+async fn ask(mut caller: impl Caller, times: Times) -> Result<Seen, Failure> {
+    let mut seen = Seen::default();
     loop {
         let asked = Instant::now();
         if asked >= times.ends {
-            return Ok((pages, bytes));
+            return Ok(seen);
         }
         let size = caller.page().await?;
+        seen.all += 1;
         if asked >= times.counts {
-            pages.add(asked.elapsed());
-            bytes += size;
+            seen.pages.add(asked.elapsed());
+            seen.bytes += size;
         }
     }
 }

@@ -119,12 +119,16 @@ impl Bench {
         let statements = self.place.statements(&shape.query()).await?;
         let sql = self.run(statements).await?;
         let direct = self.run(self.place.page(&shape.query())?).await?;
+        let pid = self.scene.server.pid().ok_or("The server does not run.")?;
+        let before = machine::processor_ms(pid)?;
         let http = self.run(Http::page(&self.scene, &shape.path())?).await?;
+        let used = machine::processor_ms(pid)? - before;
         let share = |of: &Load| format!("{:>8.0} %", 100.0 * http.rate() / of.rate().max(0.01));
         let (of_direct, of_sql) = (share(&direct), share(&sql));
+        let cpu = used as f64 / http.all().max(1) as f64;
         figures::line(
             &shape.title(),
-            &format!("{}{of_direct}{of_sql}", row(&http)),
+            &format!("{}{cpu:>9.3}{of_direct}{of_sql}", row(&http)),
         );
         figures::line("  read and written directly", &row(&direct));
         figures::line("  statements alone", &row(&sql));
@@ -168,7 +172,7 @@ impl Bench {
     }
 }
 
-const HEADER: &str = "pages/s     p50 ms     p99 ms   KiB/page : direct    : SQL";
+const HEADER: &str = "pages/s     p50 ms     p99 ms   KiB/page   cpu ms  : direct     : SQL";
 
 fn row(load: &Load) -> String {
     if load.pages.len() == 0 {
