@@ -193,7 +193,11 @@ fn table(backend: Backend, sizes: &[i64], growth: &[Vec<(String, f64)>]) {
     );
     let Some(first) = growth.first() else { return };
     for (at, (name, _)) in first.iter().enumerate() {
-        let cost = |costs: &Vec<(String, f64)>| format!("{:>12.3}", costs[at].1);
+        let cost = |costs: &Vec<(String, f64)>| match costs[at].1 {
+            // Not one page in the time that was given.
+            0.0 => format!("{:>12}", "–"),
+            cost => format!("{cost:>12.3}"),
+        };
         line(name, growth.iter().map(cost).collect());
     }
 }
