@@ -123,7 +123,10 @@ impl Bench {
         let before = machine::processor_ms(pid)?;
         let http = self.run(Http::page(&self.scene, &shape.path())?).await?;
         let used = machine::processor_ms(pid)? - before;
-        let share = |of: &Load| format!("{:>8.0} %", 100.0 * http.rate() / of.rate().max(0.01));
+        let share = |of: &Load| match of.pages.len() {
+            0 => format!("{:>10}", "–"),
+            _ => format!("{:>8.0} %", 100.0 * http.rate() / of.rate()),
+        };
         let (of_direct, of_sql) = (share(&direct), share(&sql));
         let cpu = used as f64 / http.all().max(1) as f64;
         figures::line(
