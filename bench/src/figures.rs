@@ -13,6 +13,16 @@ impl Samples {
         self.0.push(sample);
     }
 
+    /// Adds those of somebody else.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The duration that this share of the samples (0 to 1) does not exceed.
     pub fn percentile(&self, share: f64) -> Duration {
         let mut sorted = self.0.clone();

@@ -10,6 +10,7 @@ mod group_commit;
 mod host;
 mod idle;
 mod machine;
+mod pages;
 mod startup;
 
 use std::path::PathBuf;
@@ -18,6 +19,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use testkit::Backend;
+
+// That of the binary, so that what is measured in this process is comparable.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Why a measurement cannot be made: a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -59,6 +64,19 @@ enum What {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Pages of jobs for 64 callers, against the same pages read from the store directly.
+    Pages {
+        /// Sizes of the table; the figures are from the largest.
+        #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000",
+            value_parser = clap::value_parser!(i64).range(10_000..))]
+        rows: Vec<i64>,
+        /// Length of each of the measurements.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        /// On PostgreSQL, too.
+        #[arg(long)]
+        postgres: bool,
+    },
     /// All of them.
     All,
 }
@@ -91,11 +109,29 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         What::GroupCommit { seconds } => {
             group_commit::measure(&exe, Duration::from_secs(seconds)).await
         }
+        What::Pages {
+            rows,
+            seconds,
+            postgres,
+        } => {
+            let time = Duration::from_secs(seconds);
+            pages::measure(&exe, Backend::Sqlite, &rows, time).await?;
+            if !postgres {
+                return Ok(());
+            }
+            if Backend::Postgres.is_there() {
+                return pages::measure(&exe, Backend::Postgres, &rows, time).await;
+            }
+            without_postgres("pages");
+            Ok(())
+        }
         What::All => {
             both(&exe, 100).await?;
             idle::measure(&exe, Duration::from_secs(10)).await?;
             startup::measure(&exe, 10).await?;
-            group_commit::measure(&exe, Duration::from_secs(5)).await
+            group_commit::measure(&exe, Duration::from_secs(5)).await?;
+            let sizes = [10_000, 100_000, 1_000_000];
+            pages::measure(&exe, Backend::Sqlite, &sizes, Duration::from_secs(1)).await
         }
     }
 }
@@ -106,12 +142,17 @@ async fn both(exe: &str, jobs: usize) -> Result<(), Failure> {
     if Backend::Postgres.is_there() {
         return dispatch::measure(exe, Backend::Postgres, jobs).await;
     }
-    figures::title("dispatch on PostgreSQL");
+    without_postgres("dispatch");
+    Ok(())
+}
+
+/// Says that a measurement was left out.
+fn without_postgres(what: &str) {
+    figures::title(&format!("{what} on PostgreSQL"));
     figures::line(
         "left out",
         "BATON_TEST_POSTGRES is not set: ./test with cargo run …",
     );
-    Ok(())
 }
 
 /// The binary, by its absolute path: servers run in folders of their own.

@@ -50,7 +50,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("baton-testkit", &["baton-nupkg"]),
-    ("baton-bench", &["baton-db", "baton-testkit"]),
+    (
+        "baton-bench",
+        &[
+            "baton-db",
+            "baton-odata",
+            "baton-orchestrator",
+            "baton-testkit",
+        ],
+    ),
 ];
 
 /// Libraries that only these crates may name. The kit of the tests makes databases.

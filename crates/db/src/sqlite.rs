@@ -272,17 +272,15 @@ impl rusqlite::ToSql for Param<'_> {
     }
 }
 
-/// The content of a column that exists.
-pub(crate) fn cell<'a>(row: &'a rusqlite::Row<'_>, index: usize) -> Cell<'a> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Integer(i)) => Cell::Int(i),
-        Ok(ValueRef::Real(r)) => Cell::Real(r),
-        Ok(ValueRef::Text(bytes)) => {
-            std::str::from_utf8(bytes).map_or(Cell::Blob(bytes), Cell::Text)
-        }
-        Ok(ValueRef::Blob(bytes)) => Cell::Blob(bytes),
-        Ok(ValueRef::Null) | Err(_) => Cell::Null,
-    }
+/// The content of a column; `None` when there is no such column.
+pub(crate) fn cell<'a>(row: &'a rusqlite::Row<'_>, index: usize) -> Option<Cell<'a>> {
+    Some(match row.get_ref(index).ok()? {
+        ValueRef::Integer(i) => Cell::Int(i),
+        ValueRef::Real(r) => Cell::Real(r),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Cell::Blob(bytes), Cell::Text),
+        ValueRef::Blob(bytes) => Cell::Blob(bytes),
+        ValueRef::Null => Cell::Null,
+    })
 }
 
 fn error(error: rusqlite::Error) -> Error {

@@ -1,7 +1,7 @@
 //! The open transaction a closure works with, and what a connection must be able to do for it.
 
 use crate::value::Cells;
-use crate::{Dialect, Error, Result, Row, Value};
+use crate::{Dialect, Error, Result, Row, Sql, Value};
 use std::ops::ControlFlow;
 
 /// One open transaction. Everything a closure does through it is kept or lost together.
@@ -19,6 +19,8 @@ pub struct Tx<'c> {
     depth: u32,
     statements: u64,
     failed: bool,
+    /// The statements so far, while somebody wants to see them.
+    record: Option<Vec<Sql>>,
 }
 
 impl<'c> Tx<'c> {
@@ -28,6 +30,7 @@ impl<'c> Tx<'c> {
             depth: 0,
             statements: 0,
             failed: false,
+            record: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// [`Error::Unique`], [`Error::ForeignKey`], [`Error::Sql`], [`Error::Unavailable`].
     pub fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.note(sql, params);
         self.guarded(params, |session| session.exec(sql, params))
     }
 
@@ -124,10 +128,12 @@ impl<'c> Tx<'c> {
             depth,
             statements: 0,
             failed: false,
+            record: self.record.take(),
         };
         let result = f(&mut inner);
         let result = inner.verdict(result);
         self.statements += inner.statements;
+        self.record = inner.record.take();
         let end = match result {
             Ok(_) => format!("RELEASE SAVEPOINT s{depth}"),
             Err(_) => format!("ROLLBACK TO SAVEPOINT s{depth}; RELEASE SAVEPOINT s{depth}"),
@@ -137,6 +143,25 @@ impl<'c> Tx<'c> {
             (Ok(value), Ok(())) => Ok(value),
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Runs `f`, and gives the statements it ran with its result: for those who look at plans, or
+    /// measure what statements cost by themselves.
+    pub fn recorded<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> T) -> (T, Vec<Sql>) {
+        let outer = self.record.replace(Vec::new());
+        let result = f(self);
+        let inner = self.record.take().unwrap_or_default();
+        self.record = outer.map(|outer| [outer, inner.clone()].concat());
+        (result, inner)
+    }
+
+    fn note(&mut self, sql: &str, params: &[Value]) {
+        if let Some(record) = &mut self.record {
+            record.push(Sql {
+                text: sql.to_owned(),
+                params: params.to_vec(),
+            });
         }
     }
 
@@ -164,6 +189,7 @@ impl<'c> Tx<'c> {
         params: &[Value],
         f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
+        self.note(sql, params);
         self.guarded(params, |session| session.each(sql, params, f))
     }
 

@@ -212,28 +212,49 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-impl fmt::Display for Timestamp {
-    /// `2018-01-15T18:18:02.79Z`: no zeros at the end of the fraction, no fraction when it is 0.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Longest text of an instant.
+const WIDTH: usize = "0001-01-01T00:00:00.0000000Z".len();
+
+impl Timestamp {
+    /// Gives its text to `f`: `2018-01-15T18:18:02.79Z`, without zeros at the end of the fraction
+    /// and without a fraction of 0. Times are every fourth value of many an answer, and the
+    /// machinery of formatting takes longer than all else about them.
+    pub fn text<T>(self, f: impl FnOnce(&str) -> T) -> T {
         let ticks = self.0.clamp(MIN, MAX);
         let (year, month, day) = civil_from_days(ticks.div_euclid(TICKS_PER_DAY));
         let in_day = ticks.rem_euclid(TICKS_PER_DAY);
         let seconds = in_day / TICKS_PER_SECOND;
-        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
-        let mut fraction = in_day % TICKS_PER_SECOND;
-        if fraction > 0 {
-            let mut width = 7;
-            while fraction % 10 == 0 {
-                fraction /= 10;
-                width -= 1;
-            }
-            write!(f, ".{fraction:0width$}")?;
+        let mut text = *b"0001-01-01T00:00:00.0000000Z";
+        digits(&mut text[0..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], seconds / 3_600);
+        digits(&mut text[14..16], seconds / 60 % 60);
+        digits(&mut text[17..19], seconds % 60);
+        digits(&mut text[20..27], in_day % TICKS_PER_SECOND);
+        let mut end = WIDTH - 1;
+        while text[end - 1] == b'0' && end > 20 {
+            end -= 1;
         }
-        f.write_str("Z")
+        if end == 20 {
+            end -= 1;
+        }
+        text[end] = b'Z';
+        f(std::str::from_utf8(&text[..=end]).unwrap_or_default())
+    }
+}
+
+/// Fills the place with the last digits of a number that is not negative.
+fn digits(place: &mut [u8], mut number: i64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text(|text| f.write_str(text))
     }
 }
 
@@ -274,6 +295,22 @@ mod tests {
     fn same(text: &str, written: &str) {
         let parsed = Timestamp::parse(text).unwrap_or_else(|| panic!("{text} was refused"));
         assert_eq!(parsed.to_string(), written, "{text}");
+    }
+
+    #[test]
+    fn fractions_are_written_as_far_as_they_go() {
+        for (ticks, written) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1, "1970-01-01T00:00:00.0000001Z"),
+            (9_000_000, "1970-01-01T00:00:00.9Z"),
+            (10_000_000, "1970-01-01T00:00:01Z"),
+            (100_500_000, "1970-01-01T00:00:10.05Z"),
+            (-1, "1969-12-31T23:59:59.9999999Z"),
+            (i64::MIN, "0001-01-01T00:00:00Z"),
+            (i64::MAX, "9999-12-31T23:59:59.9999999Z"),
+        ] {
+            assert_eq!(Timestamp(ticks).to_string(), written);
+        }
     }
 
     #[test]

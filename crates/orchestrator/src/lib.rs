@@ -145,6 +145,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         name: "counts",
         sql: include_str!("../../../migrations/main/0007_counts.sql"),
     },
+    db::Migration {
+        version: 8,
+        name: "job_pages",
+        sql: include_str!("../../../migrations/main/0008_job_pages.sql"),
+    },
 ];
 
 /// The schema of the log store.

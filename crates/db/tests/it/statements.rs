@@ -434,3 +434,31 @@ fn an_error_behind_the_first_row_is_not_lost() {
     assert!(matches!(late, Err(Error::Sql(_))), "{late:?}");
     assert_eq!(names(&db).len(), 0);
 }
+
+#[test]
+fn statements_are_recorded_with_their_values_while_somebody_looks() {
+    for place in Place::all() {
+        let db = place.open();
+        let (outer, inner) = db
+            .write_blocking(|tx| {
+                insert(tx, "before")?;
+                let (inner, outer) = tx.recorded(|tx| {
+                    tx.exec("DELETE FROM items WHERE name = $1", &["x".into()])?;
+                    let (_, inner) = tx.recorded(|tx| {
+                        tx.savepoint(|tx| tx.rows("SELECT CAST($1 AS BIGINT) + 1", &[1_i64.into()]))
+                    });
+                    tx.rows("SELECT name FROM items", &[])?;
+                    Ok::<_, Error>(inner)
+                });
+                insert(tx, "after")?;
+                Ok::<_, Error>((outer, inner?))
+            })
+            .unwrap();
+        let texts: Vec<_> = outer.iter().map(|sql| &*sql.text).collect();
+        let deleted = "DELETE FROM items WHERE name = $1";
+        let added = "SELECT CAST($1 AS BIGINT) + 1";
+        assert_eq!(texts, [deleted, added, "SELECT name FROM items"]);
+        assert_eq!(outer[0].params, ["x".into()]);
+        assert_eq!(inner, outer[1..2]);
+    }
+}

@@ -72,8 +72,12 @@ pub struct JobError {
     scope = folder,
     order = "Id",
     counts = "job_counts(state)",
-    indexes = "jobs_folder(folder_id, id); jobs_folder_state(folder_id, state, id);
-        jobs_release(release_id, id); jobs_robot(robot_id, id)"
+    indexes = "jobs_folder(folder_id, id, tenant_id);
+        jobs_folder_state(folder_id, state, id, tenant_id);
+        jobs_created(folder_id, creation_time, id, tenant_id);
+        jobs_state_created(folder_id, state, creation_time, id, tenant_id);
+        jobs_release(release_id, id);
+        jobs_robot(robot_id, id, folder_id, tenant_id)"
 )]
 pub struct Job {
     /// Unique everywhere.

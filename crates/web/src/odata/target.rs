@@ -132,9 +132,10 @@ fn reading(resource: &'static Resource, run: Run, kind: Kind) -> Target {
 fn writing(resource: &'static Resource, command: &Command, kind: Kind) -> Target {
     Target {
         need: command.need,
-        // Reading may span folders where the contract allows it; writing needs one.
+        // Reading may span folders where the contract allows it; writing needs one, unless
+        // the tenant as a whole is as good.
         folder: match resource.folder {
-            FolderRule::Optional | FolderRule::OptionalOrTenant => FolderRule::Required,
+                FolderRule::Optional => FolderRule::Required,
             other => other,
         },
         write: true,
