@@ -261,7 +261,10 @@ async fn a_floating_robot_runs_where_its_account_is(backend: Backend) {
         .await
         .ok(200);
     assert_eq!(shown["robots"][0]["robotName"], "Floater");
-    assert_eq!(beat(&own, "corp\\floater").await, [key.clone()]);
+    assert_eq!(
+        beat(&own, "corp\\floater").await,
+        std::slice::from_ref(&key)
+    );
     assert_eq!(service.offered().await, Vec::<String>::new());
     own.report(&key, "Running", json!({})).await.ok(200);
     own.report(&key, "Successful", json!({})).await.ok(200);
@@ -408,7 +411,7 @@ async fn urgent_jobs_first_and_one_at_a_time(backend: Backend) {
     let host = stage.host(&robot);
     host.start(4).await;
     for expected in [&keys[1], &keys[2], &keys[0]] {
-        assert_eq!(host.offered().await, [expected.clone()]);
+        assert_eq!(host.offered().await, std::slice::from_ref(expected));
         host.report(expected, "Successful", json!({})).await.ok(200);
     }
 }
