@@ -141,7 +141,7 @@ async fn addresses_that_do_not_exist(backend: Backend) {
         answer.refused(404, 0);
     }
     for path in [
-        "/odata/Assets",
+        "/odata/Buckets",
         "/odata/QueueItems(5)",
         "/api/Stats/GetJobsStats",
         "/odata/Alerts",

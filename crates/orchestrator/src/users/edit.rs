@@ -162,7 +162,7 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Ok(Reply::json(shown));
     }
     must_exist(cx, id)?;
-    let said: UserDto = args.body("userDto")?;
+    let said: UserDto = body::read("userDto", Some(dto))?;
     same_name(cx, id, &said)?;
     settle(&mut changes);
     write(cx, id, changes)?;
