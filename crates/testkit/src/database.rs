@@ -38,16 +38,20 @@ impl Backend {
 }
 
 /// A database on the test server, dropped with this value.
-pub(crate) struct Database {
+pub struct Database {
     server: Config,
     name: String,
     /// What the server under test is told.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 impl Database {
     /// Creates it.
-    pub(crate) fn create() -> Self {
+    ///
+    /// # Panics
+    /// When the server does not answer, or does not let it.
+    #[must_use]
+    pub fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(SERVER).expect("checked by Backend::is_there");
         let server: Config = server

@@ -16,7 +16,7 @@ mod zipfile;
 
 pub use answer::{Answer, decode_claims};
 pub use client::Client;
-pub use database::Backend;
+pub use database::{Backend, Database};
 pub use host::Host;
 pub use package::{PackageBuilder, package};
 pub use scene::{Scene, eventually};

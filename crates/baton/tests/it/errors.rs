@@ -213,7 +213,7 @@ async fn methods_that_do_not_exist(backend: Backend) {
     // In the contract, but not built.
     for (method, path) in [
         ("DELETE", "odata/Folders(1)"),
-        ("PUT", "odata/Releases(1)"),
+        ("PUT", "odata/Assets(1)"),
         ("PATCH", "odata/Machines(1)"),
     ] {
         send(method, path).await.refused(501, 0);
