@@ -1,9 +1,9 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
-//! [`orchestrator::Caller`], `odata`, `api`, `robots`, `logs`, `packages` and `identity` serve the areas,
-//! `error` is the one place that maps errors to statuses, `engines` runs what happens without a
-//! request.
+//! [`orchestrator::Caller`], `odata`, `api`, `robots`, `logs`, `packages` and `identity` serve the
+//! areas, `error` is the one place that maps errors to statuses, `engines` runs what happens without
+//! a request.
 
 mod address;
 mod api;
