@@ -81,8 +81,8 @@ impl Page {
         };
         let shape = Shape {
             base: "http://localhost/odata",
-            name: None,
             count: true,
+            ..Shape::default()
         };
         let mut out = Vec::with_capacity(4096);
         odata::read_page(tx, &Job::SET, &self.query, &scope, &shape, &mut out)?;

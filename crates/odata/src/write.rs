@@ -16,8 +16,8 @@ use crate::{Guid, Result, Timestamp, body};
 pub enum Mode {
     /// `POST`: a new entity. What is not there is left to the table.
     Create,
-    /// `PUT`: the entity is what the body says. What is not there becomes null where it can be, and
-    /// stays where it cannot.
+    /// `PUT`: the entity is what the body says. What is not there becomes null where it can be, a
+    /// list becomes empty, and the rest stays.
     Replace,
     /// `PATCH`: what is not there stays.
     Merge,
@@ -51,7 +51,9 @@ impl Changes {
             match body::member(members, prop.name) {
                 Some(Json::Null) if !prop.nullable && !prop.kind.is_list() => {}
                 Some(value) => changes.set(column, stored(prop.kind, value)),
-                None if mode == Mode::Replace && prop.nullable => changes.set(column, Value::Null),
+                None if mode == Mode::Replace && (prop.nullable || prop.kind.is_list()) => {
+                    changes.set(column, stored(prop.kind, &Json::Null));
+                }
                 None => {}
             }
         }

@@ -42,11 +42,14 @@ pub struct Database {
     server: Config,
     name: String,
     /// What the server under test is told.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 impl Database {
     /// Creates it.
+    ///
+    /// # Panics
+    /// When the server does not answer, or does not let it.
     #[must_use]
     pub fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -59,14 +62,6 @@ impl Database {
         admin(&server, &format!("CREATE DATABASE {name}"));
         let url = url(&server, &name);
         Self { server, name, url }
-    }
-}
-
-impl Database {
-    /// Its address.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
     }
 }
 

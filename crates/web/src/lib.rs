@@ -2,9 +2,8 @@
 //!
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
 //! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages` and `identity`
-//! serve the areas,
-//! `error` is the one place that maps errors to statuses, `engines` runs what happens without a
-//! request.
+//! serve the areas, `error` is the one place that maps errors to statuses, `engines` runs what
+//! happens without a request.
 
 mod address;
 mod api;

@@ -236,7 +236,7 @@ fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
     ))
 }
 
-/// Removes a file that nothing refers to any more, in its own time: if it stays, it only takes room.
+/// Removes a file that nothing refers to any more, in its own time: if it stays, it takes room only.
 pub fn discard(app: &App, key: String) {
     let store = app.blobs.clone();
     tokio::task::spawn_blocking(move || {

@@ -213,7 +213,7 @@ async fn methods_that_do_not_exist(backend: Backend) {
     // In the contract, but not built.
     for (method, path) in [
         ("DELETE", "odata/Buckets(1)"),
-        ("PUT", "odata/Releases(1)"),
+        ("PUT", "odata/Assets(1)"),
         ("GET", "odata/TestSets(1)"),
     ] {
         send(method, path).await.refused(501, 0);

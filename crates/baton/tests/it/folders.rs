@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, both};
 
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, role, assert_members, assignment, id, modern, scene,
-    text, texts,
+    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, modern, role, scene, text, texts,
 };
 
 both!(

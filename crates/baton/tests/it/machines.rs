@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Host, both, eventually};
 
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, role, assert_members, assignment, id, scene, text,
-    texts,
+    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, role, scene, text, texts,
 };
 
 both!(

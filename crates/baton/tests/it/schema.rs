@@ -29,7 +29,7 @@ async fn every_declared_index_is_there(backend: Backend) {
     for (store, migrations) in [(Store::Main, MIGRATIONS), (Store::Logs, LOG_MIGRATIONS)] {
         let database = (backend == Backend::Postgres).then(testkit::Database::create);
         let url = match &database {
-            Some(database) => db::Url::Postgres(database.url().to_owned()),
+            Some(database) => db::Url::Postgres(database.url.clone()),
             None => db::Url::Sqlite(folder.path().join(format!("{store:?}.db"))),
         };
         let db = db::Db::open(db::Options::new(url, "schema")).unwrap();

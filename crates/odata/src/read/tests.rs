@@ -59,7 +59,7 @@ fn statements<'a>(builders: &mut [Builder<'a>; 2], query: &str) -> [String; 2] {
     let [page, count] = builders;
     [
         page_statement(page, &mut block, Job::set(), &query, 10).unwrap(),
-        count_statement(count, Job::set(), &query).unwrap(),
+        count_statement(count, Job::set(), &query, &SCOPE).unwrap(),
     ]
 }
 

@@ -6,7 +6,18 @@ use crate::machines::Tag;
 use crate::packages::{OLD_VERSION, ProjectType};
 
 /// A version of a library.
-#[odata::entity(set = "Libraries", name = "LibraryDto", table = "packages", key = "Key", scope = tenant, order = "Published desc", indexes = "packages_version(tenant_id, feed_id, fold(package_id), normalized_version) WHERE deletion_time IS NULL; packages_latest(tenant_id, feed_id, fold(package_id)) WHERE is_latest")]
+#[odata::entity(
+    set = "Libraries",
+    name = "LibraryDto",
+    table = "packages",
+    key = "Key",
+    scope = tenant,
+    order = "Published desc",
+    indexes = "packages_version(tenant_id, feed_id, fold(package_id), normalized_version) \
+            WHERE deletion_time IS NULL; \
+        packages_latest(tenant_id, feed_id, fold(package_id)) \
+            WHERE is_latest",
+)]
 pub struct Library {
     /// When it was uploaded.
     #[edm(column = "published")]

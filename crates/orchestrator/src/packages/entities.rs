@@ -70,7 +70,15 @@ pub struct EntryPointDataVariation {
 }
 
 /// Something in a package that can be started.
-#[odata::entity(set = "EntryPoints", name = "EntryPointDto", table = "package_entry_points", key = "Id", scope = none, order = "Id", indexes = "package_entry_points_package(package_id, id)")]
+#[odata::entity(
+    set = "EntryPoints",
+    name = "EntryPointDto",
+    table = "package_entry_points",
+    key = "Id",
+    scope = none,
+    order = "Id",
+    indexes = "package_entry_points_package(package_id, id)",
+)]
 pub struct EntryPoint {
     /// Its id in the project.
     pub unique_id: Option<Guid>,
@@ -94,7 +102,18 @@ pub(crate) const OLD_VERSION: &str = "(SELECT o.version FROM packages o
         AND o.sort_key < {t}.sort_key ORDER BY o.sort_key DESC LIMIT 1)";
 
 /// A package version.
-#[odata::entity(set = "Processes", name = "ProcessDto", table = "packages", key = "Key", scope = tenant, order = "Published desc", indexes = "packages_version(tenant_id, feed_id, fold(package_id), normalized_version) WHERE deletion_time IS NULL; packages_latest(tenant_id, feed_id, fold(package_id)) WHERE is_latest")]
+#[odata::entity(
+    set = "Processes",
+    name = "ProcessDto",
+    table = "packages",
+    key = "Key",
+    scope = tenant,
+    order = "Published desc",
+    indexes = "packages_version(tenant_id, feed_id, fold(package_id), normalized_version) \
+            WHERE deletion_time IS NULL; \
+        packages_latest(tenant_id, feed_id, fold(package_id)) \
+            WHERE is_latest",
+)]
 pub struct Package {
     /// Whether a release uses this version.
     #[edm(

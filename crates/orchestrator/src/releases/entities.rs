@@ -72,7 +72,15 @@ pub struct VideoRecordingSettings {
 }
 
 /// A package version that a release has or had.
-#[odata::entity(set = "ReleaseVersions", name = "ReleaseVersionDto", table = "release_versions", key = "Id", scope = none, order = "Id", indexes = "release_versions_release(release_id, id)")]
+#[odata::entity(
+    set = "ReleaseVersions",
+    name = "ReleaseVersionDto",
+    table = "release_versions",
+    key = "Id",
+    scope = none,
+    order = "Id",
+    indexes = "release_versions_release(release_id, id)",
+)]
 pub struct ReleaseVersion {
     /// Number of the release.
     pub release_id: i64,
@@ -94,7 +102,16 @@ pub(crate) const PRIORITY_BAND: &str = "(CASE WHEN {t}.specific_priority_value >
     WHEN {t}.specific_priority_value IS NOT NULL THEN 0 END)";
 
 /// A package version made startable in a folder.
-#[odata::entity(set = "Releases", name = "ReleaseDto", table = "releases", key = "Id", scope = folder, order = "Id", indexes = "releases_folder(folder_id, id) WHERE deletion_time IS NULL; releases_name(folder_id, fold(name)) WHERE deletion_time IS NULL")]
+#[odata::entity(
+    set = "Releases",
+    name = "ReleaseDto",
+    table = "releases",
+    key = "Id",
+    scope = folder,
+    order = "Id",
+    indexes = "releases_folder(folder_id, id) WHERE deletion_time IS NULL; \
+        releases_name(folder_id, fold(name)) WHERE deletion_time IS NULL",
+)]
 pub struct Release {
     /// What StartJobs calls `ReleaseKey`.
     #[edm(read_only)]

@@ -11,7 +11,15 @@ pub struct WebhookEvent {
 }
 
 /// Somebody outside who is told of events.
-#[odata::entity(set = "Webhooks", name = "WebhookDto", table = "webhooks", key = "Id", scope = tenant, order = "Id", indexes = "webhooks_name(tenant_id, fold(name))")]
+#[odata::entity(
+    set = "Webhooks",
+    name = "WebhookDto",
+    table = "webhooks",
+    key = "Id",
+    scope = tenant,
+    order = "Id",
+    indexes = "webhooks_name(tenant_id, fold(name))",
+)]
 pub struct Webhook {
     /// Unique everywhere.
     #[edm(read_only)]

@@ -135,7 +135,7 @@ fn writing(resource: &'static Resource, command: &Command, kind: Kind) -> Target
         // Reading may span folders where the contract allows it; writing needs one, unless
         // the tenant as a whole is as good.
         folder: match resource.folder {
-                FolderRule::Optional => FolderRule::Required,
+            FolderRule::Optional => FolderRule::Required,
             other => other,
         },
         write: true,
