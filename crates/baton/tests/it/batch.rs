@@ -52,7 +52,11 @@ async fn requests_one_after_another(backend: Backend) {
         {"id": "7", "method": "delete", "url": "$1", "dependsOn": ["1"]},
     ]))
     .await;
-    assert_eq!(statuses(&responses), [201, 200, 404, 200, 424, 200, 204]);
+    assert_eq!(
+        statuses(&responses),
+        [201, 200, 404, 200, 424, 200, 204],
+        "{responses:#?}"
+    );
     assert_eq!(responses[0]["body"]["Name"], "one");
     let location = text(&responses[0]["headers"], "location");
     assert!(location.ends_with(&format!("Machines({})", id(&responses[0]["body"]))));

@@ -142,7 +142,7 @@ async fn addresses_that_do_not_exist(backend: Backend) {
     }
     for path in [
         "/odata/Buckets",
-        "/odata/QueueItems(5)",
+        "/odata/Buckets(5)",
         "/api/Stats/GetJobsStats",
         "/odata/Alerts",
     ] {

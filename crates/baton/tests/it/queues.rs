@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both};
 
 use crate::support::{
-    ASSIGN_USERS, assert_members, assignment, column, id, modern, scene, text, texts,
+    self, ASSIGN_USERS, assert_members, assignment, column, id, modern, scene, text, texts,
 };
 
 both!(
@@ -59,17 +59,10 @@ pub fn at(set: &str, entity: &Value) -> String {
     format!("odata/{set}({})", id(entity))
 }
 
-/// The number of a role.
-pub async fn role_id(scene: &Scene, name: &str) -> i64 {
-    let body = json!({"UserName": format!("carrier of {name}"), "RolesList": [name]});
-    let user = scene.app.post("odata/Users", &body).await.ok(201);
-    user["UserRoles"][0]["RoleId"].as_i64().unwrap()
-}
-
 /// Somebody with these permissions' roles in the folder `Shared`.
 pub async fn person(scene: &Scene, name: &str, role: &str) -> Client {
     let (client, user) = scene.server.user(name, &[]).await;
-    let role = role_id(scene, role).await;
+    let role = support::role(scene, role).await;
     let assign = assignment(user, scene.folder, &[role]);
     scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
     client.folder(scene.folder)
@@ -377,7 +370,7 @@ async fn sharing_is_all_or_nothing(backend: Backend) {
         (scene.folder, "Folder Administrator"),
         (two, "Automation User"),
     ] {
-        let role = role_id(&scene, role).await;
+        let role = support::role(&scene, role).await;
         let assign = assignment(user, folder, &[role]);
         scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
     }

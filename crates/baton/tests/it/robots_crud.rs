@@ -299,13 +299,13 @@ async fn changing_a_provisioned_robot(backend: Backend) {
     let user = format!("odata/Users({})", patched["UserId"]);
     let user = scene.app.get(&user).await.ok(200);
     assert_eq!(text(&user["UnattendedRobot"], "UserName"), "CORP\\worker");
-    for (body, code) in [
-        (json!({"Name": "other"}), 1023),
-        (json!({"Type": "Attended"}), 1023),
-        (json!({"MachineName": "pc"}), 1214),
-        (json!({"HostingType": "Standard"}), 1215),
+    for (body, status, code) in [
+        (json!({"Name": "other"}), 409, 1023),
+        (json!({"Type": "Attended"}), 409, 1023),
+        (json!({"MachineName": "pc"}), 400, 1214),
+        (json!({"HostingType": "Standard"}), 400, 1215),
     ] {
-        scene.shared.patch(&path, &body).await.refused(400, code);
+        scene.shared.patch(&path, &body).await.refused(status, code);
     }
     let elsewhere = scene
         .app

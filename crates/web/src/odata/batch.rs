@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use ::odata::batch::{self, Batch, Group, Limits, References, Request as Part, Run};
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use db::Tx;
 use http_body_util::BodyExt;
 use orchestrator::{Caller, Code, Error, Hint, Result, Store};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
 use super::plan::{self, Plan};
@@ -112,9 +113,7 @@ impl Outer {
             let address = references.resolve(part)?;
             let mut request = Request::new(Body::from(part.body.clone()));
             *request.method_mut() = method(part)?;
-            *request.uri_mut() = format!("/?{}", address.query)
-                .parse()
-                .map_err(not_an_address)?;
+            *request.uri_mut() = uri(&address.query)?;
             *request.headers_mut() = self.headers(part)?;
             let one = ODataRequest {
                 request,
@@ -276,6 +275,24 @@ impl From<db::Error> for Failure {
             error: error.into(),
         }
     }
+}
+
+/// The query as a request carries it: what may not stand there as it is, such as the blanks of a
+/// filter, is percent-encoded.
+fn uri(query: &str) -> Result<Uri> {
+    const NOT_ALLOWED: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'<')
+        .add(b'>')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}')
+        .add(b'\\')
+        .add(b'^');
+    let query = utf8_percent_encode(query, NOT_ALLOWED);
+    format!("/?{query}").parse().map_err(not_an_address)
 }
 
 fn method(part: &Part) -> Result<Method> {

@@ -16,7 +16,9 @@ both!(
     c7_logs_of_a_robot,
     c8_logs_without_the_limits_of_elasticsearch,
     c9_put_robot,
+    c10_delete_robot,
     c11_delete_robots,
+    c12_patch_own_password,
 );
 
 const NAMESPACE: &str = "UiPath.Server.Configuration.OData";
@@ -317,7 +319,6 @@ async fn c9_put_robot(backend: Backend) {
     assert_eq!(text(&read, "HostingType"), "Standard");
 }
 
-#[expect(dead_code, reason = "runs once writes on robots need no folder header")]
 async fn c10_delete_robot(backend: Backend) {
     let stage = Classic::start(backend).await;
     let robot = stage.robot("DocBot", json!({})).await;
@@ -341,7 +342,6 @@ async fn c11_delete_robots(backend: Backend) {
     );
 }
 
-#[expect(dead_code, reason = "runs once PATCH of users is there")]
 async fn c12_patch_own_password(backend: Backend) {
     let scene = crate::support::scene(backend).await;
     let (person, number) = scene.server.user("somebody", &[]).await;
