@@ -44,6 +44,33 @@ pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     })
 }
 
+/// What one request may name in a list.
+pub const MAX_NAMED: usize = 1000;
+
+/// Refuses a list that is too long: a request is one transaction, for which others wait.
+///
+/// # Errors
+/// 1009 that names the list.
+pub fn check_length<T>(param: &str, list: &[T]) -> Result<()> {
+    if list.len() <= MAX_NAMED {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{param} must not hold more than {MAX_NAMED} entries: split the request."
+    )))
+}
+
+/// As [`check_length`] for a list that must not be empty either.
+///
+/// # Errors
+/// 1009 that names the list.
+pub fn check_named<T>(param: &str, list: &[T]) -> Result<()> {
+    if list.is_empty() {
+        return Err(Error::invalid(format!("{param} must not be empty.")));
+    }
+    check_length(param, list)
+}
+
 /// A text that both databases can store: PostgreSQL has no NUL in texts, and what a program prints
 /// may well have one.
 #[must_use]

@@ -206,7 +206,7 @@ pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     remove(cx, id)
 }
 
-/// What ties accounts, machines and other folders to a folder.
+/// What ties accounts, machines and other folders to a folder, and what of its history still lives.
 const TIES: &[(&str, &str)] = &[
     (
         "folders",
@@ -224,10 +224,17 @@ const TIES: &[(&str, &str)] = &[
         "jobs that have not ended",
         "SELECT 1 FROM jobs WHERE folder_id = $1 AND state NOT IN (4, 5, 6) LIMIT 1",
     ),
+    (
+        "Releases",
+        "SELECT 1 FROM releases WHERE folder_id = $1 AND deletion_time IS NULL LIMIT 1",
+    ),
 ];
 
+/// What goes with a folder, in this order.
+const HISTORY: &[&str] = &["jobs", "releases"];
+
 /// Removes a folder with nothing in it: no folders, accounts, machines or entities. Jobs that have
-/// ended are its history and go with it.
+/// ended, and the deleted processes that are kept for them, are its history and go with it.
 ///
 /// # Errors
 /// 1012 that says what is still there.
@@ -242,22 +249,24 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
             return Err(left(what));
         }
     }
-    // Every set that is kept in folders, of whatever feature; jobs were looked at.
+    // Every set that is kept in folders, of whatever feature; its history was looked at.
     let kept = crate::RESOURCES.iter().filter(|resource| {
         let (set, plain) = (resource.set, !resource.set.table.starts_with('('));
         set.scoping == Scoping::Folder && resource.store == Store::Main && plain
     });
     for set in kept
         .map(|resource| resource.set)
-        .filter(|set| set.table != "jobs")
+        .filter(|set| !HISTORY.contains(&set.table))
     {
         let sql = format!("SELECT 1 FROM {} WHERE folder_id = $1 LIMIT 1", set.table);
         if cx.tx.row(&sql, &[id.into()])?.is_some() {
             return Err(left(set.name));
         }
     }
-    cx.tx
-        .exec("DELETE FROM jobs WHERE folder_id = $1", &[id.into()])?;
+    for table in HISTORY {
+        let sql = format!("DELETE FROM {table} WHERE folder_id = $1");
+        cx.tx.exec(&sql, &[id.into()])?;
+    }
     cx.delete(&Folder::SET, id)
         .map_err(|e| e.in_use("The folder is still in use."))?;
     cx.hint(Hint::Identities);

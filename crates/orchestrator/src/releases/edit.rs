@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{CREATE, Current, JobPriority, Priority, Release, Which, arguments, find, versions};
 use crate::access;
 use crate::body;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 use crate::packages::{self, Feed};
@@ -135,6 +135,7 @@ fn write(
     if streaming.is_some_and(|access| *access != before) {
         require(cx, &REMOTE_CONTROL)?;
     }
+    let deployed = current.is_some() && changes.get("environment_id").is_some();
     let name = match changes.get("name") {
         Some(Value::Text(name)) => name.clone(),
         _ => String::new(),
@@ -146,6 +147,10 @@ fn write(
     let id = written.map_err(|error| error.name_taken(&name))?;
     if moves {
         versions::begin(cx.tx, cx.now, id, package)?;
+    }
+    if deployed {
+        // Other robots than before can take the jobs that wait.
+        cx.hint(Hint::Dispatch);
     }
     Ok(id)
 }
