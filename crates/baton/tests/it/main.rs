@@ -37,6 +37,8 @@ mod queue_items;
 mod queues;
 mod release_versions;
 mod releases;
+mod removing;
+mod rights;
 mod robot;
 mod robots_crud;
 mod roles;
