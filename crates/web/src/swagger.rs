@@ -162,13 +162,14 @@ fn scopes(need: &Need) -> [String; 2] {
 }
 
 fn permissions(need: &Need) -> String {
-    let names = need
-        .any
-        .iter()
-        .map(|(name, access)| format!("{name}.{}", access.name()));
-    match names.collect::<Vec<_>>().join(" or ") {
-        any if any.is_empty() => "Requires authentication.".to_owned(),
-        any => format!("Required permissions: {any}."),
+    let groups = need.groups().map(|group| {
+        let names = group.iter();
+        let names = names.map(|(name, access)| format!("{name}.{}", access.name()));
+        names.collect::<Vec<_>>().join(" or ")
+    });
+    match groups.collect::<Vec<_>>().join(" and ") {
+        all if all.is_empty() => "Requires authentication.".to_owned(),
+        all => format!("Required permissions: {all}."),
     }
 }
 

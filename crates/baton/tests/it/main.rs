@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 mod agent;
 mod audit;
+mod bad_input;
 mod batch;
 mod calendars;
 mod classic;

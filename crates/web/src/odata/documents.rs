@@ -2,7 +2,7 @@
 
 use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, header};
 use orchestrator::{Code, Error, OPS, Op, RESOURCES, Result, TYPES};
 
 use super::ODataRequest;
@@ -60,8 +60,12 @@ enum Format {
 /// `$format=xml` with `$metadata`.
 ///
 /// # Errors
-/// 400 for a format that does not exist.
+/// 400 for a format that does not exist, 404 for another method than GET.
 pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
+    if *odata.request.method() != Method::GET {
+        let text = "The service document and $metadata are read with GET.";
+        return Err(Error::NoSuchAddress(text.into()));
+    }
     let described = Described::new();
     let model = described.model();
     let usual = if service { Format::Json } else { Format::Xml };
