@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::error::json_response;
 use crate::health::API_VERSION;
-use crate::odata::{Described, signature};
+use crate::odata::Described;
 
 /// The headers that name a folder, where one is needed or allowed.
 const FOLDER: &[Header<'_>] = &[
@@ -80,7 +80,7 @@ fn page(document: &str) -> Response<Body> {
 fn describe(root: &str, issuer: &str) -> String {
     let described = Described::new();
     let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
-    let signatures: Vec<OpSig> = ops.iter().map(|op| signature(op)).collect();
+    let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
     let needs = RESOURCES
         .iter()
         .flat_map(|r| verbs(r))

@@ -17,7 +17,7 @@ use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
 use crate::{packages, request};
 
-pub use documents::{Described, signature};
+pub use documents::Described;
 pub use plan::query_params;
 use target::{Kind, Target};
 
