@@ -38,6 +38,7 @@ mod queue_items;
 mod queues;
 mod release_versions;
 mod releases;
+mod requests;
 mod robot;
 mod robots_crud;
 mod roles;

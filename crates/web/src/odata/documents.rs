@@ -84,11 +84,7 @@ pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
 
 /// What `$format` asks for, else `Accept` if it names one of the two.
 fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Format>> {
-    let pairs = query.unwrap_or_default().split('&');
-    let given = pairs
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| matches!(*name, "$format" | "%24format"))
-        .map(|(_, value)| value.replace("%2F", "/").to_ascii_lowercase());
+    let given = ::odata::format(query.unwrap_or_default())?;
     let named = |text: &str| match text {
         _ if text.starts_with("application/json") => Some(Format::Json),
         _ if text.starts_with("application/xml") => Some(Format::Xml),
