@@ -186,7 +186,7 @@ pub struct AssetUserValue {
     pub user_id: i64,
     /// Its name.
     #[edm(
-        sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)",
+        sql = "{user_id->users}.user_name",
         read_only
     )]
     pub user_name: Option<String>,
@@ -194,7 +194,7 @@ pub struct AssetUserValue {
     pub machine_id: Option<i64>,
     /// Its name.
     #[edm(
-        sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)",
+        sql = "{machine_id->machines}.name",
         read_only
     )]
     pub machine_name: Option<String>,

@@ -79,7 +79,7 @@ pub struct AuditLog {
     pub user_id: Option<i64>,
     /// Whether that account has gone.
     #[edm(
-        sql = "({t}.user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = {t}.user_id))"
+        sql = "({t}.user_id IS NOT NULL AND {user_id->users}.id IS NULL)"
     )]
     pub user_is_deleted: bool,
     /// Number of the entry.

@@ -59,7 +59,7 @@ pub struct Folder {
     pub parent_id: Option<i64>,
     /// Key of the folder above.
     #[edm(
-        sql = "(SELECT p.key FROM folders p WHERE p.id = {t}.parent_id)",
+        sql = "{parent_id->folders}.key",
         read_only
     )]
     pub parent_key: Option<Guid>,

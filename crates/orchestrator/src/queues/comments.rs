@@ -31,7 +31,7 @@ pub struct QueueItemComment {
     pub user_id: Option<i64>,
     /// Name of who.
     #[edm(
-        sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)",
+        sql = "{user_id->users}.user_name",
         read_only
     )]
     pub user_name: Option<String>,

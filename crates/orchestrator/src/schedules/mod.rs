@@ -62,13 +62,13 @@ pub struct ProcessSchedule {
     pub release_id: i64,
     /// Key of the process.
     #[edm(
-        sql = "(SELECT r.key FROM releases r WHERE r.id = {t}.release_id)",
+        sql = "{release_id->releases}.key",
         read_only
     )]
     pub release_key: Option<String>,
     /// Name of the process.
     #[edm(
-        sql = "(SELECT r.name FROM releases r WHERE r.id = {t}.release_id)",
+        sql = "{release_id->releases}.name",
         read_only
     )]
     pub release_name: Option<String>,
@@ -76,7 +76,7 @@ pub struct ProcessSchedule {
     pub entry_point_path: Option<String>,
     /// Name of the process's package.
     #[edm(
-        sql = "(SELECT p.package_id FROM releases r JOIN packages p ON p.id = r.package_id WHERE r.id = {t}.release_id)",
+        sql = "{release_id->releases.package_id->packages}.package_id",
         read_only
     )]
     pub package_name: Option<String>,
@@ -131,13 +131,13 @@ pub struct ProcessSchedule {
     pub calendar_id: Option<i64>,
     /// Its name.
     #[edm(
-        sql = "(SELECT c.name FROM calendars c WHERE c.id = {t}.calendar_id)",
+        sql = "{calendar_id->calendars}.name",
         read_only
     )]
     pub calendar_name: Option<String>,
     /// Its key.
     #[edm(
-        sql = "(SELECT c.key FROM calendars c WHERE c.id = {t}.calendar_id)",
+        sql = "{calendar_id->calendars}.key",
         read_only
     )]
     pub calendar_key: Option<Guid>,
