@@ -366,5 +366,9 @@ fn is_name(text: &str) -> bool {
 
 /// Whether braces hold the way to another row.
 fn is_way(text: &str) -> bool {
-    text.contains("->") && text.split("->").flat_map(|step| step.split('.')).all(is_name)
+    text.contains("->")
+        && text
+            .split("->")
+            .flat_map(|step| step.split('.'))
+            .all(is_name)
 }

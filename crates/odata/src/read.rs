@@ -294,8 +294,7 @@ fn found(
 fn count(tx: &mut Tx<'_>, set: &'static EntitySet, q: &Query, scope: &Scope<'_>) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
     let sql = count_statement(&mut builder, set, q, scope)?;
-    let row = tx.row(&sql, &builder.params)?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    let count = tx.number(&sql, &builder.params)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -393,7 +392,9 @@ fn ties(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<Vec<String
 
 /// The terms as they stand behind `ORDER BY`.
 pub(crate) fn order_list(terms: &[Term]) -> String {
-    let terms = terms.iter().map(|Term { sql, direction }| format!("{sql}{direction}"));
+    let terms = terms
+        .iter()
+        .map(|Term { sql, direction }| format!("{sql}{direction}"));
     terms.collect::<Vec<_>>().join(", ")
 }
 

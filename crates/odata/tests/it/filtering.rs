@@ -170,7 +170,10 @@ const CASES: &[(&str, &[i64])] = &[
     ("OwnerName eq 'ANN'", &[1, 4]),
     ("OwnerName eq null", &[2, 3]),
     ("not (OwnerName eq 'Ann')", &[2, 3]),
-    ("Machine/Runs/any(r: r/OwnerName eq 'Ann' and r/Id eq 1)", &[1]),
+    (
+        "Machine/Runs/any(r: r/OwnerName eq 'Ann' and r/Id eq 1)",
+        &[1],
+    ),
     ("Machine/Runs/all(r: r/OwnerName eq MachineName)", &[3, 4]),
     ("OwnerName eq Machine/Owner/Name", &[1, 2, 3]),
     ("Asked eq 'many'", &[1, 2, 3, 4]),

@@ -76,6 +76,7 @@ pub struct JobError {
         jobs_folder_state(folder_id, state, id, tenant_id);
         jobs_created(folder_id, creation_time, id, tenant_id);
         jobs_state_created(folder_id, state, creation_time, id, tenant_id);
+        jobs_tenant_created(tenant_id, creation_time, id, folder_id);
         jobs_release(release_id, id);
         jobs_robot(robot_id, id, folder_id, tenant_id)"
 )]
@@ -150,10 +151,7 @@ pub struct Job {
     #[edm(column = "folder_id")]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "{folder_id->folders}.fully_qualified_name",
-        list
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// The caller's own mark.
     pub reference: String,

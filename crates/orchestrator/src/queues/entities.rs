@@ -78,10 +78,7 @@ pub struct QueueDefinition {
     /// The process that works on it.
     pub release_id: Option<i64>,
     /// Whether that process is in the folder.
-    #[edm(
-        sql = "({release_id->releases}.folder_id = {t}.folder_id)",
-        read_only
-    )]
+    #[edm(sql = "({release_id->releases}.folder_id = {t}.folder_id)", read_only)]
     pub is_process_in_current_folder: Option<bool>,
     /// In how many folders it is.
     #[edm(
@@ -93,11 +90,7 @@ pub struct QueueDefinition {
     #[edm(column = "folder_id", read_only)]
     pub organization_unit_id: Option<i64>,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "{folder_id->folders}.fully_qualified_name",
-        list,
-        read_only
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list, read_only)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Labels.
     pub tags: Vec<Tag>,
@@ -279,10 +272,7 @@ pub struct QueueItem {
     #[edm(column = "folder_id")]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "{folder_id->folders}.fully_qualified_name",
-        list
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Number of the item.
     pub id: i64,

@@ -198,9 +198,7 @@ pub struct QueueProcessingStatus {
     /// The process that works on it.
     pub release_id: Option<i64>,
     /// Whether that process is in the folder.
-    #[edm(
-        sql = "({release_id->releases}.folder_id = {t}.folder_id)"
-    )]
+    #[edm(sql = "({release_id->releases}.folder_id = {t}.folder_id)")]
     pub is_process_in_current_folder: Option<bool>,
     /// Whether specific contents have a schema.
     #[edm(sql = "({t}.specific_data_json_schema IS NOT NULL)")]

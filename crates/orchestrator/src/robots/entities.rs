@@ -71,17 +71,10 @@ const ENVIRONMENT_NAMES: &str = "COALESCE((SELECT string_agg(e.name, ',' ORDER B
 )]
 pub struct Robot {
     /// Key of its machine; shown when one robot is read.
-    #[edm(
-        sql = "{machine_id->machines}.license_key",
-        single,
-        max = 255
-    )]
+    #[edm(sql = "{machine_id->machines}.license_key", single, max = 255)]
     pub license_key: Option<String>,
     /// Its machine, for classic robots.
-    #[edm(
-        sql = "{machine_id->machines}.name",
-        max = 450
-    )]
+    #[edm(sql = "{machine_id->machines}.name", max = 450)]
     pub machine_name: Option<String>,
     /// Its machine, for classic robots.
     pub machine_id: Option<i64>,

@@ -61,16 +61,10 @@ pub struct ProcessSchedule {
     /// The process that it starts.
     pub release_id: i64,
     /// Key of the process.
-    #[edm(
-        sql = "{release_id->releases}.key",
-        read_only
-    )]
+    #[edm(sql = "{release_id->releases}.key", read_only)]
     pub release_key: Option<String>,
     /// Name of the process.
-    #[edm(
-        sql = "{release_id->releases}.name",
-        read_only
-    )]
+    #[edm(sql = "{release_id->releases}.name", read_only)]
     pub release_name: Option<String>,
     /// Where the process starts, if elsewhere than it says itself.
     pub entry_point_path: Option<String>,
@@ -130,16 +124,10 @@ pub struct ProcessSchedule {
     /// The calendar of the days left out.
     pub calendar_id: Option<i64>,
     /// Its name.
-    #[edm(
-        sql = "{calendar_id->calendars}.name",
-        read_only
-    )]
+    #[edm(sql = "{calendar_id->calendars}.name", read_only)]
     pub calendar_name: Option<String>,
     /// Its key.
-    #[edm(
-        sql = "{calendar_id->calendars}.key",
-        read_only
-    )]
+    #[edm(sql = "{calendar_id->calendars}.key", read_only)]
     pub calendar_key: Option<Guid>,
     /// When it stops firing for good.
     pub stop_process_date: Option<Timestamp>,

@@ -177,22 +177,13 @@ pub struct User {
     #[edm(read_only)]
     pub tenant_id: i32,
     /// The tenant's name.
-    #[edm(
-        sql = "{tenant_id->tenants}.name",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.name", read_only)]
     pub tenancy_name: Option<String>,
     /// The tenant's name as shown.
-    #[edm(
-        sql = "{tenant_id->tenants}.display_name",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.display_name", read_only)]
     pub tenant_display_name: Option<String>,
     /// The tenant's key.
-    #[edm(
-        sql = "{tenant_id->tenants}.key",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.key", read_only)]
     pub tenant_key: Option<String>,
     /// Person, robot account, group, application; it stays.
     pub r#type: UserType,
