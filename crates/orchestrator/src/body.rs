@@ -32,6 +32,24 @@ pub fn member<T: DeserializeOwned>(param: &str, body: Option<&Value>) -> Result<
     read(param, body.and_then(|b| get(b, param)))
 }
 
+/// Entries of a list of which each costs statements: a transaction must be short.
+pub const MAX_ITEMS: usize = 1000;
+
+/// Refuses a list that is too long for one transaction.
+///
+/// # Errors
+/// 1009 that says how many entries there may be.
+pub fn bounded<T>(items: &[T]) -> Result<()> {
+    if items.len() <= MAX_ITEMS {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "A list in the body must not have more than {MAX_ITEMS} entries: it has {}. Send several \
+         requests.",
+        items.len()
+    )))
+}
+
 /// The member `name` of an object, without regard to case.
 #[must_use]
 pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {

@@ -370,6 +370,8 @@ async fn retention_of_a_queue(backend: Backend) {
     ] {
         client.put(&path, &body).await.refused(400, 1009);
     }
+    let bucket = json!({"Action": "Archive", "Period": 3, "BucketId": 1});
+    client.put(&path, &bucket).await.refused(404, 1002);
     client
         .get(&format!("{path}?retentionType=Soon"))
         .await

@@ -269,6 +269,7 @@ async fn schemas_are_schemas(backend: Backend) {
         "3",
         r#"{"type": "dream"}"#,
         r#"{"minimum": "x"}"#,
+        r#"{"$ref": "http://127.0.0.1:9/other.json"}"#,
     ] {
         let body = json!({"Name": "Bad", "OutputDataJsonSchema": bad});
         let answer = scene.shared.post("odata/QueueDefinitions", &body).await;

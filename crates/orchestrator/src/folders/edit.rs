@@ -5,8 +5,9 @@ use odata::edm::Scoping;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
-use super::{DELETE, EDIT, Folder, FolderType, check_name, known};
+use super::{AUDITED, DELETE, EDIT, Folder, FolderType, check_name, known};
 use crate::access;
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
@@ -22,6 +23,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         rename(cx.tx, id, &name)?;
     }
     cx.update(folder, id)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Folder::SET, id, &[])?))
 }
 
@@ -206,7 +208,8 @@ pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     remove(cx, id)
 }
 
-/// What ties accounts, machines and other folders to a folder.
+/// What keeps a folder besides the rows of its sets: whom and what it is tied to, jobs and processes
+/// that are not over.
 const TIES: &[(&str, &str)] = &[
     (
         "folders",
@@ -223,6 +226,10 @@ const TIES: &[(&str, &str)] = &[
     (
         "jobs that have not ended",
         "SELECT 1 FROM jobs WHERE folder_id = $1 AND state NOT IN (4, 5, 6) LIMIT 1",
+    ),
+    (
+        "Releases",
+        "SELECT 1 FROM releases WHERE folder_id = $1 AND deletion_time IS NULL LIMIT 1",
     ),
 ];
 
@@ -242,22 +249,28 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
             return Err(left(what));
         }
     }
-    // Every set that is kept in folders, of whatever feature; jobs were looked at.
-    let kept = crate::RESOURCES.iter().filter(|resource| {
-        let (set, plain) = (resource.set, !resource.set.table.starts_with('('));
-        set.scoping == Scoping::Folder && resource.store == Store::Main && plain
-    });
-    for set in kept
+    // Every set that is kept in folders, of whatever feature; jobs and processes were looked at.
+    let kept = crate::RESOURCES
+        .iter()
+        .filter(|resource| resource.store == Store::Main)
         .map(|resource| resource.set)
-        .filter(|set| set.table != "jobs")
-    {
-        let sql = format!("SELECT 1 FROM {} WHERE folder_id = $1 LIMIT 1", set.table);
+        .filter(|set| set.scoping == Scoping::Folder)
+        .filter(|set| set.table != "jobs" && set.table != "releases");
+    for set in kept {
+        let sql = format!(
+            "SELECT 1 FROM {} t WHERE t.folder_id = $1 LIMIT 1",
+            set.table
+        );
         if cx.tx.row(&sql, &[id.into()])?.is_some() {
             return Err(left(set.name));
         }
     }
-    cx.tx
-        .exec("DELETE FROM jobs WHERE folder_id = $1", &[id.into()])?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+    // Processes that were deleted stay as long as their jobs do.
+    for table in ["jobs", "releases"] {
+        let sql = format!("DELETE FROM {table} WHERE folder_id = $1");
+        cx.tx.exec(&sql, &[id.into()])?;
+    }
     cx.delete(&Folder::SET, id)
         .map_err(|e| e.in_use("The folder is still in use."))?;
     cx.hint(Hint::Identities);

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::edit::{changed, check_unique, find};
 use super::views::must_see;
-use super::{HostingType, Robot, RobotType};
+use super::{AUDITED, HostingType, Robot, RobotType};
+use crate::audit::{self, AuditAction};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::users::UserType;
@@ -33,6 +34,7 @@ pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
 pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_see(cx, id)?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     remove(cx, id)?;
     Ok(Reply::NoContent)
 }
@@ -102,6 +104,7 @@ pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let ids: BTreeSet<i64> = request.robot_ids.into_iter().collect();
     for id in ids {
         must_see(cx, id)?;
+        audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
         remove(cx, id)?;
     }
     Ok(Reply::NoContent)
