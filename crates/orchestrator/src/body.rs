@@ -32,24 +32,6 @@ pub fn member<T: DeserializeOwned>(param: &str, body: Option<&Value>) -> Result<
     read(param, body.and_then(|b| get(b, param)))
 }
 
-/// Entries of a list of which each costs statements: a transaction must be short.
-pub const MAX_ITEMS: usize = 1000;
-
-/// Refuses a list that is too long for one transaction.
-///
-/// # Errors
-/// 1009 that says how many entries there may be.
-pub fn bounded<T>(items: &[T]) -> Result<()> {
-    if items.len() <= MAX_ITEMS {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "A list in the body must not have more than {MAX_ITEMS} entries: it has {}. Send several \
-         requests.",
-        items.len()
-    )))
-}
-
 /// The member `name` of an object, without regard to case.
 #[must_use]
 pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
@@ -60,6 +42,33 @@ pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
             .find(|(k, _)| k.eq_ignore_ascii_case(name))
             .map(|(_, v)| v)
     })
+}
+
+/// What one request may name in a list.
+pub const MAX_NAMED: usize = 1000;
+
+/// Refuses a list that is too long: a request is one transaction, for which others wait.
+///
+/// # Errors
+/// 1009 that names the list.
+pub fn check_length<T>(param: &str, list: &[T]) -> Result<()> {
+    if list.len() <= MAX_NAMED {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{param} must not hold more than {MAX_NAMED} entries: split the request."
+    )))
+}
+
+/// As [`check_length`] for a list that must not be empty either.
+///
+/// # Errors
+/// 1009 that names the list.
+pub fn check_named<T>(param: &str, list: &[T]) -> Result<()> {
+    if list.is_empty() {
+        return Err(Error::invalid(format!("{param} must not be empty.")));
+    }
+    check_length(param, list)
 }
 
 /// A text that both databases can store: PostgreSQL has no NUL in texts, and what a program prints

@@ -486,7 +486,7 @@ impl Args {
     /// As [`Args::body`]; 1009 for a list that is too long.
     pub fn list<T: DeserializeOwned>(&self, param: &str) -> Result<Vec<T>> {
         let items = self.member::<Vec<T>>(param)?;
-        body::bounded(&items)?;
+        body::check_length(param, &items)?;
         Ok(items)
     }
 

@@ -45,12 +45,12 @@ struct Share {
 /// `ShareToFolders {QueueIds,ToAddFolderIds,ToRemoveFolderIds}`: all of it, or nothing.
 pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let share: Share = args.body("queueFoldersShareDto")?;
-    for list in [
-        &share.queue_ids,
-        &share.to_add_folder_ids,
-        &share.to_remove_folder_ids,
+    for (name, list) in [
+        ("QueueIds", &share.queue_ids),
+        ("ToAddFolderIds", &share.to_add_folder_ids),
+        ("ToRemoveFolderIds", &share.to_remove_folder_ids),
     ] {
-        body::bounded(list)?;
+        body::check_length(name, list)?;
     }
     for folder in &share.to_add_folder_ids {
         must_allow(cx, *folder, &CREATE)?;
