@@ -3,7 +3,8 @@
 //! Applications are limited by the scopes of their token and by nothing else. People and robots are
 //! limited by their roles: tenant-wide operations look at tenant roles, folder operations at the
 //! roles assigned in that folder or above it ("modern" folders decide for themselves); classic
-//! folders use the tenant's, and have accounts of their own only for their robots. A role of the mixed kind counts wherever it is assigned.
+//! folders use the tenant's, and have accounts of their own only for their robots. A role of the
+//! mixed kind counts wherever it is assigned.
 
 use db::{Tx, Value};
 use odata::Folders;
@@ -136,7 +137,7 @@ pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> 
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
-    if need.any.is_empty() || has_in_tenant(tx, caller, need)? {
+    if need.is_open() || has_in_tenant(tx, caller, need)? {
         Ok(())
     } else {
         Err(forbidden(need))
@@ -144,7 +145,7 @@ fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
 }
 
 fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
-    if need.any.is_empty() || has_in_folder(tx, caller, need, folder)? {
+    if need.is_open() || has_in_folder(tx, caller, need, folder)? {
         return Ok(());
     }
     Err(forbidden(need))
@@ -239,6 +240,10 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
         return Ok(Folders::Some(Vec::new()));
     };
     let mut params = vec![Value::from(user), caller.tenant.into()];
+    // Where no permission is asked for, being assigned is.
+    let open = "(f.permission_model = 0 OR EXISTS (SELECT 1 FROM folder_tree ft
+        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
+        WHERE ft.folder_id = f.id))";
     let given = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
         JOIN role_permissions p ON p.role_id = fur.role_id
@@ -246,10 +251,11 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
       OR (f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
         JOIN role_permissions p ON p.role_id = ur.role_id
         WHERE ur.user_id = $1 AND p.permission IN (LIST))))";
-    let sql = format!(
-        "SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND {}",
-        permitted(need, given, &mut params)
-    );
+    let condition = match need.is_open() {
+        true => open.to_owned(),
+        false => permitted(need, given, &mut params),
+    };
+    let sql = format!("SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND {condition}");
     let rows = tx.rows(&sql, &params)?;
     let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
     Ok(Folders::Some(ids?))

@@ -106,12 +106,16 @@ pub enum Code {
     InvalidFolderRole = 1425,
     /// 1427
     CannotAssignFolderRolesToUser = 1427,
+    /// 1428
+    CannotAssignTenantRolesToFolder = 1428,
     /// 1430
     CannotDeleteLastAdmin = 1430,
     /// 1431
     CannotUnassignLastAdmin = 1431,
     /// 1432
     CannotInactivateLastAdmin = 1432,
+    /// 1435: nobody gives away permissions that they do not have.
+    AdditionalPermissionsNotAllowed = 1435,
     /// 1436
     CreateCustomMixedRoleNotAllowed = 1436,
     /// 1437: its permissions fit neither the tenant nor folders alone.
@@ -208,7 +212,9 @@ impl Code {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidOrganizationUnit | Self::ForbiddenOperation => 403,
+            Self::InvalidOrganizationUnit
+            | Self::ForbiddenOperation
+            | Self::AdditionalPermissionsNotAllowed => 403,
             Self::InvalidMachineKey => 401,
             Self::PayloadTooLarge
             | Self::QueueItemContentSizeExceeded

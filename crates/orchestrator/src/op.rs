@@ -69,6 +69,12 @@ impl Need {
         self
     }
 
+    /// Whether any authenticated caller with the scope will do.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.any.is_empty() && self.all.is_empty()
+    }
+
     /// The permissions in groups: one of each group is needed.
     pub fn groups(&self) -> impl Iterator<Item = &'static [(&'static str, Access)]> + use<> {
         let (any, all) = (self.any, self.all);

@@ -117,10 +117,15 @@ fn name_of(changes: &odata::Changes) -> String {
     }
 }
 
-/// `PUT /odata/Environments(id)`: where there is none, it is made, under a number of its own.
+/// `PUT /odata/Environments(id)`: where there is none, it is made, under a number of its own, for
+/// whoever may make one.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     if !exists(cx, id)? {
+        let folder = cx.need_folder()?.clone();
+        if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
+            return Err(access::forbidden(&CREATE));
+        }
         return create(cx, args);
     }
     let changes = args.changes("environmentDto", &Environment::SET, Mode::Replace)?;
@@ -138,7 +143,8 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
-    let used = "SELECT name FROM releases WHERE environment_id = $1 ORDER BY id LIMIT 1";
+    let used = "SELECT name FROM releases WHERE environment_id = $1 AND deletion_time IS NULL
+        ORDER BY id LIMIT 1";
     if let Some(row) = cx.tx.row(used, &[id.into()])? {
         let process: String = row.get(0)?;
         return Err(Error::refused(
@@ -146,6 +152,11 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             format!("The process '{process}' is deployed to the environment: delete it first."),
         ));
     }
+    // Processes that were deleted are kept for their jobs only.
+    cx.tx.exec(
+        "UPDATE releases SET environment_id = NULL WHERE environment_id = $1",
+        &[id.into()],
+    )?;
     audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     cx.delete(&Environment::SET, id)?;
     Ok(Reply::NoContent)
@@ -217,6 +228,8 @@ fn set_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn assign(cx: &mut Cx<'_, '_>, id: i64, added: &[i64], removed: &[i64]) -> Result<Reply> {
+    body::check_length("addedRobotIds", added)?;
+    body::check_length("removedRobotIds", removed)?;
     must_exist(cx, id)?;
     for robot in removed {
         must_be_here(cx, *robot)?;
@@ -257,6 +270,7 @@ fn must_be_here(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
 
 /// Makes these the robots of an environment of the request's folder.
 fn set_members(cx: &mut Cx<'_, '_>, environment: i64, robots: &[Named]) -> Result<()> {
+    body::check_length("Robots", robots)?;
     cx.tx.exec(
         "DELETE FROM environment_robots WHERE environment_id = $1",
         &[environment.into()],
@@ -279,6 +293,7 @@ pub fn set_of_robot(
     robot: i64,
     environments: &[Named],
 ) -> Result<()> {
+    body::check_length("Environments", environments)?;
     cx.tx.exec(
         "DELETE FROM environment_robots WHERE robot_id = $1",
         &[robot.into()],

@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::EDIT;
 use crate::access;
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::roles;
 use crate::users::UserType;
 
 /// Assigns an account to a folder with exactly these roles (none is allowed: the account may enter).
@@ -52,6 +54,7 @@ struct FolderRoles {
 /// those accounts in those folders.
 pub(super) fn assign_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: UserAssignments = args.member("assignments")?;
+    check_pairs(&request.user_ids, &request.roles_per_folder)?;
     for user in &request.user_ids {
         must_exist(cx, "users", *user)?;
     }
@@ -72,8 +75,11 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
                 ),
             ));
         }
+        body::check_length("RoleIds", &per_folder.role_ids)?;
         for role in &per_folder.role_ids {
             must_exist(cx, "roles", *role)?;
+            let role = roles::find(cx.tx, cx.caller.tenant, *role)?.for_folders()?;
+            roles::check_in_folder(cx, &role, folder.id)?;
         }
         for user in users {
             assign_user(cx.tx, folder.id, *user, &per_folder.role_ids)?;
@@ -129,6 +135,7 @@ pub(super) fn assign_directory_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
         ],
     )?;
     let user: i64 = row.ok_or_else(|| Error::not_found("User"))?.get(0)?;
+    check_pairs(&[user], &request.roles_per_folder)?;
     assign(cx, &[user], &request.roles_per_folder)
 }
 
@@ -172,6 +179,19 @@ fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) ->
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
     Ok(Reply::NoContent)
+}
+
+/// Refuses to tie so much to so many folders in one request: each pair is a statement.
+pub(super) fn check_pairs<T, U>(things: &[T], folders: &[U]) -> Result<()> {
+    if things.len().saturating_mul(folders.len()) <= body::MAX_NAMED
+        && things.len().max(folders.len()) <= body::MAX_NAMED
+    {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "One request assigns at most {} pairs: split it.",
+        body::MAX_NAMED
+    )))
 }
 
 /// Refuses a number that is nothing of the tenant's.

@@ -208,8 +208,7 @@ pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     remove(cx, id)
 }
 
-/// What keeps a folder besides the rows of its sets: whom and what it is tied to, jobs and processes
-/// that are not over.
+/// What ties accounts, machines and other folders to a folder, and what of its history still lives.
 const TIES: &[(&str, &str)] = &[
     (
         "folders",
@@ -233,8 +232,11 @@ const TIES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What goes with a folder, in this order.
+const HISTORY: &[&str] = &["jobs", "releases"];
+
 /// Removes a folder with nothing in it: no folders, accounts, machines or entities. Jobs that have
-/// ended are its history and go with it.
+/// ended, and the deleted processes that are kept for them, are its history and go with it.
 ///
 /// # Errors
 /// 1012 that says what is still there.
@@ -249,13 +251,12 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
             return Err(left(what));
         }
     }
-    // Every set that is kept in folders, of whatever feature; jobs and processes were looked at.
+    // Every set that is kept in folders, of whatever feature; its history was looked at.
     let kept = crate::RESOURCES
         .iter()
         .filter(|resource| resource.store == Store::Main)
         .map(|resource| resource.set)
-        .filter(|set| set.scoping == Scoping::Folder)
-        .filter(|set| set.table != "jobs" && set.table != "releases");
+        .filter(|set| set.scoping == Scoping::Folder && !HISTORY.contains(&set.table));
     for set in kept {
         let sql = format!(
             "SELECT 1 FROM {} t WHERE t.folder_id = $1 LIMIT 1",
@@ -266,8 +267,7 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
         }
     }
     audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-    // Processes that were deleted stay as long as their jobs do.
-    for table in ["jobs", "releases"] {
+    for table in HISTORY {
         let sql = format!("DELETE FROM {table} WHERE folder_id = $1");
         cx.tx.exec(&sql, &[id.into()])?;
     }

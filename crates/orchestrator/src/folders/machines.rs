@@ -3,10 +3,11 @@
 use db::Tx;
 use serde::Deserialize;
 
-use super::assign::must_exist;
+use super::assign::{check_pairs, must_exist};
 use super::entities::MachineFolder;
 use super::{EDIT, VIEW};
 use crate::access;
+use crate::body;
 use crate::cx::{Args, Cx, Folder, Hint, Listing, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -76,6 +77,7 @@ struct MachineAssignments {
 /// `AssignMachines {assignments:{MachineIds,FolderIds}}`: all of them to all of them.
 pub(super) fn assign(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: MachineAssignments = args.member("assignments")?;
+    check_pairs(&request.machine_ids, &request.folder_ids)?;
     for machine in &request.machine_ids {
         must_exist(cx, "machines", *machine)?;
     }
@@ -103,6 +105,8 @@ struct Associations {
 /// {associations:{FolderId,AddedMachineIds,RemovedMachineIds}}`
 pub(super) fn update(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: Associations = args.member("associations")?;
+    body::check_length("AddedMachineIds", &request.added_machine_ids)?;
+    body::check_length("RemovedMachineIds", &request.removed_machine_ids)?;
     let folder = modern(cx, request.folder_id)?;
     for machine in &request.added_machine_ids {
         must_exist(cx, "machines", *machine)?;
@@ -122,6 +126,7 @@ struct RemoveMachines {
 /// `Folders(1)/…RemoveMachinesFromFolder {"machineIds":[…]}`
 pub(super) fn remove(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: RemoveMachines = args.body("machineIds")?;
+    body::check_length("machineIds", &request.machine_ids)?;
     let folder = access::managed(cx.tx, cx.caller, &EDIT, args.id()?)?;
     unassign(cx, folder.id, &request.machine_ids)?;
     cx.hint(Hint::Dispatch);
@@ -181,6 +186,8 @@ struct MachineRobots {
 /// that has robots in a folder takes the folder's jobs of these only.
 pub(super) fn set_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: MachineRobots = args.member("associations")?;
+    body::check_length("AddedRobotIds", &request.added_robot_ids)?;
+    body::check_length("RemovedRobotIds", &request.removed_robot_ids)?;
     let folder = modern(cx, request.folder_id)?;
     let assigned = "SELECT 1 FROM folder_machines WHERE folder_id = $1 AND machine_id = $2";
     let pair = [folder.id.into(), request.machine_id.into()];

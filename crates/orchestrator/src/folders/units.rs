@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::assign::must_exist;
 use super::{FeedType, NewFolder, assign_user, check_name, edit, insert, known};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::Result;
 use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
@@ -106,6 +107,8 @@ struct SetUsers {
 /// has in the unit stay as they are.
 fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: SetUsers = args.body("addedUserIds")?;
+    body::check_length("addedUserIds", &request.added_user_ids)?;
+    body::check_length("removedUserIds", &request.removed_user_ids)?;
     let unit = known(cx, args.id()?)?;
     for user in &request.added_user_ids {
         must_exist(cx, "users", *user)?;

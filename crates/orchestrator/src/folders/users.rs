@@ -1,6 +1,6 @@
 //! Who has access to a folder, with which roles, and from where.
 
-use odata::edm_enum;
+use odata::{Folders, edm_enum};
 use serde_json::{Value as Json, json};
 
 use super::{OWN, VIEW};
@@ -188,7 +188,8 @@ pub fn roles_of_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// The folders of an account, a page of them, each with the roles that it has there.
 fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
     let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    if !all && cx.caller.user().is_none() {
+    let some = access::folders_where(cx.tx, cx.caller, &VIEW)?;
+    if !all && matches!(some, Folders::Some(ids) if ids.is_empty()) {
         return Err(access::forbidden(&VIEW));
     }
     let (skip, take) = super::navigation::paging(args)?;

@@ -10,7 +10,7 @@ use super::places::{MAX_JOBS, MachineRobot, Strategy};
 use super::start::StartInfo;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::robots::RobotType;
+use crate::robots::{RobotType, able};
 
 /// Runtimes of classic robots that jobs can be started on; people start the others themselves.
 const STARTABLE: &str = "(0, 2, 3, 5, 7)";
@@ -109,10 +109,11 @@ fn candidates(cx: &mut Cx<'_, '_>, deployment: &Deployment<'_>) -> Result<Vec<Ca
         "SELECT r.id, r.type, EXISTS (SELECT 1 FROM jobs j
              WHERE j.robot_id = r.id AND j.release_id = $3 AND j.state = 0)
          FROM environment_robots er JOIN robots r ON r.id = er.robot_id
-         WHERE er.environment_id = $1 AND r.folder_id = $2 AND r.enabled AND r.type IN {STARTABLE}
+         WHERE er.environment_id = $1 AND r.folder_id = $2 AND {} AND r.type IN {STARTABLE}
              AND CAST($4 AS BIGINT) IN (2, r.type)
          ORDER BY (SELECT COUNT(*) FROM jobs b
-             WHERE b.robot_id = r.id AND b.state IN (0, 1, 2, 3, 8)), r.id"
+             WHERE b.robot_id = r.id AND b.state IN (0, 1, 2, 3, 8)), r.id",
+        able!()
     );
     let params: [Value; 4] = [
         environment.into(),

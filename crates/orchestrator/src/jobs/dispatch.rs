@@ -13,13 +13,16 @@ use db::{Dialect, Value};
 use super::{ACTIVE, RUNTIMES};
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::robots::ON_HOST;
+use crate::robots::{ON_HOST, able};
 
-/// Enabled unattended robots of accounts assigned to the folder `$1` or above it.
-pub(super) const ROBOTS_IN_FOLDER: &str = "SELECT r.id FROM robots r WHERE r.type = 2 AND r.enabled
-    AND EXISTS (SELECT 1 FROM folder_tree ft
+/// Unattended robots, no classic ones, of accounts assigned to the folder `$1` or above it.
+pub(super) const ROBOTS_IN_FOLDER: &str = concat!(
+    "SELECT r.id FROM robots r WHERE r.type = 2 AND r.folder_id IS NULL AND ",
+    able!(),
+    " AND EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = r.user_id
-        WHERE ft.folder_id = $1)";
+        WHERE ft.folder_id = $1)"
+);
 
 /// Machines assigned to the folder `$1`, or to one above that passes them on.
 pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
@@ -340,10 +343,13 @@ fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
 
 /// Robots that could run the job `j` on the session `$3`: in its folder, not bound to another host
 /// by "one host at a time", and not shut out by a machine that is for others only.
-const CANDIDATES: &str = "robots r
+const CANDIDATES: &str = concat!(
+    "robots r
     JOIN folder_users fu ON fu.user_id = r.user_id
     JOIN folder_tree ft ON ft.ancestor_id = fu.folder_id AND ft.folder_id = $1
-    WHERE r.type = 2 AND r.enabled AND NOT (r.limit_concurrent_execution AND EXISTS (
+    WHERE r.type = 2 AND r.folder_id IS NULL AND ",
+    able!(),
+    " AND NOT (r.limit_concurrent_execution AND EXISTS (
         SELECT 1 FROM jobs a WHERE a.robot_id = r.id AND a.session_id IS NOT NULL
             AND a.session_id <> $3 AND a.state IN (0, 1, 2, 3, 8)))
         AND NOT EXISTS (SELECT 1 FROM sessions x
@@ -354,7 +360,8 @@ const CANDIDATES: &str = "robots r
                     WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id)
                 AND NOT EXISTS (SELECT 1 FROM folder_machine_robots fmr
                     WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id
-                        AND fmr.robot_id = r.id)))";
+                        AND fmr.robot_id = r.id)))"
+);
 
 fn first_waiting(
     cx: &mut Cx<'_, '_>,

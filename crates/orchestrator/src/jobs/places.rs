@@ -114,7 +114,7 @@ fn counted(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
 
 fn own_robot(cx: &mut Cx<'_, '_>) -> Result<i64> {
     let row = cx.tx.row(
-        "SELECT id FROM robots WHERE user_id = $1 AND type = 2 AND enabled",
+        "SELECT id FROM robots WHERE user_id = $1 AND type = 2 AND folder_id IS NULL AND enabled",
         &[cx.caller.user().into()],
     )?;
     let row = row.ok_or_else(|| {
@@ -174,7 +174,7 @@ pub(super) fn check_places(
     let sessions: BTreeSet<i64> = wanted.iter().filter_map(|w| w.session_id).collect();
     for session in sessions {
         let row = cx.tx.row(
-            "SELECT machine_id FROM sessions WHERE id = $1",
+            "SELECT machine_id FROM sessions WHERE id = $1 AND NOT is_attended",
             &[session.into()],
         )?;
         let machine = row.map(|r| r.get::<i64>(0)).transpose()?;

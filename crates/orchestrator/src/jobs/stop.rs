@@ -6,6 +6,7 @@ use odata::Folders;
 use serde::Deserialize;
 
 use super::{JobState, StopStrategy, bound_id, dispatch, lock};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::sessions;
@@ -20,11 +21,7 @@ struct StopJobs {
 /// `POST /odata/Jobs/…StopJobs {"jobIds":[…],"strategy":"1"}`: all of them or none.
 pub(super) fn stop_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: StopJobs = args.body("stopJobsParameters")?;
-    if request.job_ids.len() > 1000 {
-        return Err(Error::invalid(
-            "At most 1000 jobs can be stopped at a time.",
-        ));
-    }
+    body::check_length("jobIds", &request.job_ids)?;
     for job in &request.job_ids {
         stop(cx, *job, request.strategy)?;
     }

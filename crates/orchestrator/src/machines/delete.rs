@@ -5,11 +5,9 @@ use serde::Deserialize;
 
 use super::{AUDITED, Machine, MachineScope};
 use crate::audit::{self, AuditAction};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-
-/// At most this many in one call.
-const MAX_BULK: usize = 1000;
 
 /// `DELETE /odata/Machines(id)`
 pub(super) fn one(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
@@ -30,11 +28,7 @@ pub(super) fn bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if request.machine_ids.is_empty() {
         return Err(Error::invalid("Empty machineIds collection in payload"));
     }
-    if request.machine_ids.len() > MAX_BULK {
-        return Err(Error::invalid(format!(
-            "At most {MAX_BULK} machines can be deleted at a time."
-        )));
-    }
+    body::check_length("machineIds", &request.machine_ids)?;
     let mut ids = request.machine_ids;
     ids.sort_unstable();
     ids.dedup();
@@ -87,7 +81,8 @@ fn check_free(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
             format!("The machine {name} has robots: delete them first."),
         ));
     }
-    let jobs = "SELECT 1 FROM jobs WHERE (machine_id = $1 OR wanted_machine_id = $1)
+    let jobs = "SELECT 1 FROM jobs WHERE (machine_id = $1 OR wanted_machine_id = $1
+            OR wanted_session_id IN (SELECT s.id FROM sessions s WHERE s.machine_id = $1))
         AND state NOT IN (4, 5, 6) LIMIT 1";
     if cx.tx.row(jobs, &[id.into()])?.is_some() {
         return Err(Error::refused(

@@ -184,9 +184,9 @@ pub struct UpdateInfo {
     pub status_info: Option<String>,
 }
 
-/// The robot versions of a machine's hosts as JSON; a version is letters, digits and `._-+`.
+/// The robot versions of a machine's hosts as JSON.
 pub(crate) const ROBOT_VERSIONS: &str = "(SELECT '[' || string_agg('{\"Count\":' || v.n
-    || ',\"Version\":\"' || v.version || '\",\"MachineId\":' || v.machine_id || '}', ',') || ']'
+    || ',\"Version\":' || json_quote(v.version) || ',\"MachineId\":' || v.machine_id || '}', ',') || ']'
     FROM (SELECT s.machine_id, s.version, COUNT(*) AS n FROM sessions s
         WHERE s.machine_id = {t}.id AND s.version IS NOT NULL
         GROUP BY s.machine_id, s.version) v)";
@@ -201,8 +201,8 @@ pub(crate) const ROBOT_USERS: &str =
 /// A machine or machine template.
 #[odata::entity(set = "Machines", name = "MachineDto", table = "machines", key = "Id", scope = tenant, order = "Id")]
 pub struct Machine {
-    /// The key that robots prove; not shown in lists.
-    #[edm(single, max = 255)]
+    /// The key that robots prove; not shown in lists, nor to be guessed by filters.
+    #[edm(single, nofilter, max = 255)]
     pub license_key: Option<String>,
     /// Name of the template, or of the host.
     #[edm(required, max = 450)]

@@ -237,11 +237,13 @@ fn unused(cx: &mut Cx<'_, '_>, key: Guid) -> Result<Guid> {
 fn set_robots(cx: &mut Cx<'_, '_>, args: &Args, machine: i64) -> Result<()> {
     let users = args.body.as_ref().and_then(|b| body::get(b, "RobotUsers"));
     let Some(users) = users else { return Ok(()) };
+    let users = users.as_array().map(Vec::as_slice).unwrap_or_default();
+    body::check_length("RobotUsers", users)?;
     cx.tx.exec(
         "DELETE FROM machine_robots WHERE machine_id = $1",
         &[machine.into()],
     )?;
-    for user in users.as_array().into_iter().flatten() {
+    for user in users {
         let robot = body::get(user, "RobotId").and_then(serde_json::Value::as_i64);
         let known = cx.tx.exec(
             "INSERT INTO machine_robots (machine_id, robot_id)

@@ -11,7 +11,7 @@ use super::{
 use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 use crate::packages::{self, Feed};
@@ -138,6 +138,7 @@ fn write(
     if streaming.is_some_and(|access| *access != before) {
         require(cx, &REMOTE_CONTROL)?;
     }
+    let deployed = current.is_some() && changes.get("environment_id").is_some();
     let name = match changes.get("name") {
         Some(Value::Text(name)) => name.clone(),
         _ => String::new(),
@@ -149,6 +150,10 @@ fn write(
     let id = written.map_err(|error| error.name_taken(&name))?;
     if moves {
         versions::begin(cx.tx, cx.now, id, package)?;
+    }
+    if deployed {
+        // Other robots than before can take the jobs that wait.
+        cx.hint(Hint::Dispatch);
     }
     let action = match current {
         Some(_) => AuditAction::Update,

@@ -290,7 +290,7 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
     let any = "SELECT 1 FROM jobs WHERE release_id = $1 LIMIT 1";
     if cx.tx.row(any, &[id.into()])?.is_some() {
         cx.tx.exec(
-            "UPDATE releases SET deletion_time = $2, environment_id = NULL WHERE id = $1",
+            "UPDATE releases SET deletion_time = $2 WHERE id = $1",
             &[id.into(), cx.now.into()],
         )?;
         return Ok(Reply::NoContent);

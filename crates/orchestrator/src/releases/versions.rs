@@ -6,12 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::{AUDITED, Current, Which, find};
 use crate::audit::{self, AuditAction};
+use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::packages;
-
-/// Releases of one bulk request.
-const MAX_BULK: usize = 1000;
 
 /// Writes down that a release has a package version from now on.
 pub(super) fn begin(tx: &mut Tx<'_>, now: Timestamp, release: i64, package: i64) -> Result<()> {
@@ -167,6 +165,7 @@ fn check_merge(args: &Args) -> Result<()> {
 /// `UpdateToLatestPackageVersionBulk {releaseIds}`
 pub(super) fn all_to_latest(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let ids: Vec<i64> = args.member("releaseIds")?;
+    body::check_named("releaseIds", &ids)?;
     let which = ids.iter().map(|id| (Which::Id(*id), json!(id)));
     bulk(cx, "Int64", which.collect())
 }
@@ -174,6 +173,7 @@ pub(super) fn all_to_latest(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `UpdateToLatestPackageVersionBulkByKey {releaseKeys}`
 pub(super) fn all_to_latest_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let keys: Vec<Guid> = args.member("releaseKeys")?;
+    body::check_named("releaseKeys", &keys)?;
     let which = keys
         .iter()
         .map(|key| (Which::Key(*key), json!(key.to_string())));
@@ -182,11 +182,6 @@ pub(super) fn all_to_latest_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<R
 
 /// Updates each release that can be, and names the others.
 fn bulk(cx: &mut Cx<'_, '_>, ty: &str, which: Vec<(Which, Json)>) -> Result<Reply> {
-    if which.is_empty() || which.len() > MAX_BULK {
-        return Err(Error::invalid(format!(
-            "Between 1 and {MAX_BULK} processes can be updated at a time."
-        )));
-    }
     let (mut failed, mut messages) = (Vec::new(), Vec::new());
     for (which, shown) in which {
         let updated = find(cx, &which).and_then(|release| update(cx, &release));

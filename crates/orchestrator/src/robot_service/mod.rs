@@ -270,7 +270,8 @@ fn find_robot(cx: &mut Cx<'_, '_>, machine: i64, who: &RobotIdentifier) -> Resul
         (None, None) => return Ok(None),
     };
     let sql = format!(
-        "SELECT r.id FROM robots r WHERE r.enabled AND {own} AND {named} ORDER BY r.id LIMIT 1"
+        "SELECT r.id FROM robots r WHERE {} AND {own} AND {named} ORDER BY r.id LIMIT 1",
+        robots::able!()
     );
     let row = cx.tx.row(&sql, &[id.into(), value])?;
     Ok(row.map(|r| r.get(0)).transpose()?)

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::jobs::JobSource;
 use crate::jobs::commands::{Command, Work};
 use crate::packages::ReleaseTargetFramework;
+use crate::robots::able;
 use crate::sessions::Host;
 use crate::tenants::Tenant;
 
@@ -35,11 +36,12 @@ pub(super) fn robots_of_machine(
     account: Option<&str>,
 ) -> Result<Vec<Value>> {
     let sql = format!(
-        "SELECT r.id FROM robots r WHERE r.enabled
+        "SELECT r.id FROM robots r WHERE {}
              AND (r.type = 2 AND r.folder_id IS NULL OR r.machine_id = $1
                  OR r.folder_id IS NOT NULL AND CAST($2 AS TEXT) IS NOT NULL)
              AND (CAST($2 AS TEXT) IS NULL OR fold(r.username) = fold($2))
-             AND {ON_MACHINE} ORDER BY r.id"
+             AND {ON_MACHINE} ORDER BY r.id",
+        able!()
     );
     let rows = cx.tx.rows(&sql, &[host.machine.into(), account.into()])?;
     let mut robots = Vec::with_capacity(rows.len());

@@ -7,15 +7,14 @@ use odata::Changes;
 use serde::Deserialize;
 
 use super::edit::{changed, check_unique, find};
-use super::views::must_see;
-use super::{AUDITED, HostingType, Robot, RobotType};
+use super::views::must_manage;
+use super::{AUDITED, DELETE, EDIT, HostingType, Robot, RobotType};
 use crate::audit::{self, AuditAction};
-use crate::cx::{Args, Cx, Reply};
+use crate::body;
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::sessions;
 use crate::users::UserType;
-
-/// Robots that one request may name.
-const MAX_ROBOTS: usize = 1000;
 
 /// Whether a host has a job of the robot.
 ///
@@ -33,7 +32,7 @@ pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
 /// `DELETE /odata/Robots(id)`
 pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    must_see(cx, id)?;
+    must_manage(cx, id, &DELETE)?;
     audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     remove(cx, id)?;
     Ok(Reply::NoContent)
@@ -54,17 +53,14 @@ pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
     cx.tx.exec(
         "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
              info = 'The robot that the job waited for was deleted.'
-         WHERE robot_id = $1 AND state IN (0, 8)",
+         WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN (0, 7, 8)",
         &[robot.into(), cx.now.into()],
     )?;
-    cx.tx.exec(
-        "UPDATE jobs SET robot_id = NULL, wanted_robot_id = NULL WHERE robot_id = $1",
-        &[robot.into()],
-    )?;
-    cx.tx.exec(
-        "UPDATE sessions SET robot_id = NULL WHERE robot_id = $1 AND NOT is_attended",
-        &[robot.into()],
-    )?;
+    for column in ["robot_id", "wanted_robot_id"] {
+        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
+        cx.tx.exec(&sql, &[robot.into()])?;
+    }
+    leave_sessions(cx, robot)?;
     let row = cx
         .tx
         .row("SELECT user_id FROM robots WHERE id = $1", &[robot.into()])?;
@@ -82,28 +78,39 @@ pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
     changed(cx)
 }
 
+/// The person who is signed in to the robot is signed out; hosts stay.
+fn leave_sessions(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
+    let rows = cx.tx.rows(
+        "SELECT id FROM sessions WHERE robot_id = $1 AND is_attended",
+        &[robot.into()],
+    )?;
+    for row in &rows {
+        let session: i64 = row.get(0)?;
+        sessions::forget_in_jobs(cx.tx, session)?;
+        cx.tx
+            .exec("DELETE FROM sessions WHERE id = $1", &[session.into()])?;
+        cx.hint(Hint::SessionGone(session));
+    }
+    cx.tx.exec(
+        "UPDATE sessions SET robot_id = NULL WHERE robot_id = $1",
+        &[robot.into()],
+    )?;
+    Ok(())
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RobotIds {
     robot_ids: Vec<i64>,
 }
 
-fn check_ids(ids: &[i64]) -> Result<()> {
-    if ids.is_empty() || ids.len() > MAX_ROBOTS {
-        return Err(Error::invalid(format!(
-            "robotIds must name 1 to {MAX_ROBOTS} robots."
-        )));
-    }
-    Ok(())
-}
-
 /// `DeleteBulk {"robotIds":[…]}`: all of them or none.
 pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: RobotIds = args.body("robotIds")?;
-    check_ids(&request.robot_ids)?;
+    body::check_named("robotIds", &request.robot_ids)?;
     let ids: BTreeSet<i64> = request.robot_ids.into_iter().collect();
     for id in ids {
-        must_see(cx, id)?;
+        must_manage(cx, id, &DELETE)?;
         audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
         remove(cx, id)?;
     }
@@ -121,9 +128,9 @@ struct Toggle {
 /// nor take jobs; what it runs goes on.
 pub(super) fn toggle_enabled_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: Toggle = args.body("robotIds")?;
-    check_ids(&request.robot_ids)?;
+    body::check_named("robotIds", &request.robot_ids)?;
     for id in request.robot_ids {
-        must_see(cx, id)?;
+        must_manage(cx, id, &EDIT)?;
         let mut changes = Changes::none(&Robot::SET);
         changes.set("enabled", request.enabled);
         cx.update(changes, id)?;

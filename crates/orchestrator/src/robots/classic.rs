@@ -14,13 +14,16 @@ use crate::{folders, roles};
 /// Whether the robot `r` of a classic folder runs on the host of the session `s`: on that of its
 /// machine, or, when it is floating, on any that serves a template as the robot's own account. A
 /// host that says which account it runs as is only for the robots of that account.
-pub(crate) const ON_HOST: &str = "r.folder_id IS NOT NULL AND r.tenant_id = s.tenant_id
-    AND r.enabled AND NOT s.is_attended AND (
+pub(crate) const ON_HOST: &str = concat!(
+    "r.folder_id IS NOT NULL AND r.tenant_id = s.tenant_id AND ",
+    able!(),
+    " AND NOT s.is_attended AND (
         r.machine_id = s.machine_id
             AND (s.service_user_name = '' OR fold(s.service_user_name) = fold(r.username))
         OR r.hosting_type = 1 AND s.service_user_name <> ''
             AND fold(s.service_user_name) = fold(r.username)
-            AND EXISTS (SELECT 1 FROM machines m WHERE m.id = s.machine_id AND m.type = 1))";
+            AND EXISTS (SELECT 1 FROM machines m WHERE m.id = s.machine_id AND m.type = 1))"
+);
 
 /// Whose rows [`show_on_hosts`] looks at.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
-use super::views::must_see;
-use super::{AUDITED, HostingType, Robot, RobotType, seal, show_on_hosts};
+use super::views::must_manage;
+use super::{AUDITED, EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
 use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
@@ -156,7 +156,7 @@ pub(super) struct Known {
 }
 
 pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
-    must_see(cx, id)?;
+    must_manage(cx, id, &EDIT)?;
     let row = cx.tx.row(
         "SELECT key, name, username, type, hosting_type, machine_id, folder_id FROM robots
          WHERE id = $1",

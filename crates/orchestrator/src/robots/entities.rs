@@ -70,10 +70,11 @@ const ENVIRONMENT_NAMES: &str = "COALESCE((SELECT string_agg(e.name, ',' ORDER B
     indexes = "robots_classic(tenant_id, machine_id) WHERE folder_id IS NOT NULL; robots_folder(folder_id, id) WHERE folder_id IS NOT NULL"
 )]
 pub struct Robot {
-    /// Key of its machine; shown when one robot is read.
+    /// Key of its machine; shown when one robot is read, and not to be guessed by filters.
     #[edm(
         sql = "(SELECT m.license_key FROM machines m WHERE m.id = {t}.machine_id)",
         single,
+        nofilter,
         max = 255
     )]
     pub license_key: Option<String>,

@@ -2,6 +2,15 @@
 //! account and follow it into the folders that it is assigned to. In classic folders people make
 //! them, each for one folder and, if its hosting type is Standard, for one machine.
 
+/// Whether the robot `r` may work: it is enabled, and so is its account.
+macro_rules! able {
+    () => {
+        "r.enabled AND NOT EXISTS (SELECT 1 FROM users able
+            WHERE able.id = r.user_id AND NOT able.is_active)"
+    };
+}
+pub(crate) use able;
+
 mod actions;
 mod classic;
 mod edit;
@@ -223,7 +232,8 @@ pub fn seal(keys: &identity::Keys, robot: Guid, password: Option<&str>) -> Optio
 pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
     let row = tx.row(
         "SELECT username, credential_store_id, credential_type, external_name, execution_settings,
-             limit_concurrent_execution, id FROM robots WHERE user_id = $1 AND type = $2",
+             limit_concurrent_execution, id FROM robots
+         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
         &[user.into(), RobotType::Unattended.into()],
     )?;
     let Some(row) = row else { return Ok(None) };
@@ -254,13 +264,16 @@ pub struct ByKey {
     pub user: Option<i64>,
 }
 
-/// The enabled robot with this key.
+/// The robot with this key, if it may work.
 ///
 /// # Errors
 /// The store's.
 pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
     let row = tx.row(
-        "SELECT id, tenant_id, user_id FROM robots WHERE key = $1 AND enabled",
+        concat!(
+            "SELECT r.id, r.tenant_id, r.user_id FROM robots r WHERE r.key = $1 AND ",
+            able!()
+        ),
         &[key.trim().to_lowercase().into()],
     )?;
     let Some(row) = row else { return Ok(None) };

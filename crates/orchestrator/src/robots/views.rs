@@ -1,6 +1,7 @@
 //! Reading robots: the set, and the functions that choose among its rows.
 
 use db::Value;
+use odata::Folders;
 use odata::edm::EntitySet;
 
 use super::entities::{ABLE_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
@@ -104,6 +105,32 @@ pub(super) fn must_see(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     }
 }
 
+/// As [`must_see`], for whoever changes the robot. One that came with an account works in all
+/// folders of the account, so the permission for one of them is not enough.
+///
+/// # Errors
+/// 1002 when the listing does not show it, 403 when it works in folders of others, too.
+pub(super) fn must_manage(cx: &mut Cx<'_, '_>, id: i64, need: &Need) -> Result<()> {
+    must_see(cx, id)?;
+    if access::has_in_tenant(cx.tx, cx.caller, need)? {
+        return Ok(());
+    }
+    let Folders::Some(own) = access::folders_where(cx.tx, cx.caller, need)? else {
+        return Ok(());
+    };
+    let rows = cx.tx.rows(
+        "SELECT fu.folder_id FROM robots r JOIN folder_users fu ON fu.user_id = r.user_id
+         WHERE r.id = $1",
+        &[id.into()],
+    )?;
+    for row in &rows {
+        if !own.contains(&row.get(0)?) {
+            return Err(access::forbidden(need));
+        }
+    }
+    Ok(())
+}
+
 /// `GET /odata/Robots(id)`: one of the robots that the listing shows.
 pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
@@ -156,7 +183,7 @@ fn of_folder(
     machine: Option<i64>,
 ) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, need, args.int("folderId")?)?;
-    cx.folders = odata::Folders::One(folder.id);
+    cx.folders = Folders::One(folder.id);
     let name = match set.entity {
         "RobotDto" => "ExtendedRobotDto",
         other => other,
@@ -185,7 +212,8 @@ pub(super) fn get_robots_from_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result
 /// Robots that share a folder with a process of the package `{package}`; in a classic folder they
 /// must be in the process's environment.
 const ABLE: &str = "EXISTS (SELECT 1 FROM packages p JOIN releases rel ON rel.package_id = p.id
-    WHERE p.tenant_id = {tenant} AND fold(p.package_id) = fold({package}) AND
+    WHERE p.tenant_id = {tenant} AND fold(p.package_id) = fold({package})
+        AND rel.deletion_time IS NULL AND
         CASE WHEN {t}.folder_id IS NULL THEN EXISTS (SELECT 1 FROM folder_tree ft
             JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = {t}.user_id
             WHERE ft.folder_id = rel.folder_id)
@@ -234,13 +262,12 @@ pub(super) fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
 /// `GetMachineNameToLicenseKeyMappings`: the machines that a classic robot can be made for. Whoever
 /// reads a key can act as the machine, so it takes both permissions.
 pub(super) fn get_machine_keys(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for need in [&CREATE, &VIEW_MACHINES] {
-        let allowed = Need {
-            write: false,
-            ..*need
-        };
-        must_have(cx, &allowed)?;
-    }
+    let create = Need {
+        write: false,
+        ..CREATE
+    };
+    must_have(cx, &create)?;
+    access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
     let query = args.options(&MachineKey::SET)?;
     let listing = Listing {
         restrict: Some("{t}.type = 0"),

@@ -2,12 +2,16 @@
 
 mod entities;
 mod fixed;
+mod giving;
+
+use std::collections::BTreeMap;
 
 use db::Tx;
 use odata::Mode;
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Resource, plain_entity};
@@ -16,6 +20,7 @@ pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
     ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
 };
+pub use giving::{check_account, check_for_tenant, check_in_folder};
 
 const VIEW: Need = Need::new(
     "OR.Users",
@@ -78,7 +83,8 @@ fn granted() -> bool {
     true
 }
 
-/// A permission that a body grants, as it is spelled here.
+/// A permission that a role grants, or that a body asks for, as it is spelled here.
+#[derive(Clone)]
 struct Grant {
     name: String,
     scope: PermissionScope,
@@ -89,26 +95,34 @@ fn grants(tx: &mut Tx<'_>, dto: &RoleDto) -> Result<Option<Vec<Grant>>> {
     let Some(listed) = &dto.permissions else {
         return Ok(None);
     };
+    body::check_length("Permissions", listed)?;
+    let rows = tx.rows("SELECT name, scope FROM permissions", &[])?;
+    let known: Result<Vec<Grant>> = rows.iter().map(grant).collect();
+    let known: BTreeMap<String, Grant> = known?
+        .into_iter()
+        .map(|grant| (grant.name.to_lowercase(), grant))
+        .collect();
     let mut grants = Vec::new();
     for permission in listed {
-        let row = tx.row(
-            "SELECT name, scope FROM permissions WHERE fold(name) = fold($1)",
-            &[permission.name.as_str().into()],
-        )?;
-        let row = row.ok_or_else(|| {
+        let found = known.get(&permission.name.to_lowercase()).ok_or_else(|| {
             Error::invalid(format!(
                 "There is no permission '{}': GET /odata/Permissions lists them.",
                 permission.name
             ))
         })?;
         if permission.is_granted {
-            grants.push(Grant {
-                name: row.get(0)?,
-                scope: PermissionScope::from_i64(row.get(1)?).unwrap_or(PermissionScope::Global),
-            });
+            grants.push(found.clone());
         }
     }
     Ok(Some(grants))
+}
+
+/// A row of name and scope.
+fn grant(row: &db::Row) -> Result<Grant> {
+    Ok(Grant {
+        name: row.get(0)?,
+        scope: PermissionScope::from_i64(row.get(1)?).unwrap_or(PermissionScope::Global),
+    })
 }
 
 /// Whether a role of this kind can grant all of them.
@@ -167,6 +181,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let grants = grants(cx.tx, &dto)?.unwrap_or_default();
     let kind = kind_of(dto.r#type, &grants)?;
     fits(kind, &grants)?;
+    giving::check_definition(cx, &grants)?;
     let name = name_in(&changes)?;
     changes.set("type", kind);
     changes.set_default("display_name", name.as_str());
@@ -204,6 +219,11 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let grants = grants(cx.tx, &dto)?;
     if let Some(grants) = &grants {
         fits(role.kind, grants)?;
+        // What the role grants already stays as it was given.
+        let had = giving::granted(cx, id)?;
+        let is_new = |grant: &&Grant| had.iter().all(|old| old.name != grant.name);
+        let new: Vec<Grant> = grants.iter().filter(is_new).cloned().collect();
+        giving::check_definition(cx, &new)?;
     }
     cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
     if let Some(grants) = &grants {
@@ -301,6 +321,23 @@ impl Known {
                 Code::CannotAssignFolderRolesToUser,
                 format!(
                     "The role {} is for folders: assign it in a folder (Folders, AssignUsers).",
+                    self.name
+                ),
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Whether it may be assigned in a folder.
+    ///
+    /// # Errors
+    /// 1428 when it is for the tenant.
+    pub fn for_folders(self) -> Result<Self> {
+        if self.kind == RoleType::Tenant {
+            return Err(Error::refused(
+                Code::CannotAssignTenantRolesToFolder,
+                format!(
+                    "The role {} is for the tenant: assign it to the account (Users, AssignRoles).",
                     self.name
                 ),
             ));

@@ -6,6 +6,7 @@ use db::Tx;
 use serde::Deserialize;
 
 use super::SessionState;
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Need};
@@ -15,8 +16,6 @@ pub(super) const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)]
 /// To delete one.
 pub(super) const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true);
 
-/// At most this many in one call.
-const MAX_BULK: usize = 1000;
 /// The longest time that the debug mode is turned on for: a day.
 const MAX_DEBUG: u32 = 24 * 60;
 
@@ -30,14 +29,7 @@ struct DeleteInactive {
 /// `DeleteInactiveUnattendedSessions {"sessionIds":[…]}`: all of them or none.
 pub(super) fn delete_inactive(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: DeleteInactive = args.body("sessionIds")?;
-    if request.session_ids.is_empty() {
-        return Err(Error::invalid("Name the sessions to delete in sessionIds."));
-    }
-    if request.session_ids.len() > MAX_BULK {
-        return Err(Error::invalid(format!(
-            "At most {MAX_BULK} sessions can be deleted at a time."
-        )));
-    }
+    body::check_named("sessionIds", &request.session_ids)?;
     let mut ids = request.session_ids;
     ids.sort_unstable();
     ids.dedup();

@@ -13,6 +13,7 @@ use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Code, Error, Result};
 use crate::robots::RobotType;
+use crate::roles;
 
 /// What is settled when an account is made.
 const SETTLED: &[&str] = &[
@@ -215,6 +216,9 @@ fn same_name(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
 }
 
 fn write(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    if changes.get("password_hash").is_some() && cx.caller.user() != Some(id) {
+        roles::check_account(cx, id)?;
+    }
     if matches!(changes.get("is_active"), Some(db::Value::Bool(false))) {
         not_oneself(cx, id, "deactivate")?;
     }
@@ -238,6 +242,12 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     must_exist(cx, id)?;
     not_oneself(cx, id, "delete")?;
     let (name, _) = name_and_type(cx.tx, id)?;
+    if let Some(robot) = robots::classic(cx, id)? {
+        return Err(Error::refused(
+            Code::UserNotEditable,
+            format!("The account belongs to the robot '{robot}' and is deleted with it."),
+        ));
+    }
     done(cx, id, AuditAction::Delete, "deleted")?;
     robots::remove(cx, id, RobotType::Attended)?;
     robots::remove(cx, id, RobotType::Unattended)?;

@@ -91,25 +91,21 @@ pub struct UserNotificationSubscription {
     pub webhooks: Option<bool>,
 }
 
-/// The roles for the tenant as `UserRoles` lists them. Neither names of accounts nor of roles hold
-/// control characters, so two escapes make JSON of them.
+/// The roles for the tenant as `UserRoles` lists them; JSON.
 const ROLES: &str = r#"(SELECT '[' || string_agg('{"UserId":' || ur.user_id
-        || ',"RoleId":' || r.id
-        || ',"UserName":"' || replace(replace({t}.user_name, '\', '\\'), '"', '\"')
-        || '","RoleName":"' || replace(replace(r.name, '\', '\\'), '"', '\"')
-        || '","RoleType":"' || CASE r.type WHEN 1 THEN 'Tenant' WHEN 2 THEN 'Folder' ELSE 'Mixed' END
+        || ',"RoleId":' || r.id || ',"UserName":' || json_quote({t}.user_name)
+        || ',"RoleName":' || json_quote(r.name)
+        || ',"RoleType":"' || CASE r.type WHEN 1 THEN 'Tenant' WHEN 2 THEN 'Folder' ELSE 'Mixed' END
         || '","Id":0}', ',') || ']'
     FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"#;
 
 /// The names of these roles.
-const ROLE_NAMES: &str = r#"(SELECT '[' || string_agg(
-        '"' || replace(replace(r.name, '\', '\\'), '"', '\"') || '"', ',') || ']'
-    FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)"#;
+const ROLE_NAMES: &str = "(SELECT '[' || string_agg(json_quote(r.name), ',') || ']'
+    FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE ur.user_id = {t}.id)";
 
-/// The folders that the user is assigned to; names of folders hold no control characters either.
-const UNITS: &str = r#"(SELECT '[' || string_agg('{"DisplayName":"'
-        || replace(replace(f.display_name, '\', '\\'), '"', '\"') || '","Id":' || f.id || '}', ',')
-        || ']'
+/// The folders that the user is assigned to.
+const UNITS: &str = r#"(SELECT '[' || string_agg('{"DisplayName":' || json_quote(f.display_name)
+        || ',"Id":' || f.id || '}', ',') || ']'
     FROM folder_users fu JOIN folders f ON f.id = fu.folder_id WHERE fu.user_id = {t}.id)"#;
 
 /// A person, robot account, group or application of the tenant.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::Result;
 use crate::op::{Access, Need, Op};
@@ -69,6 +70,11 @@ fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     may_view_users(cx)?;
     let role = roles::find(cx.tx, cx.caller.tenant, args.id()?)?.for_tenant()?;
     let members: Members = args.body("addedUserIds")?;
+    body::check_length("addedUserIds", &members.added_user_ids)?;
+    body::check_length("removedUserIds", &members.removed_user_ids)?;
+    if !members.added_user_ids.is_empty() {
+        roles::check_for_tenant(cx, &role)?;
+    }
     for user in &members.added_user_ids {
         must_exist(cx, *user)?;
         cx.tx.exec(

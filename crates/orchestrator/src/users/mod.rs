@@ -10,6 +10,7 @@ mod robots;
 use db::Value;
 use serde_json::json;
 
+use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
@@ -147,6 +148,7 @@ fn validate(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let ids: Vec<i64> = serde_json::from_str(&text).map_err(|_| {
         Error::invalid("The parameter userIds must be a list of numbers such as [1,2].")
     })?;
+    body::check_length("userIds", &ids)?;
     let mut busy = serde_json::Map::new();
     for id in ids {
         must_exist(cx, id)?;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{User, must_exist, name_and_type};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::roles::{self, ADMINISTRATOR};
@@ -21,7 +22,7 @@ pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
         "SELECT 1 FROM roles r JOIN user_roles ur ON ur.role_id = r.id
          JOIN users u ON u.id = ur.user_id
          WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active
-             AND u.type IN (0, 2, 3) LIMIT 1",
+             AND u.type IN (0, 2) LIMIT 1",
         &[cx.caller.tenant.into(), ADMINISTRATOR.into()],
     )?;
     if row.is_some() {
@@ -38,6 +39,7 @@ pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
 /// # Errors
 /// 1002 for a name that is none, 1427 for a role that is assigned in folders.
 pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i64>> {
+    body::check_length("RolesList", names)?;
     let mut ids = BTreeSet::new();
     for name in names {
         let role = roles::named(cx.tx, cx.caller.tenant, name)?.for_tenant()?;
@@ -49,11 +51,21 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
 /// Gives an account exactly these roles for the tenant.
 ///
 /// # Errors
-/// 1431 when nobody would be left to administer the tenant.
-pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, roles: &BTreeSet<i64>) -> Result<()> {
+/// 1431 when nobody would be left to administer the tenant, 1435 for a role that grants more than
+/// the caller has.
+pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Result<()> {
+    let rows = cx.tx.rows(
+        "SELECT role_id FROM user_roles WHERE user_id = $1",
+        &[user.into()],
+    )?;
+    let had: Result<BTreeSet<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    for role in wanted.difference(&had?) {
+        let role = roles::find(cx.tx, cx.caller.tenant, *role)?;
+        roles::check_for_tenant(cx, &role)?;
+    }
     cx.tx
         .exec("DELETE FROM user_roles WHERE user_id = $1", &[user.into()])?;
-    for role in roles {
+    for role in wanted {
         cx.tx.exec(
             "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2)",
             &[user.into(), (*role).into()],
@@ -73,6 +85,7 @@ pub(super) fn assign_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
     let wanted: Assign = args.body("roleIds")?;
+    body::check_length("roleIds", &wanted.role_ids)?;
     let mut ids = BTreeSet::new();
     for role in wanted.role_ids {
         ids.insert(roles::find(cx.tx, cx.caller.tenant, role)?.for_tenant()?.id);
@@ -96,7 +109,8 @@ pub(super) fn toggle_role(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let role = roles::named(cx.tx, cx.caller.tenant, &wanted.role)?;
     let pair = [id.into(), role.id.into()];
     if wanted.toggle {
-        role.for_tenant()?;
+        let role = role.for_tenant()?;
+        roles::check_for_tenant(cx, &role)?;
         cx.tx.exec(
             "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             &pair,

@@ -20,7 +20,8 @@ struct Attended {
     execution_settings: Option<Json>,
 }
 
-/// A robot as it is kept.
+/// A robot that came with the account, as it is kept. A classic robot is none of these: its account
+/// came with it.
 struct Kept {
     id: i64,
     key: Guid,
@@ -29,7 +30,8 @@ struct Kept {
 
 fn find(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<Option<Kept>> {
     let row = cx.tx.row(
-        "SELECT id, key, username FROM robots WHERE user_id = $1 AND type = $2",
+        "SELECT id, key, username FROM robots
+         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
         &[user.into(), kind.into()],
     )?;
     let Some(row) = row else { return Ok(None) };
@@ -92,7 +94,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
     let Some(dto) = dto else { return Ok(()) };
     let mut changes = Columns::new(dto, mode);
     let renamed = changes.says("UserName") && said.user_name != kept.user_name;
-    if renamed && is_busy(cx, kept.id)? {
+    if renamed && robots::is_busy(cx, kept.id)? {
         return Err(Error::refused(
             Code::CannotUpdateBusyRobot,
             "The robot is running a job: its UserName cannot change now.",
@@ -135,6 +137,12 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
 
 /// Makes the robot `<user>-unattended`.
 fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
+    if let Some(robot) = classic(cx, user)? {
+        return Err(Error::refused(
+            Code::UserNotEditable,
+            format!("The account belongs to the robot '{robot}' and can have no other."),
+        ));
+    }
     let key = Guid::random();
     let password = said.password.as_deref().filter(|p| !is_mask(p));
     let sealed = robots::seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));
@@ -142,6 +150,18 @@ fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
     robots::provision_unattended(cx.tx, cx.caller.tenant, cx.now, user, said, sealed)
         .map_err(|e| e.name_taken(&format!("{name}-unattended")))?;
     Ok(())
+}
+
+/// The name of the classic robot that the account belongs to.
+///
+/// # Errors
+/// The store's.
+pub(super) fn classic(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
+    let row = cx.tx.row(
+        "SELECT name FROM robots WHERE user_id = $1 AND folder_id IS NOT NULL",
+        &[user.into()],
+    )?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
 }
 
 /// What clients show in place of a password, and may send back.
@@ -163,8 +183,7 @@ pub(super) fn set_password(cx: &mut Cx<'_, '_>, user: i64, dto: &Json) -> Result
     unattended(cx, user, Some(dto), Mode::Merge)
 }
 
-/// Removes one robot of an account, if it has it: jobs that wait for it end, jobs that ran on it
-/// forget it.
+/// Removes one robot of an account, if it has it.
 ///
 /// # Errors
 /// 1207 when it is running a job.
@@ -172,43 +191,7 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<
     let Some(robot) = find(cx, user, kind)?.map(|r| r.id) else {
         return Ok(());
     };
-    if is_busy(cx, robot)? {
-        return Err(Error::refused(
-            Code::CannotDeleteBusyRobot,
-            "The robot is running a job: stop the job first.",
-        ));
-    }
-    cx.tx.exec(
-        "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
-             info = 'The robot that the job waited for was deleted.'
-         WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN (0, 7, 8)",
-        &[robot.into(), cx.now.into()],
-    )?;
-    for column in ["robot_id", "wanted_robot_id"] {
-        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
-        cx.tx.exec(&sql, &[robot.into()])?;
-    }
-    // Its sessions go with it.
-    for column in ["session_id", "wanted_session_id"] {
-        let sql = format!(
-            "UPDATE jobs SET {column} = NULL
-             WHERE {column} IN (SELECT id FROM sessions WHERE robot_id = $1)"
-        );
-        cx.tx.exec(&sql, &[robot.into()])?;
-    }
-    cx.tx
-        .exec("DELETE FROM robots WHERE id = $1", &[robot.into()])?;
-    Ok(())
-}
-
-/// Whether a host has a job of the robot.
-fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
-    let row = cx.tx.row(
-        "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
-             AND state IN (0, 1, 2, 3, 8) LIMIT 1",
-        &[robot.into()],
-    )?;
-    Ok(row.is_some())
+    robots::remove(cx, robot)
 }
 
 /// Columns of a robot that a structure in a body changes. Replacing sets all that the structure
@@ -264,7 +247,8 @@ impl<'d> Columns<'d> {
 /// The store's.
 pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
     let row = cx.tx.row(
-        "SELECT username, execution_settings, id FROM robots WHERE user_id = $1 AND type = $2",
+        "SELECT username, execution_settings, id FROM robots
+         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
         &[user.into(), RobotType::Attended.into()],
     )?;
     let Some(row) = row else { return Ok(None) };
