@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{assert_members, column, id, scene, text, texts};
+use crate::classic;
+use crate::support::{self, assert_members, column, id, scene, text, texts};
 use crate::tokens::of_another_tenant;
 
 both!(
@@ -116,10 +117,8 @@ async fn what_becomes_of_things_is_written_down(backend: Backend) {
     let scene = scene(backend).await;
     let pack = testkit::package("Pack", "1.0.0").command("exit 0");
     scene.upload(&pack).await;
-    let classic = json!({"DisplayName": "Classic", "ProvisionType": "Manual",
-        "PermissionModel": "InheritFromTenant"});
-    let classic = scene.app.post("odata/Folders", &classic).await.ok(201);
-    let classic = scene.app.folder(id(&classic));
+    let classic = classic::folder(&scene, "Classic").await;
+    let classic = scene.app.folder(classic);
     let hook = json!({"Name": "Hook", "Url": "https://example.com", "Secret": "of-the-hook",
         "Enabled": true, "AllowInsecureSsl": false, "SubscribeToAllEvents": true});
     let release = json!({"Name": "Release", "ProcessKey": "Pack", "ProcessVersion": "1.0.0"});
@@ -136,12 +135,7 @@ async fn what_becomes_of_things_is_written_down(backend: Backend) {
         ),
         (&scene.app, "Webhooks", hook, "Webhooks"),
         (&scene.app, "Machines", machine, "Machines"),
-        (
-            &scene.app,
-            "Folders",
-            crate::support::modern("Folder"),
-            "Folders",
-        ),
+        (&scene.app, "Folders", support::modern("Folder"), "Folders"),
         (&scene.shared, "Releases", release, "Processes"),
         (
             &classic,
@@ -204,10 +198,7 @@ async fn what_becomes_of_things_is_written_down(backend: Backend) {
 async fn what_was_refused_is_not(backend: Backend) {
     let scene = scene(backend).await;
     let admin = scene.server.admin().await;
-    let me = admin
-        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-        .await
-        .ok(200);
+    let me = support::me(&admin).await;
     let one = format!("odata/Users({})", id(&me));
     scene.app.delete(&one).await.refused(409, 1430);
     scene

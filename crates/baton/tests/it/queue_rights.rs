@@ -2,8 +2,9 @@
 //! name, and what goes on when a process or a folder goes.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Client, Host, Scene, both, package};
+use testkit::{Backend, Host, Scene, both, package};
 
+use crate::classic::Classic;
 use crate::queues::{SHARE, at, folder, person, queue};
 use crate::support::{self, ASSIGN_USERS, assignment, id, scene, text};
 
@@ -56,20 +57,13 @@ async fn a_shared_queue_is_removed_by_who_may_in_each_folder(backend: Backend) {
     there.get(&path).await.refused(404, 1002);
 }
 
-/// A process made of a package of its own, in a folder.
-async fn process(scene: &Scene, client: &Client, name: &str) -> Value {
-    scene
-        .upload(&package(name, "1.0.0").command("exit 0"))
-        .await;
-    let body = json!({"Name": name, "ProcessKey": name, "ProcessVersion": "1.0.0"});
-    client.post("odata/Releases", &body).await.ok(201)
-}
-
 async fn a_queue_names_processes_that_its_maker_sees(backend: Backend) {
     let scene = scene(backend).await;
     let hidden = folder(&scene, "Hidden").await;
-    let secret = process(&scene, &scene.app.folder(hidden), "Secret").await;
-    let own = process(&scene, &scene.shared, "Own").await;
+    let secret = scene
+        .release_in(&scene.app.folder(hidden), &package("Secret", "1.0.0"))
+        .await;
+    let own = scene.release(&package("Own", "1.0.0")).await;
     let maker = person(&scene, "maker", "Folder Administrator").await;
 
     let body = json!({"Name": "Q", "ReleaseId": id(&secret)});
@@ -94,7 +88,7 @@ async fn a_queue_goes_on_without_its_process(backend: Backend) {
     let host = Host::new(scene.server.machine());
     host.start(1).await;
     for (name, ran) in [("Idle", false), ("Ran", true)] {
-        let release = process(&scene, &scene.shared, name).await;
+        let release = scene.release(&package(name, "1.0.0")).await;
         let made = queue(&scene.shared, name, json!({"ReleaseId": id(&release)})).await;
         if ran {
             let job = scene.start_job(&release, json!({})).await;
@@ -145,38 +139,22 @@ async fn a_folder_stays_until_its_queues_are_gone(backend: Backend) {
 }
 
 async fn a_folder_goes_with_processes_that_are_gone(backend: Backend) {
-    let scene = scene(backend).await;
-    let classic = json!({"DisplayName": "Classic", "ProvisionType": "Manual",
-        "PermissionModel": "InheritFromTenant"});
-    let classic = scene.app.post("odata/Folders", &classic).await.ok(201);
-    let client = scene.app.folder(id(&classic));
-    let robot = json!({"Name": "Robot", "MachineName": "HOST", "Username": "corp\\one",
-        "Password": "x", "Type": "Unattended", "HostingType": "Standard",
-        "LicenseKey": "6f9bd5c0-93a6-4b53-9f0e-9e7f3a0c1d11"});
-    let robot = client.post("odata/Robots", &robot).await.ok(201);
-    let environment = json!({"Name": "env", "Robots": [{"Id": id(&robot)}]});
-    let environment = client
-        .post("odata/Environments", &environment)
-        .await
-        .ok(201);
-    let mut release = process(&scene, &client, "Ran").await;
-    let deploy = json!({"EnvironmentId": id(&environment)});
-    let path = at("Releases", &release);
-    release = client.patch(&path, &deploy).await.ok(200);
-    let start = json!({"startInfo": {"ReleaseKey": release["Key"], "Strategy": "Specific",
-        "RobotIds": [id(&robot)], "JobsCount": 0}});
-    client.post(support::START_JOBS, &start).await.ok(201);
+    let stage = Classic::start(backend).await;
+    let robot = stage.robot("Robot", json!({})).await;
+    let environment = stage.environment("env", &[&robot]).await;
+    let release = stage.release("ran", &environment).await;
+    let started = stage.start_jobs(&release, json!({"Strategy": "All"})).await;
+    started.ok(201);
     // Deleting the robot ends the job that waits for it.
+    let client = &stage.app;
     client.delete(&at("Robots", &robot)).await.ok(204);
-    let path = at("Folders", &classic);
-    let refused = scene.app.delete(&path).await.refused(409, 1012);
+    let path = format!("odata/Folders({})", stage.folder);
+    let refused = stage.scene.app.delete(&path).await.refused(409, 1012);
     assert!(text(&refused, "message").contains("Releases"), "{refused}");
     client.delete(&at("Releases", &release)).await.ok(204);
-    client
-        .delete(&at("Environments", &environment))
-        .await
-        .ok(204);
-    scene.app.delete(&path).await.ok(204);
+    let environment = at("Environments", &environment);
+    client.delete(&environment).await.ok(204);
+    stage.scene.app.delete(&path).await.ok(204);
 }
 
 async fn lists_are_bounded(backend: Backend) {
