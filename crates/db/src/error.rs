@@ -50,6 +50,9 @@ pub enum Error {
     /// A text parameter holds the character NUL, which no text column can store.
     #[error("a text holds the character NUL (\\u0000), which cannot be stored")]
     Nul,
+    /// A calculation in a statement left the range of its type.
+    #[error("a calculation leaves the range of its numbers")]
+    OutOfRange,
     /// Any other refusal of a statement, in the engine's words.
     #[error("{0}")]
     Sql(String),

@@ -368,6 +368,9 @@ fn error(cause: &postgres::Error) -> Error {
     if *code == SqlState::FOREIGN_KEY_VIOLATION || *code == SqlState::RESTRICT_VIOLATION {
         return Error::ForeignKey;
     }
+    if *code == SqlState::NUMERIC_VALUE_OUT_OF_RANGE {
+        return Error::OutOfRange;
+    }
     Error::Sql(told.message().to_owned())
 }
 

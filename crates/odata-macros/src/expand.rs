@@ -174,6 +174,10 @@ fn members(item: &mut ItemStruct) -> Result<Members> {
     let mut members = Members::default();
     for field in &mut fields.named {
         let mut args = attrs::take_edm(&mut field.attrs)?;
+        if args.flag("skip")? {
+            args.end()?;
+            continue;
+        }
         let ident = field
             .ident
             .as_ref()

@@ -14,11 +14,13 @@ use proc_macro::TokenStream;
 /// Declares a set of entities: gives the struct a constant `SET: EntitySet`.
 ///
 /// On the struct: `set`, `name` (of the type), `table`, `key` (wire name), `scope` (`none`,
-/// `tenant`, `folder`) and, if one likes, `order` (default: the key) and `top` (default: 1000).
+/// `tenant`, `folder`) and, if one likes, `order` (default: the key), `top` (default: 1000), `tie`
+/// (the column that decides between equals instead of the key), `counts = "table(column, …)"` and
+/// `indexes = "name(column, …); …"`.
 ///
 /// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
 /// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `max = n`,
-/// `required`, `read_only`; and for a navigation property `nav`, `column = "…"`,
+/// `required`, `read_only`, `range = "least..=most"`, or `skip` for one that is no property; and for a navigation property `nav`, `column = "…"`,
 /// `target_column = "…"` (default: `id`). Doc comments are the documentation.
 #[proc_macro_attribute]
 pub fn entity(args: TokenStream, item: TokenStream) -> TokenStream {

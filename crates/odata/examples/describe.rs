@@ -49,6 +49,7 @@ const OPS: &[OpSig] = &[
 const MODEL: Model<'_> = Model {
     sets: SETS,
     ops: OPS,
+    results: &[],
     types: &[<Meal as Edm>::KIND],
 };
 

@@ -2,6 +2,7 @@
 
 use db::Cell;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 use crate::edm::{EntitySet, Kind};
 use crate::json;
@@ -34,6 +35,19 @@ pub(crate) fn entity(
     member(out, "@odata.id", &address);
     member(out, "@odata.editLink", &address);
     Some(address)
+}
+
+/// The address of an entity, e.g. for `Location`, by its key as JSON shows it; `None` if that is no
+/// key of the set.
+#[must_use]
+pub fn address(base: &str, set: &EntitySet, key: &Value) -> Option<String> {
+    let cell = match key {
+        Value::Number(number) => Cell::Int(number.as_i64()?),
+        Value::String(text) => Cell::Text(text),
+        _ => return None,
+    };
+    let key = key_text(set.prop(set.key)?.kind, cell)?;
+    Some(format!("{base}/{}({key})", set.name))
 }
 
 /// Appends the address of what a navigation property leads to, with a comma after it.

@@ -122,23 +122,32 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
                 .iter()
                 .try_for_each(|item| members(ty.props, item, true, depth + 1));
         }
-        (Kind::Strings, Value::Array(items)) => items.iter().all(Value::is_string),
+        (Kind::Strings, Value::Array(items)) => {
+            for item in items {
+                let Value::String(text) = item else {
+                    return Err(wrong_type(prop));
+                };
+                check_nul(prop, text)?;
+            }
+            true
+        }
         (Kind::Int64s, Value::Array(items)) => items.iter().all(Value::is_i64),
         (Kind::Open, Value::Object(map)) => return check_dictionary(prop, map),
         (Kind::Version, Value::String(text)) => Version::parse(text).is_some(),
         _ => false,
     };
-    if fits {
-        return Ok(());
-    }
-    Err(Error::Field(match prop.kind {
+    if fits { Ok(()) } else { Err(wrong_type(prop)) }
+}
+
+fn wrong_type(prop: &Prop) -> Error {
+    Error::Field(match prop.kind {
         Kind::Enum(ty) => format!("The field {} must be a member of {}.", prop.name, ty.name),
         kind => format!(
             "The field {} must be a value of type {}.",
             prop.name,
             kind.name()
         ),
-    }))
+    })
 }
 
 /// The annotation that tells the type of a member, `"X@odata.type": "#Int64"` beside `"X"`.
@@ -218,11 +227,16 @@ fn check_text(prop: &Prop, text: &str) -> Result<()> {
             prop.name
         )));
     }
-    if text.contains('\0') {
-        return Err(Error::Field(format!(
-            "The field {} must not hold NUL.",
-            prop.name
-        )));
+    check_nul(prop, text)
+}
+
+/// No text of PostgreSQL holds it.
+fn check_nul(prop: &Prop, text: &str) -> Result<()> {
+    if !text.contains('\0') {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Field(format!(
+        "The field {} must not hold NUL.",
+        prop.name
+    )))
 }

@@ -104,6 +104,13 @@ fn calculation(op: Op, pair: Option<Pair>) -> Option<Bound> {
     ))
 }
 
+/// A number with the other sign: what is left of zero, which, unlike the sign alone, there also is
+/// of the smallest integer.
+pub(crate) fn negated(expr: Expr, ty: Type) -> Bound {
+    let zero = Expr::Const(Const::Int(0));
+    Bound::new(Expr::Calculate(Op::Sub, ty, zero.into(), expr.into()), ty)
+}
+
 /// A comparison; `None` unless both sides have one type.
 fn comparison(op: Op, pair: Option<Pair>) -> Option<Bound> {
     let (left, right, ty) = pair?;

@@ -29,7 +29,7 @@ fn only(expr: &Expr, columns: &[&str]) -> bool {
     match expr {
         Expr::Const(_) => true,
         Expr::Prop(prop) => is_one(prop, columns),
-        Expr::Not(inner) | Expr::Negate(inner) => only(inner, columns),
+        Expr::Not(inner) => only(inner, columns),
         Expr::And(left, right)
         | Expr::Or(left, right)
         | Expr::Compare(_, _, left, right)

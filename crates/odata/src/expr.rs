@@ -20,7 +20,6 @@ pub(crate) enum Expr {
     /// The variable of an `any` or `all` over plain values; which one, and its type.
     Element(usize, Type),
     Not(Box<Expr>),
-    Negate(Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     /// One of the six comparisons or `has`, over operands of one type.
@@ -162,7 +161,6 @@ impl Expr {
             Expr::Const(value) => *value == Const::Null,
             Expr::Prop(it) => it.json || it.prop.nullable || !it.path.is_empty(),
             Expr::Element(..) => true,
-            Expr::Negate(inner) => inner.nullable(),
             // A division by zero is null.
             Expr::Calculate(Op::Div | Op::Mod, ..) => true,
             Expr::Calculate(_, _, left, right) => left.nullable() || right.nullable(),
@@ -204,7 +202,6 @@ impl Expr {
     fn paths<'e>(&'e self, paths: &mut Vec<&'e [&'static Nav]>) {
         match self {
             Expr::Prop(it) if it.row == 0 && !it.path.is_empty() => paths.push(&it.path),
-            Expr::Negate(inner) => inner.paths(paths),
             Expr::Calculate(_, _, left, right) => {
                 left.paths(paths);
                 right.paths(paths);

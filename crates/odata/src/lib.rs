@@ -44,13 +44,14 @@ mod syntax;
 mod time;
 mod write;
 
+pub use annotate::address;
 pub use edm::*;
 #[doc(hidden)]
 pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
 pub use odata_macros::{complex, entity};
-pub use options::Aliases;
+pub use options::{Aliases, format};
 pub use query::Query;
 pub use read::{Folders, Metadata, Scope, Shape, read_count, read_entity, read_page};
 pub use time::Timestamp;

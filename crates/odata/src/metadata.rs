@@ -30,6 +30,8 @@ pub struct Model<'a> {
     pub sets: &'a [&'static EntitySet],
     /// The operations.
     pub ops: &'a [OpSig],
+    /// Sets without an address: operations give their entities.
+    pub results: &'a [&'static EntitySet],
     /// Structures and enumerations that only operations use, e.g. `<Start as Edm>::KIND`. What
     /// the sets use, and what these use in turn, is found without being named.
     pub types: &'a [Kind],

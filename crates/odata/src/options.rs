@@ -46,6 +46,19 @@ pub(crate) fn options(raw: &str) -> Result<Vec<(&'static str, String)>> {
     Ok(options)
 }
 
+/// What `$format` asks for, in lower case. Which formats there are is the program's business.
+///
+/// # Errors
+/// [`Error::Invalid`] when the query string is too long or not UTF-8.
+pub fn format(raw: &str) -> Result<Option<String>> {
+    for (name, value) in pairs(raw)? {
+        if decode(name)?.trim().eq_ignore_ascii_case("$format") {
+            return Ok(Some(decode(value)?.trim().to_ascii_lowercase()));
+        }
+    }
+    Ok(None)
+}
+
 /// Names and values as they came.
 fn pairs(raw: &str) -> Result<impl Iterator<Item = (&str, &str)>> {
     if raw.len() > MAX_LENGTH {

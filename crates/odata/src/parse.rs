@@ -13,13 +13,15 @@ use crate::{Error, Result};
 pub(crate) const MAX_NODES: usize = 100;
 /// Brackets, functions and `not` within each other.
 const MAX_DEPTH: usize = 50;
-/// Values of an `in`. They count as one expression: they are not walked, only bound.
-const MAX_IN: usize = 1_000;
+/// Values in the lists of a request, e.g. after `in`. They do not count as expressions, because
+/// nobody walks them; but each is a parameter, and databases limit these.
+const MAX_LISTED: usize = 1_000;
 
 /// What the expressions of a request share: the values of its aliases, and how much may be said.
 pub(crate) struct Shared<'a> {
     aliases: &'a Aliases,
     nodes: usize,
+    listed: usize,
     /// How often an alias was read. Its text is read each time, so that is bounded, too.
     resolved: usize,
 }
@@ -29,6 +31,7 @@ impl<'a> Shared<'a> {
         Shared {
             aliases,
             nodes: 0,
+            listed: 0,
             resolved: 0,
         }
     }
@@ -304,9 +307,10 @@ impl<'t, 's, 'a> Parser<'t, 's, 'a> {
                 self.shared.nodes = before;
             }
             items.push(item);
-            if items.len() > MAX_IN {
+            self.shared.listed += 1;
+            if self.shared.listed > MAX_LISTED {
                 return Err(Error::query(format_args!(
-                    "A list holds more than {MAX_IN} values."
+                    "Lists hold more than {MAX_LISTED} values."
                 )));
             }
             if !self.symbol(',') {

@@ -48,7 +48,6 @@ impl Builder<'_> {
                 let alias = &self.rows[*row].alias;
                 format!("CAST({alias}.value AS {})", ty.sql())
             }
-            Expr::Negate(inner) => format!("(- {})", self.value(inner)?),
             Expr::Calculate(op, ty, left, right) => {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 bounded(self.calculate(*op, *ty, &left, &right))?

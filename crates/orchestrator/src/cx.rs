@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use db::{Tx, Value};
-use odata::edm::{EntitySet, Scoping, Source};
+use odata::edm::{Complex, EntitySet, Scoping, Source};
 use odata::{Changes, Folders, Guid, Metadata, Mode, Query, Scope, Shape, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -249,21 +249,36 @@ impl<'c> Cx<'_, 'c> {
     /// A single value: `{"@odata.context":"…#Edm.Int64","value":…}`.
     #[must_use]
     pub fn value(&self, ty: &str, value: serde_json::Value) -> Vec<u8> {
-        let context = format!("{}/$metadata#{ty}", self.base);
-        serde_json::json!({"@odata.context": context, "value": value})
-            .to_string()
-            .into_bytes()
+        let mut body = self.labelled(ty);
+        body.insert("value".to_owned(), value);
+        serde_json::Value::Object(body).to_string().into_bytes()
     }
 
     /// A structure that is no entity: its members follow the context.
     #[must_use]
     pub fn structure(&self, ty: &str, members: serde_json::Value) -> Vec<u8> {
-        let mut body =
-            serde_json::json!({"@odata.context": format!("{}/$metadata#{ty}", self.base)});
-        if let (Some(body), serde_json::Value::Object(members)) = (body.as_object_mut(), members) {
+        let mut body = self.labelled(ty);
+        if let serde_json::Value::Object(members) = members {
             body.extend(members);
         }
-        body.to_string().into_bytes()
+        serde_json::Value::Object(body).to_string().into_bytes()
+    }
+
+    /// An answer with nothing but what it says about itself.
+    fn labelled(&self, ty: &str) -> serde_json::Map<String, serde_json::Value> {
+        let mut body = serde_json::Map::new();
+        if self.metadata != Metadata::None {
+            let context = format!("{}/$metadata#{ty}", self.base);
+            body.insert("@odata.context".to_owned(), context.into());
+        }
+        body
+    }
+
+    /// A declared structure that is no entity.
+    #[must_use]
+    pub fn answer<T: Complex + Serialize>(&self, value: &T) -> Reply {
+        let members = serde_json::to_value(value).unwrap_or_default();
+        Reply::json(self.structure(T::TYPE.name, members))
     }
 
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.
@@ -307,11 +322,7 @@ impl<'c> Cx<'_, 'c> {
     /// A list of plain values of the EDM type `kind`.
     #[must_use]
     pub fn values<T: Serialize>(&self, kind: &str, values: &[T]) -> Reply {
-        let body = serde_json::json!({
-            "@odata.context": format!("{}/$metadata#Collection({kind})", self.base),
-            "value": values,
-        });
-        Reply::json(body.to_string().into_bytes())
+        Reply::json(self.value(&format!("Collection({kind})"), serde_json::json!(values)))
     }
 
     /// A page of a set, restricted by a predicate of our own.

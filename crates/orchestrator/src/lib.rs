@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod body;
+mod bulk;
 mod cx;
 mod error;
 mod op;
@@ -68,6 +69,7 @@ pub static RESOURCES: &[&Resource] = &[
     &schedules::RESOURCE,
     &releases::RESOURCE,
     &queues::definitions::RESOURCE,
+    &queues::adding::RESOURCE,
     &queues::comments::RESOURCE,
     &queues::events::RESOURCE,
     &queues::items::RESOURCE,
@@ -110,8 +112,26 @@ pub static OPS: &[&[Op]] = &[
     webhooks::OPS,
 ];
 
-/// Structures and enumerations that only operations use, for the descriptions of the service.
-pub static TYPES: &[odata::Kind] = &[];
+/// Sets without an address of their own: operations give their entities.
+pub static RESULTS: &[&[&odata::EntitySet]] = &[
+    folders::RESULTS,
+    machines::RESULTS,
+    queues::RESULTS,
+    robots::RESULTS,
+    sessions::RESULTS,
+    webhooks::RESULTS,
+];
+
+/// Structures that only operations use, for the descriptions of the service.
+pub static TYPES: &[&[odata::Kind]] = &[
+    bulk::TYPES,
+    folders::TYPES,
+    jobs::TYPES,
+    packages::TYPES,
+    queues::TYPES,
+    settings::TYPES,
+    users::TYPES,
+];
 
 /// The schema of the main store.
 pub static MIGRATIONS: &[db::Migration] = &[

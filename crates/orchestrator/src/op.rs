@@ -2,6 +2,7 @@
 //! does it. The dispatcher reads these tables; `$metadata` and the coverage ledger do too.
 
 use odata::edm::EntitySet;
+use odata::metadata::OpSig;
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
@@ -352,6 +353,21 @@ impl Op {
     #[must_use]
     pub const fn upload(set: &'static str, name: &'static str, need: Need) -> Self {
         Self::new(set, name, true, need)
+    }
+
+    /// How the descriptions of the service show it.
+    #[must_use]
+    pub fn signature(&self) -> OpSig {
+        OpSig {
+            name: self.name,
+            namespace: self.namespace,
+            action: self.action,
+            set: self.set,
+            bound_to_entity: self.bound,
+            params: self.params,
+            returns: self.returns,
+            doc: "",
+        }
     }
 
     /// Called on one entity.

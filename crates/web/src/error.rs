@@ -12,12 +12,7 @@ pub fn respond(error: &Error, trace: &str) -> Response<Body> {
     if status >= 500 && status != 501 {
         tracing::error!(%error, trace, "request failed");
     }
-    let mut body = json!({
-        "message": message(error, status),
-        "errorCode": code(error),
-        "traceId": trace,
-        "resourceIds": Value::Null,
-    });
+    let mut body = envelope(&message(error, status), code(error), trace);
     if let (Error::Forbidden { needed }, Some(body)) = (error, body.as_object_mut()) {
         let details = "You are not allowed to perform this operation.";
         body.extend([
@@ -51,6 +46,16 @@ pub fn respond(error: &Error, trace: &str) -> Response<Body> {
     response
 }
 
+/// What every error answers with, whatever else it adds.
+pub fn envelope(message: &str, code: i64, trace: &str) -> Value {
+    json!({
+        "message": message,
+        "errorCode": code,
+        "traceId": trace,
+        "resourceIds": Value::Null,
+    })
+}
+
 fn status(error: &Error) -> u16 {
     match error {
         Error::Refused { code, .. } => code.status(),
@@ -68,7 +73,7 @@ fn status(error: &Error) -> u16 {
 
 fn store_status(error: &db::Error) -> u16 {
     match error {
-        db::Error::Nul => 400,
+        db::Error::Nul | db::Error::OutOfRange => 400,
         db::Error::Unique { .. } | db::Error::ForeignKey => 409,
         db::Error::Overloaded | db::Error::Unavailable(_) => 503,
         _ => 500,
@@ -89,7 +94,7 @@ fn code(error: &Error) -> i64 {
 
 fn store_code(error: &db::Error) -> Option<Code> {
     match error {
-        db::Error::Nul => Some(Code::InvalidRequest),
+        db::Error::Nul | db::Error::OutOfRange => Some(Code::InvalidRequest),
         db::Error::Unique { .. } => Some(Code::ItemAlreadyExists),
         db::Error::ForeignKey => Some(Code::HasDependentItems),
         db::Error::Overloaded | db::Error::Unavailable(_) => Some(Code::ServiceUnavailable),

@@ -103,7 +103,7 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     let in_flight = app.metrics.enter();
     let answered = async {
         tokio::select! {
-            answer = route(app, request) => answer,
+            answer = route(app, read_for(request)) => answer,
             // Waiting hosts must not hold up the end of the server.
             () = shared.ending.cancelled(), if held => {
                 Err(Error::Db(db::Error::Unavailable("the server is stopping".into())))
@@ -124,6 +124,14 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     });
     finish(response.headers_mut(), &trace);
     response
+}
+
+/// `HEAD` is answered as `GET` is; the body is left out where the answer is written.
+fn read_for(mut request: Request<Body>) -> Request<Body> {
+    if *request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
+    request
 }
 
 fn finish(headers: &mut axum::http::HeaderMap, trace: &str) {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::error::json_response;
 use crate::health::API_VERSION;
-use crate::odata::{Described, signature};
+use crate::odata::Described;
 
 /// The headers that name a folder, where one is needed or allowed.
 const FOLDER: &[Header<'_>] = &[
@@ -80,7 +80,7 @@ fn page(document: &str) -> Response<Body> {
 fn describe(root: &str, issuer: &str) -> String {
     let described = Described::new();
     let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
-    let signatures: Vec<OpSig> = ops.iter().map(|op| signature(op)).collect();
+    let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
     let needs = RESOURCES
         .iter()
         .flat_map(|r| verbs(r))
@@ -162,13 +162,14 @@ fn scopes(need: &Need) -> [String; 2] {
 }
 
 fn permissions(need: &Need) -> String {
-    let names = need
-        .any
-        .iter()
-        .map(|(name, access)| format!("{name}.{}", access.name()));
-    match names.collect::<Vec<_>>().join(" or ") {
-        any if any.is_empty() => "Requires authentication.".to_owned(),
-        any => format!("Required permissions: {any}."),
+    let groups = need.groups().map(|group| {
+        let names = group.iter();
+        let names = names.map(|(name, access)| format!("{name}.{}", access.name()));
+        names.collect::<Vec<_>>().join(" or ")
+    });
+    match groups.collect::<Vec<_>>().join(" and ") {
+        all if all.is_empty() => "Requires authentication.".to_owned(),
+        all => format!("Required permissions: {all}."),
     }
 }
 

@@ -2,12 +2,31 @@
 
 use std::collections::HashSet;
 
+use odata::edm::{EntitySet, Kind};
+use odata::metadata::{Model, OpSig};
+use orchestrator::{OPS, Op, RESOURCES, RESULTS, TYPES};
 use serde_json::Value;
 use testkit::{Backend, both};
 
 use crate::support::{server, text, texts};
 
 both!(metadata_in_both_formats, the_openapi_document, the_page);
+
+/// Whatever an operation takes or gives is described, and no two things have one name.
+#[test]
+fn the_model_is_closed() {
+    let sets: Vec<&'static EntitySet> = RESOURCES.iter().map(|resource| resource.set).collect();
+    let ops: Vec<OpSig> = OPS.iter().copied().flatten().map(Op::signature).collect();
+    let results: Vec<_> = RESULTS.iter().copied().flatten().copied().collect();
+    let types: Vec<Kind> = TYPES.iter().copied().flatten().copied().collect();
+    let undefined = odata::metadata::undefined(&Model {
+        sets: &sets,
+        ops: &ops,
+        results: &results,
+        types: &types,
+    });
+    assert!(undefined.is_empty(), "{undefined:#?}");
+}
 
 async fn metadata_in_both_formats(backend: Backend) {
     let server = server(backend).await;

@@ -143,5 +143,6 @@ pub const OPS: &[OpSig] = &[
 pub const MODEL: Model<'static> = Model {
     sets: SETS,
     ops: OPS,
+    results: &[],
     types: &[<Feed as Edm>::KIND, <Manner as Edm>::KIND],
 };

@@ -44,10 +44,11 @@ pub(crate) enum Named {
 }
 
 impl Types {
-    /// Those of the sets, of the sets their navigation properties lead to, and the further ones.
+    /// Those of the sets and results, of the sets their navigation properties lead to, and the
+    /// further ones.
     pub fn of(model: &Model<'_>) -> Types {
         let mut types = Types::default();
-        for set in model.sets {
+        for set in model.sets.iter().chain(model.results) {
             types.entity(set);
         }
         // The list grows while it is read: what is reached is described, or references would dangle.

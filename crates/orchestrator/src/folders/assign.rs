@@ -35,16 +35,16 @@ pub fn assign_user(tx: &mut Tx<'_>, folder: i64, user: i64, roles: &[i64]) -> Re
     Ok(())
 }
 
+#[odata::complex(name = "UserAssignmentsDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UserAssignments {
+pub(super) struct UserAssignments {
     user_ids: Vec<i64>,
     roles_per_folder: Vec<FolderRoles>,
 }
 
+#[odata::complex(name = "FolderRolesDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct FolderRoles {
+pub(super) struct FolderRoles {
     folder_id: i64,
     #[serde(default)]
     role_ids: Vec<i64>,
@@ -90,9 +90,9 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
     Ok(Reply::NoContent)
 }
 
+#[odata::complex(name = "DomainUserAssignmentDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DirectoryAssignment {
+pub(super) struct DirectoryAssignment {
     #[serde(default)]
     domain: Option<String>,
     #[serde(default)]

@@ -67,9 +67,9 @@ pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
     )?))
 }
 
+#[odata::complex(name = "MachineAssignmentsDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MachineAssignments {
+pub(super) struct MachineAssignments {
     machine_ids: Vec<i64>,
     folder_ids: Vec<i64>,
 }
@@ -91,9 +91,9 @@ pub(super) fn assign(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::NoContent)
 }
 
+#[odata::complex(name = "MachinesFolderAssociationsDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Associations {
+pub(super) struct Associations {
     folder_id: i64,
     #[serde(default)]
     added_machine_ids: Vec<i64>,
@@ -171,9 +171,9 @@ fn not_assigned(folder: &Folder) -> Error {
     )
 }
 
+#[odata::complex(name = "MachineRobotsAssociationsDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MachineRobots {
+pub(super) struct MachineRobots {
     machine_id: i64,
     folder_id: i64,
     #[serde(default)]

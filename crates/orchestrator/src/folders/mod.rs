@@ -14,6 +14,7 @@ mod users;
 
 use db::Tx;
 use odata::Guid;
+use odata::edm::{Edm, EntitySet, Kind};
 use serde::Deserialize;
 
 use crate::access;
@@ -176,6 +177,23 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("rootFolderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
     .returns("Collection(FolderDto)"),
+];
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[
+    &MachineFolder::SET,
+    &users::UserRoles::SET,
+    &relocate::MoveFolderMachineChange::SET,
+];
+
+/// Structures that only its operations use.
+pub const TYPES: &[Kind] = &[
+    <assign::UserAssignments as Edm>::KIND,
+    <assign::DirectoryAssignment as Edm>::KIND,
+    <machines::MachineAssignments as Edm>::KIND,
+    <machines::Associations as Edm>::KIND,
+    <machines::MachineRobots as Edm>::KIND,
+    <users::UserRoleAssignments as Edm>::KIND,
 ];
 
 /// Folders in which a role gives the caller one of the permissions.

@@ -58,6 +58,39 @@ pub struct SimpleRole {
     pub id: i32,
 }
 
+/// A role with who has it.
+#[odata::complex(name = "RoleUsersDto")]
+pub struct RoleUsers {
+    /// Its name.
+    pub name: String,
+    /// The accounts.
+    pub users: Vec<UserEntity>,
+    /// Number of the role.
+    pub id: i64,
+}
+
+/// The roles of an account in a folder.
+#[odata::complex(name = "FolderAssignmentsDto")]
+pub struct FolderAssignments {
+    /// The folder.
+    pub folder: SimpleFolder,
+    /// The roles.
+    pub roles: Vec<RoleUsers>,
+}
+
+/// All roles of an account.
+#[odata::complex(name = "UserRoleAssignmentsDto")]
+pub struct UserRoleAssignments {
+    /// Those for the tenant.
+    pub tenant_roles: Vec<RoleUsers>,
+    /// Those in folders, a page of these.
+    pub page_items: Vec<FolderAssignments>,
+    /// Number of folders on all pages.
+    pub count: i32,
+    /// Number of the account.
+    pub id: i64,
+}
+
 /// An account as a folder shows it.
 #[odata::complex(name = "UserEntityDto")]
 pub struct UserEntity {
@@ -168,12 +201,10 @@ pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
 
 /// `GetAllRolesForUser(username='…',skip=0,take=10)`
 pub(super) fn get_all_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut body = assignments(cx, args)?;
-    let context = format!("{}/$metadata#UserRoleAssignmentsDto", cx.base);
-    if let Some(object) = body.as_object_mut() {
-        object.shift_insert(0, "@odata.context".to_owned(), context.into());
-    }
-    Ok(Reply::json(body.to_string().into_bytes()))
+    let body = assignments(cx, args)?;
+    Ok(Reply::json(
+        cx.structure(UserRoleAssignments::TYPE.name, body),
+    ))
 }
 
 /// `GET /api/FoldersNavigation/GetAllRolesForUser?username=…`: the same without OData.

@@ -25,6 +25,7 @@ mod start;
 mod stop;
 
 use db::Dialect;
+use odata::edm::{Edm, Kind};
 use odata::path::Literal;
 
 use crate::cx::{Args, Cx, Reply};
@@ -74,6 +75,12 @@ pub const OPS: &[Op] = &[
         .params(&[("identifier", "Edm.Guid")])
         .returns("JobDto")
         .folder(FolderRule::Optional),
+];
+
+/// Structures that only its operations use.
+pub const TYPES: &[Kind] = &[
+    <start::StartInfo as Edm>::KIND,
+    <crate::sessions::MaintenanceMode as Edm>::KIND,
 ];
 
 /// `GetByKey(identifier=…)`, which the official SDKs read every job with.

@@ -20,8 +20,8 @@ odata::edm_enum! {
 }
 
 /// A pair that a job may be handed to; either side may be open.
+#[odata::complex(name = "MachineRobotDto")]
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct MachineRobot {
     #[serde(default)]
     pub robot_id: Option<i64>,
@@ -30,6 +30,7 @@ pub(super) struct MachineRobot {
     #[serde(default)]
     pub session_id: Option<i64>,
     /// The runtime of the robot, where that decides.
+    #[edm(skip)]
     #[serde(skip)]
     pub runtime: Option<RobotType>,
 }

@@ -13,8 +13,8 @@ use crate::releases::{JobPriority, Priority, RemoteControlAccess, arguments};
 use crate::robots::RobotType;
 
 /// The `startInfo` of the request.
+#[odata::complex(name = "StartProcessDto")]
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct StartInfo {
     #[serde(default)]
     release_key: Option<String>,

@@ -27,7 +27,7 @@ pub const OPS: &[Op] = &[
     Op::function("Libraries", "DownloadPackage", VIEW, download_package)
         .params(&[("key", "Edm.String")])
         .returns("Edm.Stream"),
-    Op::upload("Libraries", "UploadPackage", UPLOAD).returns("Collection(BulkItemDto)"),
+    Op::upload("Libraries", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
 ];
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {

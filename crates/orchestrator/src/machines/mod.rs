@@ -8,6 +8,7 @@ mod secrets;
 mod write;
 
 use db::Tx;
+use odata::edm::EntitySet;
 
 use crate::access;
 use crate::audit::{AuditComponent, Audited};
@@ -51,6 +52,9 @@ pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
     .replace(Command::new(EDIT, write::replace))
     .merge(Command::new(EDIT, write::merge))
     .delete(Command::new(DELETE, delete::one));
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&runtimes::MachineRuntime::SET];
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[

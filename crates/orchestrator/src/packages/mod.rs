@@ -7,8 +7,8 @@ mod publish;
 
 use db::{Tx, Value};
 use nupkg::Version;
-use odata::edm::EntitySet;
-use serde::Deserialize;
+use odata::edm::{Edm, EntitySet, Kind};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::access::{self, FolderHeader};
@@ -48,7 +48,7 @@ pub const OPS: &[Op] = &[
     .returns("Collection(ProcessDto)"),
     Op::function("Processes", "GetArguments", VIEW, get_arguments)
         .params(&[("key", "Edm.String")])
-        .returns("Arguments"),
+        .returns("ArgumentMetadata"),
     Op::function(
         "Processes",
         "GetPackageEntryPoints",
@@ -69,9 +69,12 @@ pub const OPS: &[Op] = &[
         .params(&[("key", "Edm.String")])
         .returns("Edm.Stream"),
     Op::action("Processes", "SetArguments", EDIT, set_arguments)
-        .params(&[("key", "Edm.String"), ("arguments", "Arguments")]),
-    Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDto)"),
+        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")]),
+    Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
 ];
+
+/// Structures that only its operations use.
+pub const TYPES: &[Kind] = &[<ArgumentMetadata as Edm>::KIND, <UploadedFile as Edm>::KIND];
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     latest(cx, args, &Package::SET, Feed::Processes)
@@ -107,24 +110,37 @@ fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         Some(row) => (row.get(0)?, row.get(1)?),
         None => (None, None),
     };
-    let members = json!({"Input": input, "Output": output});
-    Ok(Reply::json(cx.structure("Arguments", members)))
+    Ok(cx.answer(&ArgumentMetadata { input, output }))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NewArguments {
+/// The arguments that a process declares, as JSON.
+#[odata::complex]
+#[derive(Deserialize, Serialize)]
+struct ArgumentMetadata {
+    /// What it takes.
     #[serde(default)]
     input: Option<String>,
+    /// What it gives.
     #[serde(default)]
     output: Option<String>,
+}
+
+/// What became of a file of an upload.
+#[odata::complex(name = "BulkItemDtoOfString")]
+pub struct UploadedFile {
+    /// `Id:Version`, or the name of the file.
+    pub key: String,
+    /// `OK`, or what kind of failure it was.
+    pub status: String,
+    /// What the package is, or why it was refused.
+    pub body: String,
 }
 
 /// `SetArguments {key, arguments}`: declares the arguments of the main entry point anew, for
 /// packages whose own declaration cannot be read.
 fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let key: String = args.member("key")?;
-    let arguments: NewArguments = args.member("arguments")?;
+    let arguments: ArgumentMetadata = args.member("arguments")?;
     for (name, text) in [("Input", &arguments.input), ("Output", &arguments.output)] {
         let Some(text) = text else { continue };
         let declared: Option<serde_json::Value> = serde_json::from_str(text).ok();
@@ -137,7 +153,7 @@ fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (_, found) = named(cx, args, Feed::Processes, &key)?;
     let entry = main_entry_point(cx.tx, found.id)?
         .ok_or_else(|| Error::invalid(format!("Package {key} has no entry point.")))?;
-    let text = json!({"Input": arguments.input, "Output": arguments.output}).to_string();
+    let text = json!(arguments).to_string();
     cx.tx.exec(
         "UPDATE package_entry_points SET arguments = $2 WHERE id = $1",
         &[entry.into(), text.into()],

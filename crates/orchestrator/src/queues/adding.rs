@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use db::Tx;
+use odata::edm::EntitySet;
 use odata::{Guid, Open, Timestamp};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
-use super::{Author, bulk_reply, content, items, items_need};
+use super::{Author, VIEW_ITEMS, bulk_reply, content, items, items_need};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE};
+use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
 
 const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
 
@@ -34,6 +35,16 @@ pub const OPS: &[Op] = &[
         .returns("BulkOperationResponseDtoOfFailedQueueItemDto")
         .folder(FolderRule::Required),
 ];
+
+/// The set that items are added through. It cannot be read: items are in `QueueItems`.
+pub static RESOURCE: Resource = Resource::new(&QUEUES, VIEW_ITEMS)
+    .folder(FolderRule::Required)
+    .unlisted();
+
+static QUEUES: EntitySet = EntitySet {
+    name: "Queues",
+    ..QueueItem::SET
+};
 
 /// An item to add, or what is changed in one.
 #[odata::complex(name = "QueueItemDataDto")]
@@ -72,6 +83,29 @@ pub struct QueueItemData {
     #[edm(max = 128)]
     #[serde(default)]
     pub parent_operation_id: Option<String>,
+}
+
+/// Why an item of many was not added.
+#[odata::complex(name = "FailedQueueItemDto")]
+#[derive(serde::Serialize)]
+struct FailedItem {
+    /// Its place in the request, from 1.
+    ordinal: i32,
+    /// Name of the code.
+    error_code: String,
+    /// What is wrong.
+    error_message: String,
+}
+
+/// Whether all items were added, and which were not.
+#[odata::complex(name = "BulkOperationResponseDtoOfFailedQueueItemDto")]
+pub(super) struct FailedItems {
+    /// Whether all were added.
+    success: bool,
+    /// What was not.
+    message: Option<String>,
+    /// Those that were refused.
+    failed_items: Vec<FailedItem>,
 }
 
 /// What adds items.
@@ -321,9 +355,10 @@ fn failure(ordinal: i32, error: Error) -> Result<Json> {
         Error::NotNull { .. } | Error::OData(odata::Error::Field(_)) => Code::InvalidArgument,
         _ => return Err(error),
     };
-    Ok(serde_json::json!({
-        "Ordinal": ordinal,
-        "ErrorCode": code.name(),
-        "ErrorMessage": error.to_string(),
-    }))
+    let failed = FailedItem {
+        ordinal,
+        error_code: code.name().to_owned(),
+        error_message: error.to_string(),
+    };
+    Ok(serde_json::to_value(failed).unwrap_or_default())
 }

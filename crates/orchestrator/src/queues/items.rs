@@ -134,8 +134,8 @@ impl Item {
 }
 
 /// An item of a bulk operation, in the version that the caller saw.
+#[odata::complex(name = "LongVersionedEntity")]
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct Versioned {
     pub id: i64,
     #[serde(default)]

@@ -24,7 +24,7 @@ mod review;
 mod sharing;
 
 use db::Value;
-use odata::edm::EntitySet;
+use odata::edm::{Edm, EntitySet, Kind};
 use serde_json::{Map, Value as Json};
 
 use crate::cx::{Args, Caller, Cx, Identity, Listing, Reply};
@@ -35,6 +35,17 @@ pub use entities::{
     ProcessingException, ProcessingExceptionType, QueueDefinition, QueueItem, QueueItemError,
     QueueItemPriority, QueueItemReviewStatus, QueueItemStatus, SimpleFolder,
 };
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET];
+
+/// Structures that only operations on queues use.
+pub const TYPES: &[Kind] = &[
+    <adding::QueueItemData as Edm>::KIND,
+    <adding::FailedItems as Edm>::KIND,
+    <items::Versioned as Edm>::KIND,
+    <sharing::AccessibleFolders as Edm>::KIND,
+];
 
 /// Seeing items.
 const VIEW_ITEMS: Need = items_need(&[("Transactions", Access::View)], false);
@@ -115,18 +126,6 @@ fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) 
     Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
 }
 
-/// A structure as an answer of its own.
-fn structure(cx: &Cx<'_, '_>, status: u16, name: &str, members: Map<String, Json>) -> Reply {
-    let mut document = Map::new();
-    let context = format!("{}/$metadata#{name}", cx.base);
-    document.insert("@odata.context".into(), context.into());
-    document.extend(members);
-    Reply::Json {
-        status,
-        body: Json::Object(document).to_string().into_bytes(),
-    }
-}
-
 /// The answer of a bulk operation; `failed` in the form of its type.
 fn bulk_reply(cx: &Cx<'_, '_>, of: &str, failed: Vec<Json>, total: usize) -> Reply {
     let mut members = Map::new();
@@ -137,5 +136,6 @@ fn bulk_reply(cx: &Cx<'_, '_>, of: &str, failed: Vec<Json>, total: usize) -> Rep
     members.insert("Success".into(), failed.is_empty().into());
     members.insert("Message".into(), message);
     members.insert("FailedItems".into(), failed.into());
-    structure(cx, 200, &format!("BulkOperationResponseDtoOf{of}"), members)
+    let name = format!("BulkOperationResponseDtoOf{of}");
+    Reply::json(cx.structure(&name, members.into()))
 }

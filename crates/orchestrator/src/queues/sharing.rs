@@ -3,11 +3,9 @@
 use db::Tx;
 use odata::Folders;
 use serde::Deserialize;
-use serde_json::{Map, json};
 
 use super::definitions::{CREATE, DELETE, VIEW};
 use super::entities::{QUEUES_IN_FOLDERS, SimpleFolder};
-use super::structure;
 use crate::access::{self, FolderHeader};
 use crate::body;
 use crate::cx::{Args, Cx, Listing, Reply};
@@ -165,10 +163,11 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
             });
         }
     }
-    let mut members = Map::new();
-    members.insert("AccessibleFolders".into(), json!(folders));
-    members.insert("TotalFoldersCount".into(), rows.len().into());
-    Ok(structure(cx, 200, "AccessibleFoldersDto", members))
+    let found = AccessibleFolders {
+        accessible_folders: folders,
+        total_folders_count: i32::try_from(rows.len()).unwrap_or(i32::MAX),
+    };
+    Ok(cx.answer(&found))
 }
 
 /// `GetQueuesAcrossFolders`: the queues of every folder in which the caller may see queues, except
@@ -191,4 +190,14 @@ pub(super) fn get_queues_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Res
         &query,
         &listing,
     )?))
+}
+
+/// The folders of a queue.
+#[odata::complex(name = "AccessibleFoldersDto")]
+#[derive(serde::Serialize)]
+pub(super) struct AccessibleFolders {
+    /// Those that the caller sees.
+    accessible_folders: Vec<SimpleFolder>,
+    /// Number of all.
+    total_folders_count: i32,
 }

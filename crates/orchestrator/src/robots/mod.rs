@@ -18,6 +18,7 @@ mod entities;
 mod views;
 
 use db::{Tx, Value};
+use odata::edm::EntitySet;
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,9 @@ pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .replace(Command::new(EDIT, edit::replace))
     .merge(Command::new(EDIT, edit::merge))
     .delete(Command::new(DELETE, actions::delete));
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&entities::MachineKey::SET];
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[

@@ -20,7 +20,7 @@ pub use entities::{
 pub(crate) use manage::forget_in_jobs;
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
 
-pub use read::{OPS, RESOURCE};
+pub use read::{OPS, RESOURCE, RESULTS};
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]

@@ -44,6 +44,9 @@ pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
     .list(list);
 
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&MachineSession::SET, &MachineSessionRuntime::SET];
+
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
     Op::function("Sessions", "GetGlobalSessions", READ, get_global)

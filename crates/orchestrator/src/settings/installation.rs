@@ -1,6 +1,7 @@
 //! What clients ask about the installation: time zones, languages, licence, robot settings.
 
-use serde_json::{Value, json};
+use odata::{Open, Timestamp};
+use serde::Serialize;
 
 use super::{LANGUAGES, timezones::ZONES};
 use crate::cx::{Args, Cx, Reply};
@@ -9,30 +10,72 @@ use crate::robots::RobotType;
 
 /// `GetTimezones`: the Windows ids, each with the IANA name it stands for.
 pub(super) fn timezones(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let items: Vec<Value> = ZONES
-        .iter()
-        .map(|(windows, iana)| json!({"Name": format!("{windows} ({iana})"), "Value": windows}))
-        .collect();
-    let list = json!({"Items": items});
-    Ok(Reply::json(
-        cx.structure("ListResultDtoOfNameValueDto", list),
-    ))
+    let items = ZONES.iter().map(|(windows, iana)| NameValue {
+        name: format!("{windows} ({iana})"),
+        value: (*windows).to_owned(),
+    });
+    Ok(cx.answer(&TimeZones {
+        items: items.collect(),
+    }))
+}
+
+/// Something to choose.
+#[odata::complex(name = "NameValueDto")]
+#[derive(Serialize)]
+struct NameValue {
+    /// What people see.
+    name: String,
+    /// What programs send.
+    value: String,
+}
+
+/// The time zones.
+#[odata::complex(name = "ListResultDtoOfNameValueDto")]
+#[derive(Serialize)]
+pub(super) struct TimeZones {
+    /// All of them.
+    items: Vec<NameValue>,
 }
 
 /// `GetLanguages`
 pub(super) fn languages(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let items: Vec<Value> = LANGUAGES
+    let items = LANGUAGES
         .iter()
         .enumerate()
-        .map(|(i, (name, shown))| {
-            json!({"Name": name, "DisplayName": shown, "Icon": null, "IsDefault": i == 0,
-                   "IsDisabled": false})
-        })
-        .collect();
-    let list = json!({"Items": items});
-    Ok(Reply::json(
-        cx.structure("ListResultDtoOfLanguageInfo", list),
-    ))
+        .map(|(i, (name, shown))| Language {
+            name: (*name).to_owned(),
+            display_name: (*shown).to_owned(),
+            icon: None,
+            is_default: i == 0,
+            is_disabled: false,
+        });
+    Ok(cx.answer(&Languages {
+        items: items.collect(),
+    }))
+}
+
+/// A language.
+#[odata::complex(name = "LanguageInfo")]
+#[derive(Serialize)]
+struct Language {
+    /// Its code.
+    name: String,
+    /// What people see.
+    display_name: String,
+    /// Nothing.
+    icon: Option<String>,
+    /// Whether it counts when nobody says.
+    is_default: bool,
+    /// Never.
+    is_disabled: bool,
+}
+
+/// The languages.
+#[odata::complex(name = "ListResultDtoOfLanguageInfo")]
+#[derive(Serialize)]
+pub(super) struct Languages {
+    /// All of them.
+    items: Vec<Language>,
 }
 
 /// No number of runtimes is too large.
@@ -78,16 +121,77 @@ pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
         allowed.insert((*name).to_owned(), UNLIMITED.into());
         used.insert((*name).to_owned(), busy.into());
     }
-    let license = json!({
-        "Id": tenant, "ExpireDate": NEVER, "GracePeriodEndDate": NEVER, "GracePeriod": 0,
-        "VersionControl": null, "Allowed": allowed, "Used": used, "AttendedConcurrent": false,
-        "DevelopmentConcurrent": false, "StudioXConcurrent": false, "StudioProConcurrent": false,
-        "LicensedFeatures": [], "IsRegistered": true, "IsCommunity": false,
-        "IsProOrEnterprise": true, "SubscriptionCode": null, "SubscriptionPlan": null,
-        "IsExpired": false, "CreationTime": since.map(|t| odata::Timestamp(t).to_string()),
-        "Code": null, "UserLicensingEnabled": false,
-    });
-    Ok(Reply::json(cx.structure("LicenseDto", license)))
+    Ok(cx.answer(&License {
+        id: tenant,
+        expire_date: NEVER,
+        grace_period_end_date: NEVER,
+        grace_period: 0,
+        version_control: None,
+        allowed: Open(allowed),
+        used: Open(used),
+        attended_concurrent: false,
+        development_concurrent: false,
+        studio_x_concurrent: false,
+        studio_pro_concurrent: false,
+        licensed_features: Vec::new(),
+        is_registered: true,
+        is_community: false,
+        is_pro_or_enterprise: true,
+        subscription_code: None,
+        subscription_plan: None,
+        is_expired: false,
+        creation_time: since.map(Timestamp),
+        code: None,
+        user_licensing_enabled: false,
+    }))
+}
+
+/// What the tenant may run.
+#[odata::complex(name = "LicenseDto")]
+#[derive(Serialize)]
+pub(super) struct License {
+    /// Number of the tenant.
+    id: i64,
+    /// In seconds since 1970.
+    expire_date: i64,
+    /// Likewise.
+    grace_period_end_date: i64,
+    /// In days.
+    grace_period: i64,
+    /// The versions it is for; null for all.
+    version_control: Option<String>,
+    /// Runtimes that may be used, by type.
+    allowed: Open,
+    /// Runtimes that are in use, by type.
+    used: Open,
+    /// Not a kind of licence here, as the next three.
+    attended_concurrent: bool,
+    /// See `AttendedConcurrent`.
+    development_concurrent: bool,
+    /// See `AttendedConcurrent`.
+    studio_x_concurrent: bool,
+    /// See `AttendedConcurrent`.
+    studio_pro_concurrent: bool,
+    /// Nothing is licensed by itself.
+    licensed_features: Vec<String>,
+    /// Always.
+    is_registered: bool,
+    /// Never.
+    is_community: bool,
+    /// Always.
+    is_pro_or_enterprise: bool,
+    /// There is none.
+    subscription_code: Option<String>,
+    /// There is none.
+    subscription_plan: Option<String>,
+    /// Never.
+    is_expired: bool,
+    /// When the tenant was made.
+    creation_time: Option<Timestamp>,
+    /// There is none.
+    code: Option<String>,
+    /// Never.
+    user_licensing_enabled: bool,
 }
 
 /// Key, name as shown, type, default and, where there are few, the possible values.
@@ -132,23 +236,57 @@ const EXECUTION: &[(&str, &str, &str, &str, &[&str])] = &[
 /// `ExecutionSettings`. Nothing is set for all robots, so both scopes have the same defaults.
 pub(super) fn execution_settings(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let scope = match args.text("scope")?.to_lowercase().as_str() {
-        "0" | "global" => "Global",
-        "1" | "robot" => "Robot",
+        "0" | "global" => SettingsScope::Global,
+        "1" | "robot" => SettingsScope::Robot,
         other => {
             return Err(Error::invalid(format!(
                 "The parameter scope must be 0 (Global) or 1 (Robot), not '{other}'."
             )));
         }
     };
-    let configuration: Vec<Value> = EXECUTION
+    let text = |text: &&str| (*text).to_owned();
+    let configuration = EXECUTION
         .iter()
-        .map(|(key, name, ty, default, values)| {
-            json!({"Key": key, "DisplayName": name, "ValueType": ty, "DefaultValue": default,
-                   "PossibleValues": values})
-        })
-        .collect();
-    let answer = json!({"Scope": scope, "Configuration": configuration});
-    Ok(Reply::json(
-        cx.structure("ExecutionSettingsConfiguration", answer),
-    ))
+        .map(|(key, name, ty, default, values)| ExecutionSetting {
+            key: text(key),
+            display_name: text(name),
+            value_type: text(ty),
+            default_value: text(default),
+            possible_values: values.iter().map(text).collect(),
+        });
+    Ok(cx.answer(&ExecutionSettings {
+        scope,
+        configuration: configuration.collect(),
+    }))
+}
+
+odata::edm_enum! {
+    /// For whom execution settings count.
+    pub(super) enum SettingsScope { Global = 0, Robot = 1 }
+}
+
+/// What can be said about how a robot executes.
+#[odata::complex(name = "ExecutionSettingDefinition")]
+#[derive(Serialize)]
+struct ExecutionSetting {
+    /// Its name in `ExecutionSettings`.
+    key: String,
+    /// What people see.
+    display_name: String,
+    /// What kind of value it takes.
+    value_type: String,
+    /// What counts when nobody says.
+    default_value: String,
+    /// The values, where there are few.
+    possible_values: Vec<String>,
+}
+
+/// All that can be said about how robots execute.
+#[odata::complex(name = "ExecutionSettingsConfiguration")]
+#[derive(Serialize)]
+pub(super) struct ExecutionSettings {
+    /// For whom it counts.
+    scope: SettingsScope,
+    /// The settings.
+    configuration: Vec<ExecutionSetting>,
 }

@@ -5,6 +5,7 @@ mod installation;
 pub mod timezones;
 
 use odata::Query;
+use odata::edm::{Edm, Kind};
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
@@ -83,6 +84,15 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("scope", "Edm.Int32")])
     .returns("ExecutionSettingsConfiguration"),
+];
+
+/// Structures that only its operations use.
+pub const TYPES: &[Kind] = &[
+    <installation::TimeZones as Edm>::KIND,
+    <installation::Languages as Edm>::KIND,
+    <installation::License as Edm>::KIND,
+    <installation::ExecutionSettings as Edm>::KIND,
+    <Dictionary as Edm>::KIND,
 ];
 
 #[derive(Deserialize)]
@@ -310,9 +320,18 @@ fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     let user = cx.caller.user().unwrap_or(0);
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     for setting in SETTINGS.iter().filter(|s| s.for_people()) {
-        keys.push(setting.name);
+        keys.push(setting.name.to_owned());
         values.push(value_for(cx, setting, user)?);
     }
-    let lists = serde_json::json!({"Keys": keys, "Values": values});
-    Ok(Reply::json(cx.structure("ResponseDictionaryDto", lists)))
+    Ok(cx.answer(&Dictionary { keys, values }))
+}
+
+/// Names and values, in the same order.
+#[odata::complex(name = "ResponseDictionaryDto")]
+#[derive(serde::Serialize)]
+struct Dictionary {
+    /// The names.
+    keys: Vec<String>,
+    /// The value of each.
+    values: Vec<String>,
 }

@@ -33,7 +33,7 @@ pub struct UserRole {
 }
 
 /// A folder that a user is assigned to, by its older name.
-#[odata::complex(name = "OrganizationUnitDto")]
+#[odata::complex(name = "UserOrganizationUnitDto")]
 pub struct OrganizationUnit {
     /// The folder's name.
     #[edm(max = 128)]

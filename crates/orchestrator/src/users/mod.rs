@@ -8,6 +8,7 @@ mod rights;
 mod robots;
 
 use db::Value;
+use odata::edm::{Edm, Kind};
 use serde_json::json;
 
 use crate::body;
@@ -86,6 +87,9 @@ pub const OPS: &[Op] = &[
     Op::action("Users", "ChangeCulture", ONESELF, change_culture)
         .params(&[("culture", "Edm.String")]),
 ];
+
+/// Structures that only its operations use.
+pub const TYPES: &[Kind] = &[<rights::UserPermissions as Edm>::KIND];
 
 /// The refusal of those whom no account stands behind.
 fn nobody() -> Error {

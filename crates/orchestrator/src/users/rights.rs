@@ -157,8 +157,18 @@ pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<R
         &[user.into()],
     )?;
     let names: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    let answer = json!({"UserId": user, "Permissions": names?});
-    Ok(Reply::json(
-        cx.structure("UserPermissionsCollection", answer),
-    ))
+    Ok(cx.answer(&UserPermissions {
+        user_id: user,
+        permissions: names?,
+    }))
+}
+
+/// What an account may do.
+#[odata::complex(name = "UserPermissionsCollection")]
+#[derive(serde::Serialize)]
+pub(super) struct UserPermissions {
+    /// Number of the account.
+    user_id: i64,
+    /// Names of permissions.
+    permissions: Vec<String>,
 }

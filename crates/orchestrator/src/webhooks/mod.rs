@@ -2,6 +2,7 @@
 
 mod entities;
 
+use odata::edm::EntitySet;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 use serde_json::json;
@@ -31,6 +32,9 @@ pub static RESOURCE: Resource = Resource::new(&Webhook::SET, VIEW)
     .replace(Command::new(EDIT, replace))
     .merge(Command::new(EDIT, merge))
     .delete(Command::new(DELETE, delete));
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&WebhookEventType::SET];
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[

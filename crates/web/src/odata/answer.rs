@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ::odata::Metadata;
 use ::odata::batch;
-use ::odata::edm::{EntitySet, Kind as EdmKind};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use orchestrator::{Code, Error, Reply, Result};
@@ -33,6 +32,7 @@ pub async fn answer(app: &Arc<App>, expect: &Expect, reply: Reply) -> Result<Res
 pub fn immediate(expect: &Expect, reply: Reply) -> Result<batch::Response> {
     match reply {
         Reply::NoContent => Ok(empty(204)),
+        Reply::Ok if is_minimal(expect) => Ok(minimal(Vec::new())),
         Reply::Ok => Ok(empty(200)),
         Reply::Json { status, body } => Ok(document(expect, status, body)),
         Reply::File { .. } => Err(Error::refused(
@@ -49,13 +49,27 @@ fn empty(status: u16) -> batch::Response {
     }
 }
 
+/// Whether the caller does not want the entity back.
+fn is_minimal(expect: &Expect) -> bool {
+    expect.minimal && matches!(expect.kind, Kind::Created | Kind::Changed)
+}
+
+/// What a caller gets who does not want the entity back.
+fn minimal(mut headers: Vec<(String, String)>) -> batch::Response {
+    headers.push(("preference-applied".to_owned(), "return=minimal".to_owned()));
+    batch::Response {
+        headers,
+        ..empty(204)
+    }
+}
+
 fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
     let labels = Labels::of(expect, status, &body);
-    let minimal = expect.minimal && matches!(expect.kind, Kind::Created | Kind::Changed);
+    let unwanted = is_minimal(expect);
     let mut headers = Vec::new();
     let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
     if let Some(location) = labels.location {
-        if minimal {
+        if unwanted {
             add("odata-entityid", location.clone());
         }
         add("location", location);
@@ -63,12 +77,8 @@ fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
     if let Some(etag) = labels.etag {
         add("etag", etag);
     }
-    if minimal {
-        add("preference-applied", "return=minimal".to_owned());
-        return batch::Response {
-            headers,
-            ..empty(204)
-        };
+    if unwanted {
+        return minimal(headers);
     }
     add("content-type", content_type(expect));
     batch::Response {
@@ -130,27 +140,11 @@ impl Labels {
             return Labels::default();
         };
         let location = made
-            .then(|| entity_url(&expect.base, set, &entity))
+            .then(|| ::odata::address(&expect.base, set, &entity[set.key]))
             .flatten();
         let etag = version
             .and_then(|prop| entity[prop.name].as_str())
             .map(|version| format!("W/\"{version}\""));
         Labels { location, etag }
     }
-}
-
-/// The address of an entity: `http://host/odata/Jobs(1)`.
-fn entity_url(base: &str, set: &EntitySet, entity: &Value) -> Option<String> {
-    let key = set.prop(set.key)?;
-    let literal = match (&entity[key.name], key.kind) {
-        (Value::Number(number), _) => number.to_string(),
-        (Value::String(text), EdmKind::Guid) => text.clone(),
-        (Value::String(text), _) => {
-            let quoted = format!("'{}'", text.replace('\'', "''"));
-            percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC)
-                .to_string()
-        }
-        _ => return None,
-    };
-    Some(format!("{base}/{}({literal})", set.name))
 }

@@ -8,7 +8,7 @@ use ::odata::batch::{self, Batch, Group, Limits, References, Request as Part, Ru
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use db::Tx;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orchestrator::{Caller, Code, Error, Hint, Result, Store};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
@@ -18,9 +18,12 @@ use super::target::{self, Target};
 use super::{ODataRequest, answer};
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
-use crate::error::respond;
+use crate::error::{envelope, respond};
 use crate::execute::{run_in, to_the_end};
 use crate::request;
+
+/// What the answers to a batch hold together, in bytes. They are kept until the last one is there.
+const MAX_ANSWERS: usize = 64 * 1024 * 1024;
 
 /// The answer to a batch that could be read is always 200; what became of each request stands in it.
 pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
@@ -56,21 +59,23 @@ struct Outer {
 
 impl Outer {
     async fn run(self: &Arc<Self>, app: &Arc<App>, batch: &Batch) -> batch::Rendered {
+        let trace = request::trace_id(&self.headers);
         let refuse = |status: u16, text: &str| batch::Response {
             status,
             headers: vec![("content-type".into(), "application/json".into())],
-            body: serde_json::json!({"message": text, "errorCode": 0})
-                .to_string()
-                .into_bytes(),
+            body: envelope(text, 0, &trace).to_string().into_bytes(),
         };
         let prefer = request::header(&self.headers, "prefer");
         let mut run = Run::new(batch, &self.base, prefer, &refuse);
+        let mut room = MAX_ANSWERS;
         while let Some(group) = run.next_group() {
             let references = run.references().clone();
             let responses = match group {
-                Group::Single(part) => vec![self.single(app, part, &references).await],
+                Group::Single(part) => vec![self.single(app, part, &references, room).await],
                 Group::Atomic(parts) => self.atomic(app, parts, references).await,
             };
+            let length: usize = responses.iter().map(|one| one.body.len()).sum();
+            room = room.saturating_sub(length);
             run.answer(responses);
         }
         run.finish()
@@ -108,6 +113,7 @@ impl Outer {
         app: &Arc<App>,
         part: &Part,
         references: &References,
+        room: usize,
     ) -> batch::Response {
         let answered = async {
             let address = references.resolve(part)?;
@@ -121,14 +127,24 @@ impl Outer {
                 base: self.base.clone(),
                 tenant: self.tenant,
             };
-            super::one(app, one).await
+            // What has changed something is not called refused afterwards.
+            let changes = *one.request.method() != Method::GET;
+            if changes && room == 0 {
+                return Err(no_room());
+            }
+            let room = if changes { MAX_ANSWERS } else { room };
+            collected(super::one(app, one).await?, room).await
         };
-        let answer: Result<Response<Body>> = answered.await;
-        collected(answer.unwrap_or_else(|error| self.refused(&error))).await
+        let answer: Result<batch::Response> = answered.await;
+        match answer {
+            Ok(answer) => answer,
+            Err(error) => self.refused(&error).await,
+        }
     }
 
-    fn refused(&self, error: &Error) -> Response<Body> {
-        respond(error, &request::trace_id(&self.headers))
+    async fn refused(&self, error: &Error) -> batch::Response {
+        let answer = respond(error, &request::trace_id(&self.headers));
+        collected(answer, MAX_ANSWERS).await.unwrap_or_default()
     }
 
     /// All of them, or none: one transaction. What was answered before the one that failed is
@@ -186,7 +202,7 @@ impl Outer {
             ..batch::Response::default()
         };
         let mut answers = vec![undone; failure.at];
-        answers.push(collected(self.refused(&failure.error)).await);
+        answers.push(self.refused(&failure.error).await);
         answers
     }
 
@@ -317,17 +333,31 @@ fn not_in_a_group(target: &Target) -> Error {
     )
 }
 
-/// An answer with its body.
-async fn collected(answer: Response<Body>) -> batch::Response {
+fn no_room() -> Error {
+    Error::refused(
+        Code::PayloadTooLarge,
+        format!(
+            "The answers to a batch are not larger than {MAX_ANSWERS} bytes together. Send this \
+             request in one of its own."
+        ),
+    )
+}
+
+/// An answer with its body, if there is room for it.
+async fn collected(answer: Response<Body>, room: usize) -> Result<batch::Response> {
     let (parts, body) = answer.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
+    let body = match Limited::new(body, room).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(no_room()),
+        Err(error) => return Err(Error::Internal(format!("an answer broke off: {error}"))),
+    };
     let named = parts.headers.iter().filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
     });
-    batch::Response {
+    Ok(batch::Response {
         status: parts.status.as_u16(),
         headers: named.filter(|(name, _)| name != "content-length").collect(),
-        body: body.map(|bytes| bytes.to_vec()).unwrap_or_default(),
-    }
+        body: body.to_vec(),
+    })
 }

@@ -1,9 +1,10 @@
 //! What the service says of itself. Public, as it tells nothing of any tenant.
 
+use ::odata::edm::Kind;
 use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, header};
-use orchestrator::{Code, Error, OPS, Op, RESOURCES, Result, TYPES};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, header};
+use orchestrator::{Code, Error, OPS, Op, RESOURCES, RESULTS, Result, TYPES};
 
 use super::ODataRequest;
 use crate::error::json_response;
@@ -13,6 +14,8 @@ use crate::request;
 pub struct Described {
     sets: Vec<&'static ::odata::edm::EntitySet>,
     ops: Vec<OpSig>,
+    results: Vec<&'static ::odata::edm::EntitySet>,
+    types: Vec<Kind>,
 }
 
 impl Described {
@@ -21,7 +24,15 @@ impl Described {
         let ops = OPS.iter().flat_map(|ops| ops.iter());
         Described {
             sets: RESOURCES.iter().map(|r| r.set).collect(),
-            ops: ops.map(signature).collect(),
+            ops: ops.map(Op::signature).collect(),
+            results: RESULTS
+                .iter()
+                .flat_map(|sets| sets.iter().copied())
+                .collect(),
+            types: TYPES
+                .iter()
+                .flat_map(|types| types.iter().copied())
+                .collect(),
         }
     }
 
@@ -30,22 +41,9 @@ impl Described {
         Model {
             sets: &self.sets,
             ops: &self.ops,
-            types: TYPES,
+            results: &self.results,
+            types: &self.types,
         }
-    }
-}
-
-/// The signature of an operation.
-pub fn signature(op: &Op) -> OpSig {
-    OpSig {
-        name: op.name,
-        namespace: op.namespace,
-        action: op.action,
-        set: op.set,
-        bound_to_entity: op.bound,
-        params: op.params,
-        returns: op.returns,
-        doc: "",
     }
 }
 
@@ -60,8 +58,12 @@ enum Format {
 /// `$format=xml` with `$metadata`.
 ///
 /// # Errors
-/// 400 for a format that does not exist.
+/// 400 for a format that does not exist, 404 for another method than GET.
 pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
+    if *odata.request.method() != Method::GET {
+        let text = "The service document and $metadata are read with GET.";
+        return Err(Error::NoSuchAddress(text.into()));
+    }
     let described = Described::new();
     let model = described.model();
     let usual = if service { Format::Json } else { Format::Xml };
@@ -82,11 +84,7 @@ pub fn document(odata: &ODataRequest, service: bool) -> Result<Response<Body>> {
 
 /// What `$format` asks for, else `Accept` if it names one of the two.
 fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Format>> {
-    let pairs = query.unwrap_or_default().split('&');
-    let given = pairs
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| matches!(*name, "$format" | "%24format"))
-        .map(|(_, value)| value.replace("%2F", "/").to_ascii_lowercase());
+    let given = ::odata::format(query.unwrap_or_default())?;
     let named = |text: &str| match text {
         _ if text.starts_with("application/json") => Some(Format::Json),
         _ if text.starts_with("application/xml") => Some(Format::Xml),

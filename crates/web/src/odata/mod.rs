@@ -17,7 +17,7 @@ use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
 use crate::{packages, request};
 
-pub use documents::{Described, signature};
+pub use documents::Described;
 pub use plan::query_params;
 use target::{Kind, Target};
 
@@ -36,6 +36,7 @@ pub struct ODataRequest {
 /// Answers it.
 pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let rest = odata.rest.trim_matches('/').to_ascii_lowercase();
+    let rest = rest.replacen("%24", "$", 1);
     let mut response = match rest.as_str() {
         "" | "$metadata" => documents::document(&odata, rest.is_empty())?,
         "$batch" => batch::handle(app, odata).await?,

@@ -133,12 +133,7 @@ pub fn query_params(query: &str) -> Vec<(String, Literal)> {
 
 /// `odata.metadata=minimal|full|none` of `$format`, else of `Accept`.
 fn metadata(headers: &HeaderMap, query: &str) -> Result<Metadata> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let mut formats = pairs.filter(|(name, _)| matches!(*name, "$format" | "%24format"));
-    let format = formats.next().map(|(_, value)| {
-        let text = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        text.to_ascii_lowercase()
-    });
+    let format = ::odata::format(query)?;
     if let Some(format) = &format
         && !(format == "json" || format.starts_with("application/json"))
     {
