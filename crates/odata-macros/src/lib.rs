@@ -14,7 +14,9 @@ use proc_macro::TokenStream;
 /// Declares a set of entities: gives the struct a constant `SET: EntitySet`.
 ///
 /// On the struct: `set`, `name` (of the type), `table`, `key` (wire name), `scope` (`none`,
-/// `tenant`, `folder`) and, if one likes, `order` (default: the key) and `top` (default: 1000).
+/// `tenant`, `folder`) and, if one likes, `order` (default: the key), `top` (default: 1000), `tie`
+/// (`"column, …"`, default: the key), `counts` (`"table(column, …)"`) and `indexes`
+/// (`"name(column, …); …"`).
 ///
 /// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
 /// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `max = n`,
