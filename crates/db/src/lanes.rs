@@ -62,7 +62,10 @@ impl Lane {
         }
         while let Some(batch) = self.queue.take(self.batch) {
             match self.session.connect() {
-                Ok(()) => self.guarded(batch),
+                Ok(()) => {
+                    self.guarded(batch);
+                    self.session.tend();
+                }
                 Err(Down::Fail(error)) => refuse(batch, &error),
                 Err(Down::Wait(pause)) => {
                     self.queue.give_back(batch);

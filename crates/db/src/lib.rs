@@ -41,6 +41,7 @@
 
 mod error;
 mod lanes;
+mod memory;
 mod migrate;
 mod options;
 mod outage;
@@ -51,6 +52,7 @@ mod sqlite;
 mod stats;
 mod tls;
 mod tx;
+mod upkeep;
 mod value;
 mod wire;
 
@@ -66,7 +68,7 @@ use crate::lanes::{Lane, Role};
 use crate::outage::Outage;
 use crate::postgres::{Postgres, Server};
 use crate::queue::{Answer, Queue, closed, received, wait};
-use crate::sqlite::Sqlite;
+use crate::sqlite::{Shared, Sqlite};
 use crate::stats::{Counters, count};
 use crate::tx::Session;
 use parking_lot::Mutex;
@@ -324,8 +326,9 @@ fn sessions(options: &Options, counters: &Arc<Counters>) -> Result<(Dialect, Ses
     let url = match &options.url {
         Url::Postgres(url) => url,
         Url::Sqlite(path) => {
-            let writers: Sessions = vec![Box::new(Sqlite::writer(path, counters)?)];
-            let reader = |_| Box::new(Sqlite::reader(path, counters)) as Box<dyn Session>;
+            let shared = Shared::new(path, counters);
+            let writers: Sessions = vec![Box::new(Sqlite::writer(&shared)?)];
+            let reader = |_| Box::new(Sqlite::reader(&shared)) as Box<dyn Session>;
             return Ok((
                 Dialect::Sqlite,
                 writers,

@@ -4,6 +4,7 @@
 //! auto-incremented 64-bit primary key), `{text}` (text in code point order), `{blob}` (bytes), and
 //! `{sqlite:…}` and `{postgres:…}` for text that only one of them gets.
 
+use crate::upkeep::OPTIMIZE;
 use crate::{Db, Dialect, Error, Result, Tx};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -66,10 +67,14 @@ pub(crate) fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>
             None => break,
         }
     }
-    if !applied.is_empty() && db.dialect() == Dialect::Postgres {
-        // Without statistics the planner takes a full table for an empty one. It would warn about
-        // the system tables it may not look into.
-        db.write_alone(|tx| tx.script("SET LOCAL client_min_messages = error; ANALYZE"))?;
+    if !applied.is_empty() {
+        // Without statistics the planner takes a full table for an empty one. PostgreSQL would warn
+        // about the system tables it may not look into.
+        let look = match db.dialect() {
+            Dialect::Postgres => "SET LOCAL client_min_messages = error; ANALYZE",
+            Dialect::Sqlite => OPTIMIZE,
+        };
+        db.write_alone(move |tx| tx.script(look))?;
     }
     Ok(applied)
 }

@@ -3,8 +3,10 @@
 //! The file is in WAL mode, so readers never wait for the writer. `synchronous=FULL` makes every
 //! COMMIT durable through a power cut; the price is small because many closures share a COMMIT.
 
+use crate::memory::Memory;
 use crate::stats::{Counters, count};
 use crate::tx::{Down, Mishap, Session};
+use crate::upkeep::{OPTIMIZE, Upkeep};
 use crate::value::{Cells, Source};
 use crate::{Cell, Dialect, Error, Result, Value};
 use rusqlite::functions::FunctionFlags;
@@ -15,6 +17,7 @@ use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long to wait for somebody else who has locked the file, such as the `sqlite3` shell.
@@ -27,38 +30,64 @@ const STATEMENTS: usize = 128;
 const WRITER_CACHE: i64 = 4096;
 const READER_CACHE: i64 = 1024;
 
+/// What the connections to one file share.
+pub(crate) struct Shared {
+    path: PathBuf,
+    counters: Arc<Counters>,
+    memory: Memory,
+    /// How often statistics were gathered. A connection reads them when it is opened.
+    looks: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(path: &Path, counters: &Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            counters: Arc::clone(counters),
+            memory: Memory::default(),
+            looks: AtomicU64::new(0),
+        })
+    }
+}
+
 /// A connection to the file, opened when first needed.
 pub(crate) struct Sqlite {
-    path: PathBuf,
+    shared: Arc<Shared>,
     writes: bool,
     connection: Option<Connection>,
     /// Held by the writer; dropped after the connection.
     _lock: Option<File>,
     mishap: Option<Mishap>,
-    counters: Arc<Counters>,
+    /// The commits before the open transaction of a reader.
+    mark: u64,
+    /// The statistics that the connection has.
+    looks: u64,
+    upkeep: Upkeep,
 }
 
 impl Sqlite {
     /// The connection that writes. Takes the lock on the file and creates what is missing.
-    pub(crate) fn writer(path: &Path, counters: &Arc<Counters>) -> Result<Self> {
-        let lock = lock(path)?;
-        create(path)?;
-        Ok(Self::new(path, true, Some(lock), counters))
+    pub(crate) fn writer(shared: &Arc<Shared>) -> Result<Self> {
+        let lock = lock(&shared.path)?;
+        create(&shared.path)?;
+        Ok(Self::new(shared, true, Some(lock)))
     }
 
     /// A connection that reads. The writer must have been opened before.
-    pub(crate) fn reader(path: &Path, counters: &Arc<Counters>) -> Self {
-        Self::new(path, false, None, counters)
+    pub(crate) fn reader(shared: &Arc<Shared>) -> Self {
+        Self::new(shared, false, None)
     }
 
-    fn new(path: &Path, writes: bool, lock: Option<File>, counters: &Arc<Counters>) -> Self {
+    fn new(shared: &Arc<Shared>, writes: bool, lock: Option<File>) -> Self {
         Self {
-            path: path.to_owned(),
+            shared: Arc::clone(shared),
             writes,
             connection: None,
             _lock: lock,
             mishap: None,
-            counters: Arc::clone(counters),
+            mark: 0,
+            looks: 0,
+            upkeep: Upkeep::new(),
         }
     }
 
@@ -69,7 +98,7 @@ impl Sqlite {
         };
         // One thread per connection, so SQLite needs no locks of its own.
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = Connection::open_with_flags(&self.shared.path, flags)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -121,15 +150,17 @@ impl Session for Sqlite {
     }
 
     fn connect(&mut self) -> Result<(), Down> {
-        if self.connection.is_some() {
+        let looks = self.shared.looks.load(Relaxed);
+        if self.connection.is_some() && (self.writes || self.looks == looks) {
             return Ok(());
         }
         let opened = self.open().map_err(|cause| {
-            let path = self.path.display();
+            let path = self.shared.path.display();
             Down::Fail(Error::Unavailable(format!("cannot open {path}: {cause}")))
         })?;
         self.connection = Some(opened);
-        count(&self.counters.connects);
+        self.looks = looks;
+        count(&self.shared.counters.connects);
         Ok(())
     }
 
@@ -141,11 +172,19 @@ impl Session for Sqlite {
         } else {
             "BEGIN"
         };
+        self.mark = self.shared.memory.mark();
         self.script(begin).map_err(Mishap::Broken)
     }
 
     fn commit(&mut self) -> Result<(), Mishap> {
-        match self.script("COMMIT") {
+        if !self.writes {
+            return self.script("COMMIT").map_err(Mishap::Broken);
+        }
+        let shared = Arc::clone(&self.shared);
+        shared.memory.commit_begins();
+        let committed = self.script("COMMIT");
+        shared.memory.commit_ended();
+        match committed {
             Ok(()) => Ok(()),
             Err(error @ (Error::Unique { .. } | Error::ForeignKey)) => Err(Mishap::Refused(error)),
             Err(error) => Err(Mishap::Broken(error)),
@@ -200,16 +239,42 @@ impl Session for Sqlite {
         self.noted(result)
     }
 
+    fn memory(&self) -> Option<(&Memory, u64)> {
+        let memory = &self.shared.memory;
+        let known = !self.writes && memory.is_current(self.mark);
+        known.then_some((memory, self.mark))
+    }
+
+    fn tend(&mut self) {
+        let Some(connection) = self.connection.as_ref().filter(|_| self.writes) else {
+            return;
+        };
+        if self.upkeep.is_due(connection.total_changes()) {
+            optimize(connection);
+            count(&self.shared.looks);
+        }
+    }
+
     fn close(&mut self) {
         let Some(connection) = self.connection.take() else {
             return;
         };
+        if self.writes {
+            optimize(&connection);
+        }
         if self.writes
             && let Err(cause) =
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
         {
             tracing::warn!(%cause, "the write-ahead log could not be written back");
         }
+    }
+}
+
+/// Statistics are a help: without them everything still works.
+fn optimize(connection: &Connection) {
+    if let Err(cause) = connection.execute_batch(OPTIMIZE) {
+        tracing::warn!(%cause, "no statistics could be gathered");
     }
 }
 

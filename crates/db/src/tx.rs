@@ -1,8 +1,13 @@
 //! The open transaction a closure works with, and what a connection must be able to do for it.
 
+use crate::memory::{self, Memory};
 use crate::value::Cells;
 use crate::{Dialect, Error, Result, Row, Sql, Value};
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// Numbers that are found faster than this are not worth remembering.
+const SOON: Duration = Duration::from_millis(1);
 
 /// One open transaction. Everything a closure does through it is kept or lost together.
 ///
@@ -78,6 +83,31 @@ impl<'c> Tx<'c> {
             ControlFlow::Break(())
         })?;
         Ok(first)
+    }
+
+    /// Runs a query whose answer is one number, such as a count; 0 if there is no row.
+    ///
+    /// A query that took its time is not run again as long as nothing was committed since: its
+    /// number is remembered. Only what readers of SQLite ask is, where this program alone writes.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn number(&mut self, sql: &str, params: &[Value]) -> Result<i64> {
+        let question = memory::question(sql, params);
+        if let Some((memory, mark)) = self.session.memory()
+            && let Some(number) = memory.recall(mark, &question)
+        {
+            return Ok(number);
+        }
+        let started = Instant::now();
+        let row = self.row(sql, params)?;
+        let number = row.map_or(Ok(0), |row| row.get(0))?;
+        if started.elapsed() >= SOON
+            && let Some((memory, mark)) = self.session.memory()
+        {
+            memory.keep(mark, question, number);
+        }
+        Ok(number)
     }
 
     /// Runs an `INSERT … RETURNING id` and returns the id of the new row.
@@ -232,7 +262,7 @@ pub(crate) enum Mishap {
 #[derive(Debug)]
 pub(crate) enum Down {
     /// Other lanes of the same queue are connected: leave the work to them and try again in a while.
-    Wait(std::time::Duration),
+    Wait(Duration),
     /// Nobody is connected: fail fast.
     Fail(Error),
 }
@@ -259,6 +289,12 @@ pub(crate) trait Session: Send {
         params: &[Value],
         f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
+    /// What is known of the state that the open transaction reads, with the mark of that state.
+    fn memory(&self) -> Option<(&Memory, u64)> {
+        None
+    }
+    /// What keeps the database quick, now and then, between transactions.
+    fn tend(&mut self) {}
     /// Ends the connection in good order.
     fn close(&mut self);
 }

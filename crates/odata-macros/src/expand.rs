@@ -17,10 +17,9 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let table = args.constant("table")?.ok_or_else(|| missing("table"))?;
     let key = args.text("key")?.ok_or_else(|| missing("key"))?;
     let order = args.text("order")?.unwrap_or_else(|| key.clone());
-    let tie = match args.text("tie")? {
-        Some(column) => quote!(::core::option::Option::Some(#column)),
-        None => quote!(::core::option::Option::None),
-    };
+    let tie = args
+        .text("tie")?
+        .map_or_else(Vec::new, |text| list(&text.value(), ','));
     let scope = args.word("scope")?.ok_or_else(|| missing("scope"))?;
     let scoping = match scope.to_string().as_str() {
         "none" => quote!(None),
@@ -47,11 +46,9 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         }
         None => quote!(::core::option::Option::None),
     };
-    let indexes = args.text("indexes")?.map_or_else(Vec::new, |text| {
-        let value = text.value();
-        let names = value.split(';').map(|one| one.trim().to_owned());
-        names.filter(|one| !one.is_empty()).collect()
-    });
+    let indexes = args
+        .text("indexes")?
+        .map_or_else(Vec::new, |text| list(&text.value(), ';'));
     args.end()?;
 
     let members = members(&mut item)?;
@@ -82,7 +79,7 @@ pub fn entity(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
                 navs: &[#(#navs),*],
                 scoping: ::odata::edm::Scoping::#scoping,
                 order: #order,
-                tie: #tie,
+                tie: &[#(#tie),*],
                 top: #top,
                 counts: #counts,
                 indexes: &[#(#indexes),*],
@@ -274,16 +271,21 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
     })
 }
 
-/// `"job_counts(state)"`.
+/// The parts of a text between separators, without the blanks around them.
+fn list(text: &str, separator: char) -> Vec<String> {
+    let parts = text.split(separator).map(|part| part.trim().to_owned());
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// `"job_counts(state)"`; the table may be a `(SELECT …)`.
 fn counts(text: &LitStr) -> Result<(String, Vec<String>)> {
     let value = text.value();
     let parts = value
         .strip_suffix(')')
-        .and_then(|rest| rest.split_once('('));
+        .and_then(|rest| rest.rsplit_once('('));
     let (table, columns) =
         parts.ok_or_else(|| Error::new(text.span(), "expected `counts = \"table(column, …)\"`"))?;
-    let columns = columns.split(',').map(|column| column.trim().to_owned());
-    Ok((table.trim().to_owned(), columns.collect()))
+    Ok((table.trim().to_owned(), list(columns, ',')))
 }
 
 /// `"0..=50"`.

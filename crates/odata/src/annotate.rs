@@ -26,7 +26,7 @@ pub(crate) fn entity(
     key: Cell<'_>,
 ) -> Option<String> {
     member(out, "@odata.type", &format!("#{NAMESPACE}.{}", set.entity));
-    let key = key_text(kind, key).filter(|_| set.tie.is_none());
+    let key = key_text(kind, key).filter(|_| set.is_identified());
     let Some(key) = key else {
         out.extend_from_slice(b"\"@odata.id\":null,");
         return None;

@@ -5,7 +5,7 @@ use db::{Cell, Cells, Tx, Value};
 
 use crate::compile::{Builder, column};
 use crate::edm::{EntitySet, Kind, Nav, Prop, Source, Visible};
-use crate::expand::{self, Key};
+use crate::expand::{self, Key, Targets};
 use crate::read::{Metadata, Scope, Shape};
 use crate::{Query, Result, annotate, json};
 
@@ -28,6 +28,7 @@ pub(crate) struct Block<'q> {
     links: Option<Links>,
     /// The first cell that refers to what is expanded; one for each.
     keys_at: usize,
+    /// The rows that wait for what is expanded into them.
     bytes: Vec<u8>,
     /// Where each row ends in the bytes.
     ends: Vec<usize>,
@@ -64,14 +65,9 @@ impl<'q> Block<'q> {
         }
     }
 
-    /// How many rows were read.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// The list of columns to select, and how many there are: further ones may follow.
     pub fn columns(&mut self, builder: &mut Builder<'_>) -> Result<(String, usize)> {
-        let (alias, set) = (builder.alias(), self.set);
+        let set = self.set;
         let select = self.query.select.as_deref();
         let selected = |name: &str| select.is_none_or(|names| names.contains(&name));
         let full = self.shape.metadata == Metadata::Full;
@@ -89,17 +85,17 @@ impl<'q> Block<'q> {
                     Column::Fixed(bytes)
                 }
                 None => {
-                    sql.push(builder.column(&alias, prop)?);
+                    sql.push(builder.own(prop)?);
                     Column::Cell(prop, sql.len() - 1, ty)
                 }
             });
         }
         self.keys_at = sql.len();
-        let expand = self.query.expand.iter();
+        let (alias, expand) = (builder.alias(), self.query.expand.iter());
         sql.extend(expand.map(|expand| column(&alias, expand.nav.column)));
         if full {
             let key = set.key_property()?;
-            sql.push(builder.column(&alias, key)?);
+            sql.push(builder.own(key)?);
             self.links = Some(Links {
                 key,
                 key_at: sql.len() - 1,
@@ -123,14 +119,50 @@ impl<'q> Block<'q> {
         }
     }
 
-    /// Runs a statement that selects the columns, and writes its rows.
-    pub fn run(&mut self, tx: &mut Tx<'_>, sql: &str, params: &[Value]) -> Result<()> {
-        tx.each(sql, params, &mut |cells| self.add(cells))
+    /// Runs a statement that selects the columns, appends its rows with commas between, and says
+    /// how many there are. Room is made for as many as the statement may find.
+    pub fn run(
+        mut self,
+        tx: &mut Tx<'_>,
+        scope: &Scope<'_>,
+        (sql, params): (&str, &[Value]),
+        most: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<usize> {
+        let mut rows = 0;
+        if !self.query.expand.is_empty() {
+            tx.each(sql, params, &mut |cells| self.add(cells))?;
+            self.finish(tx, scope, &mut |row| {
+                separate(out, &mut rows);
+                row.write(out);
+            })?;
+            return Ok(rows);
+        }
+        tx.each::<crate::Error>(sql, params, &mut |cells| {
+            separate(out, &mut rows);
+            let start = out.len();
+            self.write(cells, out)?;
+            if rows == 1 {
+                out.reserve(room(out.len() - start, most));
+            }
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
-    /// Writes a row.
+    /// Keeps a row until [`Block::finish`].
     pub fn add(&mut self, cells: &Cells<'_>) -> Result<()> {
-        let out = &mut self.bytes;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let written = self.write(cells, &mut bytes);
+        self.bytes = bytes;
+        self.ends.push(self.bytes.len());
+        let keys = self.keys_at..self.keys_at + self.query.expand.len();
+        self.keys.extend(keys.map(|at| Key::of(cells.get(at))));
+        written
+    }
+
+    /// Appends a row as a JSON object, which stays open if something is expanded into it.
+    fn write(&self, cells: &Cells<'_>, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
         let start = out.len();
         let mut address = None;
@@ -159,18 +191,15 @@ impl<'q> Block<'q> {
         if self.query.expand.is_empty() {
             out.push(b'}');
         }
-        self.ends.push(out.len());
-        let keys = self.keys_at..self.keys_at + self.query.expand.len();
-        self.keys.extend(keys.map(|at| Key::of(cells.get(at))));
         Ok(())
     }
 
-    /// Gives every row as a JSON object, with what is expanded into it, to `each`, in their order.
+    /// Gives every row that was kept to `each`, with what is expanded into it, in their order.
     pub fn finish(
         self,
         tx: &mut Tx<'_>,
         scope: &Scope<'_>,
-        each: &mut dyn FnMut(&[u8]),
+        each: &mut dyn FnMut(Row<'_>),
     ) -> Result<()> {
         let expands = &self.query.expand;
         let mut targets = Vec::new();
@@ -184,28 +213,57 @@ impl<'q> Block<'q> {
                 keys.flatten(),
             )?);
         }
-        let (mut start, mut whole) = (0, Vec::new());
+        let mut start = 0;
         for (row, end) in self.ends.iter().enumerate() {
-            let bytes = &self.bytes[start..*end];
+            each(Row {
+                bytes: &self.bytes[start..*end],
+                targets: &targets,
+                keys: &self.keys[row * expands.len()..],
+            });
             start = *end;
-            if expands.is_empty() {
-                each(bytes);
-                continue;
-            }
-            whole.clear();
-            whole.extend_from_slice(bytes);
-            let keys = &self.keys[row * expands.len()..];
-            for (targets, key) in targets.iter().zip(keys) {
-                if whole.len() > 1 {
-                    whole.push(b',');
-                }
-                targets.write(&mut whole, key.as_ref());
-            }
-            whole.push(b'}');
-            each(&whole);
         }
         Ok(())
     }
+}
+
+/// A row and what is expanded into it.
+pub(crate) struct Row<'b> {
+    bytes: &'b [u8],
+    targets: &'b [Targets<'b>],
+    keys: &'b [Option<Key>],
+}
+
+impl Row<'_> {
+    /// Appends it as a JSON object.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.bytes);
+        if self.targets.is_empty() {
+            return;
+        }
+        for (targets, key) in self.targets.iter().zip(self.keys) {
+            if !out.ends_with(b"{") {
+                out.push(b',');
+            }
+            targets.write(out, key.as_ref());
+        }
+        out.push(b'}');
+    }
+}
+
+/// Appends the comma before every row but the first, and counts them.
+fn separate(out: &mut Vec<u8>, rows: &mut usize) {
+    if *rows > 0 {
+        out.push(b',');
+    }
+    *rows += 1;
+}
+
+/// How many bytes the rows after one of this length may take: an eighth more than as many alike,
+/// and never more than the largest pages of usual rows need.
+fn room(row: usize, most: u32) -> usize {
+    const MOST: usize = 2 << 20;
+    let rows = usize::try_from(most).unwrap_or(usize::MAX);
+    (row + row / 8).saturating_mul(rows).min(MOST)
 }
 
 impl Shape<'_> {

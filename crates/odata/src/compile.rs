@@ -36,7 +36,8 @@ pub(crate) struct Frame {
 /// A row that another one leads to.
 struct Join {
     from: String,
-    nav: &'static Nav,
+    /// The navigation property, or the column and the table.
+    way: String,
     alias: String,
     /// The table, and the condition behind `ON`.
     sql: String,
@@ -97,9 +98,25 @@ impl<'a> Builder<'a> {
 
     /// `FROM` with the joins that were needed so far.
     pub fn from(&mut self, set: &EntitySet) -> Result<String> {
-        let table = self.template(set.table, "")?;
+        let table = self.table(set)?;
         let frame = &self.rows[0];
         Ok(format!(" FROM {table} {}{}", frame.alias, frame.joins()))
+    }
+
+    /// The table of a set, or the statement that stands for it.
+    pub fn table(&mut self, set: &EntitySet) -> Result<String> {
+        self.template(set.table, None)
+    }
+
+    /// Ends the inner part of a statement, which finds the entities: what follows is about those
+    /// it has found, under the same alias, and has joins of its own.
+    pub fn found(&mut self) {
+        self.rows[0] = Frame::new(self.alias());
+    }
+
+    /// The joins of the entity that were needed so far.
+    pub fn joins(&self) -> String {
+        self.rows[0].joins()
     }
 
     /// The conditions of the scope on the entity: tenant, folders, restriction.
@@ -118,7 +135,7 @@ impl<'a> Builder<'a> {
             }
         }
         if let Some(restrict) = self.scope.restrict {
-            conditions.push(format!("({})", self.template(restrict, &alias)?));
+            conditions.push(format!("({})", self.template(restrict, Some((0, &alias)))?));
         }
         Ok(conditions)
     }
@@ -194,27 +211,27 @@ impl<'a> Builder<'a> {
         Ok(sql)
     }
 
-    /// SQL of a declaration with `{t}` and the variables filled in. Braces around anything that is
-    /// no name stay.
-    pub fn template(&mut self, sql: &str, alias: &str) -> Result<String> {
+    /// SQL of a declaration with the variables filled in, and what refers to the row that it is
+    /// about: `at` says to whose joins that row belongs, and its alias. Braces around anything that
+    /// is no name stay.
+    fn template(&mut self, sql: &str, at: Option<(usize, &str)>) -> Result<String> {
         let mut text = String::with_capacity(sql.len());
         let mut rest = sql;
         while let Some(open) = rest.find('{') {
             text.push_str(&rest[..open]);
             rest = &rest[open..];
             let name = rest[1..].split_once('}').map_or("", |(name, _)| name);
-            let is_name = !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if !is_name {
-                text.push('{');
-                rest = &rest[1..];
-                continue;
-            }
-            match name {
-                "t" => text.push_str(alias),
-                name => text.push_str(&self.var(name)?),
+            match (name, at) {
+                ("t", Some((_, alias))) => text.push_str(alias),
+                (name, _) if is_name(name) => text.push_str(&self.var(name)?),
+                (way, Some((row, alias))) if is_way(way) => {
+                    text.push_str(&self.follow(row, alias, way)?);
+                }
+                _ => {
+                    text.push('{');
+                    rest = &rest[1..];
+                    continue;
+                }
             }
             rest = &rest[name.len() + 2..];
         }
@@ -222,11 +239,16 @@ impl<'a> Builder<'a> {
         Ok(text)
     }
 
-    /// The value of a property of the row with this alias.
-    pub fn column(&mut self, alias: &str, prop: &Prop) -> Result<String> {
+    /// The value of a property of the entity.
+    pub fn own(&mut self, prop: &Prop) -> Result<String> {
+        self.column(0, &self.alias(), prop)
+    }
+
+    /// The value of a property of the row with this alias, which is among the joins of `row`.
+    pub fn column(&mut self, row: usize, alias: &str, prop: &Prop) -> Result<String> {
         match prop.source {
             Source::Column(name) => Ok(column(alias, name)),
-            Source::Sql(sql) => self.template(sql, alias),
+            Source::Sql(sql) => self.template(sql, Some((row, alias))),
             Source::Json(json) => Ok(self.constant(json, prop.kind)),
         }
     }
@@ -256,7 +278,23 @@ impl<'a> Builder<'a> {
     pub fn walk(&mut self, row: usize, path: &[&'static Nav]) -> Result<String> {
         let mut alias = self.rows[row].alias.clone();
         for nav in path {
-            alias = self.join(row, &alias, nav)?;
+            alias = self.navigate(row, &alias, nav)?;
+        }
+        Ok(alias)
+    }
+
+    /// The alias at the end of `column->table`, or of `column->table.column->table` and so on.
+    fn follow(&mut self, row: usize, from: &str, way: &str) -> Result<String> {
+        let (mut column, rest) = way.split_once("->").unwrap_or((way, ""));
+        let mut alias = from.to_owned();
+        for step in rest.split("->") {
+            let (table, next) = step.split_once('.').unwrap_or((step, ""));
+            alias = self.join(row, &alias, &format!("{column}->{table}"), |_, target| {
+                Ok(format!(
+                    "{table} {target} ON {target}.id = {alias}.{column}"
+                ))
+            })?;
+            column = next;
         }
         Ok(alias)
     }
@@ -279,21 +317,33 @@ impl<'a> Builder<'a> {
         Ok(sql)
     }
 
-    fn join(&mut self, row: usize, from: &str, nav: &'static Nav) -> Result<String> {
+    fn navigate(&mut self, row: usize, from: &str, nav: &'static Nav) -> Result<String> {
+        self.join(row, from, nav.name, |builder, alias| {
+            let target = (nav.target)();
+            let table = builder.table(target)?;
+            let mut on = vec![link(nav, from, alias)];
+            on.append(&mut builder.tenant_condition(target, alias)?);
+            Ok(format!("{table} {alias} ON {}", on.join(" AND ")))
+        })
+    }
+
+    /// The alias of the row that another one leads to; `sql` joins it when it is first needed.
+    fn join(
+        &mut self,
+        row: usize,
+        from: &str,
+        way: &str,
+        sql: impl FnOnce(&mut Self, &str) -> Result<String>,
+    ) -> Result<String> {
         let mut known = self.rows[row].joins.iter();
-        if let Some(join) = known.find(|join| join.from == from && join.nav.name == nav.name) {
+        if let Some(join) = known.find(|join| join.from == from && join.way == way) {
             return Ok(join.alias.clone());
         }
-        let target = (nav.target)();
         let alias = self.new_alias();
-        let table = self.template(target.table, "")?;
-        let mut on = vec![link(nav, from, &alias)];
-        on.append(&mut self.tenant_condition(target, &alias)?);
-        let sql = format!("{table} {alias} ON {}", on.join(" AND "));
-        let from = from.to_owned();
+        let sql = sql(self, &alias)?;
         self.rows[row].joins.push(Join {
-            from,
-            nav,
+            from: from.to_owned(),
+            way: way.to_owned(),
             alias: alias.clone(),
             sql,
             inner: false,
@@ -306,4 +356,19 @@ impl<'a> Builder<'a> {
         self.aliases += 1;
         format!("t{}", self.aliases - 1)
     }
+}
+
+/// Whether braces hold the name of a variable.
+fn is_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// Whether braces hold the way to another row.
+fn is_way(text: &str) -> bool {
+    text.contains("->")
+        && text
+            .split("->")
+            .flat_map(|step| step.split('.'))
+            .all(is_name)
 }

@@ -128,6 +128,11 @@ pub enum Source {
     Column(&'static str),
     /// An expression. `{t}` is the row's alias; `{tenant}`, `{folder}` (NULL unless the request is
     /// about one folder), `{now}` and every variable of the [`Scope`](crate::Scope) are bound.
+    ///
+    /// `{robot_id->robots}` is the alias of the row of `robots` whose `id` the column `robot_id`
+    /// holds, with nulls if there is none: `{robot_id->robots}.name`. It goes on from row to row:
+    /// `{robot_id->robots.user_id->users}.user_name`. Rows are joined once however often they are
+    /// named, which costs a page less than a `(SELECT …)` for each of its rows.
     Sql(&'static str),
     /// Always this JSON text, e.g. `[]` or `null`.
     Json(&'static str),
@@ -241,7 +246,7 @@ pub enum Scoping {
 /// some columns, which it has under the same names besides those of the scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// The table.
+    /// The table, or `(SELECT …)`.
     pub table: &'static str,
     /// The columns.
     pub columns: &'static [&'static str],
@@ -268,9 +273,10 @@ pub struct EntitySet {
     pub scoping: Scoping,
     /// Order without `$orderby`: a property, ` desc` allowed. The key decides between equals.
     pub order: &'static str,
-    /// The column that decides between equals where the key property cannot, because rows have no
-    /// public identity of their own.
-    pub tie: Option<&'static str>,
+    /// The columns that decide between equals where the key property alone cannot: because rows
+    /// have no public identity of their own, or because a list shows a row several times. Empty for
+    /// the key.
+    pub tie: &'static [&'static str],
     /// Largest page.
     pub top: u32,
     /// Where the number of entities is kept, if it is.
@@ -285,6 +291,13 @@ impl EntitySet {
     pub fn version(&self) -> Option<&'static Prop> {
         let is_version = |prop: &&Prop| matches!(prop.kind, Kind::Version);
         self.props.iter().find(is_version)
+    }
+
+    /// Whether the key tells an entity from all others.
+    pub fn is_identified(&self) -> bool {
+        let key = self.prop(self.key).map(|prop| prop.source);
+        let tie = self.tie;
+        tie.is_empty() || matches!(key, Some(Source::Column(key)) if tie.contains(&key))
     }
 
     /// The property with this name, in any case.

@@ -9,11 +9,11 @@ use std::ops::Range;
 
 use db::{Cell, Cells, Tx, Value};
 
-use crate::block::Block;
+use crate::block::{Block, Row};
 use crate::compile::{Builder, column};
 use crate::edm::Visible;
 use crate::query::Expand;
-use crate::read::{Scope, Shape, order_terms, where_clause};
+use crate::read::{Scope, Shape, order_list, order_terms, where_clause};
 use crate::{Error, Query, Result, json};
 
 /// Keys in one statement. A page of the usual size never has more.
@@ -104,7 +104,7 @@ pub(crate) fn fetch<'q>(
         let mut places = places.into_iter();
         block.finish(tx, scope, &mut |row| {
             if let Some(place) = places.next() {
-                targets.add(place, row);
+                targets.add(place, &row);
             }
         })?;
     }
@@ -113,7 +113,7 @@ pub(crate) fn fetch<'q>(
 
 impl Targets<'_> {
     /// Takes the next row; those with the same key follow each other.
-    fn add(&mut self, place: Place, row: &[u8]) {
+    fn add(&mut self, place: Place, row: &Row<'_>) {
         let Some(link) = place.link else { return };
         let end = self.bytes.len();
         let known = self.found.contains_key(&link);
@@ -127,7 +127,7 @@ impl Targets<'_> {
         if !found.range.is_empty() {
             self.bytes.push(b',');
         }
-        self.bytes.extend_from_slice(row);
+        row.write(&mut self.bytes);
         found.range.end = self.bytes.len();
         found.count += u64::from(place.total.is_none());
     }
@@ -168,9 +168,7 @@ fn load<'q>(
     let query = &expand.query;
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(query.set, query, shape, Visible::List);
-    let (columns, link_at) = block.columns(&mut builder)?;
-    let statement = statement(&mut builder, expand, keys)?;
-    let sql = format!("SELECT {columns}, {statement}");
+    let (sql, link_at) = statement(&mut builder, &mut block, expand, keys)?;
     let paged = paged(query);
     tx.each(&sql, &builder.params, &mut |cells: &Cells<'_>| {
         let number = |at: usize| match cells.get(at) {
@@ -187,31 +185,42 @@ fn load<'q>(
     Ok(block)
 }
 
-/// What follows the columns in the statement: those of [`Place`], and where all come from.
-fn statement(builder: &mut Builder<'_>, expand: &Expand, keys: &[&Key]) -> Result<String> {
-    let Expand { nav, query } = expand;
-    let (set, alias) = (query.set, builder.alias());
-    let link = column(&alias, nav.target_column);
-    let mut conditions = builder.tenant_condition(set, &alias)?;
-    let keys = keys.iter().map(|key| Value::from(*key)).collect();
-    conditions.push(builder.one_of(&link, keys));
-    if let Some(filter) = &query.filter {
-        conditions.push(builder.filter(filter)?);
+/// The statement, and where the columns of [`Place`] begin, which follow those of the block.
+fn statement(
+    builder: &mut Builder<'_>,
+    block: &mut Block<'_>,
+    expand: &Expand,
+    keys: &[&Key],
+) -> Result<(String, usize)> {
+    if paged(&expand.query) {
+        return paged_statement(builder, block, expand, keys);
     }
-    let order = match nav.many {
-        true => order_terms(builder, set, &query.order)?,
+    let (columns, link_at) = block.columns(builder)?;
+    let link = column(&builder.alias(), expand.nav.target_column);
+    let order = match expand.nav.many {
+        true => format!(" ORDER BY {link}, {}", order(builder, expand)?),
         false => String::new(),
     };
     let limit = builder.bind(Value::Int(MAX_EXPANDED as i64 + 1));
-    let from = builder.from(set)?;
-    let conditions = where_clause(&conditions);
-    if !nav.many {
-        return Ok(format!("{link}{from}{conditions} LIMIT {limit}"));
-    }
-    if !paged(query) {
-        let order = format!(" ORDER BY {link}, {order}");
-        return Ok(format!("{link}{from}{conditions}{order} LIMIT {limit}"));
-    }
+    let found = found(builder, expand, keys)?;
+    let sql = format!("SELECT {columns}, {link}{found}{order} LIMIT {limit}");
+    Ok((sql, link_at))
+}
+
+/// The statement that numbers the targets of each row, and of them keeps those that are wanted.
+fn paged_statement(
+    builder: &mut Builder<'_>,
+    block: &mut Block<'_>,
+    expand: &Expand,
+    keys: &[&Key],
+) -> Result<(String, usize)> {
+    let query = &expand.query;
+    let alias = builder.alias();
+    let link = column(&alias, expand.nav.target_column);
+    let order = order(builder, expand)?;
+    let found = found(builder, expand, keys)?;
+    builder.found();
+    let (columns, link_at) = block.columns(builder)?;
     let mut numbers = format!("ROW_NUMBER() OVER (PARTITION BY {link} ORDER BY {order}) AS {RANK}");
     let (mut places, mut page) = (format!("{link}, {RANK}"), page(builder, query));
     if counted(query) {
@@ -220,10 +229,32 @@ fn statement(builder: &mut Builder<'_>, expand: &Expand, keys: &[&Key]) -> Resul
         // The first row tells the total even if it is not on the page.
         page.push_str(&format!(" OR {RANK} = 1"));
     }
-    Ok(format!(
-        "{places} FROM (SELECT {alias}.*, {numbers}{from}{conditions}) {alias} WHERE {page} \
-         ORDER BY {link}, {RANK} LIMIT {limit}"
-    ))
+    let limit = builder.bind(Value::Int(MAX_EXPANDED as i64 + 1));
+    let sql = format!(
+        "SELECT {columns}, {places} FROM (SELECT {alias}.*, {numbers}{found}) {alias}{} \
+         WHERE {page} ORDER BY {link}, {RANK} LIMIT {limit}",
+        builder.joins()
+    );
+    Ok((sql, link_at))
+}
+
+fn order(builder: &mut Builder<'_>, expand: &Expand) -> Result<String> {
+    let terms = order_terms(builder, expand.query.set, &expand.query.order)?;
+    Ok(order_list(&terms))
+}
+
+/// Where the targets come from, with the conditions on them.
+fn found(builder: &mut Builder<'_>, expand: &Expand, keys: &[&Key]) -> Result<String> {
+    let Expand { nav, query } = expand;
+    let alias = builder.alias();
+    let mut conditions = builder.tenant_condition(query.set, &alias)?;
+    let keys = keys.iter().map(|key| Value::from(*key)).collect();
+    conditions.push(builder.one_of(&column(&alias, nav.target_column), keys));
+    if let Some(filter) = &query.filter {
+        conditions.push(builder.filter(filter)?);
+    }
+    let from = builder.from(query.set)?;
+    Ok(format!("{from}{}", where_clause(&conditions)))
 }
 
 /// The condition that a row is within `$skip` and `$top`.

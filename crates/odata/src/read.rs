@@ -136,16 +136,15 @@ pub fn read_entity(
     let mut block = Block::new(set, q, shape, Visible::Single);
     let (columns, _) = block.columns(&mut builder)?;
     let prop = set.key_property()?;
-    let alias = builder.alias();
     let mut conditions = builder.scope_conditions(set)?;
     conditions.push(match (prop.kind, key_value(prop, key)?) {
         (_, Value::Null) => return Ok(false),
         (Kind::String, value) => {
-            let column = builder.column(&alias, prop)?;
+            let column = builder.own(prop)?;
             format!("fold({column}) = fold({})", builder.bind(value))
         }
         (_, value) => {
-            let column = builder.column(&alias, prop)?;
+            let column = builder.own(prop)?;
             format!("{column} = {}", builder.bind(value))
         }
     });
@@ -154,18 +153,18 @@ pub fn read_entity(
         "SELECT {columns}{from}{} LIMIT 1",
         where_clause(&conditions)
     );
-    block.run(tx, &sql, &builder.params)?;
-    if block.len() == 0 {
+    let start = out.len();
+    context(out, set, q, shape, "/$entity");
+    let members = out.len();
+    if block.run(tx, scope, (&sql, &builder.params), 1, out)? == 0 {
+        out.truncate(start);
         return Ok(false);
     }
-    context(out, set, q, shape, "/$entity");
     // The members follow the context instead of opening an object of their own.
-    block.finish(tx, scope, &mut |row| {
-        if row == b"{}" && out.ends_with(b",") {
-            out.pop();
-        }
-        out.extend_from_slice(&row[1..]);
-    })?;
+    out.remove(members);
+    if out.ends_with(b",}") {
+        out.remove(out.len() - 2);
+    }
     Ok(true)
 }
 
@@ -223,16 +222,7 @@ fn page(
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, q, shape, Visible::List);
     let sql = page_statement(&mut builder, &mut block, set, q, top)?;
-    block.run(tx, &sql, &builder.params)?;
-    let rows = block.len();
-    let mut first = true;
-    block.finish(tx, scope, &mut |row| {
-        if !first {
-            out.push(b',');
-        }
-        first = false;
-        out.extend_from_slice(row);
-    })?;
+    let rows = block.run(tx, scope, (&sql, &builder.params), top, out)?;
     Ok(rows as u64)
 }
 
@@ -243,9 +233,49 @@ fn page_statement(
     q: &Query,
     top: u32,
 ) -> Result<String> {
+    if q.skip > u64::from(top) {
+        return deep_statement(builder, block, set, q, top);
+    }
     let (columns, _) = block.columns(builder)?;
+    let terms = order_terms(builder, set, &q.order)?;
+    let rest = found(builder, set, q, top, &terms)?;
+    Ok(format!("SELECT {columns}{rest}"))
+}
+
+/// Where more rows are skipped than shown, they cost as little as can be: the page is found first,
+/// and joins and columns are for what is on it.
+fn deep_statement(
+    builder: &mut Builder<'_>,
+    block: &mut Block<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    top: u32,
+) -> Result<String> {
+    let terms = order_terms(builder, set, &q.order)?;
+    let (mut sorted_by, mut again) = (String::new(), Vec::new());
+    for (at, Term { sql, direction }) in terms.iter().enumerate() {
+        sorted_by.push_str(&format!(", {sql} AS odata_{at}"));
+        again.push(format!("odata_{at}{direction}"));
+    }
+    let (alias, rest) = (builder.alias(), found(builder, set, q, top, &terms)?);
+    builder.found();
+    let (columns, _) = block.columns(builder)?;
+    Ok(format!(
+        "SELECT {columns} FROM (SELECT {alias}.*{sorted_by}{rest}) {alias}{} ORDER BY {}",
+        builder.joins(),
+        again.join(", ")
+    ))
+}
+
+/// What follows the columns of a page.
+fn found(
+    builder: &mut Builder<'_>,
+    set: &EntitySet,
+    q: &Query,
+    top: u32,
+    terms: &[Term],
+) -> Result<String> {
     let conditions = where_clause(&conditions(builder, set, q)?);
-    let order = order_terms(builder, set, &q.order)?;
     let limit = builder.bind(i64::from(top).into());
     let offset = match q.skip {
         0 => String::new(),
@@ -255,17 +285,16 @@ fn page_statement(
             builder.bind(i64::try_from(skip).unwrap_or(i64::MAX).into())
         ),
     };
-    let from = builder.from(set)?;
+    let (from, order) = (builder.from(set)?, order_list(terms));
     Ok(format!(
-        "SELECT {columns}{from}{conditions} ORDER BY {order} LIMIT {limit}{offset}"
+        "{from}{conditions} ORDER BY {order} LIMIT {limit}{offset}"
     ))
 }
 
 fn count(tx: &mut Tx<'_>, set: &'static EntitySet, q: &Query, scope: &Scope<'_>) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
     let sql = count_statement(&mut builder, set, q, scope)?;
-    let row = tx.row(&sql, &builder.params)?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    let count = tx.number(&sql, &builder.params)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -303,6 +332,12 @@ pub(crate) fn where_clause(conditions: &[String]) -> String {
     }
 }
 
+/// A term to sort by, and how: ` DESC NULLS LAST`.
+pub(crate) struct Term {
+    sql: String,
+    direction: &'static str,
+}
+
 /// The terms to sort by, as asked for or declared, with the key as the last, in the direction of
 /// the one before, so that one index serves both. Null is the smallest value; that is said only
 /// where null can occur, because PostgreSQL matches it against the index.
@@ -310,7 +345,7 @@ pub(crate) fn order_terms(
     builder: &mut Builder<'_>,
     set: &'static EntitySet,
     order: &[Order],
-) -> Result<String> {
+) -> Result<Vec<Term>> {
     let default;
     let order = match order {
         [] => {
@@ -319,37 +354,48 @@ pub(crate) fn order_terms(
         }
         order => order,
     };
-    let key = set.key_property()?;
-    let alias = builder.alias();
-    let key_sql = match set.tie {
-        Some(tie) => column(&alias, tie),
-        None => builder.column(&alias, key)?,
-    };
-    let (mut terms, mut has_key, mut last) = (Vec::new(), false, false);
+    let mut terms: Vec<Term> = Vec::new();
     for Order {
         expr,
         ty,
         descending,
     } in order
     {
-        let sql = builder.comparable(expr, *ty)?;
-        has_key |= sql == key_sql;
-        last = *descending;
-        terms.push(match (descending, expr.nullable()) {
-            (false, false) => sql,
-            (true, false) => format!("{sql} DESC"),
-            (false, true) => format!("{sql} NULLS FIRST"),
-            (true, true) => format!("{sql} DESC NULLS LAST"),
+        terms.push(Term {
+            sql: builder.comparable(expr, *ty)?,
+            direction: match (descending, expr.nullable()) {
+                (false, false) => "",
+                (true, false) => " DESC",
+                (false, true) => " NULLS FIRST",
+                (true, true) => " DESC NULLS LAST",
+            },
         });
     }
-    if !has_key {
-        terms.push(if last {
-            format!("{key_sql} DESC")
-        } else {
-            key_sql
-        });
+    let descending = order.last().is_some_and(|last| last.descending);
+    let direction = if descending { " DESC" } else { "" };
+    for sql in ties(builder, set)? {
+        if terms.iter().all(|term| term.sql != sql) {
+            terms.push(Term { sql, direction });
+        }
     }
-    Ok(terms.join(", "))
+    Ok(terms)
+}
+
+/// What decides between equals.
+fn ties(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<Vec<String>> {
+    if set.tie.is_empty() {
+        return Ok(vec![builder.own(set.key_property()?)?]);
+    }
+    let alias = builder.alias();
+    Ok(set.tie.iter().map(|tie| column(&alias, tie)).collect())
+}
+
+/// The terms as they stand behind `ORDER BY`.
+pub(crate) fn order_list(terms: &[Term]) -> String {
+    let terms = terms
+        .iter()
+        .map(|Term { sql, direction }| format!("{sql}{direction}"));
+    terms.collect::<Vec<_>>().join(", ")
 }
 
 impl EntitySet {

@@ -95,7 +95,7 @@ impl Builder<'_> {
     fn prop(&mut self, it: &PropRef) -> Result<String> {
         let alias = self.walk(it.row, &it.path)?;
         if !it.json {
-            return self.column(&alias, it.prop);
+            return self.column(it.row, &alias, it.prop);
         }
         let ty = Type::of(it.prop.kind).unwrap_or(Type::Text);
         // The name is one of a declaration.
@@ -196,14 +196,14 @@ impl Builder<'_> {
         let (source, mut conditions) = match it.rows {
             Rows::Nav(nav) => {
                 let target = (nav.target)();
-                let table = self.template(target.table, "")?;
+                let table = self.table(target)?;
                 let link = link(nav, &from, &alias);
                 let mut conditions = vec![link];
                 conditions.append(&mut self.tenant_condition(target, &alias)?);
                 (format!("{table} {alias}"), conditions)
             }
             Rows::Json(prop) => {
-                let column = self.column(&from, prop)?;
+                let column = self.column(it.row, &from, prop)?;
                 (self.elements(prop.kind, &column, &alias), Vec::new())
             }
         };

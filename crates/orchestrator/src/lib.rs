@@ -175,6 +175,11 @@ pub static MIGRATIONS: &[db::Migration] = &[
         name: "job_pages",
         sql: include_str!("../../../migrations/main/0008_job_pages.sql"),
     },
+    db::Migration {
+        version: 9,
+        name: "tenant_pages",
+        sql: include_str!("../../../migrations/main/0009_tenant_pages.sql"),
+    },
 ];
 
 /// The schema of the log store.

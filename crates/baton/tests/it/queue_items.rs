@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::queues::{ADD, BULK_ADD, add, at, item_data, queue};
-use crate::support::{column, scene, text, texts};
+use crate::queues::{ADD, BULK_ADD, SHARE, add, at, folder, item_data, meanwhile, queue};
+use crate::support::{column, id, scene, text, texts};
 
 both!(
     an_item_as_it_was_added,
@@ -17,6 +17,7 @@ both!(
     two_editors,
     deleting_items,
     pages_of_items,
+    items_across_folders_are_counted_and_paged,
 );
 
 /// Seconds since midnight, for times that are less than a day apart.
@@ -467,4 +468,67 @@ async fn pages_of_items(backend: Backend) {
         (&number["@odata.count"], &number["value"]),
         (&json!(10), &json!([]))
     );
+}
+
+/// The number that is kept is that of the rows, whatever is asked: a filter on another property
+/// makes the server count them.
+async fn items_across_folders_are_counted_and_paged(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let other = folder(&scene, "Other").await;
+    let shared = queue(&scene.shared, "Q", json!({})).await;
+    let share =
+        json!({"QueueIds": [shared["Id"]], "ToAddFolderIds": [other], "ToRemoveFolderIds": []});
+    scene.app.post(SHARE, &share).await.ok(204);
+    let own = queue(&scene.app.folder(other), "Own", json!({})).await;
+    for n in 0..7 {
+        let item = add(&scene.shared, "Q", json!({"Reference": format!("r{n}")})).await;
+        if n < 2 {
+            scene.shared.delete(&at("QueueItems", &item)).await.ok(204);
+        }
+    }
+    add(&scene.app.folder(other), "Own", json!({"Reference": "r"})).await;
+
+    let filters = [
+        "Status ne null",
+        "Status eq 'New'",
+        "Status eq 'Deleted'",
+        "Status eq 'Failed'",
+        "not (Status in ('New','Failed'))",
+    ];
+    let queues = [&shared, &own].map(|queue| format!("QueueDefinitionId eq {}", id(queue)));
+    let both = format!("({}) and Status eq 'New'", queues.join(" or "));
+    let mut numbers = Vec::new();
+    for client in [&scene.app, &scene.shared, &scene.app.folder(other)] {
+        let count = async |filter: &str| {
+            let path = format!("odata/QueueItems?$top=0&$count=true&$filter={filter}");
+            client.get(&path).await.ok(200)["@odata.count"].clone()
+        };
+        let filters = filters.into_iter().chain(queues.iter().map(String::as_str));
+        for filter in filters.chain([both.as_str()]) {
+            let kept = count(filter).await;
+            let rows = count(&format!("({filter}) and CreationTime ne null")).await;
+            assert_eq!(kept, rows, "{filter}");
+            numbers.push(kept);
+        }
+    }
+    // Those of all folders: the shared items are in two.
+    assert_eq!(numbers[..3], [json!(15), json!(11), json!(4)]);
+
+    // Pages of one each show every item once in each folder.
+    let all = scene.app.get("odata/QueueItems?$orderby=Id").await.ok(200);
+    let place = |item: &Value| (id(item), item["OrganizationUnitId"].as_i64().unwrap());
+    let expected: Vec<_> = all["value"].as_array().unwrap().iter().map(place).collect();
+    assert!(expected.is_sorted() && expected.len() == 15, "{expected:?}");
+    let mut paged = Vec::new();
+    for skip in 0..15 {
+        let page = format!("odata/QueueItems?$orderby=Priority&$top=1&$skip={skip}");
+        paged.push(place(&scene.app.get(&page).await.ok(200)["value"][0]));
+    }
+    assert_eq!(paged, expected);
+
+    // The sums are the table's own, too.
+    let wrong = &["UPDATE queue_counts SET items = items + 100 WHERE status = 0"];
+    meanwhile(&mut scene, wrong).await;
+    let kept = "odata/QueueItems?$top=0&$filter=Status eq 'New'";
+    assert_eq!(scene.app.get(kept).await.ok(200)["@odata.count"], 311);
 }

@@ -1,6 +1,6 @@
 //! The SQLite file: who may open it, and what is left of it.
 
-use crate::place::{Place, insert, names};
+use crate::place::{Place, insert, names, until};
 use db::{Db, Error, Options, Url};
 
 #[test]
@@ -110,4 +110,39 @@ fn a_full_disk_fails_the_batch_and_is_survived() {
     );
     db.write_blocking(|tx| insert(tx, "small")).unwrap();
     assert_eq!(names(&db), ["small"]);
+}
+
+#[test]
+fn statistics_come_with_growth_and_reach_the_readers() {
+    let place = Place::sqlite();
+    let db = place.open();
+    let analysed = |db: &Db| -> i64 {
+        let known = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+        let number = "SELECT CAST(SUBSTR(stat, 1, INSTR(stat, ' ') - 1) AS BIGINT)
+            FROM sqlite_stat1 WHERE tbl = 'items' LIMIT 1";
+        let read = db.read_blocking(move |tx| match tx.number(known, &[])? {
+            0 => Ok::<_, Error>(0),
+            _ => tx.number(number, &[]),
+        });
+        read.unwrap()
+    };
+    let fill = |db: &Db, rows: i64| {
+        let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+            INSERT INTO items (name, amount) SELECT NULL, i FROM n";
+        let filled = db.write_blocking(move |tx| tx.exec(sql, &[rows.into()]));
+        assert_eq!(filled.unwrap(), rows.unsigned_abs());
+    };
+    // What is too little to wake anybody up is looked at in the end.
+    fill(&db, 5_000);
+    assert_eq!(analysed(&db), 0);
+    db.close();
+    let db = place.open();
+    assert_eq!(analysed(&db), 5_000);
+    let readers = db.stats().connects;
+    fill(&db, 200_000);
+    until(|| analysed(&db) == 205_000);
+    until(|| {
+        analysed(&db);
+        db.stats().connects > readers
+    });
 }

@@ -462,3 +462,35 @@ fn statements_are_recorded_with_their_values_while_somebody_looks() {
         assert_eq!(inner, outer[1..2]);
     }
 }
+
+#[test]
+fn a_number_is_remembered_until_the_next_commit() {
+    for place in Place::all() {
+        let db = place.open();
+        // Slow enough to be worth it.
+        const SLOW: &str = "WITH RECURSIVE n (i) AS
+            (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+            SELECT MAX(n.i) + (SELECT COUNT(*) FROM items) FROM n";
+        let ask = |upto: i64| {
+            let before = db.stats().statements;
+            let number = db.read_blocking(move |tx| tx.number(SLOW, &[upto.into()]));
+            (number.unwrap(), db.stats().statements - before)
+        };
+        let again = u64::from(db.dialect() == Dialect::Postgres);
+        assert_eq!(ask(200_000), (200_000, 1));
+        assert_eq!(ask(200_000), (200_000, again));
+        assert_eq!(ask(199_999), (199_999, 1), "another parameter");
+        db.write_blocking(|tx| insert(tx, "a")).unwrap();
+        assert_eq!(ask(200_000), (200_001, 1), "another state");
+        assert_eq!(ask(200_000), (200_001, again));
+        // Writers see what they have done so far.
+        let own = db.write_blocking(|tx| {
+            let before = tx.number(SLOW, &[200_000.into()])?;
+            insert(tx, "b")?;
+            Ok::<_, Error>((before, tx.number(SLOW, &[200_000.into()])?))
+        });
+        assert_eq!(own.unwrap(), (200_001, 200_002));
+        let none = db.read_blocking(|tx| tx.number("SELECT 1 WHERE FALSE", &[]));
+        assert_eq!(none.unwrap(), 0);
+    }
+}

@@ -166,6 +166,16 @@ const CASES: &[(&str, &[i64])] = &[
     ("1 eq 1", &[1, 2, 3, 4]),
     ("'a' eq 'A'", &[1, 2, 3, 4]),
     ("Age gt 0", &[1, 2, 4]),
+    // what declarations look up in other rows
+    ("OwnerName eq 'ANN'", &[1, 4]),
+    ("OwnerName eq null", &[2, 3]),
+    ("not (OwnerName eq 'Ann')", &[2, 3]),
+    (
+        "Machine/Runs/any(r: r/OwnerName eq 'Ann' and r/Id eq 1)",
+        &[1],
+    ),
+    ("Machine/Runs/all(r: r/OwnerName eq MachineName)", &[3, 4]),
+    ("OwnerName eq Machine/Owner/Name", &[1, 2, 3]),
     ("Asked eq 'many'", &[1, 2, 3, 4]),
     // paths
     ("Machine/Name eq 'lavinia-pc'", &[1]),

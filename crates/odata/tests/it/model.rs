@@ -34,8 +34,11 @@ pub struct Run {
     pub retries: i32,
     #[edm(name = "OrganizationUnitId", column = "folder_id")]
     pub folder: i64,
-    #[edm(sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)")]
+    #[edm(sql = "{machine_id->machines}.name")]
     pub machine_name: Option<String>,
+    /// Two steps away; the tenant of the machine is not looked at.
+    #[edm(sql = "{machine_id->machines.owner->users}.name")]
+    pub owner_name: Option<String>,
     #[edm(sql = "({now} - {t}.created) / 10000000")]
     pub age: i64,
     #[edm(

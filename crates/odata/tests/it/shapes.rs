@@ -17,7 +17,7 @@ fn a_page_byte_for_byte() {
             r#"{"Key":"00000000-0000-0000-0000-000000000002","Name":"beta","Info":"50%_\\ off","#,
             r#""State":"Running","StartTime":"2018-01-15T18:18:02Z","#,
             r#""Created":"2018-01-15T18:18:02.79Z","IsLatest":false,"Paused":true,"Score":null,"#,
-            r#""Retries":3,"OrganizationUnitId":10,"MachineName":"Ärmel","Age":1402917,"#,
+            r#""Retries":3,"OrganizationUnitId":10,"MachineName":"Ärmel","OwnerName":null,"Age":1402917,"#,
             r#""Asked":"one","Secret":null,"Never":false,"Links":[],"#,
             r#""Tags":[{"Name":"Red","Weight":7,"Hidden":false},"#,
             r#"{"Name":"blue","Weight":null,"Hidden":true}],"#,

@@ -185,18 +185,12 @@ pub struct AssetUserValue {
     /// The account.
     pub user_id: i64,
     /// Its name.
-    #[edm(
-        sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)",
-        read_only
-    )]
+    #[edm(sql = "{user_id->users}.user_name", read_only)]
     pub user_name: Option<String>,
     /// The machine, unless it is any.
     pub machine_id: Option<i64>,
     /// Its name.
-    #[edm(
-        sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)",
-        read_only
-    )]
+    #[edm(sql = "{machine_id->machines}.name", read_only)]
     pub machine_name: Option<String>,
     /// What the value is.
     #[edm(read_only)]

@@ -78,9 +78,7 @@ pub struct AuditLog {
     /// The account that did it.
     pub user_id: Option<i64>,
     /// Whether that account has gone.
-    #[edm(
-        sql = "({t}.user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = {t}.user_id))"
-    )]
+    #[edm(sql = "({t}.user_id IS NOT NULL AND {user_id->users}.id IS NULL)")]
     pub user_is_deleted: bool,
     /// Number of the entry.
     pub id: i64,

@@ -58,10 +58,7 @@ pub struct Folder {
     /// The folder above.
     pub parent_id: Option<i64>,
     /// Key of the folder above.
-    #[edm(
-        sql = "(SELECT p.key FROM folders p WHERE p.id = {t}.parent_id)",
-        read_only
-    )]
+    #[edm(sql = "{parent_id->folders}.key", read_only)]
     pub parent_key: Option<Guid>,
     /// Whether it is in use.
     #[edm(read_only)]

@@ -76,6 +76,7 @@ pub struct JobError {
         jobs_folder_state(folder_id, state, id, tenant_id);
         jobs_created(folder_id, creation_time, id, tenant_id);
         jobs_state_created(folder_id, state, creation_time, id, tenant_id);
+        jobs_tenant_created(tenant_id, creation_time, id, folder_id);
         jobs_release(release_id, id);
         jobs_robot(robot_id, id, folder_id, tenant_id)"
 )]
@@ -150,10 +151,7 @@ pub struct Job {
     #[edm(column = "folder_id")]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
-        list
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// The caller's own mark.
     pub reference: String,
@@ -165,12 +163,12 @@ pub struct Job {
     pub resume_on_same_context: bool,
     /// The account it runs as, once a robot has it.
     #[edm(
-        sql = "COALESCE((SELECT r.username FROM robots r WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL), '')"
+        sql = "COALESCE(CASE WHEN {t}.start_time IS NOT NULL THEN {robot_id->robots}.username END, '')"
     )]
     pub local_system_account: String,
     /// The account whose rights it has, once a robot has it.
     #[edm(
-        sql = "(SELECT u.user_name FROM robots r JOIN users u ON u.id = r.user_id WHERE r.id = {t}.robot_id AND {t}.start_time IS NOT NULL)"
+        sql = "(CASE WHEN {t}.start_time IS NOT NULL THEN {robot_id->robots.user_id->users}.user_name END)"
     )]
     pub orchestrator_user_identity: Option<String>,
     /// Whether it can be watched live.
@@ -189,7 +187,7 @@ pub struct Job {
     /// First span of the trace.
     pub root_span_id: Option<String>,
     /// Key of the folder.
-    #[edm(sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)")]
+    #[edm(sql = "{folder_id->folders}.key")]
     pub folder_key: Guid,
     /// Number of the job.
     pub id: i64,

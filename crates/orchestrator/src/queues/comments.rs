@@ -30,10 +30,7 @@ pub struct QueueItemComment {
     #[edm(read_only)]
     pub user_id: Option<i64>,
     /// Name of who.
-    #[edm(
-        sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)",
-        read_only
-    )]
+    #[edm(sql = "{user_id->users}.user_name", read_only)]
     pub user_name: Option<String>,
     /// Number of the comment.
     pub id: i64,

@@ -81,10 +81,7 @@ pub struct QueueDefinition {
     /// The process that works on it.
     pub release_id: Option<i64>,
     /// Whether that process is in the folder.
-    #[edm(
-        sql = "(SELECT r.folder_id = {t}.folder_id FROM releases r WHERE r.id = {t}.release_id)",
-        read_only
-    )]
+    #[edm(sql = "({release_id->releases}.folder_id = {t}.folder_id)", read_only)]
     pub is_process_in_current_folder: Option<bool>,
     /// In how many folders it is.
     #[edm(
@@ -96,11 +93,7 @@ pub struct QueueDefinition {
     #[edm(column = "folder_id", read_only)]
     pub organization_unit_id: Option<i64>,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
-        list,
-        read_only
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list, read_only)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Labels.
     pub tags: Vec<Tag>,
@@ -193,6 +186,12 @@ dictionary!("analytics", ANALYTICS, ANALYTICS_DATA);
     set = "QueueItems", name = "QueueItemDto", key = "Id", scope = folder, top = 100,
     table = "(SELECT i.*, l.folder_id FROM queue_items i
         JOIN queue_folders l ON l.queue_definition_id = i.queue_definition_id)",
+    tie = "id, folder_id",
+    counts = "(SELECT q.tenant_id, l.folder_id, c.queue_definition_id, c.status,
+            c.items AS entities FROM queue_counts c
+        JOIN queue_definitions q ON q.id = c.queue_definition_id
+        JOIN queue_folders l ON l.queue_definition_id = c.queue_definition_id)
+        (queue_definition_id, status)",
     indexes = "queue_items_queue(queue_definition_id, id);
         queue_items_status(queue_definition_id, status, id);
         queue_items_reference(queue_definition_id, fold(reference), id);
@@ -276,10 +275,7 @@ pub struct QueueItem {
     #[edm(column = "folder_id")]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
-        list
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Number of the item.
     pub id: i64,

@@ -31,7 +31,7 @@ pub struct QueueItemEvent {
     /// Who.
     pub user_id: Option<i64>,
     /// Name of who.
-    #[edm(sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.user_id)")]
+    #[edm(sql = "{user_id->users}.user_name")]
     pub user_name: Option<String>,
     /// Where the item stood.
     pub status: QueueItemStatus,
@@ -40,7 +40,7 @@ pub struct QueueItemEvent {
     /// Who reviewed it.
     pub reviewer_user_id: Option<i64>,
     /// Name of who reviewed it.
-    #[edm(sql = "(SELECT u.user_name FROM users u WHERE u.id = {t}.reviewer_user_id)")]
+    #[edm(sql = "{reviewer_user_id->users}.user_name")]
     pub reviewer_user_name: Option<String>,
     /// Which application did it.
     pub external_client_id: Option<String>,

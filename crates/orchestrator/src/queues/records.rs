@@ -193,14 +193,12 @@ pub struct QueueProcessingStatus {
     /// When the last one ended.
     pub last_processed: Option<Timestamp>,
     /// Name of the process that works on it.
-    #[edm(sql = "(SELECT p.name FROM releases p WHERE p.id = {t}.release_id)")]
+    #[edm(sql = "{release_id->releases}.name")]
     pub release_name: Option<String>,
     /// The process that works on it.
     pub release_id: Option<i64>,
     /// Whether that process is in the folder.
-    #[edm(
-        sql = "(SELECT p.folder_id = {t}.folder_id FROM releases p WHERE p.id = {t}.release_id)"
-    )]
+    #[edm(sql = "({release_id->releases}.folder_id = {t}.folder_id)")]
     pub is_process_in_current_folder: Option<bool>,
     /// Whether specific contents have a schema.
     #[edm(sql = "({t}.specific_data_json_schema IS NOT NULL)")]

@@ -85,12 +85,12 @@ pub struct ReleaseVersion {
     /// Number of the release.
     pub release_id: i64,
     /// Version of the package.
-    #[edm(sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)")]
+    #[edm(sql = "{package_id->packages}.version")]
     pub version_number: String,
     /// Since when.
     pub creation_time: Timestamp,
     /// Id of the package.
-    #[edm(sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)")]
+    #[edm(sql = "{package_id->packages}.package_id")]
     pub release_name: String,
     /// Its number.
     pub id: i64,
@@ -117,28 +117,16 @@ pub struct Release {
     #[edm(read_only)]
     pub key: Guid,
     /// Id of the package.
-    #[edm(
-        sql = "(SELECT p.package_id FROM packages p WHERE p.id = {t}.package_id)",
-        required
-    )]
+    #[edm(sql = "{package_id->packages}.package_id", required)]
     pub process_key: String,
     /// Version of the package.
-    #[edm(
-        sql = "(SELECT p.version FROM packages p WHERE p.id = {t}.package_id)",
-        required
-    )]
+    #[edm(sql = "{package_id->packages}.version", required)]
     pub process_version: String,
     /// Whether the feed has no newer version.
-    #[edm(
-        sql = "(SELECT p.is_latest FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.is_latest", read_only)]
     pub is_latest_version: bool,
     /// Whether its package version was deleted, which only happens after the release itself was.
-    #[edm(
-        sql = "((SELECT p.deletion_time FROM packages p WHERE p.id = {t}.package_id) IS NOT NULL)",
-        read_only
-    )]
+    #[edm(sql = "({package_id->packages}.deletion_time IS NOT NULL)", read_only)]
     pub is_process_deleted: bool,
     /// For people.
     pub description: Option<String>,
@@ -148,15 +136,12 @@ pub struct Release {
     /// The environment it is deployed to; classic folders have them.
     pub environment_id: Option<i64>,
     /// Name of the environment.
-    #[edm(
-        sql = "(SELECT v.name FROM environments v WHERE v.id = {t}.environment_id)",
-        read_only
-    )]
+    #[edm(sql = "{environment_id->environments}.name", read_only)]
     pub environment_name: Option<String>,
     /// What runs.
     pub entry_point_id: Option<i64>,
     /// What runs, by its path.
-    #[edm(sql = "(SELECT e.path FROM package_entry_points e WHERE e.id = {t}.entry_point_id)")]
+    #[edm(sql = "{entry_point_id->package_entry_points}.path")]
     pub entry_point_path: Option<String>,
     /// Arguments of jobs that bring none.
     #[edm(max = 10000)]
@@ -165,10 +150,7 @@ pub struct Release {
     #[edm(max = 4000)]
     pub environment_variables: Option<String>,
     /// What kind of process it is.
-    #[edm(
-        sql = "(SELECT p.process_type FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.process_type", read_only)]
     pub process_type: ProcessType,
     /// The package has more than one entry point.
     #[edm(
@@ -177,25 +159,16 @@ pub struct Release {
     )]
     pub supports_multiple_entry_points: bool,
     /// Needs a desktop.
-    #[edm(
-        sql = "(SELECT p.requires_user_interaction FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.requires_user_interaction", read_only)]
     pub requires_user_interaction: bool,
     /// Talks with a person.
-    #[edm(
-        sql = "(SELECT p.is_conversational FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.is_conversational", read_only)]
     pub is_conversational: bool,
     /// Not declared by the packages read here.
     #[edm(json = "null")]
     pub min_required_robot_version: Option<String>,
     /// Needs a person.
-    #[edm(
-        sql = "(SELECT p.is_attended FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.is_attended", read_only)]
     pub is_attended: bool,
     /// Source or compiled; not declared by the packages read here.
     #[edm(json = "false")]
@@ -203,10 +176,7 @@ pub struct Release {
     /// Where the idea for it came from.
     pub automation_hub_idea_url: Option<String>,
     /// Arguments of the entry point.
-    #[edm(
-        sql = "(SELECT e.arguments FROM package_entry_points e WHERE e.id = {t}.entry_point_id)",
-        read_only
-    )]
+    #[edm(sql = "{entry_point_id->package_entry_points}.arguments", read_only)]
     pub arguments: Option<Arguments>,
     /// How robots run it.
     pub process_settings: Option<ProcessSettings>,
@@ -217,7 +187,7 @@ pub struct Release {
     /// Not offered to people.
     pub hidden_for_attended_user: bool,
     /// The feed of the package.
-    #[edm(sql = "(SELECT p.feed_id FROM packages p WHERE p.id = {t}.package_id)")]
+    #[edm(sql = "{package_id->packages}.feed_id")]
     pub feed_id: Option<Guid>,
     /// The band of the priority.
     #[edm(sql = PRIORITY_BAND)]
@@ -226,26 +196,16 @@ pub struct Release {
     #[edm(range = "1..=100")]
     pub specific_priority_value: Option<i32>,
     /// Key of the folder.
-    #[edm(
-        sql = "(SELECT f.key FROM folders f WHERE f.id = {t}.folder_id)",
-        read_only
-    )]
+    #[edm(sql = "{folder_id->folders}.key", read_only)]
     pub folder_key: Guid,
     /// Number of the folder.
     #[edm(column = "folder_id", read_only)]
     pub organization_unit_id: i64,
     /// Path of the folder, in lists.
-    #[edm(
-        sql = "(SELECT f.fully_qualified_name FROM folders f WHERE f.id = {t}.folder_id)",
-        list,
-        read_only
-    )]
+    #[edm(sql = "{folder_id->folders}.fully_qualified_name", list, read_only)]
     pub organization_unit_fully_qualified_name: Option<String>,
     /// Which robots can run it.
-    #[edm(
-        sql = "(SELECT p.target_framework FROM packages p WHERE p.id = {t}.package_id)",
-        read_only
-    )]
+    #[edm(sql = "{package_id->packages}.target_framework", read_only)]
     pub target_framework: Option<ReleaseTargetFramework>,
     /// What a serverless robot needs for it.
     pub robot_size: Option<RobotSize>,

@@ -71,18 +71,10 @@ const ENVIRONMENT_NAMES: &str = "COALESCE((SELECT string_agg(e.name, ',' ORDER B
 )]
 pub struct Robot {
     /// Key of its machine; shown when one robot is read, and not to be guessed by filters.
-    #[edm(
-        sql = "(SELECT m.license_key FROM machines m WHERE m.id = {t}.machine_id)",
-        single,
-        nofilter,
-        max = 255
-    )]
+    #[edm(sql = "{machine_id->machines}.license_key", single, nofilter, max = 255)]
     pub license_key: Option<String>,
     /// Its machine, for classic robots.
-    #[edm(
-        sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)",
-        max = 450
-    )]
+    #[edm(sql = "{machine_id->machines}.name", max = 450)]
     pub machine_name: Option<String>,
     /// Its machine, for classic robots.
     pub machine_id: Option<i64>,
@@ -188,18 +180,18 @@ pub(super) static ABLE_ROBOTS: EntitySet = EntitySet {
 #[odata::complex]
 pub struct Account {
     /// Person, robot account, …
-    #[edm(sql = "(SELECT u.type FROM users u WHERE u.id = {t}.user_id)")]
+    #[edm(sql = "{user_id->users}.type")]
     pub user_type: Option<UserType>,
     /// Where to reach them.
-    #[edm(sql = "(SELECT u.email_address FROM users u WHERE u.id = {t}.user_id)")]
+    #[edm(sql = "{user_id->users}.email_address")]
     pub user_email: Option<String>,
     /// Given and family name.
     #[edm(
-        sql = "(SELECT trim(COALESCE(u.name, '') || ' ' || COALESCE(u.surname, '')) FROM users u WHERE u.id = {t}.user_id)"
+        sql = "(CASE WHEN {t}.user_id IS NOT NULL THEN trim(COALESCE({user_id->users}.name, '') || ' ' || COALESCE({user_id->users}.surname, '')) END)"
     )]
     pub user_full_name: Option<String>,
     /// Its GUID.
-    #[edm(sql = "(SELECT u.key FROM users u WHERE u.id = {t}.user_id)")]
+    #[edm(sql = "{user_id->users}.key")]
     pub user_key: Option<Guid>,
 }
 

@@ -61,22 +61,16 @@ pub struct ProcessSchedule {
     /// The process that it starts.
     pub release_id: i64,
     /// Key of the process.
-    #[edm(
-        sql = "(SELECT r.key FROM releases r WHERE r.id = {t}.release_id)",
-        read_only
-    )]
+    #[edm(sql = "{release_id->releases}.key", read_only)]
     pub release_key: Option<String>,
     /// Name of the process.
-    #[edm(
-        sql = "(SELECT r.name FROM releases r WHERE r.id = {t}.release_id)",
-        read_only
-    )]
+    #[edm(sql = "{release_id->releases}.name", read_only)]
     pub release_name: Option<String>,
     /// Where the process starts, if elsewhere than it says itself.
     pub entry_point_path: Option<String>,
     /// Name of the process's package.
     #[edm(
-        sql = "(SELECT p.package_id FROM releases r JOIN packages p ON p.id = r.package_id WHERE r.id = {t}.release_id)",
+        sql = "{release_id->releases.package_id->packages}.package_id",
         read_only
     )]
     pub package_name: Option<String>,
@@ -130,16 +124,10 @@ pub struct ProcessSchedule {
     /// The calendar of the days left out.
     pub calendar_id: Option<i64>,
     /// Its name.
-    #[edm(
-        sql = "(SELECT c.name FROM calendars c WHERE c.id = {t}.calendar_id)",
-        read_only
-    )]
+    #[edm(sql = "{calendar_id->calendars}.name", read_only)]
     pub calendar_name: Option<String>,
     /// Its key.
-    #[edm(
-        sql = "(SELECT c.key FROM calendars c WHERE c.id = {t}.calendar_id)",
-        read_only
-    )]
+    #[edm(sql = "{calendar_id->calendars}.key", read_only)]
     pub calendar_key: Option<Guid>,
     /// When it stops firing for good.
     pub stop_process_date: Option<Timestamp>,

@@ -47,7 +47,7 @@ macro_rules! session {
             /// The machine that it serves.
             pub machine_id: i64,
             /// The machine's name.
-            #[edm(sql = "(SELECT m.name FROM machines m WHERE m.id = {t}.machine_id)")]
+            #[edm(sql = "{machine_id->machines}.name")]
             pub machine_name: Option<String>,
             /// What it last reported.
             pub state: SessionState,

@@ -20,16 +20,16 @@ pub struct TenantEntity {
     /// Its name as shown.
     pub display_name: String,
     /// Address of its administrator.
-    #[edm(sql = "(SELECT u.email_address FROM users u WHERE u.id = {t}.admin_id)")]
+    #[edm(sql = "{admin_id->users}.email_address")]
     pub admin_email_address: Option<String>,
     /// Given name of its administrator.
-    #[edm(sql = "(SELECT u.name FROM users u WHERE u.id = {t}.admin_id)")]
+    #[edm(sql = "{admin_id->users}.name")]
     pub admin_name: Option<String>,
     /// Family name of its administrator.
-    #[edm(sql = "(SELECT u.surname FROM users u WHERE u.id = {t}.admin_id)")]
+    #[edm(sql = "{admin_id->users}.surname")]
     pub admin_surname: Option<String>,
     /// GUID of its administrator.
-    #[edm(sql = "(SELECT u.key FROM users u WHERE u.id = {t}.admin_id)")]
+    #[edm(sql = "{admin_id->users}.key")]
     pub admin_user_key: Option<String>,
     /// Never shown.
     #[edm(json = "null")]

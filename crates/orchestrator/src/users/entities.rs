@@ -173,22 +173,13 @@ pub struct User {
     #[edm(read_only)]
     pub tenant_id: i32,
     /// The tenant's name.
-    #[edm(
-        sql = "(SELECT x.name FROM tenants x WHERE x.id = {t}.tenant_id)",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.name", read_only)]
     pub tenancy_name: Option<String>,
     /// The tenant's name as shown.
-    #[edm(
-        sql = "(SELECT x.display_name FROM tenants x WHERE x.id = {t}.tenant_id)",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.display_name", read_only)]
     pub tenant_display_name: Option<String>,
     /// The tenant's key.
-    #[edm(
-        sql = "(SELECT x.key FROM tenants x WHERE x.id = {t}.tenant_id)",
-        read_only
-    )]
+    #[edm(sql = "{tenant_id->tenants}.key", read_only)]
     pub tenant_key: Option<String>,
     /// Person, robot account, group, application; it stays.
     pub r#type: UserType,

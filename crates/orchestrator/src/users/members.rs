@@ -132,7 +132,7 @@ const RANKED: &str = "(SELECT u.*, u.id + CASE WHEN EXISTS (SELECT 1 FROM user_r
 static BY_MEMBERSHIP: EntitySet = EntitySet {
     table: RANKED,
     order: "TenantId",
-    tie: Some("rank"),
+    tie: &["rank"],
     ..User::SET
 };
 

@@ -67,7 +67,9 @@ impl Sort {
 }
 
 /// The properties, in the order of the declaration.
-pub const MEMBERS: [&str; 10] = ["Id", "N", "M", "R", "S", "T", "B", "At", "Color", "Words"];
+pub const MEMBERS: [&str; 11] = [
+    "Id", "N", "M", "R", "S", "T", "B", "At", "Color", "Words", "P",
+];
 
 impl Asked {
     /// Names and values of the options.
@@ -150,7 +152,11 @@ impl Asked {
             None => true,
         };
         for name in MEMBERS.into_iter().filter(selected) {
-            object.insert(name.to_owned(), row.member(name));
+            let value = match name {
+                "P" => json!(parent(world, row).map(|parent| &parent.t)),
+                name => row.member(name),
+            };
+            object.insert(name.to_owned(), value);
         }
         if let Some(asked) = &self.parent {
             let parent = parent(world, row).map(|parent| asked.object(world, parent));

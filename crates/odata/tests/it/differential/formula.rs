@@ -94,6 +94,7 @@ pub enum Real {
 pub enum Text {
     S(Place),
     T(Place),
+    P(Place),
     Const(String),
     Concat(Box<Text>, Box<Text>),
     Substring(Box<Text>, i64, Option<i64>),
@@ -229,6 +230,7 @@ impl Text {
         match self {
             Text::S(at) => at.to("S", depth),
             Text::T(at) => at.to("T", depth),
+            Text::P(at) => at.to("P", depth),
             Text::Const(text) => quoted(text),
             Text::Concat(a, b) => format!("concat({},{})", a.text(depth), b.text(depth)),
             Text::Substring(s, from, None) => format!("substring({},{from})", s.text(depth)),
@@ -244,6 +246,7 @@ impl Text {
         match self {
             Text::S(at) => at.row(env)?.s.clone(),
             Text::T(at) => at.row(env).map(|row| row.t.clone()),
+            Text::P(at) => parent(env.world, at.row(env)?).map(|row| row.t.clone()),
             Text::Const(text) => Some(text.clone()),
             Text::Concat(a, b) => Some(a.value(env)? + &b.value(env)?),
             Text::Substring(s, from, len) => {

@@ -16,6 +16,7 @@ fn text() -> impl Strategy<Value = Text> {
     let leaf = prop_oneof![
         place().prop_map(Text::S),
         place().prop_map(Text::T),
+        place().prop_map(Text::P),
         word().prop_map(Text::Const),
     ];
     leaf.prop_recursive(2, 5, 2, |inner| {

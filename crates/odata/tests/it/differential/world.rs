@@ -29,6 +29,11 @@ pub struct Point {
     #[edm(column = "group")]
     pub color: Color,
     pub words: Vec<String>,
+    /// The `T` of the parent.
+    #[edm(
+        sql = "(CASE WHEN {parent_id->points}.tenant_id = {tenant} THEN {parent_id->points}.t END)"
+    )]
+    pub p: Option<String>,
     #[edm(nav, column = "parent_id")]
     pub parent: One<Point>,
     #[edm(nav, column = "id", target_column = "parent_id")]
