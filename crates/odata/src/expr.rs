@@ -198,6 +198,25 @@ impl Expr {
         paths
     }
 
+    /// Whether a navigation like this stands anywhere in it.
+    pub fn any_nav(&self, wanted: &dyn Fn(&Nav) -> bool) -> bool {
+        match self {
+            Expr::Const(_) | Expr::Element(..) => false,
+            Expr::Prop(it) => it.path.iter().any(|nav| wanted(nav)),
+            Expr::Not(inner) | Expr::Negate(inner) | Expr::In(inner, ..) => inner.any_nav(wanted),
+            Expr::And(left, right)
+            | Expr::Or(left, right)
+            | Expr::Compare(_, _, left, right)
+            | Expr::Calculate(_, _, left, right) => left.any_nav(wanted) || right.any_nav(wanted),
+            Expr::Call(_, args) => args.iter().any(|arg| arg.any_nav(wanted)),
+            Expr::Exists(it) => {
+                let over = matches!(it.rows, Rows::Nav(nav) if wanted(nav));
+                over || it.path.iter().any(|nav| wanted(nav))
+                    || it.body.as_ref().is_some_and(|body| body.any_nav(wanted))
+            }
+        }
+    }
+
     /// The paths from the entity in a value that is null if one of them leads nowhere.
     fn paths<'e>(&'e self, paths: &mut Vec<&'e [&'static Nav]>) {
         match self {

@@ -97,6 +97,19 @@ impl Query {
         }
     }
 
+    /// Whether any option goes to entities of this type: to see them, or to find out what they hold
+    /// by filters and orders, may take a permission of its own.
+    #[must_use]
+    pub fn leads_to(&self, entity: &str) -> bool {
+        let wanted = |nav: &Nav| (nav.target)().entity == entity;
+        self.filter.as_ref().is_some_and(|f| f.0.any_nav(&wanted))
+            || self.order.iter().any(|o| o.expr.any_nav(&wanted))
+            || self
+                .expand
+                .iter()
+                .any(|e| wanted(e.nav) || e.query.leads_to(entity))
+    }
+
     /// `$select`. A path selects within what is expanded.
     fn select(&mut self, text: &str) -> Result<()> {
         let mut names = Vec::new();

@@ -9,6 +9,7 @@ both!(
     a_host_comes_works_and_goes,
     sessions_survive_a_restart,
     queries_of_sessions,
+    the_job_of_a_session,
     every_view_of_sessions,
     hosts_under_maintenance_take_no_jobs,
     hosts_that_are_gone_are_cleared_away,
@@ -160,6 +161,52 @@ async fn queries_of_sessions(backend: Backend) {
     let list = get("$top=10&$filter=State eq 'Disconnected'&$expand=Robot").await;
     assert_eq!(texts(&list, "HostMachineName"), ["gone"]);
     assert_eq!(list["value"][0]["Robot"], Value::Null);
+}
+
+async fn the_job_of_a_session(backend: Backend) {
+    let scene = scene(backend).await;
+    let host = Host::new(scene.server.machine());
+    host.start(2).await;
+    let get = async |query: &str| {
+        let path = format!("odata/Sessions?{query}");
+        scene.app.get(&path).await.ok(200)["value"].clone()
+    };
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let job = scene.start_job(&release, json!({})).await;
+    assert_eq!(get("$expand=Job").await[0]["Job"], Value::Null);
+    host.report(text(&job, "Key"), "Running", json!({}))
+        .await
+        .ok(200);
+    let shown = get("$expand=Job($select=Key,State)").await;
+    let running = json!({"Key": job["Key"], "State": "Running"});
+    assert_eq!(shown[0]["Job"], running);
+    let path = op(&format!(
+        "GetMachineSessions(key={})?$expand=Job",
+        scene.machine
+    ));
+    let shown = scene.app.get(&path).await.ok(200);
+    assert_eq!(shown["value"][0]["Job"]["Key"], job["Key"]);
+    let found = get("$filter=Job/ReleaseName eq 'p'&$orderby=Job/Id").await;
+    assert_eq!(found[0]["HostMachineName"], "tests");
+
+    // Jobs and accounts are behind permissions of their own, which filters do not get around.
+    let body = json!({"Name": "Robots", "Permissions": [{"Name": "Robots.View"}]});
+    scene.app.post("odata/Roles", &body).await.ok(201);
+    let (person, _) = scene.server.user("person", &["Robots"]).await;
+    person.get("odata/Sessions?$expand=Robot").await.ok(200);
+    for path in [
+        "odata/Sessions?$expand=Job".to_owned(),
+        "odata/Sessions?$filter=startswith(Job/InputArguments,'x')".to_owned(),
+        "odata/Sessions?$orderby=Job/InputArguments".to_owned(),
+        "odata/Sessions?$expand=Robot($expand=User)".to_owned(),
+        "odata/Sessions?$filter=not (Robot/User/UserName in ('x','y'))".to_owned(),
+        "odata/Robots?$filter=length(concat(User/EmailAddress,'x')) gt 5".to_owned(),
+        "odata/Robots?$orderby=Id,User/UserName desc".to_owned(),
+        format!("odata/Robots({})?$expand=User", scene.robot),
+    ] {
+        person.get(&path).await.refused(403, 0);
+        scene.app.get(&path).await.ok(200);
+    }
 }
 
 fn op(name: &str) -> String {

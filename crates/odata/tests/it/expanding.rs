@@ -348,3 +348,34 @@ fn what_cannot_be_expanded() {
         }
     }
 }
+
+#[test]
+fn where_a_query_leads_to() {
+    for (query, leads) in [
+        ("", false),
+        ("$filter=Name eq 'a'&$orderby=Machine/Name", false),
+        ("$expand=Machine", false),
+        ("$expand=Machine($expand=Owner)", true),
+        ("$expand=Steps($expand=Run),Machine($expand=Owner)", true),
+        ("$filter=Machine/Owner/Name eq 'a'", true),
+        (
+            "$filter=not (Id gt 5 or Machine/Owner/Name in ('a','b'))",
+            true,
+        ),
+        (
+            "$filter=length(concat('x',Machine/Owner/Name)) add 1 gt 5",
+            true,
+        ),
+        (
+            "$filter=Steps/any(s: s/Run/Machine/Owner/Name eq 'a')",
+            true,
+        ),
+        ("$filter=Steps/any(s: s/Run/Machine/Name eq 'a')", false),
+        ("$orderby=Id,Machine/Owner/Name desc", true),
+    ] {
+        let parsed = Query::parse(&RUNS, query).unwrap_or_else(|e| panic!("{query}: {e}"));
+        assert_eq!(parsed.leads_to("UserDto"), leads, "{query}");
+    }
+    let parsed = Query::parse(&RUNS, "$filter=Steps/any()").unwrap();
+    assert!(parsed.leads_to("StepDto") && !parsed.leads_to("MachineDto"));
+}

@@ -71,7 +71,12 @@ const ENVIRONMENT_NAMES: &str = "COALESCE((SELECT string_agg(e.name, ',' ORDER B
 )]
 pub struct Robot {
     /// Key of its machine; shown when one robot is read, and not to be guessed by filters.
-    #[edm(sql = "{machine_id->machines}.license_key", single, nofilter, max = 255)]
+    #[edm(
+        sql = "{machine_id->machines}.license_key",
+        single,
+        nofilter,
+        max = 255
+    )]
     pub license_key: Option<String>,
     /// Its machine, for classic robots.
     #[edm(sql = "{machine_id->machines}.name", max = 450)]

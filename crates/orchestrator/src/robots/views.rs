@@ -1,8 +1,8 @@
 //! Reading robots: the set, and the functions that choose among its rows.
 
 use db::Value;
-use odata::Folders;
 use odata::edm::EntitySet;
+use odata::{Folders, Query};
 
 use super::entities::{ABLE_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
 use super::{CREATE, Robot};
@@ -10,6 +10,7 @@ use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, FolderRule, Need};
+use crate::users::User;
 
 /// The robots whose account is assigned to one of the folders or above it; the account of a classic
 /// robot is assigned to the robot's folder.
@@ -62,6 +63,15 @@ struct Page<'a> {
     vars: &'a [(&'a str, Value)],
 }
 
+/// The options of a request; those that look at accounts take the permission to see these.
+fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Query> {
+    let query = args.options(set)?;
+    if query.leads_to(User::SET.entity) && !access::has_in_tenant(cx.tx, cx.caller, &VIEW_USERS)? {
+        return Err(access::forbidden(&VIEW_USERS));
+    }
+    Ok(query)
+}
+
 /// The robots of the folders that the request may show, and of them those that fulfil a condition.
 fn page(
     cx: &mut Cx<'_, '_>,
@@ -69,12 +79,7 @@ fn page(
     set: &'static EntitySet,
     page: &Page<'_>,
 ) -> Result<Reply> {
-    let query = args.options(set)?;
-    if query.expand.iter().any(|e| e.nav.name == "User")
-        && !access::has_in_tenant(cx.tx, cx.caller, &VIEW_USERS)?
-    {
-        return Err(access::forbidden(&VIEW_USERS));
-    }
+    let query = options(cx, args, set)?;
     let in_folder = cx.in_folders(IN_FOLDER);
     let conditions: Vec<&str> = in_folder.as_deref().into_iter().chain(page.which).collect();
     let restrict = conditions.join(" AND ");
@@ -135,7 +140,7 @@ pub(super) fn must_manage(cx: &mut Cx<'_, '_>, id: i64, need: &Need) -> Result<(
 pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_see(cx, id)?;
-    let query = args.options(&Robot::SET)?;
+    let query = options(cx, args, &Robot::SET)?;
     Ok(Reply::json(cx.entity_with(
         &Robot::SET,
         &id.into(),

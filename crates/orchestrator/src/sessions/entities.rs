@@ -2,6 +2,7 @@
 
 use odata::{Timestamp, edm_enum};
 
+use crate::jobs::Job;
 use crate::machines::{Machine, MachineScope, MachineType, UpdateInfo, slots_by_runtime};
 use crate::robots::{Robot, RobotType};
 
@@ -35,6 +36,10 @@ edm_enum! {
         ExternalNotSupported = 10, UsageExceedsLicenseLimit = 11, LicenseNotCompatible = 12
     }
 }
+
+/// Sessions with the job that each of them runs, the latest of several.
+const WITH_JOB: &str = "(SELECT s.*, (SELECT MAX(j.id) FROM jobs j
+    WHERE j.session_id = s.id AND j.state IN (1, 2, 3)) AS job_id FROM sessions s)";
 
 /// Declares a set over the table of sessions: what is given first, then what all of them show.
 macro_rules! session {
@@ -94,19 +99,22 @@ macro_rules! session {
             /// The machine.
             #[edm(nav, column = "machine_id")]
             pub machine: odata::One<Machine>,
+            /// The job that it runs, the latest of several.
+            #[edm(nav, column = "job_id")]
+            pub job: odata::One<Job>,
         }
     };
 }
 
 session! {
     /// A host that serves a machine, or a person signed in to a robot on it.
-    #[odata::entity(set = "Sessions", name = "SessionDto", table = "sessions", key = "Id", scope = tenant, order = "Id")]
+    #[odata::entity(set = "Sessions", name = "SessionDto", table = WITH_JOB, key = "Id", scope = tenant, order = "Id")]
     pub struct Session {}
 }
 
 session! {
     /// A session as its machine shows it.
-    #[odata::entity(set = "MachineSessions", name = "MachineSessionDto", table = "sessions", key = "Id", scope = tenant, order = "Id")]
+    #[odata::entity(set = "MachineSessions", name = "MachineSessionDto", table = WITH_JOB, key = "Id", scope = tenant, order = "Id")]
     pub struct MachineSession {
         /// The account that the robot's service runs as.
         #[edm(sql = "(CASE WHEN {t}.service_user_name LIKE 'robot:%' THEN NULL ELSE {t}.service_user_name END)")]

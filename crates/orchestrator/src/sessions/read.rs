@@ -1,6 +1,7 @@
 //! What can be read of sessions: those of a folder, of the tenant, of a machine, and what the hosts
 //! can run.
 
+use odata::Query;
 use odata::edm::EntitySet;
 use serde_json::Value as Json;
 
@@ -9,8 +10,10 @@ use super::manage;
 use crate::access;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+use crate::jobs::Job;
 use crate::op::{Access, FolderRule, Need, Op, Resource};
 use crate::robots::RobotType;
+use crate::users::User;
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
@@ -31,6 +34,8 @@ const MODERN: Need = Need::new(
 );
 /// Sees the people behind them.
 const PEOPLE: Need = Need::new("OR.Robots", &[("Users", Access::View)], false);
+/// Sees what they run.
+const JOBS: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);
 const FOLDER: Need = Need::new(
     "OR.Robots",
     &[("Machines", Access::View), ("Jobs", Access::Create)],
@@ -110,8 +115,20 @@ fn page(
     set: &'static EntitySet,
     listing: &Listing<'_>,
 ) -> Result<Reply> {
-    let query = args.options(set)?;
+    let query = options(cx, args, set)?;
     Ok(Reply::json(cx.page(set, &query, listing)?))
+}
+
+/// The options of a request; those that look at accounts or jobs take the permission to see these,
+/// and for jobs that of the whole tenant, because a host runs those of any folder.
+fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Query> {
+    let query = args.options(set)?;
+    for (entity, need) in [(User::SET.entity, &PEOPLE), (Job::SET.entity, &JOBS)] {
+        if query.leads_to(entity) {
+            access::tenant_wide(cx.tx, cx.caller, need)?;
+        }
+    }
+    Ok(query)
 }
 
 /// `GET /odata/Sessions`
@@ -142,7 +159,7 @@ fn get_global(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         (false, true) => Some(NOT_CLASSIC),
         (false, false) => return Err(access::forbidden(&NAMES)),
     };
-    let query = args.options(&Session::SET)?;
+    let query = options(cx, args, &Session::SET)?;
     let expands_robot = query.expand.iter().any(|e| e.nav.name == "Robot");
     if expands_robot && !access::has_in_tenant(cx.tx, cx.caller, &PEOPLE)? {
         return Err(access::forbidden(&PEOPLE));

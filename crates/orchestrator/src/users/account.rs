@@ -105,7 +105,7 @@ pub struct Login {
     pub password_hash: Option<String>,
 }
 
-/// The active account with this name or address.
+/// The active account with this name or, if there is none, with this address.
 ///
 /// # Errors
 /// The store's.
@@ -113,7 +113,8 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
     let row = tx.row(
         "SELECT id, user_name, email_address, password_hash FROM users
          WHERE tenant_id = $1 AND is_active AND (fold(user_name) = fold($2)
-             OR fold(email_address) = fold($2)) ORDER BY id LIMIT 1",
+             OR fold(email_address) = fold($2))
+         ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
         &[tenant.into(), name_or_email.into()],
     )?;
     let Some(row) = row else { return Ok(None) };

@@ -1,0 +1,563 @@
+//! Nobody gets further than they may: by giving roles away, through robots and accounts of others,
+//! by guessing secrets, or with lists that keep the server busy.
+
+use serde_json::{Value, json};
+use testkit::{Backend, Client, Host, Scene, both, package};
+
+use crate::classic::Classic;
+use crate::support::{
+    ASSIGN_MACHINES, ASSIGN_USERS, START_JOBS, STOP_JOBS, assignment, id, modern, role, scene, text,
+};
+
+both!(
+    nobody_gives_away_roles_for_the_tenant_that_are_more_than_their_own,
+    nobody_defines_roles_that_are_more_than_their_own,
+    nobody_takes_over_a_mightier_account,
+    who_manages_a_folder_gives_what_they_have_there,
+    who_manages_some_folders_sees_no_roles_elsewhere,
+    robots_of_others_are_not_for_whoever_manages_one_folder,
+    robots_of_accounts_that_are_not_active_do_nothing,
+    machine_keys_cannot_be_guessed,
+    names_cannot_break_answers,
+    lists_have_an_end,
+    environments_are_made_by_those_who_may,
+    a_classic_robot_stays_in_its_folder,
+);
+
+const OPERATIONS: &str = "UiPath.Server.Configuration.OData";
+
+/// Makes a role and gives its number.
+async fn make_role(scene: &Scene, name: &str, kind: &str, permissions: &[&str]) -> i64 {
+    let permissions: Vec<Value> = permissions.iter().map(|p| json!({"Name": p})).collect();
+    let body = json!({"Name": name, "Type": kind, "Permissions": permissions});
+    id(&scene.app.post("odata/Roles", &body).await.ok(201))
+}
+
+async fn assign(client: &Client, user: i64, folder: i64, roles: &[i64]) {
+    let body = assignment(user, folder, roles);
+    client.post(ASSIGN_USERS, &body).await.ok(204);
+}
+
+async fn nobody_gives_away_roles_for_the_tenant_that_are_more_than_their_own(backend: Backend) {
+    let scene = scene(backend).await;
+    let clerk = [
+        "Users.View",
+        "Users.Edit",
+        "Users.Create",
+        "Roles.View",
+        "Roles.Edit",
+    ];
+    make_role(&scene, "Clerk", "Tenant", &clerk).await;
+    let less = make_role(&scene, "Reader", "Tenant", &["Users.View"]).await;
+    let administrator = role(&scene, "Administrator").await;
+    let (clerk, user) = scene.server.user("clerk", &["Clerk"]).await;
+    let own = format!("odata/Users({user})");
+
+    let assign = format!("{own}/{OPERATIONS}.AssignRoles");
+    let toggle = format!("{own}/{OPERATIONS}.ToggleRole");
+    let set = format!("odata/Roles({administrator})/{OPERATIONS}.SetUsers");
+    let person = |roles: &[&str]| json!({"UserName": "friend", "RolesList": roles});
+    let more = json!({"roleIds": [administrator]});
+    let refused = clerk.post(&assign, &more).await.refused(403, 1435);
+    assert_eq!(
+        text(&refused, "message"),
+        "You cannot give the permission Alerts.View, because you do not have it yourself."
+    );
+    let body = json!({"role": "Administrator", "toggle": true});
+    clerk.post(&toggle, &body).await.refused(403, 1435);
+    let body = json!({"addedUserIds": [user], "removedUserIds": []});
+    clerk.post(&set, &body).await.refused(403, 1435);
+    let body = person(&["Administrator"]);
+    clerk.post("odata/Users", &body).await.refused(403, 1435);
+    let body = json!({"UserName": "clerk", "RolesList": ["Clerk", "Tenant Administrator"]});
+    clerk.put(&own, &body).await.refused(403, 1435);
+
+    // What they have they may give, and what somebody has already is not given.
+    let friend = clerk
+        .post("odata/Users", &person(&["Reader", "Clerk"]))
+        .await;
+    let friend = id(&friend.ok(201));
+    let boss = ["Administrator", "Reader"];
+    let (_, boss_id) = scene.server.user("boss", &boss).await;
+    let body =
+        json!({"UserName": "boss", "Name": "Boss", "RolesList": ["Administrator", "Reader"]});
+    let path = format!("odata/Users({boss_id})");
+    let boss = clerk.put(&path, &body).await.ok(200);
+    assert_eq!(boss["Name"], "Boss");
+    let path = format!("odata/Users({friend})/{OPERATIONS}.AssignRoles");
+    clerk.post(&path, &json!({"roleIds": [less]})).await.ok(200);
+    // Roles that somebody loses are no gift.
+    let body = json!({"addedUserIds": [], "removedUserIds": [boss_id]});
+    clerk.post(&set, &body).await.ok(204);
+
+    let (tenant_administrator, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
+    let path = format!("odata/Users({friend})/{OPERATIONS}.AssignRoles");
+    tenant_administrator.post(&path, &more).await.ok(200);
+}
+
+async fn nobody_defines_roles_that_are_more_than_their_own(backend: Backend) {
+    let scene = scene(backend).await;
+    let rights = ["Roles.View", "Roles.Create", "Roles.Edit"];
+    let designer = make_role(&scene, "Designer", "Tenant", &rights).await;
+    let (person, _) = scene.server.user("designer", &["Designer"]).await;
+    let body = |name: &str, kind: &str, permissions: &[&str]| {
+        let permissions: Vec<Value> = permissions.iter().map(|p| json!({"Name": p})).collect();
+        json!({"Name": name, "Type": kind, "Permissions": permissions})
+    };
+    let path = "odata/Roles";
+    let more = body("More", "Tenant", &["Roles.View", "Users.Edit"]);
+    person.post(path, &more).await.refused(403, 1435);
+    let folder = body("More", "Folder", &["Jobs.View"]);
+    person.post(path, &folder).await.refused(403, 1435);
+    let own = format!("odata/Roles({designer})");
+    let more = body("Designer", "Tenant", &["Roles.View", "Users.Edit"]);
+    person.put(&own, &more).await.refused(403, 1435);
+    person
+        .post(path, &body("Same", "Tenant", &rights))
+        .await
+        .ok(201);
+
+    // What a role grants already may stay in it.
+    let mighty = make_role(&scene, "Mighty", "Tenant", &["Users.Edit", "Roles.View"]).await;
+    let kept = body("Mighty", "Tenant", &["Users.Edit", "Roles.Edit"]);
+    let path = format!("odata/Roles({mighty})");
+    let changed = person.put(&path, &kept).await.ok(200);
+    assert_eq!(changed["Permissions"].as_array().map(Vec::len), Some(2));
+
+    // Who manages all folders decides what is done in them.
+    let (administrator, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
+    administrator.post("odata/Roles", &folder).await.ok(201);
+}
+
+async fn nobody_takes_over_a_mightier_account(backend: Backend) {
+    let scene = scene(backend).await;
+    let clerk = ["Users.View", "Users.Edit"];
+    make_role(&scene, "Clerk", "Tenant", &clerk).await;
+    let (clerk, user) = scene.server.user("clerk", &["Clerk"]).await;
+    let (_, boss) = scene.server.user("boss", &["Administrator"]).await;
+    let (_, peer) = scene.server.user("peer", &["Clerk"]).await;
+    let password = json!({"Password": "An0ther-password"});
+    let path = |user: i64| format!("odata/Users({user})");
+    clerk.patch(&path(boss), &password).await.refused(403, 1435);
+    let body = json!({"UserName": "boss", "Password": "An0ther-password"});
+    clerk.put(&path(boss), &body).await.refused(403, 1435);
+    clerk
+        .patch(&path(boss), &json!({"Name": "B"}))
+        .await
+        .ok(200);
+    for user in [peer, user] {
+        clerk.patch(&path(user), &password).await.ok(200);
+    }
+    scene.server.sign_in("peer", "An0ther-password").await;
+    scene.server.sign_in("boss", "Pa55word-of-somebody").await;
+}
+
+async fn who_manages_a_folder_gives_what_they_have_there(backend: Backend) {
+    let scene = scene(backend).await;
+    let rights = ["SubFolders.View", "SubFolders.Edit", "Jobs.View"];
+    let keeper = make_role(&scene, "Keeper", "Folder", &rights).await;
+    let viewer = make_role(&scene, "Viewer", "Folder", &["Jobs.View"]).await;
+    let tenant = role(&scene, "Tenant Administrator").await;
+    let folder_administrator = role(&scene, "Folder Administrator").await;
+    let administrator = role(&scene, "Administrator").await;
+    let other = id(&scene
+        .app
+        .post("odata/Folders", &modern("Other"))
+        .await
+        .ok(201));
+
+    let (person, user) = scene.server.user("keeper", &[]).await;
+    let (_, friend) = scene.server.user("friend", &[]).await;
+    assign(&scene.app, user, scene.folder, &[keeper]).await;
+    assign(&person, friend, scene.folder, &[viewer, keeper]).await;
+    for more in [folder_administrator, administrator] {
+        for somebody in [user, friend] {
+            let body = assignment(somebody, scene.folder, &[more]);
+            person.post(ASSIGN_USERS, &body).await.refused(403, 1435);
+        }
+    }
+    let body = assignment(friend, other, &[viewer]);
+    person.post(ASSIGN_USERS, &body).await.refused(403, 1100);
+    let body = json!({"assignment": {"UserName": "friend",
+        "RolesPerFolder": [{"FolderId": scene.folder, "RoleIds": [folder_administrator]}]}});
+    let path = format!("odata/Folders/{OPERATIONS}.AssignDomainUser");
+    person.post(&path, &body).await.refused(403, 1435);
+
+    // A role for the tenant means nothing in a folder, whoever assigns it.
+    for client in [&person, &scene.app] {
+        let body = assignment(friend, scene.folder, &[tenant]);
+        client.post(ASSIGN_USERS, &body).await.refused(400, 1428);
+    }
+    assign(&scene.app, friend, other, &[administrator]).await;
+    let (manager, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
+    assign(&manager, friend, other, &[folder_administrator]).await;
+}
+
+async fn who_manages_some_folders_sees_no_roles_elsewhere(backend: Backend) {
+    let scene = scene(backend).await;
+    let path =
+        format!("odata/Folders/{OPERATIONS}.GetAllRolesForUser(username='admin',skip=0,take=10)");
+    let (person, user) = scene.server.user("person", &[]).await;
+    person.get(&path).await.refused(403, 0);
+    let keeper = make_role(&scene, "Keeper", "Folder", &["SubFolders.View"]).await;
+    assign(&scene.app, user, scene.folder, &[keeper]).await;
+    let shown = person.get(&path).await.ok(200);
+    assert_eq!(shown["PageItems"][0]["Folder"]["Id"], scene.folder);
+}
+
+async fn robots_of_others_are_not_for_whoever_manages_one_folder(backend: Backend) {
+    let scene = scene(backend).await;
+    let rights = ["Robots.View", "Robots.Edit", "Robots.Delete"];
+    let keeper = make_role(&scene, "Keeper", "Folder", &rights).await;
+    let (person, user) = scene.server.user("keeper", &[]).await;
+    assign(&scene.app, user, scene.folder, &[keeper]).await;
+    let here = person.folder(scene.folder);
+    let robot = format!("odata/Robots({})", scene.robot);
+    let toggle = format!("odata/Robots/{OPERATIONS}.ToggleEnabledStatus");
+    let delete = format!("odata/Robots/{OPERATIONS}.DeleteBulk");
+    let enable = json!({"robotIds": [scene.robot], "enabled": true});
+    let ids = json!({"robotIds": [scene.robot]});
+    here.patch(&robot, &json!({"Description": "mine"}))
+        .await
+        .ok(200);
+    here.post(&toggle, &enable).await.ok(200);
+
+    // The robot works in a folder of others, too.
+    let other = id(&scene
+        .app
+        .post("odata/Folders", &modern("Other"))
+        .await
+        .ok(201));
+    let account = scene.app.get(&robot).await.ok(200)["UserId"].clone();
+    assign(
+        &scene.app,
+        account.as_i64().expect("it has one"),
+        other,
+        &[],
+    )
+    .await;
+    here.get(&robot).await.ok(200);
+    let change = json!({"Username": "CORP\\mine", "Password": "mine"});
+    here.patch(&robot, &change).await.refused(403, 0);
+    here.post(&toggle, &enable).await.refused(403, 0);
+    here.post(&delete, &ids).await.refused(403, 0);
+    here.delete(&robot).await.refused(403, 0);
+    person.delete(&robot).await.refused(403, 0);
+    assign(&scene.app, user, other, &[keeper]).await;
+    here.patch(&robot, &json!({"Description": "ours"}))
+        .await
+        .ok(200);
+    scene.app.post(&toggle, &enable).await.ok(200);
+}
+
+async fn robots_of_accounts_that_are_not_active_do_nothing(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    let robots = host.start(1).await;
+    let key = text(&robots["robots"][0], "robotKey").to_owned();
+    let robot = scene
+        .server
+        .anonymous()
+        .with("Authorization", format!("UiRobot {key}"))
+        .folder(scene.folder);
+    robot.get("odata/Releases").await.ok(200);
+
+    let found = scene
+        .app
+        .get("odata/Users?$filter=UserName eq 'local-robot'");
+    let account = id(&found.await.ok(200)["value"][0]);
+    let activate = format!("odata/Users({account})/{OPERATIONS}.SetActive");
+    let active = async |active: bool| {
+        let body = json!({"active": active});
+        scene.app.post(&activate, &body).await.ok(200);
+    };
+    active(false).await;
+    assert_eq!(robot.get("odata/Releases").await.status, 401);
+    let start = json!({"startInfo": {"ReleaseKey": release["Key"]}});
+    let refused = scene.shared.post(START_JOBS, &start).await;
+    refused.refused(409, 1671);
+    assert_eq!(host.start(1).await["robots"], json!([]));
+
+    active(true).await;
+    robot.get("odata/Releases").await.ok(200);
+    scene.start_job(&release, json!({})).await;
+    let waiting = scene.start_job(&release, json!({})).await;
+    assert_eq!(host.offered().await.len(), 1);
+    // The second waits for a slot that comes free when the account may no longer work.
+    active(false).await;
+    let offered = host.offered().await;
+    for state in ["Running", "Successful"] {
+        host.report(&offered[0], state, json!({})).await.ok(200);
+    }
+    assert_eq!(host.offered().await, Vec::<String>::new());
+    active(true).await;
+    let key = text(&waiting, "Key");
+    testkit::eventually("the job is offered", async || {
+        (host.offered().await == [key]).then_some(())
+    })
+    .await;
+}
+
+async fn machine_keys_cannot_be_guessed(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    scene.start_job(&release, json!({})).await;
+    let key = &scene.server.machine_key;
+    for query in [
+        "odata/Jobs?$expand=Machine",
+        "odata/Jobs?$expand=Machine($select=LicenseKey)",
+        "odata/Jobs?$expand=Robot($select=LicenseKey)",
+        "odata/Machines",
+        "odata/Machines?$select=LicenseKey",
+        "odata/Sessions?$expand=Machine,Robot",
+    ] {
+        let shown = scene.shared.get(query).await.ok(200);
+        assert!(!shown.to_string().contains(key.as_str()), "{query}");
+    }
+    for query in [
+        "odata/Jobs?$filter=startswith(Machine/LicenseKey,'a')",
+        "odata/Jobs?$orderby=Machine/LicenseKey",
+        "odata/Jobs?$filter=startswith(Robot/LicenseKey,'a')",
+        "odata/Sessions?$filter=Machine/LicenseKey gt '8'",
+        "odata/Machines?$filter=LicenseKey gt '8'",
+        "odata/Machines?$orderby=LicenseKey",
+        "odata/Robots?$filter=contains(LicenseKey,'a')",
+    ] {
+        let refused = scene.shared.get(query).await;
+        assert_eq!(refused.status, 400, "{query}");
+    }
+    let one = format!("odata/Machines({})", scene.machine);
+    let one = scene.app.get(&one).await.ok(200);
+    assert_eq!(text(&one, "LicenseKey"), key);
+}
+
+async fn names_cannot_break_answers(backend: Backend) {
+    let scene = scene(backend).await;
+    let odd = "a\"b\\c'd";
+    let body = json!({"Name": odd, "Permissions": [{"Name": "Users.View"}]});
+    scene.app.post("odata/Roles", &body).await.ok(201);
+    let body = json!({"UserName": odd, "RolesList": [odd], "Name": "x\u{1}\t\n\u{7f}\"",
+        "UnattendedRobot": {"UserName": odd}});
+    let user = scene.app.post("odata/Users", &body).await.ok(201);
+    assert_eq!(user["RolesList"], json!([odd]));
+    assert_eq!(user["UserRoles"][0]["UserName"], odd);
+    assert_eq!(user["FullName"], "x\u{1}\t\n\u{7f}\"");
+
+    assign(&scene.app, id(&user), scene.folder, &[]).await;
+    let path = format!(
+        "odata/Folders/{OPERATIONS}.GetUsersForFolder(key={})",
+        scene.folder
+    );
+    let users = scene.app.get(&path).await.ok(200);
+    let shown = users["value"].as_array().expect("a list").iter();
+    let names: Vec<_> = shown.map(|u| &u["UserEntity"]["FullName"]).collect();
+    assert!(names.contains(&&json!("x\u{1}\t\n\u{7f}\"")), "{names:?}");
+
+    let users =
+        json!({"RobotUsers": [{"RobotId": user["UnattendedRobot"]["RobotId"]}], "Name": "m"});
+    let machine = scene.app.post("odata/Machines", &users).await.ok(201);
+    assert_eq!(machine["RobotUsers"][0]["UserName"], odd);
+    let host = scene
+        .server
+        .machine_with(text(&machine, "LicenseKey"), "h")
+        .with("X-ROBOT-VERSION", "1.0\"},{\\");
+    assert!(Host::new(host).call("StartService", json!({})).await.status < 500);
+    let machines = scene.app.get("odata/Machines").await.ok(200);
+    assert_eq!(machines["@odata.count"], 2);
+}
+
+async fn lists_have_an_end(backend: Backend) {
+    let scene = scene(backend).await;
+    let many: Vec<i64> = (1..=1001).collect();
+    let few: Vec<i64> = (1..=40).collect();
+    let folders: Vec<Value> = few.iter().map(|id| json!({"FolderId": id})).collect();
+    let named: Vec<Value> = many.iter().map(|id| json!({"Id": id})).collect();
+    let admin = scene.app.get("odata/Users?$filter=UserName eq 'admin'");
+    let admin = id(&admin.await.ok(200)["value"][0]);
+    let role = role(&scene, "Administrator").await;
+    let members = json!({"addedUserIds": many, "removedUserIds": []});
+    let roles: Vec<Value> = many
+        .iter()
+        .map(|n| json!({"Name": format!("P{n}")}))
+        .collect();
+    let ids: Vec<Value> = many.iter().map(|id| json!({"RobotId": id})).collect();
+    let here = |set: &str, name: &str| format!("odata/{set}/{OPERATIONS}.{name}");
+    for (path, body) in [
+        (
+            STOP_JOBS.to_owned(),
+            json!({"jobIds": many, "strategy": "Kill"}),
+        ),
+        (here("Robots", "DeleteBulk"), json!({"robotIds": many})),
+        (here("Robots", "DeleteBulk"), json!({"robotIds": []})),
+        (
+            here("Robots", "ToggleEnabledStatus"),
+            json!({"robotIds": many, "enabled": true}),
+        ),
+        (here("Machines", "DeleteBulk"), json!({"machineIds": many})),
+        (
+            here("Sessions", "DeleteInactiveUnattendedSessions"),
+            json!({"sessionIds": many}),
+        ),
+        (
+            here("Sessions", "DeleteInactiveUnattendedSessions"),
+            json!({"sessionIds": []}),
+        ),
+        (
+            here("Releases", "UpdateToLatestPackageVersionBulk"),
+            json!({"releaseIds": many}),
+        ),
+        (
+            here("Releases", "UpdateToLatestPackageVersionBulk"),
+            json!({"releaseIds": []}),
+        ),
+        (here(&format!("Roles({role})"), "SetUsers"), members.clone()),
+        (
+            here(&format!("OrganizationUnits({})", scene.folder), "SetUsers"),
+            members.clone(),
+        ),
+        (
+            here(&format!("Users({admin})"), "AssignRoles"),
+            json!({"roleIds": many}),
+        ),
+        (
+            "odata/Roles".to_owned(),
+            json!({"Name": "R", "Permissions": roles}),
+        ),
+        (
+            "odata/Users".to_owned(),
+            json!({"UserName": "u", "RolesList": vec!["Administrator"; 1001]}),
+        ),
+        (
+            "odata/Machines".to_owned(),
+            json!({"Name": "m", "RobotUsers": ids}),
+        ),
+        (
+            ASSIGN_USERS.to_owned(),
+            json!({"assignments": {"UserIds": few, "RolesPerFolder": folders}}),
+        ),
+        (
+            ASSIGN_MACHINES.to_owned(),
+            json!({"assignments": {"MachineIds": few, "FolderIds": few}}),
+        ),
+        (
+            here("Folders", "UpdateMachinesToFolderAssociations"),
+            json!({"associations": {"FolderId": scene.folder, "AddedMachineIds": many}}),
+        ),
+        (
+            here("Folders", "SetMachineRobots"),
+            json!({"associations": {"FolderId": scene.folder, "MachineId": scene.machine,
+                "RemovedRobotIds": many}}),
+        ),
+        (
+            here(
+                &format!("Folders({})", scene.folder),
+                "RemoveMachinesFromFolder",
+            ),
+            json!({"machineIds": many}),
+        ),
+    ] {
+        scene.shared.post(&path, &body).await.refused(400, 1009);
+    }
+    let list = many.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let path = here("Users", &format!("Validate(userIds=[{}])", list.join(",")));
+    scene.app.get(&path).await.refused(400, 1009);
+
+    let stage = Classic {
+        folder: 0,
+        app: scene.app.clone(),
+        scene,
+    };
+    let body = crate::classic::classic_folder("Classic");
+    let folder = id(&stage.app.post("odata/Folders", &body).await.ok(201));
+    let app = stage.app.folder(folder);
+    let body = json!({"Name": "e", "Robots": named});
+    app.post("odata/Environments", &body)
+        .await
+        .refused(400, 1009);
+    let made = app.post("odata/Environments", &json!({"Name": "e"})).await;
+    let path = here(&format!("Environments({})", id(&made.ok(201))), "SetRobots");
+    let body = json!({"addedRobotIds": many, "removedRobotIds": []});
+    app.post(&path, &body).await.refused(400, 1009);
+    let body = crate::classic::standard("r", json!({"Environments": named}));
+    app.post("odata/Robots", &body).await.refused(400, 1009);
+}
+
+async fn environments_are_made_by_those_who_may(backend: Backend) {
+    let stage = Classic::start(backend).await;
+    let scene = &stage.scene;
+    let administrator = role(scene, "Administrator").await;
+    let (person, user) = scene.server.user("person", &[]).await;
+    // Classic folders look at the roles for the tenant, and these permissions are for folders.
+    let rights = ["Environments.Edit", "Environments.View"];
+    let keeper = make_role(scene, "Keeper", "Folder", &rights).await;
+    let modern = person.folder(scene.folder);
+    assign(&scene.app, user, scene.folder, &[keeper]).await;
+    let body = json!({"Name": "e"});
+    modern
+        .put("odata/Environments(999999)", &body)
+        .await
+        .refused(403, 0);
+    assign(&scene.app, user, scene.folder, &[administrator]).await;
+    modern
+        .put("odata/Environments(999999)", &body)
+        .await
+        .refused(400, 1106);
+    person
+        .folder(stage.folder)
+        .put("odata/Environments(999999)", &body)
+        .await
+        .refused(403, 0);
+    stage
+        .app
+        .put("odata/Environments(999999)", &body)
+        .await
+        .ok(201);
+}
+
+async fn a_classic_robot_stays_in_its_folder(backend: Backend) {
+    let stage = Classic::start(backend).await;
+    let robot = stage.robot("DocBot", json!({})).await;
+    let account = robot["UserId"].as_i64().expect("it has an account");
+    let path = format!("odata/Users({account})");
+
+    // Changes of its account leave it alone; it goes with the robot, not the robot with it.
+    let changed = stage
+        .app
+        .patch(&path, &json!({"Name": "Doc"}))
+        .await
+        .ok(200);
+    assert_eq!(changed["UnattendedRobot"], Value::Null);
+    stage
+        .app
+        .patch(&path, &json!({"MayHaveUnattendedSession": true}))
+        .await
+        .refused(400, 1406);
+    stage.app.delete(&path).await.refused(400, 1406);
+    let one = format!("odata/Robots({})", id(&robot));
+    stage.app.get(&one).await.ok(200);
+
+    // Its account may see another folder; it runs nothing there.
+    let scene = &stage.scene;
+    let other = id(&scene
+        .app
+        .post("odata/Folders", &modern("Other"))
+        .await
+        .ok(201));
+    assign(&scene.app, account, other, &[]).await;
+    let body = json!({"assignments": {"MachineIds": [scene.machine], "FolderIds": [other]}});
+    scene.app.post(ASSIGN_MACHINES, &body).await.ok(204);
+    let there = scene.app.folder(other);
+    scene.upload(&package("p", "1.0.0")).await;
+    let body = json!({"Name": "p", "ProcessKey": "p", "ProcessVersion": "1.0.0"});
+    let release = there.post("odata/Releases", &body).await.ok(201);
+    let start = json!({"startInfo": {"ReleaseKey": release["Key"]}});
+    there.post(START_JOBS, &start).await.refused(409, 1671);
+    let start = json!({"startInfo": {"ReleaseKey": release["Key"], "RobotIds": [robot["Id"]]}});
+    there.post(START_JOBS, &start).await.refused(409, 1671);
+
+    stage.app.delete(&one).await.ok(204);
+    stage.app.get(&path).await.refused(404, 1002);
+}
