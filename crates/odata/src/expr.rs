@@ -203,7 +203,7 @@ impl Expr {
         match self {
             Expr::Const(_) | Expr::Element(..) => false,
             Expr::Prop(it) => it.path.iter().any(|nav| wanted(nav)),
-            Expr::Not(inner) | Expr::Negate(inner) | Expr::In(inner, ..) => inner.any_nav(wanted),
+            Expr::Not(inner) | Expr::In(inner, ..) => inner.any_nav(wanted),
             Expr::And(left, right)
             | Expr::Or(left, right)
             | Expr::Compare(_, _, left, right)
