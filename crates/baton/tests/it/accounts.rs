@@ -269,7 +269,7 @@ async fn deleting_keeps_the_history(backend: Backend) {
     let job = scene.job(&job["Id"]).await;
     assert_eq!(
         (text(&job, "State"), text(&job, "ReleaseName")),
-        ("Successful", "p")
+        ("Successful", "hello")
     );
     scene.app.get(&validate).await.refused(404, 1002);
     let wrong = "odata/Users/UiPath.Server.Configuration.OData.Validate(userIds=[x])";
