@@ -15,8 +15,8 @@ use proc_macro::TokenStream;
 ///
 /// On the struct: `set`, `name` (of the type), `table`, `key` (wire name), `scope` (`none`,
 /// `tenant`, `folder`) and, if one likes, `order` (default: the key), `top` (default: 1000), `tie`
-/// (the column that decides between equals instead of the key), `counts = "table(column, …)"` and
-/// `indexes = "name(column, …); …"`.
+/// (`"column, …"`, default: the key), `counts` (`"table(column, …)"`) and `indexes`
+/// (`"name(column, …); …"`).
 ///
 /// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
 /// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `max = n`,

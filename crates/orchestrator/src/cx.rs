@@ -491,6 +491,16 @@ impl Args {
         body::member(param, self.body.as_ref())
     }
 
+    /// A list in the body, no longer than one transaction takes.
+    ///
+    /// # Errors
+    /// As [`Args::body`]; 1009 for a list that is too long.
+    pub fn list<T: DeserializeOwned>(&self, param: &str) -> Result<Vec<T>> {
+        let items = self.member::<Vec<T>>(param)?;
+        body::check_length(param, &items)?;
+        Ok(items)
+    }
+
     /// What the body changes in an entity of the request's set.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
-//! This page is the table of contents. A feature may call those above it, never those below:
-//! audit, settings, calendars, roles, users, folders, tenants → packages, libraries, releases →
-//! machines, environments, robots, sessions → jobs → logs, schedules, assets, webhooks,
-//! robot_service, queues.
+//! This page is the table of contents, and the order says who may call whom: a feature calls those
+//! above it. Two call below: accounts bring their robots along (users → robots), and machines take
+//! their sessions with them (machines → sessions). Declarations may name any entity, because
+//! expansions go both ways.
+//!
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
@@ -14,23 +15,27 @@ mod error;
 mod op;
 
 pub mod audit;
-pub mod calendars;
 pub mod settings;
-pub mod tenants;
+
+pub mod calendars;
+pub mod roles;
 
 pub mod clients;
 pub mod folders;
-pub mod roles;
 pub mod users;
 
-pub mod libraries;
 pub mod packages;
+
+pub mod libraries;
 pub mod releases;
 
-pub mod environments;
 pub mod machines;
+
+pub mod environments;
 pub mod robots;
 pub mod sessions;
+
+pub mod tenants;
 
 pub mod jobs;
 pub mod logs;

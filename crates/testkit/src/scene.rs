@@ -66,10 +66,15 @@ impl Scene {
 
     /// Uploads a package and makes it startable in `Shared` under the package's own name.
     pub async fn release(&self, package: &PackageBuilder) -> Value {
+        self.release_in(&self.shared, package).await
+    }
+
+    /// As [`Scene::release`], in the folder of this client.
+    pub async fn release_in(&self, folder: &Client, package: &PackageBuilder) -> Value {
         self.upload(package).await;
         let (id, version) = package.identity();
         let body = json!({"Name": id, "ProcessKey": id, "ProcessVersion": version});
-        self.shared.post("odata/Releases", &body).await.ok(201)
+        folder.post("odata/Releases", &body).await.ok(201)
     }
 
     /// The body of a start: one job of a release, with members added or replaced.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Backend, both};
 
-use crate::support::{ASSIGN_USERS, START_JOBS, assignment, id, modern, scene, text};
+use crate::support::{self, ASSIGN_USERS, START_JOBS, assignment, id, modern, scene, text};
 
 both!(
     scopes_bound_an_application,
@@ -94,10 +94,7 @@ async fn roles_bound_a_person(backend: Backend) {
         .post(START_JOBS, &json!({"startInfo": {}}))
         .await
         .refused(403, 1100);
-    let me = nobody
-        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-        .await
-        .ok(200);
+    let me = support::me(&nobody).await;
     assert_eq!(me["UserName"], "nobody");
 
     let (viewer, _) = scene
@@ -122,10 +119,7 @@ async fn roles_bound_a_person(backend: Backend) {
 async fn roles_in_a_folder_count_at_once(backend: Backend) {
     let scene = scene(backend).await;
     let admin = scene.server.admin().await;
-    let me = admin
-        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-        .await
-        .ok(200);
+    let me = support::me(&admin).await;
     let administrator = me["UserRoles"][0]["RoleId"].as_i64().expect("a role");
     let (person, user) = scene.server.user("person", &[]).await;
     let here = person.folder(scene.folder);

@@ -1,9 +1,9 @@
 //! Accounts as they are changed: what stays, what follows, who may, and who must be left.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Host, Scene, both, package};
+use testkit::{Backend, both};
 
-use crate::support::{assert_members, id, role, scene, text, texts};
+use crate::support::{self, assert_members, id, role, scene, text, texts};
 use crate::tokens::of_another_tenant;
 
 both!(
@@ -233,26 +233,10 @@ async fn robots_follow_their_account(backend: Backend) {
     assert_eq!(names().await, "");
 }
 
-/// A host with one running job of `local-robot`, whose account is given.
-async fn busy(scene: &Scene) -> (Host, Value, i64) {
-    let release = scene.release(&package("p", "1.0.0")).await;
-    let host = Host::new(scene.server.machine());
-    host.start(1).await;
-    let job = scene.start_job(&release, json!({})).await;
-    host.report(text(&job, "Key"), "Running", json!({}))
-        .await
-        .ok(200);
-    let list = scene
-        .app
-        .get("odata/Users?$filter=UserName eq 'local-robot'")
-        .await
-        .ok(200);
-    (host, job, id(&list["value"][0]))
-}
-
 async fn deleting_keeps_the_history(backend: Backend) {
     let scene = scene(backend).await;
-    let (host, job, account) = busy(&scene).await;
+    let (host, job) = support::running(&scene).await;
+    let account = support::user(&scene, "local-robot").await;
     let one = of(account);
     let validate =
         format!("odata/Users/UiPath.Server.Configuration.OData.Validate(userIds=[{account}])");
@@ -285,7 +269,7 @@ async fn deleting_keeps_the_history(backend: Backend) {
     let job = scene.job(&job["Id"]).await;
     assert_eq!(
         (text(&job, "State"), text(&job, "ReleaseName")),
-        ("Successful", "p")
+        ("Successful", "hello")
     );
     scene.app.get(&validate).await.refused(404, 1002);
     let wrong = "odata/Users/UiPath.Server.Configuration.OData.Validate(userIds=[x])";
@@ -412,12 +396,7 @@ async fn passwords_and_activity_count_at_once(backend: Backend) {
         .post(&action(user, "SetActive"), &json!({"active": true}))
         .await
         .refused(404, 1002);
-    let admin = scene
-        .app
-        .get("odata/Users?$filter=UserName eq 'admin'")
-        .await
-        .ok(200);
-    let admin = id(&admin["value"][0]);
+    let admin = support::user(&scene, "admin").await;
     scene
         .app
         .post(&action(admin, "SetActive"), &json!({}))
@@ -428,10 +407,7 @@ async fn passwords_and_activity_count_at_once(backend: Backend) {
 async fn somebody_must_be_left(backend: Backend) {
     let scene = scene(backend).await;
     let admin = scene.server.admin().await;
-    let me = admin
-        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-        .await
-        .ok(200);
+    let me = support::me(&admin).await;
     let one = of(id(&me));
     // Not by others …
     let (manager, _) = scene

@@ -3,10 +3,15 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{assert_members, column, id, scene, text, texts};
+use crate::classic;
+use crate::support::{self, assert_members, column, id, scene, text, texts};
 use crate::tokens::of_another_tenant;
 
-both!(what_people_do_is_written_down, what_was_refused_is_not);
+both!(
+    what_people_do_is_written_down,
+    what_becomes_of_things_is_written_down,
+    what_was_refused_is_not,
+);
 
 async fn what_people_do_is_written_down(backend: Backend) {
     let scene = scene(backend).await;
@@ -108,13 +113,92 @@ async fn what_people_do_is_written_down(backend: Backend) {
     person.get(&details).await.refused(403, 0);
 }
 
+async fn what_becomes_of_things_is_written_down(backend: Backend) {
+    let scene = scene(backend).await;
+    let pack = testkit::package("Pack", "1.0.0").command("exit 0");
+    scene.upload(&pack).await;
+    let classic = classic::folder(&scene, "Classic").await;
+    let classic = scene.app.folder(classic);
+    let hook = json!({"Name": "Hook", "Url": "https://example.com", "Secret": "of-the-hook",
+        "Enabled": true, "AllowInsecureSsl": false, "SubscribeToAllEvents": true});
+    let release = json!({"Name": "Release", "ProcessKey": "Pack", "ProcessVersion": "1.0.0"});
+    let robot = json!({"Name": "Robot", "MachineName": "HOST", "Username": "corp\\one",
+        "Password": "of-the-robot", "Type": "Unattended", "HostingType": "Standard",
+        "LicenseKey": "6f9bd5c0-93a6-4b53-9f0e-9e7f3a0c1d11"});
+    let machine = json!({"Name": "Machine", "Type": "Template"});
+    for (client, set, body, component) in [
+        (
+            &scene.shared,
+            "QueueDefinitions",
+            json!({"Name": "Queue"}),
+            "Queues",
+        ),
+        (&scene.app, "Webhooks", hook, "Webhooks"),
+        (&scene.app, "Machines", machine, "Machines"),
+        (&scene.app, "Folders", support::modern("Folder"), "Folders"),
+        (&scene.shared, "Releases", release, "Processes"),
+        (
+            &classic,
+            "Environments",
+            json!({"Name": "Environment"}),
+            "Environments",
+        ),
+        (&classic, "Robots", robot, "Robots"),
+    ] {
+        let made = client.post(&format!("odata/{set}"), &body).await.ok(201);
+        let one = format!("odata/{set}({})", id(&made));
+        let changed = client.put(&one, &made).await;
+        assert_eq!(changed.status, 200, "{set}: {}", changed.text());
+        client.delete(&one).await.ok(204);
+        let written = format!(
+            "odata/AuditLogs?$expand=Entities&$orderby=Id&$filter=Component eq '{component}' and \
+             EntityId eq {}",
+            id(&made)
+        );
+        let written = scene.app.get(&written).await.ok(200);
+        assert_eq!(
+            texts(&written, "Action"),
+            ["Create", "Update", "Delete"],
+            "{set}"
+        );
+        assert_eq!(
+            column(&written, "DisplayName"),
+            [text(&written["value"][0], "DisplayName"); 3]
+        );
+        assert!(
+            !text(&written["value"][0], "DisplayName").is_empty(),
+            "{set}"
+        );
+        let data = text(&written["value"][0]["Entities"][0], "CustomData");
+        let data: Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(data["Id"], made["Id"], "{set}");
+    }
+    let pack = "odata/Processes('Pack:1.0.0')";
+    scene.app.delete(pack).await.ok(204);
+    let all = scene
+        .app
+        .get("odata/AuditLogs?$expand=Entities")
+        .await
+        .ok(200);
+    assert_eq!(text(&all["value"][0], "DisplayName"), "Pack");
+    for secret in [
+        "of-the-hook",
+        "of-the-robot",
+        "6f9bd5c0",
+        "LicenseKey",
+        "ClientSecret",
+    ] {
+        assert!(
+            !all.to_string().contains(secret),
+            "{secret} in the audit log"
+        );
+    }
+}
+
 async fn what_was_refused_is_not(backend: Backend) {
     let scene = scene(backend).await;
     let admin = scene.server.admin().await;
-    let me = admin
-        .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-        .await
-        .ok(200);
+    let me = support::me(&admin).await;
     let one = format!("odata/Users({})", id(&me));
     scene.app.delete(&one).await.refused(409, 1430);
     scene

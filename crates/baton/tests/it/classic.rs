@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Backend, Client, Host, Scene, both};
 
-use crate::support::{START_JOBS, id, scene, text, texts};
+use crate::support::{START_JOBS, id, scene, text, texts, with};
 
 both!(
     a_job_runs_on_the_machine_of_its_robot,
@@ -30,6 +30,12 @@ pub fn classic_folder(name: &str) -> Value {
     json!({"DisplayName": name, "ProvisionType": "Manual", "PermissionModel": "InheritFromTenant"})
 }
 
+/// Makes a classic folder.
+pub async fn folder(scene: &Scene, name: &str) -> i64 {
+    let made = scene.app.post("odata/Folders", &classic_folder(name)).await;
+    id(&made.ok(201))
+}
+
 /// The body that makes an unattended robot on the machine `{name}-pc`.
 pub fn standard(name: &str, more: Value) -> Value {
     with(
@@ -41,24 +47,16 @@ pub fn standard(name: &str, more: Value) -> Value {
     )
 }
 
-/// The first object with the members of the second added or replaced.
-pub fn with(mut body: Value, more: Value) -> Value {
-    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
-        body.extend(more);
-    }
-    body
-}
-
 impl Classic {
+    /// Makes another classic folder.
+    pub async fn other_folder(&self) -> i64 {
+        folder(&self.scene, "Other").await
+    }
+
     /// Starts the server and makes the folder.
     pub async fn start(backend: Backend) -> Self {
         let scene = scene(backend).await;
-        let folder = scene
-            .app
-            .post("odata/Folders", &classic_folder("Default"))
-            .await
-            .ok(201);
-        let folder = id(&folder);
+        let folder = folder(&scene, "Default").await;
         let app = scene.app.folder(folder);
         Self { scene, app, folder }
     }
@@ -376,17 +374,12 @@ async fn starts_that_classic_folders_refuse(backend: Backend) {
         .await
         .refused(409, 1671);
     // An environment of another folder is none.
-    let other = stage
-        .scene
-        .app
-        .post("odata/Folders", &classic_folder("Other"))
-        .await
-        .ok(201);
+    let other = stage.other_folder().await;
     let strange = json!({
         "Name": "x", "ProcessKey": "hello", "ProcessVersion": "1.0.0",
         "EnvironmentId": environment["Id"],
     });
-    for folder in [id(&other), stage.scene.folder] {
+    for folder in [other, stage.scene.folder] {
         stage
             .scene
             .app
@@ -441,13 +434,8 @@ async fn a_job_has_the_rights_of_its_robot(backend: Backend) {
         .get("odata/Releases")
         .await
         .refused(403, 1100);
-    let other = stage
-        .scene
-        .app
-        .post("odata/Folders", &classic_folder("Other"))
-        .await
-        .ok(201);
-    job.folder(id(&other))
+    let other = stage.other_folder().await;
+    job.folder(other)
         .get("odata/Releases")
         .await
         .refused(403, 0);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::classic::{Classic, classic_folder};
+use crate::classic::Classic;
 use crate::support::{id, text, texts};
 
 both!(
@@ -208,13 +208,8 @@ async fn environments_that_cannot_be_made(backend: Backend) {
         .await
         .refused(400, 1106);
     // Names are unique in their folder only.
-    let other = stage
-        .scene
-        .app
-        .post("odata/Folders", &classic_folder("Other"))
-        .await
-        .ok(201);
-    let other = stage.scene.app.folder(id(&other));
+    let other = stage.other_folder().await;
+    let other = stage.scene.app.folder(other);
     let made = other
         .post("odata/Environments", &json!({"Name": "env"}))
         .await

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, both};
 
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, modern, role, scene, text, texts,
+    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, modern, role, scene, text,
+    texts, with,
 };
 
 both!(
@@ -242,10 +243,7 @@ async fn folders_that_cannot_be_edited(backend: Backend) {
     let folder = id(&make(&scene.app, modern("F")).await);
     let path = format!("odata/Folders({folder})");
     let put = async |more: Value| {
-        let mut body = json!({"DisplayName": "F"});
-        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
-            body.extend(more);
-        }
+        let body = with(json!({"DisplayName": "F"}), more);
         scene.app.put(&path, &body).await
     };
     put(json!({"ProvisionType": "Manual"}))

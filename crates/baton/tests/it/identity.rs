@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{ADMIN_PASSWORD, APP_ID, APP_SECRET, Answer, Backend, both, decode_claims};
 
-use crate::support::{scene, server, text};
+use crate::support::{self, scene, server, text};
 
 both!(
     a_token_at_every_address,
@@ -223,11 +223,7 @@ async fn sign_in_with_a_password(backend: Backend) {
             claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
             1800
         );
-        let me = anonymous.bearer(token);
-        let me = me
-            .get("odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser")
-            .await
-            .ok(200);
+        let me = support::me(&anonymous.bearer(token)).await;
         assert_eq!(me["UserName"], "admin");
         assert!(me["LastLoginTime"].is_string());
         assert_eq!(me["Password"], Value::Null);

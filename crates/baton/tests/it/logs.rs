@@ -1,9 +1,9 @@
 //! Logs of robots: what goes in, and how it is read.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Host, Scene, both, package};
+use testkit::{Backend, Host, both};
 
-use crate::support::{column, scene, text, texts};
+use crate::support::{column, running, scene, text, texts, with};
 
 both!(
     lines_of_a_job,
@@ -15,26 +15,15 @@ both!(
 const SUBMIT: &str = "api/Logs/SubmitLogs";
 
 fn line(job: &Value, message: &str, more: Value) -> Value {
-    let mut line = json!({
-        "message": message, "level": "Information", "timeStamp": "2026-01-02T03:04:05.1234567+01:00",
-        "jobId": job["Key"], "processName": "hello", "windowsIdentity": "HOST\\user",
-        "robotName": "somebody else", "machineName": "tests",
-    });
-    if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
-        line.extend(more);
-    }
+    let line = with(
+        json!({
+            "message": message, "level": "Information", "timeStamp": "2026-01-02T03:04:05.1234567+01:00",
+            "jobId": job["Key"], "processName": "hello", "windowsIdentity": "HOST\\user",
+            "robotName": "somebody else", "machineName": "tests",
+        }),
+        more,
+    );
     Value::String(line.to_string())
-}
-
-async fn running(scene: &Scene) -> (Host, Value) {
-    let release = scene.release(&package("hello", "1.0.0")).await;
-    let host = Host::new(scene.server.machine());
-    host.start(1).await;
-    let job = scene.start_job(&release, json!({})).await;
-    host.report(text(&job, "Key"), "Running", json!({}))
-        .await
-        .ok(200);
-    (host, job)
 }
 
 async fn lines_of_a_job(backend: Backend) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Host, both, eventually};
 
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, role, scene, text, texts,
+    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, role, scene, text, texts, with,
 };
 
 both!(
@@ -230,11 +230,11 @@ async fn machines_that_cannot_be_changed(backend: Backend) {
         .await
         .refused(404, 1002);
     let window = |more: Value| {
-        let mut window = json!({"enabled": true, "cronExpression": "0 0 3 * * ?",
-            "timezoneId": "UTC", "duration": 60});
-        if let (Some(window), Value::Object(more)) = (window.as_object_mut(), more) {
-            window.extend(more);
-        }
+        let window = with(
+            json!({"enabled": true, "cronExpression": "0 0 3 * * ?",
+            "timezoneId": "UTC", "duration": 60}),
+            more,
+        );
         json!({"MaintenanceWindow": window})
     };
     patch(window(json!({"duration": 0})))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, both};
 
 use crate::queues::{ADD, BULK_ADD, add, at, folder, item_data, meanwhile, queue};
-use crate::support::{assert_members, column, id, scene, text, texts};
+use crate::support::{self, assert_members, column, id, scene, text, texts};
 
 both!(
     reviews_are_for_items_that_failed,
@@ -89,14 +89,9 @@ async fn failed_items_are_reviewed_and_retried(backend: Backend) {
         (text(&read, "ReviewStatus"), text(&read, "Status")),
         ("InReview", "Failed")
     );
-    let users = scene
-        .app
-        .get("odata/Users?$filter=UserName eq 'admin'")
-        .await
-        .ok(200);
-    let admin = &users["value"][0]["Id"];
+    let admin = support::user(&scene, "admin").await;
     let read = call("SetItemReviewer", first, json!({"userId": admin})).await;
-    assert_eq!(read["ReviewerUserId"], *admin);
+    assert_eq!(read["ReviewerUserId"], admin);
     let expanded = format!("{}?$expand=ReviewerUser", at("QueueItems", first));
     let expanded = client.get(&expanded).await.ok(200);
     assert_eq!(expanded["ReviewerUser"]["UserName"], "admin");
@@ -370,6 +365,8 @@ async fn retention_of_a_queue(backend: Backend) {
     ] {
         client.put(&path, &body).await.refused(400, 1009);
     }
+    let bucket = json!({"Action": "Archive", "Period": 3, "BucketId": 1});
+    client.put(&path, &bucket).await.refused(404, 1002);
     client
         .get(&format!("{path}?retentionType=Soon"))
         .await

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both};
 
 use crate::support::{
-    self, ASSIGN_USERS, assert_members, assignment, column, id, modern, scene, text, texts,
+    self, ASSIGN_USERS, assert_members, assignment, column, id, modern, scene, text, texts, with,
 };
 
 both!(
@@ -28,10 +28,7 @@ pub const SHARE: &str = "odata/QueueDefinitions/UiPath.Server.Configuration.ODat
 
 /// Makes a queue.
 pub async fn queue(client: &Client, name: &str, more: Value) -> Value {
-    let mut body = json!({"Name": name});
-    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
-        body.extend(more);
-    }
+    let body = with(json!({"Name": name}), more);
     client.post("odata/QueueDefinitions", &body).await.ok(201)
 }
 
@@ -42,10 +39,7 @@ pub async fn add(client: &Client, queue: &str, more: Value) -> Value {
 
 /// The body that adds an item.
 pub fn item_data(queue: &str, more: Value) -> Value {
-    let mut data = json!({"Name": queue});
-    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
-        data.extend(more);
-    }
+    let data = with(json!({"Name": queue}), more);
     json!({"itemData": data})
 }
 
@@ -269,6 +263,7 @@ async fn schemas_are_schemas(backend: Backend) {
         "3",
         r#"{"type": "dream"}"#,
         r#"{"minimum": "x"}"#,
+        r#"{"$ref": "http://127.0.0.1:9/other.json"}"#,
     ] {
         let body = json!({"Name": "Bad", "OutputDataJsonSchema": bad});
         let answer = scene.shared.post("odata/QueueDefinitions", &body).await;

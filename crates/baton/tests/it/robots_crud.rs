@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::classic::{Classic, classic_folder, standard};
+use crate::classic::{Classic, standard};
 use crate::support::{ASSIGN_USERS, assignment, id, modern, scene, text, texts};
 
 both!(
@@ -257,13 +257,8 @@ async fn changing_a_classic_robot(backend: Backend) {
         .put("odata/Robots(999999)", &put)
         .await
         .refused(404, 1002);
-    let elsewhere = stage
-        .scene
-        .app
-        .post("odata/Folders", &classic_folder("Other"))
-        .await
-        .ok(201);
-    for folder in [id(&elsewhere), stage.scene.folder] {
+    let elsewhere = stage.other_folder().await;
+    for folder in [elsewhere, stage.scene.folder] {
         let other = stage.scene.app.folder(folder);
         other.get(&path).await.refused(404, 1002);
         other

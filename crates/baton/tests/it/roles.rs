@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{assert_members, column, id, role, scene, text, texts};
+use crate::support::{self, assert_members, column, id, role, scene, text, texts};
 use crate::tokens::of_another_tenant;
 
 both!(
@@ -285,12 +285,7 @@ async fn who_has_a_role(backend: Backend) {
         .await
         .refused(400, 1427);
     let administrator = role(&scene, "Administrator").await;
-    let admin = scene
-        .app
-        .get("odata/Users?$filter=UserName eq 'admin'")
-        .await
-        .ok(200);
-    let admin = id(&admin["value"][0]);
+    let admin = support::user(&scene, "admin").await;
     scene
         .app
         .post(&of(administrator), &change(&[], &[admin]))

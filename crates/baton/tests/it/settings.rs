@@ -257,6 +257,13 @@ async fn the_installation(backend: Backend) {
     let (person, _) = scene.server.user("person", &[]).await;
     person.get(&of("1")).await.refused(403, 0);
     person.get(&function("GetLicense")).await.ok(200);
+    let shown = person.get(&function("GetWebSettings")).await.ok(200);
+    let shown = shown["Keys"].as_array().expect("a list");
+    assert!(shown.contains(&json!("Abp.Timing.TimeZone")), "{shown:?}");
+    assert!(
+        !shown.contains(&json!("Abp.Net.Mail.Smtp.Host")),
+        "{shown:?}"
+    );
 }
 
 async fn the_own_tenant(backend: Backend) {

@@ -2,7 +2,7 @@
 //! with the documents that clients were written after.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Scene, Server};
+use testkit::{Backend, Client, Host, Scene, Server, package};
 
 /// The binary under test.
 pub const EXE: &str = env!("CARGO_BIN_EXE_baton");
@@ -45,6 +45,38 @@ pub fn assignment(user: i64, folder: i64, roles: &[i64]) -> Value {
 pub async fn role(scene: &Scene, name: &str) -> i64 {
     let path = format!("odata/Roles?$filter=Name eq '{name}'");
     id(&scene.app.get(&path).await.ok(200)["value"][0])
+}
+
+/// The number of an account.
+pub async fn user(scene: &Scene, name: &str) -> i64 {
+    let path = format!("odata/Users?$filter=UserName eq '{name}'");
+    id(&scene.app.get(&path).await.ok(200)["value"][0])
+}
+
+/// The account that calls.
+pub async fn me(client: &Client) -> Value {
+    let path = "odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser";
+    client.get(path).await.ok(200)
+}
+
+/// A host with one running job of `local-robot`.
+pub async fn running(scene: &Scene) -> (Host, Value) {
+    let release = scene.release(&package("hello", "1.0.0")).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    let job = scene.start_job(&release, json!({})).await;
+    host.report(text(&job, "Key"), "Running", json!({}))
+        .await
+        .ok(200);
+    (host, job)
+}
+
+/// The first object with the members of the second added or replaced.
+pub fn with(mut body: Value, more: Value) -> Value {
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
 }
 
 /// Fails unless the object has all these members, whatever their values.

@@ -102,6 +102,8 @@ async fn webhooks_that_are_refused(backend: Backend) {
         ("Url", json!("example.com/hook")),
         ("Url", json!("ftp://example.com")),
         ("Url", json!("https://")),
+        ("Url", json!("https://example.com/\r\nX-Other: 1")),
+        ("Url", json!(" https://example.com/hook")),
         (
             "Url",
             json!(format!("https://example.com/{}", "x".repeat(2000))),

@@ -15,6 +15,8 @@ struct Job {
     created: Timestamp,
     #[edm(column = "order")]
     place: i32,
+    #[edm(sql = "{robot_id->robots}.name")]
+    robot_name: Option<String>,
     #[edm(nav, column = "robot_id")]
     robot: One<Robot>,
     #[edm(nav, column = "group")]
@@ -79,6 +81,31 @@ fn a_count_sorts_and_joins_nothing_that_it_does_not_need() {
     let expected = " FROM jobs t0 LEFT JOIN robots t1 ON t1.id = t0.robot_id AND";
     assert!(joined.contains(expected), "{joined}");
     assert_eq!(joined.matches("JOIN").count(), 1, "{joined}");
+}
+
+#[test]
+fn what_is_skipped_is_not_looked_up() {
+    let page = |query: &str| {
+        let mut builders = [(); 2].map(|()| Builder::new(Dialect::Sqlite, &SCOPE));
+        let [page, _] = statements(&mut builders, query);
+        page.replace('"', "")
+    };
+    let joined = "LEFT JOIN robots t1 ON t1.id = t0.robot_id";
+    let near = page("$select=RobotName&$skip=10");
+    let expected = format!("SELECT t1.name FROM jobs t0 {joined} WHERE ");
+    assert!(near.starts_with(&expected), "{near}");
+    let deep = page("$select=RobotName&$skip=11&$orderby=State desc");
+    let expected = "SELECT t1.name FROM (SELECT t0.*, t0.state AS odata_0, t0.id AS odata_1 \
+        FROM jobs t0 WHERE ";
+    assert!(deep.starts_with(expected), "{deep}");
+    let expected = format!(
+        " ORDER BY t0.state DESC, t0.id DESC LIMIT CAST($3 AS BIGINT) OFFSET CAST($4 AS BIGINT)) \
+         t0 {joined} ORDER BY odata_0 DESC, odata_1 DESC"
+    );
+    assert!(deep.ends_with(&expected), "{deep}");
+    // Sorted by what is looked up, it is joined for all, and again for the page.
+    let sorted = page("$select=RobotName&$skip=11&$orderby=RobotName");
+    assert_eq!(sorted.matches("LEFT JOIN robots").count(), 2, "{sorted}");
 }
 
 #[test]

@@ -15,6 +15,10 @@ struct Job {
     at: Option<Timestamp>,
     #[edm(sql = "({now} > {t}.at AND {now} > 0 AND {mark} <> '{}')")]
     late: bool,
+    #[edm(sql = "{robot_id->robots.owner_id->users}.name")]
+    owner: Option<String>,
+    #[edm(sql = "({robot_id->robots}.type = 2)")]
+    unattended: Option<bool>,
     #[edm(nav, column = "robot_id")]
     robot: One<Robot>,
 }
@@ -116,6 +120,24 @@ fn a_path_is_one_join_within_the_tenant() {
          (EXISTS (SELECT 1 FROM jobs t2 LEFT JOIN robots t3 ON t3.id = t2.robot_id AND \
          t3.tenant_id = CAST($1 AS BIGINT) WHERE t2.robot_id = t1.id AND \
          t2.tenant_id = CAST($1 AS BIGINT) AND (t3.id = CAST($2 AS BIGINT))))",
+    );
+}
+
+#[test]
+fn rows_that_declarations_look_up_are_joined_once_where_they_are_needed() {
+    same(
+        "Owner eq 'a' and Unattended and Owner ne 'b'",
+        " LEFT JOIN robots t1 ON t1.id = t0.robot_id LEFT JOIN users t2 ON t2.id = t1.owner_id \
+         WHERE (((fold(t2.name) = fold(CAST($1 AS TEXT))) AND (t1.type = 2)) AND \
+         (fold(t2.name) IS DISTINCT FROM fold(CAST($2 AS TEXT))))",
+    );
+    same(
+        "Robot/Jobs/any(j: j/Unattended and Unattended)",
+        " LEFT JOIN robots t1 ON t1.id = t0.robot_id AND t1.tenant_id = CAST($1 AS BIGINT) \
+         LEFT JOIN robots t4 ON t4.id = t0.robot_id WHERE \
+         (EXISTS (SELECT 1 FROM jobs t2 LEFT JOIN robots t3 ON t3.id = t2.robot_id WHERE \
+         t2.robot_id = t1.id AND t2.tenant_id = CAST($1 AS BIGINT) AND \
+         ((t3.type = 2) AND (t4.type = 2))))",
     );
 }
 

@@ -3,6 +3,8 @@
 mod entities;
 
 use db::Tx;
+use odata::Query;
+use odata::edm::EntitySet;
 
 use crate::cx::{Args, Cx, Identity, Listing, Reply};
 use crate::error::{Error, Result};
@@ -33,6 +35,80 @@ pub struct Subject<'a> {
     pub name: &'a str,
     /// The entity as it is shown after the change: never with a secret in it.
     pub data: Option<&'a [u8]>,
+}
+
+/// A kind of entity whose changes are written down.
+pub struct Audited {
+    component: AuditComponent,
+    set: &'static EntitySet,
+    noun: &'static str,
+    name: &'static str,
+    query: &'static str,
+}
+
+impl Audited {
+    /// Entities of a set, called `noun` in sentences; they have a column `name`, and nothing in
+    /// them is secret.
+    #[must_use]
+    pub const fn new(
+        component: AuditComponent,
+        set: &'static EntitySet,
+        noun: &'static str,
+    ) -> Self {
+        Self {
+            component,
+            set,
+            noun,
+            name: "name",
+            query: "",
+        }
+    }
+
+    /// With another column for the name.
+    #[must_use]
+    pub const fn name(mut self, column: &'static str) -> Self {
+        self.name = column;
+        self
+    }
+
+    /// Written down under these query options: `$select` leaves secrets out.
+    #[must_use]
+    pub const fn query(mut self, options: &'static str) -> Self {
+        self.query = options;
+        self
+    }
+}
+
+/// Writes down what the caller does to an entity that is there: after it is made or changed, before
+/// it is deleted.
+///
+/// # Errors
+/// 1002 when the request may not see it; the store's.
+pub fn done(cx: &mut Cx<'_, '_>, what: &Audited, action: AuditAction, id: i64) -> Result<()> {
+    let query = Query::parse(what.set, what.query)?;
+    let shown = cx.entity_with(what.set, &id.into(), &query, &[])?;
+    let name = format!(
+        "SELECT t.{} FROM {} t WHERE t.id = $1 LIMIT 1",
+        what.name, what.set.table
+    );
+    let name: Option<String> = match cx.tx.row(&name, &[id.into()])? {
+        Some(row) => row.get(0)?,
+        None => None,
+    };
+    let name = name.unwrap_or_default();
+    let subject = Subject {
+        entity: what.set.entity,
+        id: Some(id),
+        name: &name,
+        data: Some(&shown),
+    };
+    let verb = match action {
+        AuditAction::Create => "created",
+        AuditAction::Delete => "deleted",
+        _ => "updated",
+    };
+    let text = format!("{verb} {} {name}", what.noun);
+    record(cx, what.component, action, &subject, &text)
 }
 
 /// Writes down that the caller did something: `text` goes on after the caller's name, as in

@@ -3,7 +3,7 @@
 use odata::{Changes, Guid, Mode, Timestamp};
 use serde::Deserialize;
 
-use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
@@ -39,6 +39,9 @@ pub struct Calendar {
 const ANYONE: Need = Need::new("OR.Settings", &[], false);
 const EDIT: Need = Need::new("OR.Settings", &[("Settings", Access::Edit)], true);
 
+/// How the audit log tells of calendars.
+static AUDITED: Audited = Audited::new(AuditComponent::Settings, &Calendar::SET, "calendar");
+
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Calendar::SET, ANYONE)
     .get(plain_entity)
@@ -68,7 +71,8 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     changes.set_default("excluded_dates", "[]");
     let name = checked(&mut changes)?;
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
-    done(cx, id, AuditAction::Create, "created", &name).map(Reply::created)
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
+    Ok(Reply::created(cx.entity(&Calendar::SET, id, &[])?))
 }
 
 /// `PUT /odata/Calendars(id)`: the days are those of the body.
@@ -82,29 +86,16 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     changes.set_default("excluded_dates", "[]");
     let name = checked(&mut changes)?;
     cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
-    done(cx, id, AuditAction::Update, "updated", &name).map(Reply::json)
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
+    Ok(Reply::json(cx.entity(&Calendar::SET, id, &[])?))
 }
 
 /// `DELETE /odata/Calendars(id)`, unless a trigger uses it.
 fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    let document = cx.entity(&Calendar::SET, id, &[])?;
-    let name = name_of(cx, id)?;
-    let used = format!("The calendar {name} is used by triggers: give them another one first.");
-    cx.delete(&Calendar::SET, id).map_err(|e| e.in_use(&used))?;
-    let subject = Subject {
-        entity: Calendar::SET.entity,
-        id: Some(id),
-        name: &name,
-        data: Some(&document),
-    };
-    audit::record(
-        cx,
-        AuditComponent::Settings,
-        AuditAction::Delete,
-        &subject,
-        &format!("deleted calendar {name}"),
-    )?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+    let used = "The calendar is used by triggers: give them another one first.";
+    cx.delete(&Calendar::SET, id).map_err(|e| e.in_use(used))?;
     Ok(Reply::NoContent)
 }
 
@@ -132,33 +123,6 @@ fn exists(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         ],
     )?;
     Ok(Reply::json(cx.value("Edm.Boolean", row.is_some().into())))
-}
-
-/// The entity as it stands now, after writing down what happened to it.
-fn done(
-    cx: &mut Cx<'_, '_>,
-    id: i64,
-    action: AuditAction,
-    verb: &str,
-    name: &str,
-) -> Result<Vec<u8>> {
-    let document = cx.entity(&Calendar::SET, id, &[])?;
-    let subject = Subject {
-        entity: Calendar::SET.entity,
-        id: Some(id),
-        name,
-        data: Some(&document),
-    };
-    let text = format!("{verb} calendar {name}");
-    audit::record(cx, AuditComponent::Settings, action, &subject, &text)?;
-    Ok(document)
-}
-
-fn name_of(cx: &mut Cx<'_, '_>, id: i64) -> Result<String> {
-    let row = cx
-        .tx
-        .row("SELECT name FROM calendars WHERE id = $1", &[id.into()])?;
-    Ok(row.ok_or_else(|| Error::not_found("Calendar"))?.get(0)?)
 }
 
 fn text(changes: &Changes, column: &str) -> Option<String> {

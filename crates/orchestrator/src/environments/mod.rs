@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use crate::access;
+use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::{Code, Error, Result};
@@ -23,6 +24,13 @@ const EDIT: Need = Need::new("OR.Robots", &[("Environments", Access::Edit)], tru
 const CREATE: Need = Need::new("OR.Robots", &[("Environments", Access::Create)], true);
 const DELETE: Need = Need::new("OR.Robots", &[("Environments", Access::Delete)], true);
 const VIEW_ROBOTS: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
+
+/// How the audit log tells of environments.
+static AUDITED: Audited = Audited::new(
+    AuditComponent::Environments,
+    &Environment::SET,
+    "environment",
+);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Environment::SET, VIEW)
@@ -98,6 +106,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if let Some(robots) = &sent.robots {
         set_members(cx, id, robots)?;
     }
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Environment::SET, id, &[])?))
 }
 
@@ -126,6 +135,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if let Some(robots) = &sent.robots {
         set_members(cx, id, robots)?;
     }
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Environment::SET, id, &[])?))
 }
 
@@ -147,6 +157,7 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         "UPDATE releases SET environment_id = NULL WHERE environment_id = $1",
         &[id.into()],
     )?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     cx.delete(&Environment::SET, id)?;
     Ok(Reply::NoContent)
 }

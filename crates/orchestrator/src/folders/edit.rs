@@ -5,8 +5,9 @@ use odata::edm::Scoping;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
-use super::{DELETE, EDIT, Folder, FolderType, check_name, known};
+use super::{AUDITED, DELETE, EDIT, Folder, FolderType, check_name, known};
 use crate::access;
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
@@ -22,6 +23,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         rename(cx.tx, id, &name)?;
     }
     cx.update(folder, id)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Folder::SET, id, &[])?))
 }
 
@@ -250,19 +252,21 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
         }
     }
     // Every set that is kept in folders, of whatever feature; its history was looked at.
-    let kept = crate::RESOURCES.iter().filter(|resource| {
-        let (set, plain) = (resource.set, !resource.set.table.starts_with('('));
-        set.scoping == Scoping::Folder && resource.store == Store::Main && plain
-    });
-    for set in kept
+    let kept = crate::RESOURCES
+        .iter()
+        .filter(|resource| resource.store == Store::Main)
         .map(|resource| resource.set)
-        .filter(|set| !HISTORY.contains(&set.table))
-    {
-        let sql = format!("SELECT 1 FROM {} WHERE folder_id = $1 LIMIT 1", set.table);
+        .filter(|set| set.scoping == Scoping::Folder && !HISTORY.contains(&set.table));
+    for set in kept {
+        let sql = format!(
+            "SELECT 1 FROM {} t WHERE t.folder_id = $1 LIMIT 1",
+            set.table
+        );
         if cx.tx.row(&sql, &[id.into()])?.is_some() {
             return Err(left(set.name));
         }
     }
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     for table in HISTORY {
         let sql = format!("DELETE FROM {table} WHERE folder_id = $1");
         cx.tx.exec(&sql, &[id.into()])?;

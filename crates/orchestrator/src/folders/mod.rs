@@ -18,6 +18,7 @@ use odata::edm::{Edm, EntitySet, Kind};
 use serde::Deserialize;
 
 use crate::access;
+use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Identity, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
@@ -58,6 +59,10 @@ const WRITE: Need = Need::new("OR.Folders", &[], true);
 
 /// Folders below one root, the root included.
 const MAX_DEPTH: i64 = 7;
+
+/// How the audit log tells of folders.
+static AUDITED: Audited =
+    Audited::new(AuditComponent::Folders, &Folder::SET, "folder").name("fully_qualified_name");
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Folder::SET, READ)
@@ -378,6 +383,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         let role = crate::roles::id(cx.tx, cx.caller.tenant, crate::roles::FOLDER_ADMINISTRATOR)?;
         assign_user(cx.tx, id, *user, &[role])?;
     }
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Folder::SET, id, &[])?))
 }
 

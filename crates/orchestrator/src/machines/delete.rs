@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::{Machine, MachineScope};
+use super::{AUDITED, Machine, MachineScope};
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
@@ -51,6 +52,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         ));
     }
     check_free(cx, id, &name)?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     let sessions = cx.tx.rows(
         "SELECT id FROM sessions WHERE machine_id = $1",
         &[id.into()],

@@ -11,6 +11,7 @@ use db::Tx;
 use odata::edm::EntitySet;
 
 use crate::access;
+use crate::audit::{AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
@@ -37,6 +38,12 @@ const START: Need = Need::new(
 );
 /// The operations check in the folder: asked for at the door is only the scope.
 const READ: Need = Need::new("OR.Machines", &[], false);
+
+/// How the audit log tells of machines: without their keys.
+static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, "machine").query(
+    "$select=Id,Key,Name,Description,Type,Scope,AutomationType,TargetFramework,UnattendedSlots,\
+     NonProductionSlots,HeadlessSlots,TestAutomationSlots,Tags",
+);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)

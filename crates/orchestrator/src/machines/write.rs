@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entities::{Machine, MachineScope, MachineType, MaintenanceWindow, Tag, UpdatePolicy};
-use super::{AutomationType, TargetFramework, VpnSettings, secrets};
+use super::{AUDITED, AutomationType, TargetFramework, VpnSettings, secrets};
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
@@ -74,6 +75,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     set_robots(cx, args, id)?;
     let (_, secret) = secrets::make(cx.tx, cx.now, id)?;
     cx.hint(Hint::Identities);
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(
         &Machine::SET,
         id,
@@ -110,6 +112,7 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<i64> {
     // Slots decide which jobs its hosts may take.
     cx.hint(Hint::Dispatch);
     cx.hint(Hint::Identities);
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(id)
 }
 

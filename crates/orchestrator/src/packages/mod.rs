@@ -185,9 +185,9 @@ fn get_package_main_entry_point(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Repl
 }
 
 const LATEST: &str = "{t}.feed_id = {feed} AND {t}.is_latest";
-const SEARCHED: &str =
-    "{t}.feed_id = {feed} AND {t}.is_latest AND (fold({t}.package_id) LIKE {like} ESCAPE '!'
-     OR fold({t}.description) LIKE {like} ESCAPE '!')";
+const SEARCHED: &str = "{t}.feed_id = {feed} AND {t}.is_latest
+     AND (fold({t}.package_id) LIKE fold({like}) ESCAPE '!'
+         OR fold({t}.description) LIKE fold({like}) ESCAPE '!')";
 const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({package})
      AND {t}.deletion_time IS NULL";
 
@@ -201,9 +201,7 @@ pub(crate) fn latest(
     let query = args.options(set)?;
     let feed = feed_param(cx, args, kind)?;
     let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
-    let like = term
-        .as_ref()
-        .map(|t| format!("%{}%", escape_like(&t.to_lowercase())));
+    let like = term.as_ref().map(|t| format!("%{}%", escape_like(t)));
     let vars = [("feed", Value::from(feed)), ("like", like.into())];
     let listing = Listing {
         restrict: Some(if term.is_some() { SEARCHED } else { LATEST }),

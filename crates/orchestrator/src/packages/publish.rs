@@ -5,6 +5,7 @@ use odata::{Guid, Timestamp};
 
 use super::feeds::is_library;
 use super::{Feed, ProcessType, ProjectType, ReleaseTargetFramework};
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -165,6 +166,18 @@ pub(crate) fn remove(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Rep
             format!("Package {key} cannot be deleted: the process '{user}' uses it."),
         ));
     }
+    let subject = Subject {
+        entity: "ProcessDto",
+        id: Some(found.id),
+        name: &found.package_id,
+        data: None,
+    };
+    let component = match kind {
+        Feed::Processes => AuditComponent::Packages,
+        Feed::Libraries => AuditComponent::Libraries,
+    };
+    let text = format!("deleted package {}:{}", found.package_id, found.version);
+    audit::record(cx, component, AuditAction::Delete, &subject, &text)?;
     cx.tx.exec(
         "UPDATE packages SET deletion_time = $2, is_latest = FALSE WHERE id = $1",
         &[found.id.into(), cx.now.into()],

@@ -1,16 +1,18 @@
 //! Queues: made, changed and deleted in a folder.
 
 use db::Value;
-use jsonschema::Draft;
+use jsonschema::{Draft, Retrieve, Uri};
 use odata::edm::EntitySet;
 use odata::{Changes, Mode};
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
 use super::{retention, sharing};
 use crate::access;
+use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity};
+use crate::releases;
 
 pub(super) const VIEW: Need = Need::new("OR.Queues", &[("Queues", Access::View)], false);
 pub(super) const EDIT: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true);
@@ -18,7 +20,10 @@ pub(super) const CREATE: Need = Need::new("OR.Queues", &[("Queues", Access::Crea
 pub(super) const DELETE: Need = Need::new("OR.Queues", &[("Queues", Access::Delete)], true);
 
 /// What the dispatcher sees of queues.
-static SET: &EntitySet = &QUEUES_IN_FOLDERS;
+const SET: &EntitySet = &QUEUES_IN_FOLDERS;
+
+/// How the audit log tells of queues.
+pub(super) static AUDITED: Audited = Audited::new(AuditComponent::Queues, SET, "queue");
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(SET, VIEW)
@@ -82,7 +87,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// Inserts a queue into the folder of the request.
 fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
-    check(cx, &changes)?;
+    check(cx, &changes, None)?;
     let folder = cx.need_folder()?.id;
     let name = name(&changes);
     let id = cx.insert(changes)?;
@@ -94,6 +99,7 @@ fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
             &[id.into(), (*status).into()],
         )?;
     }
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(SET, id, &[])?))
 }
 
@@ -104,7 +110,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let mut changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
     let folder = cx.need_folder()?.clone();
     let row = cx.tx.row(
-        "SELECT q.encrypted, q.enforce_unique_reference FROM queue_definitions q
+        "SELECT q.encrypted, q.enforce_unique_reference, q.release_id FROM queue_definitions q
          JOIN queue_folders l ON l.queue_definition_id = q.id
          WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
         &[id.into(), cx.caller.tenant.into(), folder.id.into()],
@@ -124,7 +130,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    check(cx, &changes)?;
+    check(cx, &changes, row.get(2)?)?;
     let name = name(&changes);
     cx.update(changes, id)?;
     cx.tx
@@ -133,13 +139,24 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             &[id.into(), name.as_str().into()],
         )
         .map_err(|e| Error::from(e).name_taken(&name))?;
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(SET, id, &[])?))
 }
 
-/// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders.
+/// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders, so in each of them it
+/// must be allowed.
 fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    cx.entity(SET, id, &[])?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+    for folder in sharing::folders_of(cx.tx, id)? {
+        if !sharing::may(cx, folder, &DELETE)? {
+            return Err(Error::refused(
+                Code::ForbiddenOperation,
+                "The queue is also in folders where you must not delete queues: take it out of \
+                 this one with ShareToFolders.",
+            ));
+        }
+    }
     cx.delete(&STORED_QUEUES, id)?;
     Ok(Reply::NoContent)
 }
@@ -152,8 +169,8 @@ fn name(changes: &Changes) -> String {
     }
 }
 
-/// What the declaration cannot say.
-fn check(cx: &mut Cx<'_, '_>, changes: &Changes) -> Result<()> {
+/// What the declaration cannot say. A process that the queue has already is not asked about.
+fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> Result<()> {
     let number = |column| match changes.get(column) {
         Some(Value::Int(n)) => Some(*n),
         _ => None,
@@ -174,14 +191,25 @@ fn check(cx: &mut Cx<'_, '_>, changes: &Changes) -> Result<()> {
             check_schema(member, schema)?;
         }
     }
-    if let Some(release) = number("release_id") {
-        let known = "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2";
-        let known = cx
-            .tx
-            .row(known, &[release.into(), cx.caller.tenant.into()])?;
-        known.ok_or_else(|| Error::not_found("Release"))?;
+    match number("release_id") {
+        Some(release) if Some(release) != kept_release => check_release(cx, release),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Fails unless the process is in a folder where the caller may see processes: the queue will tell
+/// its name.
+fn check_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
+    let row = cx.tx.row(
+        "SELECT folder_id FROM releases WHERE id = $1 AND tenant_id = $2
+             AND deletion_time IS NULL",
+        &[release.into(), cx.caller.tenant.into()],
+    )?;
+    let folder: Option<i64> = row.map(|r| r.get(0)).transpose()?;
+    match folder {
+        Some(folder) if sharing::may(cx, folder, &releases::VIEW)? => Ok(()),
+        _ => Err(Error::not_found("Release")),
+    }
 }
 
 /// Fails unless the text is a JSON schema (draft 7) that needs no other document.
@@ -197,8 +225,33 @@ fn check_schema(member: &str, text: &str) -> Result<()> {
     }
     let validator = jsonschema::options()
         .with_draft(Draft::Draft7)
+        .with_retriever(Nowhere)
         .build(&schema);
-    validator.map(drop).map_err(|e| refused(e.to_string()))
+    // What is wrong may be long: the message says where it is.
+    validator.map(drop).map_err(|e| {
+        let place = e.instance_path().to_string();
+        let at = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" at {place}")
+        };
+        refused(format!("{}{at}", e.masked()))
+    })
+}
+
+/// Where schemas look for documents that are not in them.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err(
+            format!("'{uri}' is another document, which is not fetched: put it into this one")
+                .into(),
+        )
+    }
 }
 
 /// `GetByKey(identifier=…)`
@@ -241,4 +294,48 @@ fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         )
     })?;
     Ok(Reply::json(schema.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(schema: &serde_json::Value) -> Result<()> {
+        check_schema("SpecificDataJsonSchema", &schema.to_string())
+    }
+
+    #[test]
+    fn schemas_of_elsewhere_are_refused_and_never_fetched() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let there = format!("http://{}/schema.json", listener.local_addr().unwrap());
+        for schema in [
+            json!({"$ref": there}),
+            json!({"$id": there, "properties": {"a": {"$ref": "other.json"}}}),
+            json!({"properties": {"a": {"$ref": "file:///etc/hostname"}}}),
+        ] {
+            let refused = check(&schema).unwrap_err().to_string();
+            assert!(refused.contains("not fetched"), "{refused}");
+        }
+        check(&json!({"$schema": there})).unwrap();
+        assert!(listener.accept().is_err(), "the schema was asked for");
+    }
+
+    #[test]
+    fn patterns_that_would_grow_without_end_are_refused_in_few_words() {
+        let nested = format!("{}{}", "(".repeat(20_000), ")".repeat(20_000));
+        for pattern in ["(((a{1,500}){1,500}){1,500}){1,500}", &nested] {
+            let schema = json!({"properties": {"a": {"pattern": pattern}}});
+            let refused = check(&schema).unwrap_err().to_string();
+            assert!(refused.ends_with(" at /properties/a/pattern"), "{refused}");
+            assert!(refused.len() < 200, "{refused}");
+        }
+        for endless in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]})] {
+            check(&endless).unwrap();
+        }
+    }
 }

@@ -161,7 +161,7 @@ pub(super) fn each(
     args: &Args,
     mut change: impl FnMut(&mut Cx<'_, '_>, &Item) -> Result<()>,
 ) -> Result<Reply> {
-    let items: Vec<Versioned> = args.member("queueItems")?;
+    let items: Vec<Versioned> = args.list("queueItems")?;
     let mut failed: Vec<Json> = Vec::new();
     for named in &items {
         let version = named.version()?;

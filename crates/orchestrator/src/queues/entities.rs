@@ -58,10 +58,13 @@ pub struct QueueDefinition {
     /// Whether contents are encrypted in the database; settled when the queue is made.
     pub encrypted: bool,
     /// JSON schema of specific contents.
+    #[edm(max = 1000000)]
     pub specific_data_json_schema: Option<String>,
     /// JSON schema of outputs.
+    #[edm(max = 1000000)]
     pub output_data_json_schema: Option<String>,
     /// JSON schema of analytics.
+    #[edm(max = 1000000)]
     pub analytics_data_json_schema: Option<String>,
     /// When it was made.
     #[edm(read_only)]

@@ -4,9 +4,10 @@ use db::Value;
 use odata::edm::EntitySet;
 use odata::{Mode, edm_enum};
 
-use super::definitions::{EDIT, VIEW};
+use super::definitions::{AUDITED, EDIT, VIEW};
 use super::entities::QUEUES_IN_FOLDERS;
 use super::page_in_folders;
+use crate::audit::{self, AuditAction};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Command, FolderRule, Resource};
@@ -113,8 +114,12 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         _ => asked(args)?,
     };
     let archives = changes.get("action") == Some(&RetentionAction::Archive.into());
-    if archives && changes.get("bucket_id").is_none_or(|b| *b == Value::Null) {
-        return Err(Error::invalid("Archiving needs a BucketId."));
+    if archives {
+        return Err(match changes.get("bucket_id") {
+            None | Some(Value::Null) => Error::invalid("Archiving needs a BucketId."),
+            // There are no buckets.
+            Some(_) => Error::not_found("Bucket"),
+        });
     }
     let row = cx.tx.row(
         "SELECT id FROM queue_retention WHERE queue_definition_id = $1 AND type = $2",
@@ -122,6 +127,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?;
     let row = row.ok_or_else(|| Error::not_found("QueueRetentionSetting"))?;
     cx.update(changes, row.get(0)?)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
     shown(cx, args, queue, kind)
 }
 
@@ -141,5 +147,6 @@ fn reset(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ],
         )?;
     }
+    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
     Ok(Reply::NoContent)
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::definitions::{CREATE, DELETE, VIEW};
 use super::entities::{QUEUES_IN_FOLDERS, SimpleFolder};
 use crate::access::{self, FolderHeader};
+use crate::body;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::Need;
@@ -42,6 +43,13 @@ struct Share {
 /// `ShareToFolders {QueueIds,ToAddFolderIds,ToRemoveFolderIds}`: all of it, or nothing.
 pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let share: Share = args.body("queueFoldersShareDto")?;
+    for (name, list) in [
+        ("QueueIds", &share.queue_ids),
+        ("ToAddFolderIds", &share.to_add_folder_ids),
+        ("ToRemoveFolderIds", &share.to_remove_folder_ids),
+    ] {
+        body::check_length(name, list)?;
+    }
     for folder in &share.to_add_folder_ids {
         must_allow(cx, *folder, &CREATE)?;
     }
@@ -59,14 +67,37 @@ pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply
                 &[queue.into(), (*folder).into()],
             )?;
         }
-        let left = "SELECT 1 FROM queue_folders WHERE queue_definition_id = $1 LIMIT 1";
-        if cx.tx.row(left, &[queue.into()])?.is_none() {
+        if folders_of(cx.tx, queue)?.is_empty() {
             return Err(Error::invalid(format!(
                 "The queue {name} must stay in at least one folder: delete it instead."
             )));
         }
     }
     Ok(Reply::NoContent)
+}
+
+/// The folders that a queue is in.
+///
+/// # Errors
+/// The store's.
+pub(super) fn folders_of(tx: &mut Tx<'_>, queue: i64) -> Result<Vec<i64>> {
+    let rows = tx.rows(
+        "SELECT folder_id FROM queue_folders WHERE queue_definition_id = $1 ORDER BY folder_id",
+        &[queue.into()],
+    )?;
+    rows.iter().map(|row| Ok(row.get(0)?)).collect()
+}
+
+/// Whether the caller has the permission in the folder.
+///
+/// # Errors
+/// The store's.
+pub(super) fn may(cx: &mut Cx<'_, '_>, folder: i64, need: &Need) -> Result<bool> {
+    match must_allow(cx, folder, need) {
+        Ok(()) => Ok(true),
+        Err(Error::Refused { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Fails unless the caller may do this to queues in the folder.

@@ -5,8 +5,11 @@ use db::{Tx, Value};
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
-use super::{CREATE, Current, JobPriority, Priority, Release, Which, arguments, find, versions};
+use super::{
+    AUDITED, CREATE, Current, JobPriority, Priority, Release, Which, arguments, find, versions,
+};
 use crate::access;
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Error, Result};
@@ -152,6 +155,11 @@ fn write(
         // Other robots than before can take the jobs that wait.
         cx.hint(Hint::Dispatch);
     }
+    let action = match current {
+        Some(_) => AuditAction::Update,
+        None => AuditAction::Create,
+    };
+    audit::done(cx, &AUDITED, action, id)?;
     Ok(id)
 }
 

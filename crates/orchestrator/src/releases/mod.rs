@@ -10,6 +10,7 @@ mod versions;
 use db::Value;
 use odata::Guid;
 
+use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
@@ -22,11 +23,15 @@ pub use entities::{
 pub use priority::Priority;
 pub use versions::follow;
 
-const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);
+/// Seeing processes.
+pub(crate) const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);
 const CREATE: Need = Need::new("OR.Execution", &[("Processes", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Execution", &[("Processes", Access::Edit)], true);
 /// What deleting asks of the caller.
 pub const DELETE: Need = Need::new("OR.Execution", &[("Processes", Access::Delete)], true);
+
+/// How the audit log tells of releases.
+static AUDITED: Audited = Audited::new(AuditComponent::Processes, &Release::SET, "process");
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)
@@ -259,7 +264,7 @@ pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     remove(cx, &Which::Key(key))
 }
 
-/// Removes a release without unfinished jobs. One that has jobs stays as a row for them, so that
+/// Removes a release without unfinished jobs and triggers; queues go on without it. One that has jobs stays as a row for them, so that
 /// they go on showing what they ran.
 fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
     let id = find(cx, which)?.id;
@@ -270,6 +275,18 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
             "The process has unfinished jobs: stop them, or wait for their end.",
         ));
     }
+    let watched = "SELECT 1 FROM process_schedules WHERE release_id = $1 LIMIT 1";
+    if cx.tx.row(watched, &[id.into()])?.is_some() {
+        return Err(Error::refused(
+            Code::HasDependentItems,
+            "The process is used by triggers: delete them first.",
+        ));
+    }
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+    cx.tx.exec(
+        "UPDATE queue_definitions SET release_id = NULL WHERE release_id = $1",
+        &[id.into()],
+    )?;
     let any = "SELECT 1 FROM jobs WHERE release_id = $1 LIMIT 1";
     if cx.tx.row(any, &[id.into()])?.is_some() {
         cx.tx.exec(
@@ -278,13 +295,7 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
         )?;
         return Ok(Reply::NoContent);
     }
-    cx.delete(&Release::SET, id).map_err(|error| match error {
-        Error::Db(db::Error::ForeignKey) => Error::refused(
-            Code::HasDependentItems,
-            "The process is used by queues or triggers: remove it from them first.",
-        ),
-        other => other,
-    })?;
+    cx.delete(&Release::SET, id)?;
     Ok(Reply::NoContent)
 }
 

@@ -4,7 +4,8 @@ use db::Tx;
 use odata::{Guid, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::{Current, Which, find};
+use super::{AUDITED, Current, Which, find};
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -89,7 +90,8 @@ fn change(cx: &mut Cx<'_, '_>, release: &Current, package: i64) -> Result<()> {
         release.id,
         release.entry_path.as_deref(),
         package,
-    )
+    )?;
+    audit::done(cx, &AUDITED, AuditAction::Update, release.id)
 }
 
 /// The release as the action names it: by number or by key.

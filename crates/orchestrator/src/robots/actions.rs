@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::edit::{changed, check_unique, find};
 use super::views::must_manage;
-use super::{DELETE, EDIT, HostingType, Robot, RobotType};
+use super::{AUDITED, DELETE, EDIT, HostingType, Robot, RobotType};
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
@@ -32,6 +33,7 @@ pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
 pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_manage(cx, id, &DELETE)?;
+    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     remove(cx, id)?;
     Ok(Reply::NoContent)
 }
@@ -109,6 +111,7 @@ pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let ids: BTreeSet<i64> = request.robot_ids.into_iter().collect();
     for id in ids {
         must_manage(cx, id, &DELETE)?;
+        audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
         remove(cx, id)?;
     }
     Ok(Reply::NoContent)

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
 use super::views::must_manage;
-use super::{EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
+use super::{AUDITED, EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
+use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::environments;
@@ -128,6 +129,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         environments::set_of_robot(cx, folder.id, id, named)?;
     }
     changed(cx)?;
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Robot::SET, id, &[])?))
 }
 
@@ -211,6 +213,7 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
         environments::set_of_robot(cx, folder, robot.id, named)?;
     }
     changed(cx)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, robot.id)?;
     Ok(Reply::json(cx.entity(&Robot::SET, robot.id, &[])?))
 }
 

@@ -22,6 +22,7 @@ use odata::edm::EntitySet;
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditComponent, Audited};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
@@ -38,6 +39,12 @@ const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true)
 
 /// These check the permission themselves: asked for at the door is only the scope.
 const READ: Need = Need::new("OR.Robots", &[], false);
+
+/// How the audit log tells of robots: without the keys of their machines.
+static AUDITED: Audited = Audited::new(AuditComponent::Robots, &Robot::SET, "robot").query(
+    "$select=Id,Name,Username,Description,Type,HostingType,ProvisionType,MachineId,MachineName,\
+     UserId,Enabled,LimitConcurrentExecution,CredentialStoreId,CredentialType",
+);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)

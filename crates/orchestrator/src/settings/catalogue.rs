@@ -40,6 +40,14 @@ pub struct Setting {
     pub form: Form,
 }
 
+impl Setting {
+    /// Whether people may have a value of their own.
+    #[must_use]
+    pub fn for_people(&self) -> bool {
+        matches!(self.scope, SettingScope::User | SettingScope::All)
+    }
+}
+
 /// The zone of people who say nothing else.
 pub const TIME_ZONE: &str = "Abp.Timing.TimeZone";
 /// The language of people who say nothing else.

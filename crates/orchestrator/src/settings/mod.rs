@@ -147,7 +147,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `UpdateBulk {settings:[{Name,Value}]}`: all of them or, if one is wrong, none.
 fn update_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for dto in args.member::<Vec<SettingsDto>>("settings")? {
+    for dto in args.list::<SettingsDto>("settings")? {
         change(cx, known(&dto.name)?, 0, dto.value.as_deref())?;
     }
     Ok(Reply::Ok)
@@ -155,7 +155,7 @@ fn update_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `DeleteBulk {settingNames}`: back to the defaults.
 fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for name in args.member::<Vec<String>>("settingNames")? {
+    for name in args.list::<String>("settingNames")? {
         change(cx, known(&name)?, 0, None)?;
     }
     Ok(Reply::NoContent)
@@ -184,7 +184,7 @@ pub fn change_for_user(
     value: Option<&str>,
 ) -> Result<()> {
     let setting = known(name)?;
-    if !matches!(setting.scope, SettingScope::User | SettingScope::All) {
+    if !setting.for_people() {
         return Err(Error::invalid(format!(
             "The setting '{}' is the tenant's: no user has one of their own.",
             setting.name
@@ -253,6 +253,8 @@ fn kept(cx: &Cx<'_, '_>, setting: &Setting, value: &str) -> Result<String> {
             "The setting '{}' must not be longer than 2000 characters.",
             setting.name
         ))),
+        // A line end would end a header of the mails that are sent.
+        Form::Text if value.contains(char::is_control) => Err(wrong("a single line of text")),
         Form::Text => Ok(value.to_owned()),
         Form::Truth => {
             let value = value.to_lowercase();
@@ -312,11 +314,12 @@ fn value_for(cx: &mut Cx<'_, '_>, setting: &Setting, user: i64) -> Result<String
     }
 }
 
-/// `GetWebSettings`: what counts for whoever asks, but for secrets, as two lists.
+/// `GetWebSettings`: what counts for whoever asks, as two lists: the settings that people may have
+/// for themselves. The tenant's are for those who may see settings.
 fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     let user = cx.caller.user().unwrap_or(0);
     let (mut keys, mut values) = (Vec::new(), Vec::new());
-    for setting in SETTINGS.iter().filter(|s| s.form != Form::Secret) {
+    for setting in SETTINGS.iter().filter(|s| s.for_people()) {
         keys.push(setting.name.to_owned());
         values.push(value_for(cx, setting, user)?);
     }

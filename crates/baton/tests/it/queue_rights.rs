@@ -1,0 +1,194 @@
+//! Queues where several folders, processes and people meet: who may remove one, whose process it may
+//! name, and what goes on when a process or a folder goes.
+
+use serde_json::{Value, json};
+use testkit::{Backend, Host, Scene, both, package};
+
+use crate::classic::Classic;
+use crate::queues::{SHARE, at, folder, person, queue};
+use crate::support::{self, ASSIGN_USERS, assignment, id, scene, text};
+
+both!(
+    a_shared_queue_is_removed_by_who_may_in_each_folder,
+    a_queue_names_processes_that_its_maker_sees,
+    a_queue_goes_on_without_its_process,
+    a_folder_stays_until_its_queues_are_gone,
+    a_folder_goes_with_processes_that_are_gone,
+    lists_are_bounded,
+);
+
+/// Puts a queue into one more folder.
+async fn share(scene: &Scene, queue: &Value, folder: i64) {
+    let body =
+        json!({"QueueIds": [id(queue)], "ToAddFolderIds": [folder], "ToRemoveFolderIds": []});
+    scene.app.post(SHARE, &body).await.ok(204);
+}
+
+async fn a_shared_queue_is_removed_by_who_may_in_each_folder(backend: Backend) {
+    let scene = scene(backend).await;
+    let made = queue(&scene.shared, "Q", json!({})).await;
+    let other = folder(&scene, "Other").await;
+    share(&scene, &made, other).await;
+
+    let (person, user) = scene.server.user("janitor", &[]).await;
+    let allow = async |folder: i64, role: &str| {
+        let role = support::role(&scene, role).await;
+        let assign = assignment(user, folder, &[role]);
+        scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
+    };
+    allow(scene.folder, "Folder Administrator").await;
+    let here = person.folder(scene.folder);
+    let path = at("QueueDefinitions", &made);
+    for role in [None, Some("Automation User")] {
+        if let Some(role) = role {
+            allow(other, role).await;
+        }
+        let refused = here.delete(&path).await.refused(403, 1017);
+        assert!(
+            text(&refused, "message").contains("ShareToFolders"),
+            "{refused}"
+        );
+    }
+    let there = scene.app.folder(other);
+    assert_eq!(there.get(&path).await.ok(200)["FoldersCount"], 2);
+
+    allow(other, "Folder Administrator").await;
+    here.delete(&path).await.ok(204);
+    there.get(&path).await.refused(404, 1002);
+}
+
+async fn a_queue_names_processes_that_its_maker_sees(backend: Backend) {
+    let scene = scene(backend).await;
+    let hidden = folder(&scene, "Hidden").await;
+    let secret = scene
+        .release_in(&scene.app.folder(hidden), &package("Secret", "1.0.0"))
+        .await;
+    let own = scene.release(&package("Own", "1.0.0")).await;
+    let maker = person(&scene, "maker", "Folder Administrator").await;
+
+    let body = json!({"Name": "Q", "ReleaseId": id(&secret)});
+    maker
+        .post("odata/QueueDefinitions", &body)
+        .await
+        .refused(404, 1002);
+    let made = queue(&maker, "Q", json!({"ReleaseId": id(&own)})).await;
+    assert_eq!(made["IsProcessInCurrentFolder"], true);
+    let path = at("QueueDefinitions", &made);
+    maker.put(&path, &body).await.refused(404, 1002);
+
+    // What somebody else chose stays when the queue is saved as it was read.
+    let chosen = scene.shared.put(&path, &body).await.ok(200);
+    assert_eq!(chosen["IsProcessInCurrentFolder"], false);
+    let kept = maker.put(&path, &chosen).await.ok(200);
+    assert_eq!(kept["ReleaseId"], secret["Id"]);
+}
+
+async fn a_queue_goes_on_without_its_process(backend: Backend) {
+    let scene = scene(backend).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    for (name, ran) in [("Idle", false), ("Ran", true)] {
+        let release = scene.release(&package(name, "1.0.0")).await;
+        let made = queue(&scene.shared, name, json!({"ReleaseId": id(&release)})).await;
+        if ran {
+            let job = scene.start_job(&release, json!({})).await;
+            host.report(text(&job, "Key"), "Running", json!({}))
+                .await
+                .ok(200);
+            host.report(text(&job, "Key"), "Successful", json!({}))
+                .await
+                .ok(200);
+        }
+        scene.shared.delete(&at("Releases", &release)).await.ok(204);
+        let left = scene
+            .shared
+            .get(&at("QueueDefinitions", &made))
+            .await
+            .ok(200);
+        assert_eq!(left["ReleaseId"], Value::Null, "{name}");
+        let again = json!({"Name": name, "ReleaseId": id(&release)});
+        let path = at("QueueDefinitions", &made);
+        scene.shared.put(&path, &again).await.refused(404, 1002);
+    }
+}
+
+async fn a_folder_stays_until_its_queues_are_gone(backend: Backend) {
+    let scene = scene(backend).await;
+    let other = folder(&scene, "Other").await;
+    let there = scene.app.folder(other);
+    let made = queue(&there, "Q", json!({})).await;
+    let path = format!("odata/Folders({other})");
+    let refused = scene.app.delete(&path).await.refused(409, 1012);
+    assert!(
+        text(&refused, "message").contains("QueueDefinitions"),
+        "{refused}"
+    );
+
+    // A queue that is in another folder too leaves this one.
+    share(&scene, &made, scene.folder).await;
+    let leave =
+        json!({"QueueIds": [id(&made)], "ToAddFolderIds": [], "ToRemoveFolderIds": [other]});
+    scene.app.post(SHARE, &leave).await.ok(204);
+    scene.app.delete(&path).await.ok(204);
+    let left = scene
+        .shared
+        .get(&at("QueueDefinitions", &made))
+        .await
+        .ok(200);
+    assert_eq!(left["FoldersCount"], 1);
+}
+
+async fn a_folder_goes_with_processes_that_are_gone(backend: Backend) {
+    let stage = Classic::start(backend).await;
+    let robot = stage.robot("Robot", json!({})).await;
+    let environment = stage.environment("env", &[&robot]).await;
+    let release = stage.release("ran", &environment).await;
+    let started = stage.start_jobs(&release, json!({"Strategy": "All"})).await;
+    started.ok(201);
+    // Deleting the robot ends the job that waits for it.
+    let client = &stage.app;
+    client.delete(&at("Robots", &robot)).await.ok(204);
+    let path = format!("odata/Folders({})", stage.folder);
+    let refused = stage.scene.app.delete(&path).await.refused(409, 1012);
+    assert!(text(&refused, "message").contains("Releases"), "{refused}");
+    client.delete(&at("Releases", &release)).await.ok(204);
+    let environment = at("Environments", &environment);
+    client.delete(&environment).await.ok(204);
+    stage.scene.app.delete(&path).await.ok(204);
+}
+
+async fn lists_are_bounded(backend: Backend) {
+    let scene = scene(backend).await;
+    let made = queue(&scene.shared, "Q", json!({})).await;
+    let many: Vec<i64> = vec![id(&made); 1001];
+    let items: Vec<Value> = many.iter().map(|id| json!({"Id": id})).collect();
+    let settings: Vec<Value> = many
+        .iter()
+        .map(|_| json!({"Name": "DeploymentUrl", "Value": "x"}))
+        .collect();
+    let folders = vec![scene.folder; 1001];
+    for (path, body) in [
+        (
+            SHARE,
+            json!({"QueueIds": many, "ToAddFolderIds": [], "ToRemoveFolderIds": []}),
+        ),
+        (
+            SHARE,
+            json!({"QueueIds": [], "ToAddFolderIds": folders, "ToRemoveFolderIds": []}),
+        ),
+        (
+            "odata/QueueItems/UiPathODataSvc.DeleteBulk",
+            json!({"queueItems": items}),
+        ),
+        (
+            "odata/Settings/UiPath.Server.Configuration.OData.UpdateBulk",
+            json!({"settings": settings}),
+        ),
+    ] {
+        let refused = scene.shared.post(path, &body).await.refused(400, 1009);
+        assert!(
+            text(&refused, "message").contains("more than 1000 entries"),
+            "{refused}"
+        );
+    }
+}
