@@ -24,6 +24,8 @@ struct Job {
 struct Robot {
     id: i64,
     name: String,
+    #[edm(json = "true")]
+    able: bool,
     #[edm(nav, column = "id", target_column = "robot_id")]
     jobs: Many<Job>,
 }
@@ -116,6 +118,21 @@ fn a_path_is_one_join_within_the_tenant() {
          (EXISTS (SELECT 1 FROM jobs t2 LEFT JOIN robots t3 ON t3.id = t2.robot_id AND \
          t3.tenant_id = CAST($1 AS BIGINT) WHERE t2.robot_id = t1.id AND \
          t2.tenant_id = CAST($1 AS BIGINT) AND (t3.id = CAST($2 AS BIGINT))))",
+    );
+}
+
+#[test]
+fn nothing_is_constant_where_a_path_leads_nowhere() {
+    let join = " LEFT JOIN robots t1 ON t1.id = t0.robot_id AND t1.tenant_id = CAST($1 AS BIGINT)";
+    same(
+        "Robot/Able ne null",
+        &format!(
+            "{join} WHERE ((CASE WHEN t1.id IS NOT NULL THEN CAST($2 AS BOOLEAN) END) IS NOT NULL)"
+        ),
+    );
+    same(
+        "Robot/Name ne null",
+        &format!("{join} WHERE (t1.name IS NOT NULL)"),
     );
 }
 
