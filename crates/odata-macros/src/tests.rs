@@ -56,6 +56,8 @@ fn an_entity_is_written_as_a_constant() {
             pub folder: i64,
             #[edm(nav, column = "robot_id")]
             pub robot: odata::One<Robot>,
+            #[edm(skip)]
+            pub own: Vec<u8>,
         }
     };
     let text = written(entity(good_args(), item));
@@ -76,6 +78,7 @@ fn an_entity_is_written_as_a_constant() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("#[edm"), "{text}");
+    assert!(!text.contains(r#""Own""#), "{text}");
 }
 
 #[test]

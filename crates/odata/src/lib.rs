@@ -56,3 +56,8 @@ pub use query::Query;
 pub use read::{Folders, Metadata, Scope, Shape, read_count, read_entity, read_page};
 pub use time::Timestamp;
 pub use write::{Changes, Mode, delete_entity};
+
+/// The example of the README is compiled as documentation is.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

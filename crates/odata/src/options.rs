@@ -242,6 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn a_format_is_found_in_any_spelling() {
+        for raw in ["$format=JSON", "a=b&%24format=json", "$FORMAT=%6Ason"] {
+            assert_eq!(format(raw).unwrap().as_deref(), Some("json"), "{raw}");
+        }
+        for raw in ["", "format=json", "$top=1"] {
+            assert_eq!(format(raw).unwrap(), None, "{raw}");
+        }
+        assert!(format("$format=%FF").is_err());
+    }
+
+    #[test]
     fn refusals_say_what_to_do_instead() {
         for (raw, part) in [
             ("$search=x", "'$search' is not supported. Use $filter"),

@@ -6,8 +6,8 @@
 
 use db::{Dialect, Value};
 
-use crate::compile::{Builder, Frame, link};
-use crate::edm::Kind;
+use crate::compile::{Builder, Frame, column, link};
+use crate::edm::{Kind, Source};
 use crate::expr::{Const, Exists, Expr, PropRef, Rows, Type};
 use crate::functions::Function;
 use crate::syntax::Op;
@@ -43,7 +43,10 @@ impl Builder<'_> {
     pub fn value(&mut self, expr: &Expr) -> Result<String> {
         Ok(match expr {
             Expr::Const(value) => self.literal(value),
-            Expr::Prop(prop) => self.prop(prop)?,
+            Expr::Prop(prop) => {
+                let sql = self.prop(prop)?;
+                self.where_there_is_a_row(prop, sql)?
+            }
             Expr::Element(row, ty) => {
                 let alias = &self.rows[*row].alias;
                 format!("CAST({alias}.value AS {})", ty.sql())
@@ -104,6 +107,19 @@ impl Builder<'_> {
             it.prop.name,
             ty.sql()
         ))
+    }
+
+    /// What a declaration says is never null, such as a constant, is null all the same at the end of
+    /// a path that leads nowhere. Of columns the join sees to that.
+    fn where_there_is_a_row(&mut self, it: &PropRef, sql: String) -> Result<String> {
+        let Some(last) = it.path.last() else {
+            return Ok(sql);
+        };
+        if it.prop.nullable || matches!(it.prop.source, Source::Column(_)) {
+            return Ok(sql);
+        }
+        let target = column(&self.walk(it.row, &it.path)?, last.target_column);
+        Ok(format!("(CASE WHEN {target} IS NOT NULL THEN {sql} END)"))
     }
 
     fn compare(&mut self, op: Op, ty: Type, left: &Expr, right: &Expr) -> Result<String> {

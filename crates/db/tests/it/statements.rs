@@ -228,6 +228,24 @@ fn a_text_with_nul_is_refused_alike_and_leaves_nothing() {
     }
 }
 
+/// SQLite calculates on with infinity; PostgreSQL refuses, which is the caller's business.
+#[test]
+fn a_calculation_that_leaves_its_range_is_no_failure() {
+    for place in Place::all() {
+        let db = place.open();
+        let sql = "SELECT CAST($1 AS DOUBLE PRECISION) * CAST($2 AS DOUBLE PRECISION)";
+        let factors = [Value::Real(1e308), Value::Real(1e308)];
+        let done = db.read_blocking(move |tx| match tx.row(sql, &factors)? {
+            Some(row) => row.get::<f64>(0),
+            None => Ok(0.0),
+        });
+        assert!(
+            matches!(done, Ok(f64::INFINITY) | Err(Error::OutOfRange)),
+            "{done:?}"
+        );
+    }
+}
+
 #[test]
 fn violations_are_recognised() {
     for place in Place::all() {

@@ -161,6 +161,18 @@ fn a_model_that_is_not_closed_is_found_out() {
     ];
     assert_eq!(undefined(&without), missing);
 
+    // What only operations give is described, and is no set of the service.
+    let results = Model {
+        sets: &[],
+        results: MODEL.sets,
+        ops: &[],
+        ..MODEL
+    };
+    assert_eq!(undefined(&results), Vec::<String>::new());
+    let xml = csdl_xml(&results);
+    assert!(xml.contains("<EntityType Name=\"PetDto\""), "{xml}");
+    assert!(!xml.contains("<EntitySet "), "{xml}");
+
     let bad = |change: fn(&mut OpSig)| {
         let mut op = OPS[4];
         change(&mut op);

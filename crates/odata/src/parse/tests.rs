@@ -179,6 +179,20 @@ fn conditions_of_a_request_count_together() {
     assert!(error.to_string().contains("limit of '100'"), "{error}");
 }
 
+#[test]
+fn values_of_a_request_count_together() {
+    let aliases = Aliases::read(&format!("@p=a in ({})", vec!["1"; 400].join(","))).unwrap();
+    let mut shared = Shared::new(&aliases);
+    assert!(super::expression("@p or @p", &mut shared).is_ok());
+    let rest = format!("a in ({})", vec!["1"; 200].join(","));
+    assert!(super::expression(&rest, &mut shared).is_ok());
+    let error = super::expression("f(a)", &mut shared).unwrap_err();
+    assert!(
+        error.to_string().contains("more than 1000 values"),
+        "{error}"
+    );
+}
+
 fn name() -> impl Strategy<Value = String> {
     "[A-Z][a-z_0-9]{2,6}".prop_filter("a word of the grammar", |name| {
         let word = name.to_ascii_lowercase();

@@ -28,6 +28,8 @@ struct Job {
 struct Robot {
     id: i64,
     name: String,
+    #[edm(json = "true")]
+    able: bool,
     #[edm(nav, column = "id", target_column = "robot_id")]
     jobs: Many<Job>,
 }
@@ -138,6 +140,21 @@ fn rows_that_declarations_look_up_are_joined_once_where_they_are_needed() {
          (EXISTS (SELECT 1 FROM jobs t2 LEFT JOIN robots t3 ON t3.id = t2.robot_id WHERE \
          t2.robot_id = t1.id AND t2.tenant_id = CAST($1 AS BIGINT) AND \
          ((t3.type = 2) AND (t4.type = 2))))",
+    );
+}
+
+#[test]
+fn nothing_is_constant_where_a_path_leads_nowhere() {
+    let join = " LEFT JOIN robots t1 ON t1.id = t0.robot_id AND t1.tenant_id = CAST($1 AS BIGINT)";
+    same(
+        "Robot/Able ne null",
+        &format!(
+            "{join} WHERE ((CASE WHEN t1.id IS NOT NULL THEN CAST($2 AS BOOLEAN) END) IS NOT NULL)"
+        ),
+    );
+    same(
+        "Robot/Name ne null",
+        &format!("{join} WHERE (t1.name IS NOT NULL)"),
     );
 }
 
