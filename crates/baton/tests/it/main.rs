@@ -24,6 +24,7 @@ mod folders;
 mod gate;
 mod guarded;
 mod headers;
+mod hostile;
 mod hosts;
 mod identity;
 mod jobs;
