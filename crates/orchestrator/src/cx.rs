@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use db::{Tx, Value};
 use odata::edm::{Complex, EntitySet, Scoping, Source};
-use odata::{Changes, Folders, Guid, Metadata, Mode, Query, Scope, Shape, Timestamp};
+use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Timestamp};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::body;
+pub use crate::args::Args;
 use crate::error::{Error, Result};
 
 /// Who calls, as the credential proves it.
@@ -375,154 +374,6 @@ pub struct Listing<'a> {
     pub name: Option<&'a str>,
     /// What it says of the number of entities.
     pub count: Count,
-}
-
-/// What a request says besides its address.
-#[derive(Clone, Default)]
-pub struct Args {
-    /// The key of the entity that an operation is bound to.
-    pub key: Option<odata::path::Literal>,
-    /// Parameters of a function, from the path or the query; names without case.
-    pub params: Vec<(String, odata::path::Literal)>,
-    /// The parsed body.
-    pub body: Option<serde_json::Value>,
-    /// The query string as it came.
-    pub query: String,
-    /// What the answer says of the number of entities.
-    pub count: Count,
-    /// The set that a plain read is about.
-    pub set: Option<&'static EntitySet>,
-    /// What the command's `prepare` made.
-    pub prepared: Option<String>,
-    /// The version that `If-Match` names: the change is meant for this state of the row only.
-    pub if_match: Option<i64>,
-}
-
-impl Args {
-    /// The numeric key of the bound entity.
-    ///
-    /// # Errors
-    /// 400 for a key of another kind.
-    pub fn id(&self) -> Result<i64> {
-        match self.key {
-            Some(odata::path::Literal::Int(id)) => Ok(id),
-            _ => Err(Error::refused(
-                crate::Code::InvalidRequest,
-                "The key must be a number.",
-            )),
-        }
-    }
-
-    /// A function parameter, if given.
-    #[must_use]
-    pub fn param(&self, name: &str) -> Option<&odata::path::Literal> {
-        self.params
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v)
-    }
-
-    /// A numeric function parameter.
-    ///
-    /// # Errors
-    /// 400 when it is missing or no number.
-    pub fn int(&self, name: &str) -> Result<i64> {
-        use odata::path::Literal::{Bare, Int, Text};
-        let number = match self.param(name) {
-            Some(Int(n)) => Some(*n),
-            Some(Text(t) | Bare(t)) => t.parse().ok(),
-            _ => None,
-        };
-        number.ok_or_else(|| {
-            Error::refused(
-                crate::Code::InvalidRequest,
-                format!("The parameter {name} must be a number."),
-            )
-        })
-    }
-
-    /// A text function parameter, quoted or not.
-    ///
-    /// # Errors
-    /// 400 when it is missing.
-    pub fn text(&self, name: &str) -> Result<String> {
-        use odata::path::Literal::{Bare, Guid, Int, Text};
-        match self.param(name) {
-            Some(Text(t) | Bare(t)) => Ok(t.clone()),
-            Some(Int(n)) => Ok(n.to_string()),
-            Some(Guid(g)) => Ok(g.to_string()),
-            _ => Err(Error::refused(
-                crate::Code::InvalidRequest,
-                format!("The parameter {name} is missing or not a text."),
-            )),
-        }
-    }
-
-    /// A GUID parameter, quoted or not.
-    ///
-    /// # Errors
-    /// 400 when it is missing or no GUID.
-    pub fn guid(&self, name: &str) -> Result<Guid> {
-        self.text(name)?.parse().map_err(|_| {
-            Error::refused(
-                crate::Code::InvalidRequest,
-                format!("The parameter {name} must be a GUID."),
-            )
-        })
-    }
-
-    /// The whole body as `T`; that of an entity is checked against its declaration first.
-    ///
-    /// # Errors
-    /// "`param` must not be null" when it does not fit; 1009 that names a member which is missing,
-    /// too long or of another type.
-    pub fn body<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
-        if let (Some(set), Some(body @ serde_json::Value::Object(_))) = (self.set, &self.body) {
-            odata::body::check(set, body)?;
-        }
-        body::read(param, self.body.as_ref())
-    }
-
-    /// One member of the body as `T`.
-    ///
-    /// # Errors
-    /// As [`Args::body`].
-    pub fn member<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
-        body::member(param, self.body.as_ref())
-    }
-
-    /// A list in the body, no longer than one transaction takes.
-    ///
-    /// # Errors
-    /// As [`Args::body`]; 1009 for a list that is too long.
-    pub fn list<T: DeserializeOwned>(&self, param: &str) -> Result<Vec<T>> {
-        let items = self.member::<Vec<T>>(param)?;
-        body::check_length(param, &items)?;
-        Ok(items)
-    }
-
-    /// What the body changes in an entity of the request's set.
-    ///
-    /// # Errors
-    /// "`param` must not be null" when there is no JSON object; 1009 that names a member which is
-    /// missing, too long or of another type.
-    pub fn changes(&self, param: &str, set: &'static EntitySet, mode: Mode) -> Result<Changes> {
-        match &self.body {
-            Some(body @ serde_json::Value::Object(_)) => Ok(Changes::of(set, body, mode)?),
-            _ => Err(Error::NotNull {
-                param: param.into(),
-                why: None,
-            }),
-        }
-    }
-
-    /// The query options for a set.
-    ///
-    /// # Errors
-    /// 400 with the position of what is wrong.
-    pub fn options(&self, set: &'static EntitySet) -> Result<Query> {
-        Ok(Query::parse(set, &self.query)?)
-    }
 }
 
 /// What a domain function answers.

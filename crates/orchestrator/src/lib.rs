@@ -8,6 +8,7 @@
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
 pub mod access;
+mod args;
 pub mod body;
 mod bulk;
 mod cx;
