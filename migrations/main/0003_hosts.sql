@@ -28,7 +28,7 @@ ALTER TABLE sessions ADD COLUMN maintenance_mode BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN debug_mode_expiration_date BIGINT;
 
 -- Before a machine or session goes, the jobs that name it are found.
-CREATE INDEX jobs_machine ON jobs (machine_id);
-CREATE INDEX jobs_session ON jobs (session_id);
+CREATE INDEX jobs_machine ON jobs (machine_id) WHERE machine_id IS NOT NULL;
+CREATE INDEX jobs_session ON jobs (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX jobs_wanted_machine ON jobs (wanted_machine_id) WHERE wanted_machine_id IS NOT NULL;
 CREATE INDEX jobs_wanted_session ON jobs (wanted_session_id) WHERE wanted_session_id IS NOT NULL;

@@ -9,4 +9,4 @@ CREATE INDEX jobs_folder ON jobs (folder_id, id, tenant_id);
 DROP INDEX jobs_folder_state;
 CREATE INDEX jobs_folder_state ON jobs (folder_id, state, id, tenant_id);
 DROP INDEX jobs_robot;
-CREATE INDEX jobs_robot ON jobs (robot_id, id, folder_id, tenant_id);
+CREATE INDEX jobs_robot ON jobs (robot_id, id, folder_id, tenant_id) WHERE robot_id IS NOT NULL;

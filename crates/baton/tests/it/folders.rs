@@ -583,12 +583,14 @@ async fn classic_folders_are_units(backend: Backend) {
         .await
         .refused(409, 1001);
     app.put(&path, &json!({})).await.refused(400, 1009);
-    app.put(
-        "odata/OrganizationUnits(999999)",
-        &json!({"DisplayName": "x"}),
-    )
-    .await
-    .refused(404, 1002);
+    // Where there is none, one is made.
+    let body = json!({"DisplayName": "made by put"});
+    let made = app.put("odata/OrganizationUnits(999999)", &body).await;
+    let made = made.ok(201);
+    assert_eq!(text(&made, "DisplayName"), "made by put");
+    app.delete(&format!("odata/OrganizationUnits({})", id(&made)))
+        .await
+        .ok(204);
 
     // Its machines come with its robots, its roles from the tenant.
     let machines = json!({"assignments": {"MachineIds": [scene.machine], "FolderIds": [unit]}});

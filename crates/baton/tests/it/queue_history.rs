@@ -184,6 +184,13 @@ async fn comments_belong_to_their_authors(backend: Backend) {
     assert_eq!(text(&comment, "UserName"), "admin");
     assert!(!text(&comment, "CreationTime").starts_with("2000"));
     let path = at("QueueItemComments", &comment);
+    // PUT makes one where there is none.
+    let made = admin
+        .put("odata/QueueItemComments(999999)", &body)
+        .await
+        .ok(201);
+    let made = at("QueueItemComments", &made);
+    admin.delete(&made).await.ok(204);
     assert_eq!(
         scene.shared.get(&path).await.ok(200)["Text"],
         "Look at this"

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::assign::must_exist;
 use super::{FeedType, NewFolder, assign_user, check_name, edit, insert, known};
+use crate::access;
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::Result;
@@ -81,9 +82,21 @@ fn name(args: &Args) -> Result<String> {
     })
 }
 
-/// `PUT /odata/OrganizationUnits(id)`
+/// `PUT /odata/OrganizationUnits(id)`: another name, or a new unit where none has this number.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let name = name(args)?;
+    let any = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
+    let tenant = cx.caller.tenant;
+    if cx
+        .tx
+        .row(any, &[args.id()?.into(), tenant.into()])?
+        .is_none()
+    {
+        if !access::has_in_tenant(cx.tx, cx.caller, &CREATE)? {
+            return Err(access::forbidden(&CREATE));
+        }
+        return create(cx, args);
+    }
     let id = known(cx, args.id()?)?;
     edit::check_editable(cx.tx, id)?;
     edit::rename(cx.tx, id, &name)?;
@@ -130,7 +143,7 @@ fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `GetUserIdsForUnit(key=…)`
 fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    crate::access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
+    access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
     let unit = known(cx, args.int("key")?)?;
     let rows = cx.tx.rows(
         "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
@@ -145,7 +158,7 @@ fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `GetUsersForUnit(key=…)`: all accounts that are no robots.
 fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    crate::access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
+    access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
     known(cx, args.int("key")?)?;
     let query = args.options(&User::SET)?;
     let listing = Listing {

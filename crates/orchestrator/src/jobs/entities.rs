@@ -78,7 +78,7 @@ pub struct JobError {
         jobs_state_created(folder_id, state, creation_time, id, tenant_id);
         jobs_tenant_created(tenant_id, creation_time, id, folder_id);
         jobs_release(release_id, id);
-        jobs_robot(robot_id, id, folder_id, tenant_id)"
+        jobs_robot(robot_id, id, folder_id, tenant_id) WHERE robot_id IS NOT NULL"
 )]
 pub struct Job {
     /// Unique everywhere.

@@ -76,9 +76,15 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// `PUT /odata/QueueItemComments(id)`: another text for one's own comment.
+/// `PUT /odata/QueueItemComments(id)`: another text for one's own comment, or a new comment where
+/// none has this number.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
+    let any = "SELECT 1 FROM queue_item_comments WHERE id = $1 AND tenant_id = $2";
+    let tenant = cx.caller.tenant;
+    if cx.tx.row(any, &[id.into(), tenant.into()])?.is_none() {
+        return create(cx, args);
+    }
     let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Replace)?;
     changes.remove("queue_item_id");
     must_be_in_folders(cx, &QueueItemComment::SET, id)?;
