@@ -134,58 +134,35 @@ pub static TYPES: &[&[odata::Kind]] = &[
     users::TYPES,
 ];
 
+/// A migration from the file that is called by its number and its name.
+macro_rules! migration {
+    ($version:literal, $folder_and_number:literal, $name:literal) => {
+        db::Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!(
+                "../../../migrations/",
+                $folder_and_number,
+                "_",
+                $name,
+                ".sql"
+            )),
+        }
+    };
+}
+
 /// The schema of the main store.
 pub static MIGRATIONS: &[db::Migration] = &[
-    db::Migration {
-        version: 1,
-        name: "init",
-        sql: include_str!("../../../migrations/main/0001_init.sql"),
-    },
-    db::Migration {
-        version: 2,
-        name: "environments",
-        sql: include_str!("../../../migrations/main/0002_environments.sql"),
-    },
-    db::Migration {
-        version: 3,
-        name: "hosts",
-        sql: include_str!("../../../migrations/main/0003_hosts.sql"),
-    },
-    db::Migration {
-        version: 4,
-        name: "processes",
-        sql: include_str!("../../../migrations/main/0004_processes.sql"),
-    },
-    db::Migration {
-        version: 5,
-        name: "people",
-        sql: include_str!("../../../migrations/main/0005_people.sql"),
-    },
-    db::Migration {
-        version: 6,
-        name: "queues",
-        sql: include_str!("../../../migrations/main/0006_queues.sql"),
-    },
-    db::Migration {
-        version: 7,
-        name: "counts",
-        sql: include_str!("../../../migrations/main/0007_counts.sql"),
-    },
-    db::Migration {
-        version: 8,
-        name: "job_pages",
-        sql: include_str!("../../../migrations/main/0008_job_pages.sql"),
-    },
-    db::Migration {
-        version: 9,
-        name: "tenant_pages",
-        sql: include_str!("../../../migrations/main/0009_tenant_pages.sql"),
-    },
+    migration!(1, "main/0001", "init"),
+    migration!(2, "main/0002", "environments"),
+    migration!(3, "main/0003", "hosts"),
+    migration!(4, "main/0004", "processes"),
+    migration!(5, "main/0005", "people"),
+    migration!(6, "main/0006", "queues"),
+    migration!(7, "main/0007", "counts"),
+    migration!(8, "main/0008", "job_pages"),
+    migration!(9, "main/0009", "tenant_pages"),
 ];
 
 /// The schema of the log store.
-pub static LOG_MIGRATIONS: &[db::Migration] = &[db::Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../../../migrations/logs/0001_init.sql"),
-}];
+pub static LOG_MIGRATIONS: &[db::Migration] = &[migration!(1, "logs/0001", "init")];
