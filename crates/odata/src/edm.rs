@@ -206,6 +206,20 @@ pub const fn extended<const N: usize>(base: &[Prop], before: &str, own: &[Prop])
     all
 }
 
+/// The properties from the one called `name` on: what a type shares with another that has others in
+/// front.
+///
+/// # Panics
+/// When there is none of that name; in a constant that is an error of the compiler.
+#[must_use]
+pub const fn from_on(props: &'static [Prop], name: &str) -> &'static [Prop] {
+    let mut at = 0;
+    while !is_same(props[at].name, name) {
+        at += 1;
+    }
+    props.split_at(at).1
+}
+
 /// `==`, which constants cannot use on texts.
 const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());

@@ -8,14 +8,14 @@ use crate::error::Result;
 use crate::op::{Access, Command, Need, Op, Resource};
 use crate::packages::{self, Feed};
 
-pub use entities::Library;
+pub use entities::LIBRARIES;
 
 const VIEW: Need = Need::new("OR.Execution", &[("Libraries", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Libraries", Access::Create)], true);
 const DELETE: Need = Need::new("OR.Execution", &[("Libraries", Access::Delete)], true);
 
 /// The set: the latest version of every library.
-pub static RESOURCE: Resource = Resource::new(&Library::SET, VIEW)
+pub static RESOURCE: Resource = Resource::new(&LIBRARIES, VIEW)
     .list(list)
     .delete(Command::new(DELETE, delete));
 
@@ -31,12 +31,12 @@ pub const OPS: &[Op] = &[
 ];
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::latest(cx, args, &Library::SET, Feed::Libraries)
+    packages::latest(cx, args, &LIBRARIES, Feed::Libraries)
 }
 
 /// `GetVersions(packageId='…')`
 fn get_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::versions(cx, args, &Library::SET, Feed::Libraries, "packageId")
+    packages::versions(cx, args, &LIBRARIES, Feed::Libraries, "packageId")
 }
 
 /// `DownloadPackage(key='Id:Version')`

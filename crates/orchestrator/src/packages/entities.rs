@@ -96,7 +96,7 @@ pub struct EntryPoint {
 }
 
 /// The newest version below this one.
-pub(crate) const OLD_VERSION: &str = "(SELECT o.version FROM packages o
+const OLD_VERSION: &str = "(SELECT o.version FROM packages o
     WHERE o.tenant_id = {t}.tenant_id AND o.feed_id = {t}.feed_id
         AND fold(o.package_id) = fold({t}.package_id) AND o.deletion_time IS NULL
         AND o.sort_key < {t}.sort_key ORDER BY o.sort_key DESC LIMIT 1)";

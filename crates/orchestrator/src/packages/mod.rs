@@ -16,7 +16,6 @@ use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
-pub(crate) use entities::OLD_VERSION;
 pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
 };
