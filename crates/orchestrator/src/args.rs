@@ -72,6 +72,14 @@ impl Args {
         })
     }
 
+    /// A numeric function parameter that may be left out.
+    ///
+    /// # Errors
+    /// 400 when it is there and no number.
+    pub fn optional_int(&self, name: &str) -> Result<Option<i64>> {
+        self.param(name).map(|_| self.int(name)).transpose()
+    }
+
     /// A text function parameter, quoted or not.
     ///
     /// # Errors
@@ -87,6 +95,14 @@ impl Args {
                 format!("The parameter {name} is missing or not a text."),
             )),
         }
+    }
+
+    /// A text function parameter that may be left out.
+    ///
+    /// # Errors
+    /// 400 when it is there and no text.
+    pub fn optional_text(&self, name: &str) -> Result<Option<String>> {
+        self.param(name).map(|_| self.text(name)).transpose()
     }
 
     /// A GUID parameter, quoted or not.

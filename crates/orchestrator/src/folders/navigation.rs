@@ -181,10 +181,8 @@ pub fn all_for_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 pub fn for_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     people_only(cx)?;
     let (skip, take) = paging(args)?;
-    let search = match args.param("searchText") {
-        Some(_) => args.text("searchText")?.to_lowercase(),
-        None => String::new(),
-    };
+    let search = args.optional_text("searchText")?;
+    let search = search.unwrap_or_default().to_lowercase();
     let mut types = Vec::new();
     for (_, value) in args
         .params
@@ -251,9 +249,8 @@ pub fn context(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     people_only(cx)?;
     let (skip, take) = paging(args)?;
     let nodes = reachable(nodes(cx)?);
-    let here = match args.param("folderId") {
-        Some(_) => {
-            let id = args.int("folderId")?;
+    let here = match args.optional_int("folderId")? {
+        Some(id) => {
             let found = nodes.iter().find(|node| node.id == id);
             Some(found.ok_or_else(|| Error::not_found("Folder"))?)
         }

@@ -13,9 +13,8 @@ use crate::error::{Code, Error, Result};
 fn places(cx: &mut Cx<'_, '_>, source: i64, args: &Args) -> Result<(Folder, Option<Folder>)> {
     known(cx, source)?;
     let source = access::managed(cx.tx, cx.caller, &DELETE, source)?;
-    let target = match args.param("targetParentId") {
-        Some(_) => {
-            let id = args.int("targetParentId")?;
+    let target = match args.optional_int("targetParentId")? {
+        Some(id) => {
             access::managed(cx.tx, cx.caller, &CREATE, id)?;
             Some(access::managed(cx.tx, cx.caller, &EDIT, id)?)
         }

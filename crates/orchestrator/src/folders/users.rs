@@ -270,10 +270,8 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
          WHERE fu.user_id = $1 {own} ORDER BY fold(f.fully_qualified_name), r.id"
     );
     let rows = cx.tx.rows(&sql, &params)?;
-    let search = match args.param("searchText") {
-        Some(_) => args.text("searchText")?.to_lowercase(),
-        None => String::new(),
-    };
+    let search = args.optional_text("searchText")?;
+    let search = search.unwrap_or_default().to_lowercase();
     let mut folders: Vec<(i64, Json, Vec<Json>)> = Vec::new();
     for row in &rows {
         let (id, path): (i64, String) = (row.get(0)?, row.get(2)?);

@@ -1,6 +1,8 @@
 //! Deleting machines: they leave their folders, their hosts' sessions go, and finished jobs forget
 //! them. Jobs that still need one keep it.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{AUDITED, Machine, MachineScope};
@@ -29,10 +31,7 @@ pub(super) fn bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Err(Error::invalid("Empty machineIds collection in payload"));
     }
     body::check_length("machineIds", &request.machine_ids)?;
-    let mut ids = request.machine_ids;
-    ids.sort_unstable();
-    ids.dedup();
-    for id in ids {
+    for id in BTreeSet::from_iter(request.machine_ids) {
         delete(cx, id)?;
     }
     Ok(Reply::NoContent)

@@ -85,27 +85,34 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// Machines of the folder `{target}`, assigned to it or passed on to it, that the robot `{robot}`
-/// may use; NULL asks for all of them.
-const ASSIGNED: &str = "EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
-            AND (ft.distance = 0 OR fm.propagate)
-        WHERE ft.folder_id = {target} AND fm.machine_id = {t}.id)
-    AND (CAST({robot} AS BIGINT) IS NULL
-        OR NOT EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.id)
-        OR EXISTS (SELECT 1 FROM machine_robots mr
-            WHERE mr.machine_id = {t}.id AND mr.robot_id = {robot}))";
+/// That a row's machine, its column `$machine`, is one of the folder `{target}`, assigned to it or
+/// passed on to it, and one that the robot `{robot}` may use; NULL asks for all of them.
+macro_rules! usable {
+    ($machine:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM folder_tree ft
+                JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
+                    AND (ft.distance = 0 OR fm.propagate)
+                WHERE ft.folder_id = {target} AND fm.machine_id = {t}.",
+            $machine,
+            ") AND (CAST({robot} AS BIGINT) IS NULL
+                OR NOT EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.",
+            $machine,
+            ") OR EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.",
+            $machine,
+            " AND mr.robot_id = {robot}))"
+        )
+    };
+}
+pub(crate) use usable;
 
 /// `GetAssignedMachines(folderId=…)?robotId=…`
 fn get_assigned(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
-    let robot = match args.param("robotId") {
-        Some(_) => Some(args.int("robotId")?),
-        None => None,
-    };
+    let robot = args.optional_int("robotId")?;
     let query = args.options(&Machine::SET)?;
     let listing = Listing {
-        restrict: Some(ASSIGNED),
+        restrict: Some(usable!("id")),
         vars: &[("target", folder.id.into()), ("robot", robot.into())],
         name: None,
         count: args.count,

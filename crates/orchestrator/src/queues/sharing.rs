@@ -174,10 +174,7 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
 /// one. Who may nowhere gets an empty list.
 pub(super) fn get_queues_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(&QUEUES_IN_FOLDERS)?;
-    let excluded = match args.param("excludeFolderId") {
-        Some(_) => args.int("excludeFolderId")?,
-        None => 0,
-    };
+    let excluded = args.optional_int("excludeFolderId")?.unwrap_or(0);
     cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
     let listing = Listing {
         restrict: Some("{t}.folder_id <> {excluded}"),

@@ -1,5 +1,6 @@
 //! What administrators do with sessions: clear away hosts that are gone, and turn on the debug mode.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use db::Tx;
@@ -30,10 +31,7 @@ struct DeleteInactive {
 pub(super) fn delete_inactive(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let request: DeleteInactive = args.body("sessionIds")?;
     body::check_named("sessionIds", &request.session_ids)?;
-    let mut ids = request.session_ids;
-    ids.sort_unstable();
-    ids.dedup();
-    for id in ids {
+    for id in BTreeSet::from_iter(request.session_ids) {
         delete(cx, id)?;
     }
     Ok(Reply::NoContent)

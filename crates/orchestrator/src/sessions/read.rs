@@ -11,6 +11,7 @@ use crate::access;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::jobs::Job;
+use crate::machines;
 use crate::op::{Access, FolderRule, Need, Op, Resource};
 use crate::robots::RobotType;
 use crate::users::User;
@@ -214,24 +215,11 @@ fn get_runtimes(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     page(cx, args, &MachineSessionRuntime::SET, &listing)
 }
 
-/// Hosts of the folder's machines that the robot may use.
-const USABLE_IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
-            AND (ft.distance = 0 OR fm.propagate)
-        WHERE ft.folder_id = {target} AND fm.machine_id = {t}.machine_id)
-    AND (CAST({robot} AS BIGINT) IS NULL
-        OR NOT EXISTS (SELECT 1 FROM machine_robots mr WHERE mr.machine_id = {t}.machine_id)
-        OR EXISTS (SELECT 1 FROM machine_robots mr
-            WHERE mr.machine_id = {t}.machine_id AND mr.robot_id = {robot}))";
-
 /// `GetMachineSessionRuntimesByFolderId(folderId=…)?robotId=…&runtimeType=…`
 fn get_runtimes_of_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, &FOLDER, args.int("folderId")?)?;
-    let robot = match args.param("robotId") {
-        Some(_) => Some(args.int("robotId")?),
-        None => None,
-    };
-    let restrict = format!("{OF_RUNTIME} AND {USABLE_IN_FOLDER}");
+    let robot = args.optional_int("robotId")?;
+    let restrict = format!("{OF_RUNTIME} AND {}", machines::usable!("machine_id"));
     let listing = Listing {
         restrict: Some(&restrict),
         vars: &[
