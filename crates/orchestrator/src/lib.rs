@@ -162,6 +162,7 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(7, "main/0007", "counts"),
     migration!(8, "main/0008", "job_pages"),
     migration!(9, "main/0009", "tenant_pages"),
+    migration!(10, "main/0010", "queue_engine"),
 ];
 
 /// The schema of the log store.

@@ -194,7 +194,8 @@ dictionary!("analytics", ANALYTICS, ANALYTICS_DATA);
         (queue_definition_id, status)",
     indexes = "queue_items_queue(queue_definition_id, id);
         queue_items_status(queue_definition_id, status, id);
-        queue_items_reference(queue_definition_id, fold(reference), id);
+        queue_items_reference(queue_definition_id, fold(reference), id)
+            WHERE fold(reference) IS NOT NULL;
         queue_items_key(key)"
 )]
 pub struct QueueItem {
