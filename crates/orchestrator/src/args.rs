@@ -25,6 +25,8 @@ pub struct Args {
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
     pub prepared: Option<String>,
+    /// The job in which the caller runs: `X-UIPATH-JobKey`.
+    pub job: Option<Guid>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

@@ -98,6 +98,8 @@ pub enum Hint {
     Dispatch,
     /// A deadline of a job was set or moved.
     Deadlines,
+    /// Items of queues were taken: if no result comes, they are given up.
+    Leases,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }

@@ -6,9 +6,10 @@ use odata::metadata::OpSig;
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+use crate::queues::engine;
 
 /// What a caller wants to do with a kind of thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// See.
     View,
@@ -35,7 +36,7 @@ impl Access {
 
 /// What is asked of a caller: a scope of the token (applications) or a permission of a role
 /// (users, robots).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Need {
     /// Base name of the OAuth scope, e.g. `OR.Jobs`.
     pub scope: &'static str,
@@ -310,6 +311,8 @@ pub struct Op {
     pub store: Store,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
+    /// What it wants, where that is done together with what others want.
+    pub together: Option<engine::Read>,
     /// What it does; `None` when the edge does it, because it handles files.
     pub run: Option<Run>,
 }
@@ -329,6 +332,7 @@ impl Op {
             folder: FolderRule::Tenant,
             store: Store::Main,
             prepare: None,
+            together: None,
             run: None,
         }
     }
@@ -423,6 +427,13 @@ impl Op {
     #[must_use]
     pub const fn prepare(mut self, prepare: Prepare) -> Self {
         self.prepare = Some(prepare);
+        self
+    }
+
+    /// Done together with what others want of queues at the same time.
+    #[must_use]
+    pub const fn together(mut self, read: engine::Read) -> Self {
+        self.together = Some(read);
         self
     }
 }

@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use ::odata::Timestamp;
 use orchestrator::jobs::{deadlines, dispatch, hosts};
+use orchestrator::queues::leases;
 use orchestrator::{Caller, Hint, Identity, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::{write, write_quietly};
+
+/// No item of a queue is given up sooner after it was taken: how long an engine may wait before it
+/// looks at what was taken lately.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
@@ -30,7 +35,11 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let guard = |app: &Arc<App>| (Arc::clone(app), stop.clone());
     let (watched, stop_watch) = guard(app);
     let (dispatched, stop_dispatch) = guard(app);
+    let (given_up, stop_giving_up) = guard(app);
     vec![
+        tokio::spawn(async move {
+            stop_giving_up.run_until_cancelled(leases(given_up)).await;
+        }),
         tokio::spawn(async move {
             stop_watch.run_until_cancelled(watchdog(watched)).await;
         }),
@@ -64,10 +73,7 @@ async fn watchdog(app: Arc<App>) {
         let hinted = app.watch.notified();
         match next {
             Some(at) => {
-                let ticks = u64::try_from((at.0 - Timestamp::now().0).max(0)).unwrap_or(0);
-                let pause =
-                    Duration::from_nanos(ticks.saturating_mul(100)) + Duration::from_millis(1);
-                let hint = tokio::time::timeout(pause, hinted).await.is_ok();
+                let hint = tokio::time::timeout(pause_until(at), hinted).await.is_ok();
                 if hint {
                     deadline = Some(Timestamp::now());
                 }
@@ -110,6 +116,43 @@ async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> 
         hosts::lost(cx, session, last_seen)
     })
     .await
+}
+
+/// Items of queues that nobody works on any more.
+async fn leases(app: Arc<App>) {
+    // The first look finds what was overdue while the server was down.
+    let mut next = Some(Timestamp::now());
+    loop {
+        if next.is_some_and(|at| at <= Timestamp::now()) {
+            next = match write(&app, system(0), leases::tick).await {
+                Ok(next) => next,
+                Err(error) => retry("leases", &error),
+            };
+        }
+        // Whatever was taken since may be due before the rest, but not sooner than this.
+        let hinted = app.leases.notified();
+        let soonest = |next: Option<Timestamp>| {
+            let soon = Timestamp::now().plus(SHORTEST_LEASE);
+            Some(next.map_or(soon, |next| next.min(soon)))
+        };
+        match next {
+            None => {
+                hinted.await;
+                next = soonest(None);
+            }
+            Some(at) => {
+                if tokio::time::timeout(pause_until(at), hinted).await.is_ok() {
+                    next = soonest(Some(at));
+                    tokio::time::sleep(next.map_or(SHORTEST_LEASE, pause_until)).await;
+                }
+            }
+        }
+    }
+}
+
+/// How long it is until then; a little more, so that it has passed.
+fn pause_until(at: Timestamp) -> Duration {
+    at.since(Timestamp::now()) + Duration::from_millis(1)
 }
 
 /// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.

@@ -53,5 +53,6 @@ mod settings;
 mod starting;
 mod startup;
 mod tokens;
+mod transactions;
 mod users;
 mod webhooks;

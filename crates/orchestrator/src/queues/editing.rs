@@ -7,7 +7,8 @@ use super::adding::QueueItemData;
 use super::entities::{QueueItem, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned};
-use super::{Author, bulk_reply, content};
+use super::queue::Queue;
+use super::{Author, bulk_reply, content, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -41,19 +42,25 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let author = Author::of(cx.caller);
     events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)?;
     let entity = cx.entity(&QueueItem::SET, item.id, &[])?;
-    content::opened(cx, Reply::json(entity))
+    content::opened(&cx.server.keys, Reply::json(entity))
 }
 
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
-    let content = data.specific_content.as_ref().map(content::specific);
-    let content = content.transpose()?.map(|text| match item.encrypted {
-        true => content::seal(&cx.server.keys, &item.key, &text),
-        false => text,
-    });
-    let priority = data.priority.map_or(item.priority, |p| p as i64);
+    let content = match &data.specific_content {
+        Some(given) => {
+            let queue = Queue::numbered(cx.tx, item.queue)?;
+            let schema = queue.as_ref().and_then(|q| q.schemas[0].as_deref());
+            let text = content::specific(given, schema)?;
+            let keys = &cx.server.keys;
+            Some(content::kept(keys, item.encrypted, &item.key, text))
+        }
+        None => None,
+    };
+    let priority = data.priority.unwrap_or(item.priority);
+    let turn = turn::of(priority, data.due_date, data.defer_date, cx.now);
     cx.tx.exec(
         "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, progress = $5,
-             specific_content = $6, version = version + 1 WHERE id = $1",
+             specific_content = $6, turn = $7, version = version + 1 WHERE id = $1",
         &[
             item.id.into(),
             priority.into(),
@@ -61,6 +68,7 @@ fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
             data.due_date.into(),
             data.progress.clone().into(),
             content.into(),
+            turn.into(),
         ],
     )?;
     Ok(())
@@ -98,10 +106,7 @@ fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
     };
     let checks = [
         ("Name", data.name.as_ref().is_none_or(same_name)),
-        (
-            "Priority",
-            data.priority.is_none_or(|p| p as i64 == item.priority),
-        ),
+        ("Priority", data.priority.is_none_or(|p| p == item.priority)),
         ("DeferDate", at(data.defer_date) == item.defer_date),
         ("DueDate", at(data.due_date) == item.due_date),
         ("RiskSlaDate", at(data.risk_sla_date) == item.risk_sla_date),
@@ -138,7 +143,8 @@ fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         _ => {}
     }
     cx.tx.exec(
-        "UPDATE queue_items SET status = $2, unique_reference = NULL, version = version + 1
+        "UPDATE queue_items SET status = $2, unique_reference = NULL, turn = NULL,
+             version = version + 1
          WHERE id = $1",
         &[item.id.into(), QueueItemStatus::Deleted.into()],
     )?;

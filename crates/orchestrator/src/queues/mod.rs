@@ -15,13 +15,21 @@ pub mod comments;
 mod content;
 pub mod definitions;
 mod editing;
+mod ending;
+pub mod engine;
 mod entities;
 pub mod events;
 pub mod items;
+pub mod leases;
+mod ledger;
+mod queue;
 pub mod records;
 pub mod retention;
+mod retrying;
 mod review;
 mod sharing;
+mod taking;
+mod turn;
 
 use db::Value;
 use odata::edm::{Edm, EntitySet, Kind};
@@ -43,6 +51,8 @@ pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET];
 pub const TYPES: &[Kind] = &[
     <adding::QueueItemData as Edm>::KIND,
     <adding::FailedItems as Edm>::KIND,
+    <ending::TransactionResult as Edm>::KIND,
+    <taking::TransactionData as Edm>::KIND,
     <items::Versioned as Edm>::KIND,
     <sharing::AccessibleFolders as Edm>::KIND,
 ];

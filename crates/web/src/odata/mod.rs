@@ -15,7 +15,7 @@ use orchestrator::{Error, Result};
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
-use crate::{packages, request};
+use crate::{packages, request, together};
 
 pub use documents::Described;
 pub use plan::query_params;
@@ -65,6 +65,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         (None, None) => return Err(Error::Internal("a target does nothing".into())),
     };
     before(app, &target).await?;
+    let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
     let body = match target.write {
         true => request::json(body).await?,
@@ -80,7 +81,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         body,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
-    let reply = execute(app, plan.call, plan.run).await;
+    let reply = match together {
+        Some(read) => together::execute(app, read(&plan.call.args)?, plan.call).await,
+        None => execute(app, plan.call, plan.run).await,
+    };
     let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
     answer::answer(app, &plan.expect, reply).await
 }

@@ -81,6 +81,7 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
+        job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
         if_match,
     };
     let call = Call {
