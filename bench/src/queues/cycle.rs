@@ -100,7 +100,7 @@ async fn over_http(
         let mut samples = Samples::default();
         load.turns.iter().for_each(|turn| samples.add(turn[lap]));
         let [p50, p99] = [0.5, 0.99].map(|share| ms(samples.percentile(share)));
-        format!("{p50:>8.2} {p99:>7.2}")
+        format!("{p50:>9.2} {p99:>7.2}")
     });
     figures::line(
         name,
@@ -118,8 +118,8 @@ async fn over_http(
     Ok(())
 }
 
-const HEADER: &str = "     /s  p50 ms  p99 ms   add p50     p99    take p50 p99     end p50 p99   \
-    cpu ms  /commit  : store  : health";
+const HEADER: &str = "     /s  p50 ms  p99 ms  add p50     p99 take p50     p99  end p50     p99\
+    \u{20}  cpu ms  /commit   : store  : health";
 
 fn row<T>(load: &Load<T>) -> String {
     let [p50, p99] = [0.5, 0.99].map(|share| ms(load.times.percentile(share)));

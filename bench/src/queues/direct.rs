@@ -1,28 +1,74 @@
 //! The baseline: the rows of items written through the store alone, without HTTP, checks and
 //! answers.
 
-use db::{Db, Tx};
+use std::sync::Arc;
+
+use db::{Db, Row, Tx, Value};
 use uuid::Uuid;
 
 use super::fill::{self, SAME};
 use crate::Failure;
 use crate::load;
 
+/// What an event has as its model has it.
+const EVENT: &str = "tenant_id, timestamp, action, user_id, external_client_id, status,
+    review_status";
+
 /// Where items are written.
 #[derive(Clone)]
 pub struct Direct {
     db: Db,
     queue: i64,
-    model: i64,
+    item: Arc<Copies>,
+    event: Arc<Copies>,
+}
+
+/// A statement that writes a row, and the values that it ends with.
+struct Copies {
+    sql: String,
+    same: Vec<Value>,
+}
+
+impl Copies {
+    /// `sql` lacks its values: `own` of them, then those of the model.
+    fn new(sql: &str, own: usize, model: &Row) -> Result<Self, db::Error> {
+        let same: Vec<Value> = (0..model.len())
+            .map(|cell| model.get(cell))
+            .collect::<Result<_, _>>()?;
+        let places: Vec<String> = (1..=own + same.len()).map(|n| format!("${n}")).collect();
+        let sql = format!("{sql} VALUES ({}) RETURNING id", places.join(", "));
+        Ok(Self { sql, same })
+    }
+
+    fn add(&self, tx: &mut Tx<'_>, own: &[Value]) -> Result<i64, db::Error> {
+        tx.insert(&self.sql, &[own, &self.same].concat())
+    }
 }
 
 impl Direct {
     /// The queue of this name; what is added to it is like the models that it was filled with.
     pub async fn open(db: &Db, name: &'static str) -> Result<Self, Failure> {
         let find = "SELECT id FROM queue_definitions WHERE name = $1";
+        let model = fill::model(db, name).await?;
+        let item = format!("due_date, turn, creation_time, {SAME}");
+        let row = async |columns: &str, table: &str, key: &str| {
+            let sql = format!("SELECT {columns} FROM {table} WHERE {key} = $1");
+            let row = db.read(move |tx| tx.row(&sql, &[model.into()])).await?;
+            row.ok_or_else(|| Failure::from("A model is gone."))
+        };
+        let one = row(&item, "queue_items", "id").await?;
+        let added = row(EVENT, "queue_item_events", "queue_item_id").await?;
+        let sql = format!(
+            "INSERT INTO queue_items (queue_definition_id, key, unique_key, reference, {item})"
+        );
+        let item = Copies::new(&sql, 4, &one)?;
+        let sql =
+            format!("INSERT INTO queue_item_events (queue_definition_id, queue_item_id, {EVENT})");
+        let event = Copies::new(&sql, 2, &added)?;
         Ok(Self {
             queue: db.read(|tx| tx.number(find, &[name.into()])).await?,
-            model: fill::model(db, name).await?,
+            item: Arc::new(item),
+            event: Arc::new(event),
             db: db.clone(),
         })
     }
@@ -30,30 +76,18 @@ impl Direct {
     /// An item and the event of that.
     fn add(&self, tx: &mut Tx<'_>) -> Result<(), db::Error> {
         let key = Uuid::new_v4().to_string();
-        let sql = format!(
-            "INSERT INTO queue_items (key, unique_key, queue_definition_id, reference, due_date,
-               turn, creation_time, {SAME})
-             SELECT $1, $1, $2, $3, due_date, turn, creation_time, {SAME} FROM queue_items
-             WHERE id = $4 RETURNING id"
-        );
-        let reference = &key[..16];
-        let params = [
+        let (queue, reference) = (self.queue, &key[..16]);
+        let own = [
+            queue.into(),
             key.as_str().into(),
-            self.queue.into(),
+            key.as_str().into(),
             reference.into(),
-            self.model.into(),
         ];
-        let id = tx.insert(&sql, &params)?;
-        tx.exec(ADDED, &[id.into(), self.queue.into(), self.model.into()])?;
+        let id = self.item.add(tx, &own)?;
+        self.event.add(tx, &[queue.into(), id.into()])?;
         Ok(())
     }
 }
-
-const ADDED: &str = "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
-       timestamp, action, user_id, external_client_id, status, review_status)
-     SELECT tenant_id, $2, $1, timestamp, action, user_id, external_client_id, status,
-       review_status
-     FROM queue_item_events WHERE queue_item_id = $3";
 
 const TAKE: &str = "UPDATE queue_items SET status = 1, turn = NULL,
        start_processing = creation_time, version = version + 1

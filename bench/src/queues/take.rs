@@ -60,8 +60,8 @@ pub async fn measure(exe: &str, backend: Backend, many: i64) -> Result<(), Failu
     Ok(())
 }
 
-const HEADER: &str = "few:  /s  cpu ms   alone ms   many: /s  cpu ms   alone ms    ratio: time \
-    cpu   alone";
+const HEADER: &str = " few: /s  cpu ms   alone ms  many: /s  cpu ms   alone ms   ratio: time\
+    \u{20}    cpu   alone";
 
 /// Takes from one queue.
 #[derive(Default)]
