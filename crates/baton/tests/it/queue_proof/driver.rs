@@ -253,8 +253,8 @@ impl Run<'_> {
         let robot = self.identify(&mut body, taker);
         let (answer, at) = self.post(TAKE, &json!({"transactionData": body})).await;
         let Ok(robot) = robot else {
-            let flaw = data.flaw.into_iter();
-            return refused(&answer, &flaw.chain([model::NOT_FOUND]).collect());
+            let flaws = data.flaws.into_iter();
+            return refused(&answer, &flaws.chain([model::NOT_FOUND]).collect());
         };
         match self.model.add(&data, at) {
             Ok(index) => {
@@ -311,7 +311,7 @@ impl Run<'_> {
             due: date(item.due),
             risk: date(item.risk),
             progress: item.progress.clone(),
-            flaw: None,
+            flaws: Refusals::new(),
         };
         let body = json!({
             "Name": self.name, "Reference": data.reference, "Priority": format!("{:?}", item.priority),
@@ -442,7 +442,7 @@ impl Run<'_> {
         let (version, sent) = match (meant, seen) {
             (Meant::Any, _) => return Version::Any,
             (Meant::Seen, Some(seen)) => (Version::Seen(seen.changes), seen.version),
-            (Meant::Wrong, Some(seen)) => (Version::Wrong, seen.version + 1),
+            (Meant::Wrong, Some(seen)) => (Version::Wrong, seen.version + 1_000),
             (_, None) => (Version::Wrong, 1),
         };
         let sent = odata::Version(sent).to_string();
@@ -609,17 +609,18 @@ fn item_data(added: &Added) -> (Map<String, Value>, model::Data) {
     if let Some(reference) = added.reference {
         let (reference, flaw) = long(reference, 129, model::INVALID);
         body.insert("Reference".into(), reference.as_str().into());
-        data.flaw = data.flaw.or(flaw);
+        data.flaws.extend(flaw);
         data.reference = Some(reference);
     }
     if let Some(priority) = added.priority {
         let name = priority.map_or("Sooner".into(), |p| format!("{p:?}"));
         body.insert("Priority".into(), name.into());
-        data.flaw = data.flaw.or(priority.is_none().then_some(model::INVALID));
+        data.flaws
+            .extend(priority.is_none().then_some(model::INVALID));
         data.priority = priority;
     }
     let (value, flaw) = content(added.content, 256_000, model::CONTENT_SIZE);
-    data.flaw = data.flaw.or(flaw);
+    data.flaws.extend(flaw);
     data.content = Some(value).filter(|c| !c.is_null());
     if let Some(content) = &data.content {
         body.insert("SpecificContent".into(), content.clone());
@@ -637,7 +638,7 @@ fn item_data(added: &Added) -> (Map<String, Value>, model::Data) {
     if let Some(progress) = added.progress {
         let (progress, flaw) = long(progress, 104_858, model::PROGRESS_SIZE);
         body.insert("Progress".into(), progress.as_str().into());
-        data.flaw = data.flaw.or(flaw);
+        data.flaws.extend(flaw);
         data.progress = Some(progress);
     }
     (body, data)

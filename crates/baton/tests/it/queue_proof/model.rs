@@ -123,7 +123,7 @@ pub struct Data {
     pub risk: Option<Timestamp>,
     pub progress: Option<String>,
     /// What else is wrong with it.
-    pub flaw: Option<Refusal>,
+    pub flaws: Refusals,
 }
 
 /// How an attempt ends.
@@ -269,7 +269,7 @@ impl Queue {
 
     /// Adds an item, or says why not.
     pub fn add(&mut self, data: &Data, at: Moment) -> Result<usize, Refusals> {
-        let mut refusals: Refusals = data.flaw.into_iter().collect();
+        let mut refusals = data.flaws.clone();
         if self.config.unique {
             match &data.reference {
                 None => refusals.push(NO_REFERENCE),
@@ -524,7 +524,7 @@ impl Queue {
         version: Version,
         data: &Data,
     ) -> Result<usize, Refusals> {
-        let mut refusals: Refusals = data.flaw.into_iter().collect();
+        let mut refusals = data.flaws.clone();
         let Some(index) = index else {
             refusals.push(NOT_FOUND);
             return Err(refusals);

@@ -7,9 +7,6 @@
 //! QUEUE_CASES=2000 ./test with cargo test -p baton --test it queue_proof::sequences
 //! ```
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use testkit::{Backend, both};
 use tokio::runtime::Handle;
@@ -26,9 +23,8 @@ const CASES: u32 = 12;
 const OPERATIONS: usize = 80;
 
 async fn a_queue_is_what_the_model_is(backend: Backend) {
-    let number = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().unwrap());
-    let cases = number("QUEUE_CASES").map_or(CASES, |n| n.try_into().unwrap());
-    let seed = number("QUEUE_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let cases = super::number("QUEUE_CASES").map_or(CASES, |n| n.try_into().unwrap());
+    let seed = super::seed();
     let config = Config {
         cases,
         // A failure is told soon, if not in its very smallest form.
