@@ -36,6 +36,7 @@ mod odata;
 mod packages;
 mod queue_history;
 mod queue_items;
+mod queue_proof;
 mod queue_rights;
 mod queues;
 mod release_versions;
