@@ -154,8 +154,12 @@ pub enum Code {
     ReviewerNotAvailable = 1903,
     /// Encryption and unique references of a queue are settled when it is made.
     QueueDefinitionParametersCannotChange = 1904,
+    /// The content of an item is not as the schema of its queue says.
+    QueueItemSchemaViolationException = 1906,
     /// Not a JSON schema.
     InvalidQueueSchemaDefinition = 1907,
+    /// The schema refuses what it accepted before.
+    InvalidQueueSchemaDefinitionChange = 1908,
     /// There is no such kind of schema.
     InvalidQueueSchemaType = 1909,
     /// The queue has no schema of that kind.

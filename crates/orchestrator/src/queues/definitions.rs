@@ -1,12 +1,11 @@
 //! Queues: made, changed and deleted in a folder.
 
 use db::Value;
-use jsonschema::{Draft, Retrieve, Uri};
 use odata::edm::EntitySet;
 use odata::{Changes, Mode};
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
-use super::{retention, sharing};
+use super::{retention, schemas, sharing};
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
@@ -188,7 +187,7 @@ fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> R
         ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
     ] {
         if let Some(Value::Text(schema)) = changes.get(column) {
-            check_schema(member, schema)?;
+            schemas::check_schema(member, schema)?;
         }
     }
     match number("release_id") {
@@ -209,48 +208,6 @@ fn check_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
     match folder {
         Some(folder) if sharing::may(cx, folder, &releases::VIEW)? => Ok(()),
         _ => Err(Error::not_found("Release")),
-    }
-}
-
-/// Fails unless the text is a JSON schema (draft 7) that needs no other document.
-fn check_schema(member: &str, text: &str) -> Result<()> {
-    let refused = |why: String| {
-        let message = format!("{member} is not a JSON schema (draft 7): {why}");
-        Error::refused(Code::InvalidQueueSchemaDefinition, message)
-    };
-    let schema: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
-    if !schema.is_object() {
-        return Err(refused("it must be a JSON object.".into()));
-    }
-    let validator = jsonschema::options()
-        .with_draft(Draft::Draft7)
-        .with_retriever(Nowhere)
-        .build(&schema);
-    // What is wrong may be long: the message says where it is.
-    validator.map(drop).map_err(|e| {
-        let place = e.instance_path().to_string();
-        let at = if place.is_empty() {
-            String::new()
-        } else {
-            format!(" at {place}")
-        };
-        refused(format!("{}{at}", e.masked()))
-    })
-}
-
-/// Where schemas look for documents that are not in them.
-struct Nowhere;
-
-impl Retrieve for Nowhere {
-    fn retrieve(
-        &self,
-        uri: &Uri<String>,
-    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
-        Err(
-            format!("'{uri}' is another document, which is not fetched: put it into this one")
-                .into(),
-        )
     }
 }
 
@@ -294,48 +251,4 @@ fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         )
     })?;
     Ok(Reply::json(schema.into_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn check(schema: &serde_json::Value) -> Result<()> {
-        check_schema("SpecificDataJsonSchema", &schema.to_string())
-    }
-
-    #[test]
-    fn schemas_of_elsewhere_are_refused_and_never_fetched() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let there = format!("http://{}/schema.json", listener.local_addr().unwrap());
-        for schema in [
-            json!({"$ref": there}),
-            json!({"$id": there, "properties": {"a": {"$ref": "other.json"}}}),
-            json!({"properties": {"a": {"$ref": "file:///etc/hostname"}}}),
-        ] {
-            let refused = check(&schema).unwrap_err().to_string();
-            assert!(refused.contains("not fetched"), "{refused}");
-        }
-        check(&json!({"$schema": there})).unwrap();
-        assert!(listener.accept().is_err(), "the schema was asked for");
-    }
-
-    #[test]
-    fn patterns_that_would_grow_without_end_are_refused_in_few_words() {
-        let nested = format!("{}{}", "(".repeat(20_000), ")".repeat(20_000));
-        for pattern in ["(((a{1,500}){1,500}){1,500}){1,500}", &nested] {
-            let schema = json!({"properties": {"a": {"pattern": pattern}}});
-            let refused = check(&schema).unwrap_err().to_string();
-            assert!(refused.ends_with(" at /properties/a/pattern"), "{refused}");
-            assert!(refused.len() < 200, "{refused}");
-        }
-        for endless in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]})] {
-            check(&endless).unwrap();
-        }
-    }
 }

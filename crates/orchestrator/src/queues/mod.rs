@@ -21,6 +21,7 @@ pub mod items;
 pub mod records;
 pub mod retention;
 mod review;
+mod schemas;
 mod sharing;
 
 use db::Value;
