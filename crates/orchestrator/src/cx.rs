@@ -98,6 +98,8 @@ pub enum Hint {
     Dispatch,
     /// A deadline of a job was set or moved.
     Deadlines,
+    /// A queue was deleted whose rows are still there.
+    Sweep,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }

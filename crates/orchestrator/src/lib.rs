@@ -99,6 +99,7 @@ pub static OPS: &[&[Op]] = &[
     packages::OPS,
     releases::OPS,
     queues::definitions::OPS,
+    queues::extended::OPS,
     queues::comments::OPS,
     queues::events::OPS,
     queues::items::OPS,

@@ -113,6 +113,8 @@ pub struct App {
     pub(crate) watch: Notify,
     /// Wakes the dispatcher.
     pub(crate) dispatch: Notify,
+    /// Wakes the sweeper.
+    pub(crate) sweep: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -156,6 +158,7 @@ impl App {
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),
+            sweep: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -183,6 +186,7 @@ impl App {
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
+                Hint::Sweep => self.sweep.notify_one(),
                 Hint::File(key) => packages::discard(self, key),
             }
         }

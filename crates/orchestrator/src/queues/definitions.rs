@@ -5,7 +5,7 @@ use odata::edm::EntitySet;
 use odata::{Changes, Mode};
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
-use super::{retention, schemas, sharing};
+use super::{removal, retention, schemas, sharing};
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
@@ -81,11 +81,15 @@ pub const OPS: &[Op] = &[
 /// `POST /odata/QueueDefinitions`
 fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Create)?;
-    make(cx, changes)
+    let id = make(cx, changes)?;
+    Ok(Reply::created(cx.entity(SET, id, &[])?))
 }
 
 /// Inserts a queue into the folder of the request.
-fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
+///
+/// # Errors
+/// What is wrong with it; 1001 for a name that the folder has.
+pub(super) fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
     check(cx, &changes, None)?;
     let folder = cx.need_folder()?.id;
     let name = name(&changes);
@@ -99,29 +103,76 @@ fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
         )?;
     }
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(SET, id, &[])?))
+    Ok(id)
+}
+
+/// A queue as the rules of changing it need it.
+pub(super) struct Current {
+    id: i64,
+    encrypted: bool,
+    unique_references: bool,
+    release: Option<i64>,
+    /// In the order of [`SCHEMAS`].
+    schemas: [Option<String>; 3],
+}
+
+/// The columns of the schemas, and their members.
+const SCHEMAS: [(&str, &str); 3] = [
+    ("specific_data_json_schema", "SpecificDataJsonSchema"),
+    ("output_data_json_schema", "OutputDataJsonSchema"),
+    ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
+];
+
+/// The queue with this number in the folder of the request, if that has one.
+///
+/// # Errors
+/// 1101 without a folder.
+pub(super) fn current(cx: &mut Cx<'_, '_>, id: i64) -> Result<Option<Current>> {
+    let folder = cx.need_folder()?.id;
+    let row = cx.tx.row(
+        "SELECT q.encrypted, q.enforce_unique_reference, q.release_id,
+             q.specific_data_json_schema, q.output_data_json_schema, q.analytics_data_json_schema
+         FROM queue_definitions q JOIN queue_folders l ON l.queue_definition_id = q.id
+         WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
+        &[id.into(), cx.caller.tenant.into(), folder.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Current {
+        id,
+        encrypted: row.get(0)?,
+        unique_references: row.get(1)?,
+        release: row.get(2)?,
+        schemas: [row.get(3)?, row.get(4)?, row.get(5)?],
+    }))
 }
 
 /// `PUT /odata/QueueDefinitions(id)`: replaces the queue; where the folder has none with that number,
 /// one is made, as far as the caller may.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    let mut changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    if let Some(current) = current(cx, id)? {
+        change(cx, &current, changes)?;
+        return Ok(Reply::json(cx.entity(SET, id, &[])?));
+    }
     let folder = cx.need_folder()?.clone();
-    let row = cx.tx.row(
-        "SELECT q.encrypted, q.enforce_unique_reference, q.release_id FROM queue_definitions q
-         JOIN queue_folders l ON l.queue_definition_id = q.id
-         WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
-        &[id.into(), cx.caller.tenant.into(), folder.id.into()],
-    )?;
-    let Some(row) = row else {
-        if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
-            return Err(access::forbidden(&CREATE));
-        }
-        return make(cx, changes);
-    };
-    for (column, index) in [("encrypted", 0), ("enforce_unique_reference", 1)] {
-        let settled = Value::Bool(row.get(index)?);
+    if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
+        return Err(access::forbidden(&CREATE));
+    }
+    let id = make(cx, changes)?;
+    Ok(Reply::created(cx.entity(SET, id, &[])?))
+}
+
+/// Changes a queue.
+///
+/// # Errors
+/// What is wrong with it, or cannot be changed; 1001 for a name that one of its folders has.
+pub(super) fn change(cx: &mut Cx<'_, '_>, current: &Current, mut changes: Changes) -> Result<()> {
+    for (column, settled) in [
+        ("encrypted", current.encrypted),
+        ("enforce_unique_reference", current.unique_references),
+    ] {
+        let settled = Value::Bool(settled);
         if changes.remove(column).is_some_and(|new| new != settled) {
             return Err(Error::refused(
                 Code::QueueDefinitionParametersCannotChange,
@@ -129,17 +180,16 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    check(cx, &changes, row.get(2)?)?;
+    check(cx, &changes, Some(current))?;
     let name = name(&changes);
-    cx.update(changes, id)?;
+    cx.update(changes, current.id)?;
     cx.tx
         .exec(
             "UPDATE queue_folders SET name = $2 WHERE queue_definition_id = $1",
-            &[id.into(), name.as_str().into()],
+            &[current.id.into(), name.as_str().into()],
         )
         .map_err(|e| Error::from(e).name_taken(&name))?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(SET, id, &[])?))
+    audit::done(cx, &AUDITED, AuditAction::Update, current.id)
 }
 
 /// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders, so in each of them it
@@ -156,7 +206,7 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    cx.delete(&STORED_QUEUES, id)?;
+    removal::remove(cx, id)?;
     Ok(Reply::NoContent)
 }
 
@@ -169,7 +219,7 @@ fn name(changes: &Changes) -> String {
 }
 
 /// What the declaration cannot say. A process that the queue has already is not asked about.
-fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> Result<()> {
+fn check(cx: &mut Cx<'_, '_>, changes: &Changes, current: Option<&Current>) -> Result<()> {
     let number = |column| match changes.get(column) {
         Some(Value::Int(n)) => Some(*n),
         _ => None,
@@ -181,17 +231,20 @@ fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> R
             "RiskSlaInMinutes must not be more than SlaInMinutes.",
         ));
     }
-    for (column, member) in [
-        ("specific_data_json_schema", "SpecificDataJsonSchema"),
-        ("output_data_json_schema", "OutputDataJsonSchema"),
-        ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
-    ] {
-        if let Some(Value::Text(schema)) = changes.get(column) {
-            schemas::check_schema(member, schema)?;
+    for (index, (column, member)) in SCHEMAS.into_iter().enumerate() {
+        let old = current.and_then(|queue| queue.schemas[index].as_deref());
+        match changes.get(column) {
+            Some(Value::Text(new)) if old != Some(new) => {
+                schemas::check_schema(member, new)?;
+                old.map_or(Ok(()), |old| schemas::check_change(member, old, new))?;
+            }
+            _ => {}
         }
     }
     match number("release_id") {
-        Some(release) if Some(release) != kept_release => check_release(cx, release),
+        Some(release) if current.is_none_or(|queue| queue.release != Some(release)) => {
+            check_release(cx, release)
+        }
         _ => Ok(()),
     }
 }
