@@ -39,6 +39,7 @@ mod queue_history;
 mod queue_items;
 mod queue_rights;
 mod queue_sweep;
+mod queue_upload;
 mod queues;
 mod release_versions;
 mod releases;

@@ -16,7 +16,7 @@ use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
 
-const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
+pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
 
 /// Actions of the address `Queues`, which is no set.
 pub const OPS: &[Op] = &[
@@ -303,7 +303,7 @@ impl From<db::Error> for Undone {
 }
 
 /// `BulkAddQueueItems {queueName, commitType, queueItems}`
-fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
     let adder = adder(cx, &bulk.queue_name)?;
     let total = bulk.queue_items.len();

@@ -26,6 +26,7 @@ mod review;
 mod schemas;
 mod sharing;
 pub mod sweep;
+pub mod upload;
 
 use db::Value;
 use odata::edm::{Edm, EntitySet, Kind};

@@ -16,11 +16,12 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
     if rows(cx, queue)? <= AT_ONCE {
         return cx.delete(&STORED_QUEUES, queue);
     }
-    // Whatever shows a queue, or what belongs to one, does so through the folders that it is in.
-    cx.tx.exec(
-        "DELETE FROM queue_folders WHERE queue_definition_id = $1",
-        &[queue.into()],
-    )?;
+    // Whatever shows a queue, or what belongs to one, does so through the folders that it is in, and
+    // who looks for items in a status goes by the counts.
+    for table in ["queue_folders", "queue_counts"] {
+        let sql = format!("DELETE FROM {table} WHERE queue_definition_id = $1");
+        cx.tx.exec(&sql, &[queue.into()])?;
+    }
     cx.tx.exec(
         "UPDATE queue_definitions SET deletion_time = $2, release_id = NULL WHERE id = $1",
         &[queue.into(), cx.now.into()],

@@ -67,7 +67,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     before(app, &target).await?;
     let (parts, body) = odata.request.into_parts();
     let body = match target.write {
-        true => request::json(body).await?,
+        true => request::body(&parts.headers, body).await?,
         false => None,
     };
     let mut plan = plan::plan(
