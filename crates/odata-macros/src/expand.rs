@@ -252,6 +252,10 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
         }
         None => quote!(::core::option::Option::None),
     };
+    let filter_sql = match args.constant("filter_sql")? {
+        Some(sql) => quote!(::core::option::Option::Some(#sql)),
+        None => quote!(::core::option::Option::None),
+    };
     let (required, read_only) = (args.flag("required")?, args.flag("read_only")?);
     let ty = &field.ty;
     Ok(quote! {
@@ -262,6 +266,7 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
             nullable: <#ty as ::odata::edm::Edm>::NULLABLE,
             doc: #doc,
             filter: #filter,
+            filter_sql: #filter_sql,
             visible: ::odata::edm::Visible::#visible,
             max_length: #max_length,
             required: #required,

@@ -164,6 +164,8 @@ pub struct Prop {
     pub doc: &'static str,
     /// Whether it may be used in `$filter` and `$orderby`.
     pub filter: bool,
+    /// What those look at if it is not what answers show: an expression as [`Source::Sql`].
+    pub filter_sql: Option<&'static str>,
     /// In which answers it has its value.
     pub visible: Visible,
     /// Longest text a body may give, in characters.

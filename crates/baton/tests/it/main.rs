@@ -34,6 +34,7 @@ mod machines;
 mod migrating;
 mod odata;
 mod packages;
+mod queue_by_filter;
 mod queue_history;
 mod queue_items;
 mod queue_rights;

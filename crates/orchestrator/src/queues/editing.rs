@@ -44,24 +44,65 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     content::opened(cx, Reply::json(entity))
 }
 
+/// Items that can be edited.
+pub(super) const EDITABLE: &str = "{t}.status = 0";
+
+/// When an item is handed out, and until when it should be done.
+#[derive(Clone, Copy)]
+pub(super) struct Schedule {
+    pub priority: i64,
+    pub defer_date: Option<i64>,
+    pub due_date: Option<i64>,
+    pub risk_sla_date: Option<i64>,
+}
+
+impl Schedule {
+    /// As it is.
+    pub fn of(item: &Item) -> Self {
+        Self {
+            priority: item.priority,
+            defer_date: item.defer_date,
+            due_date: item.due_date,
+            risk_sla_date: item.risk_sla_date,
+        }
+    }
+}
+
+/// Gives a new item another schedule.
+///
+/// # Errors
+/// The store's.
+pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, risk_sla_date = $5,
+             version = version + 1 WHERE id = $1",
+        &[
+            item.id.into(),
+            to.priority.into(),
+            to.defer_date.into(),
+            to.due_date.into(),
+            to.risk_sla_date.into(),
+        ],
+    )?;
+    Ok(())
+}
+
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
     let content = data.specific_content.as_ref().map(content::specific);
     let content = content.transpose()?.map(|text| match item.encrypted {
         true => content::seal(&cx.server.keys, &item.key, &text),
         false => text,
     });
-    let priority = data.priority.map_or(item.priority, |p| p as i64);
+    let schedule = Schedule {
+        priority: data.priority.map_or(item.priority, |p| p as i64),
+        defer_date: data.defer_date.map(|d| d.0),
+        due_date: data.due_date.map(|d| d.0),
+        ..Schedule::of(item)
+    };
+    reschedule(cx, item, &schedule)?;
     cx.tx.exec(
-        "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, progress = $5,
-             specific_content = $6, version = version + 1 WHERE id = $1",
-        &[
-            item.id.into(),
-            priority.into(),
-            data.defer_date.into(),
-            data.due_date.into(),
-            data.progress.clone().into(),
-            content.into(),
-        ],
+        "UPDATE queue_items SET progress = $2, specific_content = $3 WHERE id = $1",
+        &[item.id.into(), data.progress.clone().into(), content.into()],
     )?;
     Ok(())
 }
@@ -125,8 +166,14 @@ pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     each(cx, args, mark_deleted)
 }
 
+/// Items that can be deleted and are not.
+pub(super) const DELETABLE: &str = "{t}.status NOT IN (1, 6)";
+
 /// Gives an item the status Deleted: its row stays, its reference is free again.
-fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
+///
+/// # Errors
+/// 1013 for one that is in progress.
+pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
     match item.status {
         QueueItemStatus::Deleted => return Ok(()),
         QueueItemStatus::InProgress => {

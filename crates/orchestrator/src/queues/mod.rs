@@ -11,6 +11,7 @@
 //! and keeps `queue_counts`.
 
 pub mod adding;
+pub mod by_filter;
 pub mod comments;
 mod content;
 pub mod definitions;
@@ -43,6 +44,7 @@ pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET];
 pub const TYPES: &[Kind] = &[
     <adding::QueueItemData as Edm>::KIND,
     <adding::FailedItems as Edm>::KIND,
+    <by_filter::Changed as Edm>::KIND,
     <items::Versioned as Edm>::KIND,
     <sharing::AccessibleFolders as Edm>::KIND,
 ];

@@ -81,6 +81,7 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
+        found: None,
         if_match,
     };
     let call = Call {
@@ -92,6 +93,7 @@ pub fn plan(
         metadata: expect.metadata,
         store: target.store,
         write: target.write,
+        search: target.search,
         caller,
     };
     Ok(Plan { call, run, expect })
