@@ -35,6 +35,7 @@ mod migrating;
 mod odata;
 mod packages;
 mod queue_by_filter;
+mod queue_errors;
 mod queue_history;
 mod queue_items;
 mod queue_rights;
