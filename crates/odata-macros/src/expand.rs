@@ -230,14 +230,20 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
 fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<TokenStream> {
     let source = source(args, field)?;
     let doc = attrs::doc(&field.attrs);
-    let visible = match (args.flag("single")?, args.flag("list")?) {
-        (false, false) => quote!(Always),
-        (true, false) => quote!(Single),
-        (false, true) => quote!(List),
-        (true, true) => {
+    let flags = [
+        args.flag("single")?,
+        args.flag("list")?,
+        args.flag("asked")?,
+    ];
+    let visible = match flags {
+        [false, false, false] => quote!(Always),
+        [true, false, false] => quote!(Single),
+        [false, true, false] => quote!(List),
+        [false, false, true] => quote!(Asked),
+        _ => {
             return Err(Error::new_spanned(
                 &field.ident,
-                "`single` or `list`, not both",
+                "one of `single`, `list`, `asked`, not several",
             ));
         }
     };

@@ -19,7 +19,7 @@ use proc_macro::TokenStream;
 /// (`"name(column, …); …"`).
 ///
 /// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
-/// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `filter_sql = "…"`
+/// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `asked`, `nofilter`, `filter_sql = "…"`
 /// (what filters look at, default: what is shown), `max = n`, `required`, `read_only`,
 /// `range = "least..=most"`, or `skip` for one that is no property; and for a navigation property
 /// `nav`, `column = "…"`, `target_column = "…"` (default: `id`). Doc comments are the documentation.

@@ -147,6 +147,8 @@ pub enum Visible {
     Single,
     /// Only in collections, and in entities that are expanded into another.
     List,
+    /// In none unless `$select` names it, and in no description: clients that know it filter by it.
+    Asked,
 }
 
 /// A property.

@@ -393,6 +393,10 @@ async fn contents_are_searched(backend: Backend) {
         id(&plain)
     );
     assert_eq!(found(client, &narrow).await, "b");
+    assert_eq!(found(client, "QueueDefinitionName eq 'secret'").await, "s");
+    let named = "odata/QueueItems?$filter=Reference eq 's'&$select=QueueDefinitionName";
+    let named = client.get(named).await.ok(200);
+    assert_eq!(named["value"], json!([{"QueueDefinitionName": "Secret"}]));
     let sorted = "odata/QueueItems?$orderby=SpecificData desc&$select=Reference,SpecificData";
     let sorted = client.get(sorted).await.ok(200);
     let secret = sorted["value"]

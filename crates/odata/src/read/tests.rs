@@ -208,6 +208,8 @@ struct Note {
         filter_sql = "(CASE WHEN {t}.state = 1 THEN {t}.key END)"
     )]
     text: Option<String>,
+    #[edm(column = "order", asked)]
+    place: i64,
     id: i64,
 }
 
@@ -253,4 +255,42 @@ fn keys_are_those_that_a_filter_finds() {
     assert_eq!(keys("$orderby=Id desc", 2), [3, 5]);
     assert_eq!(keys("$filter=State eq 1", 10), [5, 7]);
     assert_eq!(keys("$filter=State eq 4", 10), [0; 0]);
+}
+
+#[test]
+fn what_is_shown_when_asked_for_is_found_all_the_same() {
+    let page = |query: &str| {
+        let query = Query::parse(Note::set(), query).unwrap();
+        let shape = Shape::default();
+        let mut block = Block::new(Note::set(), &query, &shape, Visible::List);
+        let mut builder = Builder::new(Dialect::Sqlite, &SCOPE);
+        page_statement(&mut builder, &mut block, Note::set(), &query, 10).unwrap()
+    };
+    let hidden = page("$filter=Place eq 1&$orderby=Place");
+    assert!(
+        hidden.starts_with("SELECT ('secret ' || t0.key), t0.\"id\" FROM"),
+        "{hidden}"
+    );
+    assert!(
+        hidden.contains("t0.\"order\" = CAST($1 AS BIGINT)"),
+        "{hidden}"
+    );
+    let asked = page("$select=Place");
+    assert!(asked.starts_with("SELECT t0.\"order\" FROM"), "{asked}");
+    let set: &[_] = &[Note::set()];
+    let model = crate::metadata::Model {
+        sets: set,
+        ops: &[],
+        results: &[],
+        types: &[],
+    };
+    for document in [
+        crate::metadata::csdl_xml(&model),
+        crate::metadata::csdl_json(&model),
+    ] {
+        assert!(
+            document.contains("Text") && !document.contains("Place"),
+            "{document}"
+        );
+    }
 }

@@ -289,6 +289,13 @@ pub struct QueueItem {
     /// Path of the folder, in lists.
     #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
+    /// Name of its queue: the Python SDK lists the items of a queue by it.
+    #[edm(
+        sql = "{queue_definition_id->queue_definitions}.name",
+        asked,
+        read_only
+    )]
+    pub queue_definition_name: String,
     /// Number of the item.
     pub id: i64,
     /// Why it failed.
