@@ -15,8 +15,8 @@ impl Tx<'_> {
     /// Runs a statement for many rows of values and shows what it returns to `f`.
     ///
     /// In its text `{1}` … `{n}` are the values of a row, whose types are `types`; `{rows}` stands where
-    /// a `FROM` clause does, and `{rows,}` where tables of its own follow. The first value of a row must
-    /// not be null.
+    /// a `FROM` clause does, and `{rows,}` where tables of its own follow; `{values}` inserts the rows as
+    /// they are. The first value of a row must not be null.
     ///
     /// ```
     /// # use db::{Db, Error, Options, Url, Value};
@@ -25,7 +25,7 @@ impl Tx<'_> {
     /// # db.write_blocking(|tx| {
     /// # tx.exec("CREATE TABLE robots (id BIGINT, name TEXT)", &[])?;
     /// let rows = vec![vec![Value::from(1), "a".into()], vec![Value::from(2), Value::Null]];
-    /// let insert = "INSERT INTO robots (id, name) SELECT {1}, {2} {rows}";
+    /// let insert = "INSERT INTO robots (id, name) {values}";
     /// tx.many(insert, &["BIGINT", "TEXT"], &rows, &mut |_| Ok::<_, Error>(()))?;
     /// let update = "UPDATE robots SET name = {2} {rows} WHERE id = {1} RETURNING name";
     /// let mut names = 0;
@@ -48,7 +48,9 @@ impl Tx<'_> {
             return Err(Error::Invalid("a row does not fit its types".into()).into());
         }
         if self.dialect() == Dialect::Sqlite {
-            let text = text(sql, ["", "FROM"], |n| format!("${n}"));
+            let numbers: Vec<_> = (1..=types.len()).map(|n| format!("${n}")).collect();
+            let values = format!("VALUES ({})", numbers.join(", "));
+            let text = text(sql, ["", "FROM", &values], |n| format!("${n}"));
             for row in rows {
                 self.each(&text, row, f)?;
             }
@@ -58,7 +60,8 @@ impl Tx<'_> {
             let count = chunk.len().next_power_of_two();
             let from = values(types, count);
             let more = format!("{from},");
-            let text = text(sql, [&from, &more], |n| format!("v.column{n}"));
+            let values = format!("SELECT * {from} WHERE TRUE");
+            let text = text(sql, [&from, &more, &values], |n| format!("v.column{n}"));
             let mut params: Vec<Value> = chunk.iter().flatten().cloned().collect();
             params.resize(count * types.len(), Value::Null);
             self.each(&text, &params, f)?;
@@ -67,16 +70,18 @@ impl Tx<'_> {
     }
 }
 
-/// The statement with its `{rows}`, `{rows,}` and `{n}` filled in.
-fn text(sql: &str, from: [&str; 2], column: impl Fn(usize) -> String) -> String {
-    let mut out = String::with_capacity(sql.len() + from[1].len());
+/// The statement with its `{rows}`, `{rows,}`, `{values}` and `{n}` filled in.
+fn text(sql: &str, from: [&str; 3], column: impl Fn(usize) -> String) -> String {
+    let mut out = String::with_capacity(sql.len() + from[2].len());
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        match name.parse() {
-            Ok(n) => out.push_str(&column(n)),
-            Err(_) => out.push_str(from[usize::from(name.ends_with(','))]),
+        match (name, name.parse()) {
+            (_, Ok(n)) => out.push_str(&column(n)),
+            ("values", _) => out.push_str(from[2]),
+            ("rows,", _) => out.push_str(from[1]),
+            _ => out.push_str(from[0]),
         }
         rest = after;
     }
@@ -112,10 +117,10 @@ mod tests {
     #[test]
     fn one_text_becomes_two() {
         let sql = "UPDATE a SET b = {2} {rows} WHERE id = {1}";
-        let sqlite = text(sql, ["", "FROM"], |n| format!("${n}"));
+        let sqlite = text(sql, ["", "FROM", ""], |n| format!("${n}"));
         assert_eq!(sqlite, "UPDATE a SET b = $2  WHERE id = $1");
         let from = values(&["BIGINT", "TEXT"], 2);
-        let postgres = text(sql, [&from, ""], |n| format!("v.column{n}"));
+        let postgres = text(sql, [&from, "", ""], |n| format!("v.column{n}"));
         assert_eq!(
             postgres,
             "UPDATE a SET b = v.column2 FROM (SELECT * FROM (VALUES (CAST($1 AS BIGINT), \

@@ -4,6 +4,8 @@
 //! come from one snapshot. There is one statement for the page, one more for the count unless the
 //! page itself proves it, and one for each expanded navigation property, whatever the page's size.
 
+use std::collections::HashMap;
+
 use db::{Cell, Tx, Value};
 
 use crate::block::Block;
@@ -192,7 +194,7 @@ pub fn read_entity(
 }
 
 /// Several entities by their keys, which are numbers: each as the answer that [`read_entity`] gives
-/// without options, in the order of the keys; `None` where the scope holds none. One statement.
+/// without options. Those that the scope does not hold are not there. One statement.
 ///
 /// # Errors
 /// As [`read_entity`].
@@ -202,7 +204,7 @@ pub fn read_entities(
     keys: &[i64],
     scope: &Scope<'_>,
     shape: &Shape<'_>,
-) -> Result<Vec<Option<Vec<u8>>>> {
+) -> Result<HashMap<i64, Vec<u8>>> {
     let q = Query::none(set);
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, &q, shape, Visible::Single);
@@ -215,7 +217,7 @@ pub fn read_entities(
     let sql = format!("SELECT {columns}, {key}{from}{}", where_clause(&conditions));
     let mut label = Vec::new();
     context(&mut label, set, &q, shape, "/$entity");
-    let mut found = vec![None; keys.len()];
+    let mut rows = HashMap::with_capacity(keys.len());
     tx.each::<Error>(&sql, &builder.params, &mut |cells| {
         let Cell::Int(id) = cells.get(key_at) else {
             return Ok(());
@@ -223,12 +225,10 @@ pub fn read_entities(
         let mut answer = Vec::with_capacity(2048);
         answer.extend_from_slice(&label);
         block.write_members(cells, &mut answer)?;
-        for (slot, _) in found.iter_mut().zip(keys).filter(|(_, key)| **key == id) {
-            *slot = Some(answer.clone());
-        }
+        rows.insert(id, answer);
         Ok(())
     })?;
-    Ok(found)
+    Ok(rows)
 }
 
 /// A query knows columns of the set it was made for; with another it would ask for the wrong ones.

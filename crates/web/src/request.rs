@@ -16,16 +16,16 @@ pub const MAX_BODY: usize = 30_000_000;
 
 /// The id of a request in W3C form: the caller's trace with a span of our own, or a new one.
 pub fn trace_id(headers: &HeaderMap) -> String {
-    let span = &Guid::random().to_string().replace('-', "")[..16];
+    let Guid(random) = Guid::random();
     let given = headers.get("traceparent").and_then(|v| v.to_str().ok());
     let trace = given.and_then(|t| t.split('-').nth(1)).filter(|t| {
         t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit()) && t.bytes().any(|b| b != b'0')
     });
-    let own = || Guid::random().to_string().replace('-', "");
-    format!(
-        "00-{}-{span}-00",
-        trace.map_or_else(own, str::to_ascii_lowercase)
-    )
+    let span = random as u64;
+    match trace {
+        Some(trace) => format!("00-{}-{span:016x}-00", trace.to_ascii_lowercase()),
+        None => format!("00-{:032x}-{span:016x}-00", Guid::random().0),
+    }
 }
 
 /// A header as text; `None` when it is absent or not text.

@@ -10,12 +10,13 @@ use odata::{Guid, Open, Timestamp};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::content::{self, Dictionary};
 use super::engine::{self, Batch, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::{Ledger, Of};
 use super::queue::Queue;
 use super::taking;
-use super::{Author, EDIT_ITEMS, VIEW_ITEMS, bulk_reply, content, ending, items_need, turn};
+use super::{Author, EDIT_ITEMS, VIEW_ITEMS, bulk_reply, ending, items_need, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -114,6 +115,10 @@ pub struct QueueItemData {
     #[edm(max = 128)]
     #[serde(default)]
     pub parent_operation_id: Option<String>,
+    /// The content as it is kept.
+    #[edm(skip)]
+    #[serde(skip)]
+    pub(super) content: Option<Dictionary>,
     /// The job that adds it, as the request's header says.
     #[edm(skip)]
     #[serde(skip)]
@@ -158,6 +163,8 @@ impl QueueItemData {
         let mut data: Self = body::read(param, json)?;
         data.reference = data.reference.filter(|r| !r.is_empty());
         content::check_progress(data.progress.as_deref())?;
+        let content = data.specific_content.as_ref().map(Dictionary::specific);
+        data.content = content.transpose()?;
         if let Some(source) = &data.source
             && !SOURCES.contains(&source.as_str())
         {
@@ -325,13 +332,8 @@ impl NewItem {
         keys: &identity::Keys,
     ) -> Result<Self> {
         let key = Guid::sequential();
-        let content = match &data.specific_content {
-            Some(given) => {
-                let text = content::specific(given, queue.schemas[0].as_deref())?;
-                Some(content::kept(keys, queue.encrypted, &key.to_string(), text))
-            }
-            None => None,
-        };
+        let content = data.content.as_ref();
+        let content = content.map(|content| content.kept(keys, queue, &key.to_string()));
         let after = |minutes: u32| now.plus(Duration::from_secs(u64::from(minutes) * 60));
         // A queue with a deadline puts its items first.
         let usual = match queue.sla_minutes {
@@ -350,7 +352,7 @@ impl NewItem {
             source: data.source.clone(),
             parent_operation_id: data.parent_operation_id.clone(),
             progress: data.progress.clone(),
-            content,
+            content: content.transpose()?,
             creator_job_key: data.creator_job_key,
         })
     }
@@ -369,6 +371,7 @@ impl NewItem {
             turn::of(self.priority, self.due_date, self.defer_date, now).into(),
             self.queue.encrypted.into(),
             now.into(),
+            self.key.into(),
             self.key.into(),
             self.reference.clone().into(),
             unique.into(),
@@ -468,11 +471,11 @@ fn insert(
              due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
              unique_reference, source, parent_operation_id, progress, specific_content,
              creator_job_key)
-         SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {11}, {12}, {13}, {14},
-             {15}, {16}, {17}, {18} {rows} RETURNING id, key",
+         {values} RETURNING id, key",
         &[
             "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT",
             "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+            "TEXT",
         ],
         &rows,
         &mut |cells| {

@@ -4,6 +4,7 @@ use odata::Open;
 use serde_json::{Map, Value};
 
 use super::entities::ProcessingException;
+use super::queue::Queue;
 use super::schemas;
 use crate::cx::Reply;
 use crate::error::{Code, Error, Result};
@@ -31,25 +32,6 @@ const DICTIONARIES: &[(&str, &str)] = &[
     ("Analytics", "AnalyticsData"),
 ];
 
-/// A specific content as it is kept: annotations used and dropped.
-///
-/// # Errors
-/// 1009 for a key or value that cannot be in it; 413 when it is too large.
-pub(super) fn specific(content: &Open, schema: Option<&str>) -> Result<String> {
-    for name in content.0.keys().filter(|n| !n.ends_with(ANNOTATION)) {
-        check_key(name)?;
-    }
-    let members = odata::body::dictionary(&content.0);
-    for (name, value) in &members {
-        if value.is_object() || value.is_array() {
-            return Err(Error::invalid(format!(
-                "The value of '{name}' in SpecificContent must be a text, a number, a truth value or null."
-            )));
-        }
-    }
-    checked(members, Kind::Specific, schema)
-}
-
 /// The dictionaries of an item, in the order of the schemas of its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -68,27 +50,72 @@ impl Kind {
     }
 }
 
-/// An output or analytics as it is kept: annotations used and dropped.
-///
-/// # Errors
-/// 413 when it is too large; 400 when it is not as the queue's schema says.
-pub(super) fn result(given: &Open, kind: Kind, schema: Option<&str>) -> Result<String> {
-    checked(odata::body::dictionary(&given.0), kind, schema)
+/// A dictionary of an item, read and checked as far as that needs no database: annotations are used
+/// and dropped.
+#[derive(Debug)]
+pub(super) struct Dictionary {
+    kind: Kind,
+    document: Value,
+    text: String,
 }
 
-fn checked(members: Map<String, Value>, kind: Kind, schema: Option<&str>) -> Result<String> {
-    let document = Value::Object(members);
-    let text = document.to_string();
-    let (most, code) = match kind {
-        Kind::Specific => (MAX_SPECIFIC_CONTENT, Code::QueueItemContentSizeExceeded),
-        Kind::Output => (MAX_OUTPUT, Code::QueueItemOutputDataSizeExceeded),
-        Kind::Analytics => (MAX_ANALYTICS, Code::QueueItemAnalyticsDataSizeExceeded),
-    };
-    check_length(kind.name(), Some(&text), most, code)?;
-    if let Some(schema) = schema {
-        schemas::check(kind.name(), schema, &document)?;
+impl Dictionary {
+    /// Reads what an item is about.
+    ///
+    /// # Errors
+    /// 1009 for a key or value that cannot be in it; 413 when it is too large.
+    pub fn specific(content: &Open) -> Result<Self> {
+        for name in content.0.keys().filter(|n| !n.ends_with(ANNOTATION)) {
+            check_key(name)?;
+        }
+        let members = odata::body::dictionary(&content.0);
+        for (name, value) in &members {
+            if value.is_object() || value.is_array() {
+                return Err(Error::invalid(format!(
+                    "The value of '{name}' in SpecificContent must be a text, a number, a truth value or null."
+                )));
+            }
+        }
+        Self::of(Kind::Specific, members)
     }
-    Ok(text)
+
+    /// Reads an output or analytics.
+    ///
+    /// # Errors
+    /// 413 when it is too large.
+    pub fn result(kind: Kind, given: &Open) -> Result<Self> {
+        Self::of(kind, odata::body::dictionary(&given.0))
+    }
+
+    fn of(kind: Kind, members: Map<String, Value>) -> Result<Self> {
+        let document = Value::Object(members);
+        let text = document.to_string();
+        let (most, code) = match kind {
+            Kind::Specific => (MAX_SPECIFIC_CONTENT, Code::QueueItemContentSizeExceeded),
+            Kind::Output => (MAX_OUTPUT, Code::QueueItemOutputDataSizeExceeded),
+            Kind::Analytics => (MAX_ANALYTICS, Code::QueueItemAnalyticsDataSizeExceeded),
+        };
+        check_length(kind.name(), Some(&text), most, code)?;
+        Ok(Self {
+            kind,
+            document,
+            text,
+        })
+    }
+
+    /// What is kept of it for the item with this key: sealed in an encrypted queue.
+    ///
+    /// # Errors
+    /// 1906 when it is not as the queue's schema says.
+    pub fn kept(&self, keys: &identity::Keys, queue: &Queue, key: &str) -> Result<String> {
+        if let Some(schema) = &queue.schemas[self.kind as usize] {
+            schemas::check(self.kind.name(), schema, &self.document)?;
+        }
+        Ok(match queue.encrypted {
+            true => keys.encrypt(&place(key), &self.text),
+            false => self.text.clone(),
+        })
+    }
 }
 
 /// Fails when a text is too long, in UTF-16 units, of which there are never more than bytes.
@@ -145,14 +172,6 @@ fn place(key: &str) -> String {
     format!("queue_items:{key}")
 }
 
-/// A dictionary of an item as it is kept: sealed in an encrypted queue.
-pub(super) fn kept(keys: &identity::Keys, encrypted: bool, key: &str, text: String) -> String {
-    match encrypted {
-        true => keys.encrypt(&place(key), &text),
-        false => text,
-    }
-}
-
 /// An answer of items with what is sealed opened. Answers without anything sealed stay as they are;
 /// a plain dictionary and its text both begin with a brace, so nobody can pretend.
 ///
@@ -163,7 +182,7 @@ pub(super) fn opened(keys: &identity::Keys, reply: Reply) -> Result<Reply> {
         return Ok(reply);
     };
     let mark = format!("\"{SEALED}");
-    if !body.windows(mark.len()).any(|w| w == mark.as_bytes()) {
+    if memchr::memmem::find(&body, mark.as_bytes()).is_none() {
         return Ok(Reply::Json { status, body });
     }
     let unread = |e: serde_json::Error| Error::Internal(format!("items that are no JSON: {e}"));
@@ -214,7 +233,8 @@ mod tests {
     use super::*;
 
     fn read(content: Value) -> Result<String> {
-        specific(&serde_json::from_value(content).unwrap(), None)
+        let read = Dictionary::specific(&serde_json::from_value(content).unwrap());
+        read.map(|dictionary| dictionary.text)
     }
 
     #[test]

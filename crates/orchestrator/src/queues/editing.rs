@@ -91,13 +91,11 @@ pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Res
 }
 
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
-    let content = match &data.specific_content {
-        Some(given) => {
+    let content = match &data.content {
+        Some(content) => {
             let queue = Queue::numbered(cx.tx, item.queue)?;
-            let schema = queue.as_ref().and_then(|q| q.schemas[0].as_deref());
-            let text = content::specific(given, schema)?;
-            let keys = &cx.server.keys;
-            Some(content::kept(keys, item.encrypted, &item.key, text))
+            let queue = queue.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+            Some(content.kept(&cx.server.keys, &queue, &item.key)?)
         }
         None => None,
     };

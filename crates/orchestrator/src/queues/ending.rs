@@ -11,14 +11,14 @@ use odata::{Open, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::content::{self, Dictionary, Kind};
 use super::engine::{self, Ask, Batch, Slots, Work};
 use super::entities::{
     ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
 };
 use super::ledger::Of;
-use super::queue::Queue;
 use super::retrying::{self, Again, Who};
-use super::{Author, content, turn};
+use super::{Author, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -60,8 +60,8 @@ pub struct Outcome {
     end: End,
     defer_date: Option<Timestamp>,
     due_date: Option<Timestamp>,
-    output: Option<Open>,
-    analytics: Option<Open>,
+    output: Option<Dictionary>,
+    analytics: Option<Dictionary>,
     progress: Option<String>,
     operation_id: Option<String>,
 }
@@ -95,12 +95,18 @@ pub(super) fn read(args: &Args) -> Result<Work> {
         end,
         defer_date: result.defer_date,
         due_date: result.due_date,
-        output: result.output,
-        analytics: result.analytics,
+        output: dictionary(Kind::Output, result.output)?,
+        analytics: dictionary(Kind::Analytics, result.analytics)?,
         progress: result.progress,
         operation_id: result.operation_id,
     };
     Ok(Work::End(args.id()?, Box::new(outcome)))
+}
+
+fn dictionary(kind: Kind, given: Option<Open>) -> Result<Option<Dictionary>> {
+    given
+        .map(|given| Dictionary::result(kind, &given))
+        .transpose()
 }
 
 /// An exception as it is kept; one that says nothing is an application's.
@@ -156,14 +162,13 @@ pub(super) struct Attempt {
     pub due_date: Option<Timestamp>,
     pub started: Option<Timestamp>,
     pub retry_number: i64,
-    pub encrypted: bool,
     pub key: String,
     pub returns: i64,
 }
 
 /// What [`Attempt::read`] reads of `queue_items i`.
 pub(super) const ATTEMPT: &str = "i.id, i.tenant_id, i.queue_definition_id, i.status, i.priority,
-    i.due_date, i.start_processing, i.retry_number, i.encrypted, i.key, i.returns";
+    i.due_date, i.start_processing, i.retry_number, i.key, i.returns";
 
 impl Attempt {
     pub fn read(cells: &db::Cells<'_>) -> Result<Self> {
@@ -181,9 +186,8 @@ impl Attempt {
             due_date: row.get::<Option<i64>>(5)?.map(Timestamp),
             started: row.get::<Option<i64>>(6)?.map(Timestamp),
             retry_number: number(7)?,
-            encrypted: row.get(8)?,
-            key: row.get(9)?,
-            returns: number(10)?,
+            key: row.get(8)?,
+            returns: number(9)?,
         })
     }
 
@@ -259,7 +263,7 @@ fn attempts(
         .tx
         .many::<Error>(&sql, &["BIGINT"; 3], &rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
-            if let db::Cell::Int(folder) = cells.get(11) {
+            if let db::Cell::Int(folder) = cells.get(10) {
                 found.insert((folder, attempt.of.item), attempt);
             }
             Ok(())
@@ -289,11 +293,11 @@ fn ended(
         }
     }
     let queue = batch.queue_of(attempt.of.queue)?;
-    let [output, analytics] = [
-        (&outcome.output, content::Kind::Output),
-        (&outcome.analytics, content::Kind::Analytics),
-    ]
-    .map(|(given, kind)| kept(batch, attempt, &queue, given.as_ref(), kind));
+    let [output, analytics] = [&outcome.output, &outcome.analytics].map(|given| {
+        let kept = given.as_ref();
+        let kept = kept.map(|given| given.kept(batch.keys, &queue, &attempt.key));
+        kept.transpose()
+    });
     let (output, analytics) = (output?, analytics?);
     let author = Author::of(ask.caller);
     let ticks = attempt.took(batch.now);
@@ -339,21 +343,6 @@ fn ended(
         });
     }
     Ok(())
-}
-
-/// A dictionary of a result as it is kept.
-fn kept(
-    batch: &Batch<'_, '_>,
-    attempt: &Attempt,
-    queue: &Queue,
-    given: Option<&Open>,
-    kind: content::Kind,
-) -> Result<Option<String>> {
-    let Some(given) = given else { return Ok(None) };
-    let schema = queue.schemas[kind as usize].as_deref();
-    let text = content::result(given, kind, schema)?;
-    let kept = content::kept(batch.keys, attempt.encrypted, &attempt.key, text);
-    Ok(Some(kept))
 }
 
 /// The item waits again; what this attempt took is remembered.
@@ -452,7 +441,7 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
 
 /// The queue of an attempt is remembered for the others of the transaction.
 impl Batch<'_, '_> {
-    fn queue_of(&mut self, id: i64) -> Result<Rc<Queue>> {
+    fn queue_of(&mut self, id: i64) -> Result<Rc<super::queue::Queue>> {
         self.numbered(id)?
             .ok_or_else(|| Error::not_found("QueueDefinition"))
     }

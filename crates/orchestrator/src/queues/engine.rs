@@ -275,9 +275,9 @@ fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
             ..Shape::default()
         };
         let ids: Vec<i64> = wanted.iter().map(|(_, item, _)| *item).collect();
-        let read = odata::read_entities(batch.tx, &QueueItem::SET, &ids, &scope, &shape)?;
-        for ((at, item, status), body) in wanted.into_iter().zip(read) {
-            let body = body.ok_or_else(|| {
+        let mut read = odata::read_entities(batch.tx, &QueueItem::SET, &ids, &scope, &shape)?;
+        for (at, item, status) in wanted {
+            let body = read.remove(&item).ok_or_else(|| {
                 Error::Internal(format!(
                     "the queue item {item} was written and is not there"
                 ))

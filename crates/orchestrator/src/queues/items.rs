@@ -87,7 +87,6 @@ pub(super) struct Item {
     pub status: QueueItemStatus,
     pub version: i64,
     pub key: String,
-    pub encrypted: bool,
     pub priority: QueueItemPriority,
     pub defer_date: Option<i64>,
     pub due_date: Option<i64>,
@@ -103,7 +102,7 @@ pub(super) struct Item {
 pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
     let folder = cx.need_folder()?.id;
     let row = cx.tx.row(
-        "SELECT i.queue_definition_id, q.name, i.status, i.version, i.key, i.encrypted, i.priority,
+        "SELECT i.queue_definition_id, q.name, i.status, i.version, i.key, i.priority,
              i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress
          FROM queue_items i JOIN queue_definitions q ON q.id = i.queue_definition_id
          JOIN queue_folders l ON l.queue_definition_id = q.id AND l.folder_id = $2
@@ -120,13 +119,12 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
         status: QueueItemStatus::from_i64(status).ok_or_else(unknown)?,
         version: row.get(3)?,
         key: row.get(4)?,
-        encrypted: row.get(5)?,
-        priority: QueueItemPriority::from_i64(row.get(6)?).ok_or_else(unknown)?,
-        defer_date: row.get(7)?,
-        due_date: row.get(8)?,
-        risk_sla_date: row.get(9)?,
-        reference: row.get(10)?,
-        progress: row.get(11)?,
+        priority: QueueItemPriority::from_i64(row.get(5)?).ok_or_else(unknown)?,
+        defer_date: row.get(6)?,
+        due_date: row.get(7)?,
+        risk_sla_date: row.get(8)?,
+        reference: row.get(9)?,
+        progress: row.get(10)?,
     })
 }
 

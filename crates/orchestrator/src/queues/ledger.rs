@@ -96,7 +96,7 @@ impl Ledger {
         tx.many(
             "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
                  timestamp, action, user_id, external_client_id, status, review_status)
-             SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9} {rows}",
+             {values}",
             &[
                 "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT",
                 "BIGINT",

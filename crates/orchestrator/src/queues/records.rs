@@ -347,13 +347,11 @@ pub(super) fn add(
             ]);
         }
     }
-    // Without its WHERE, SQLite would take ON CONFLICT for the condition of a join.
     tx.many(
         "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
              successful_time, application_exceptions, application_exceptions_time,
              business_exceptions, business_exceptions_time, retried, last_processed)
-         SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11} {rows} WHERE TRUE
-         ON CONFLICT (queue_definition_id, period, begins) DO UPDATE SET
+         {values} ON CONFLICT (queue_definition_id, period, begins) DO UPDATE SET
              successful = queue_results.successful + excluded.successful,
              successful_time = queue_results.successful_time + excluded.successful_time,
              application_exceptions =

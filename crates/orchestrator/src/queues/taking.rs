@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Author;
 use super::adding::{Added, QueueItemData};
+use super::content::Dictionary;
 use super::engine::{self, Ask, Batch, Slots, Work};
 use super::entities::{QueueItemPriority, QueueItemStatus};
 use super::ledger::Of;
@@ -79,9 +80,10 @@ pub(super) fn read(args: &Args) -> Result<Work> {
     let data: TransactionData = body::read("transactionData", given)?;
     let name = data.name.unwrap_or_default();
     let reference = data.reference.filter(|r| !r.is_empty());
-    let content = data.specific_content.map(|content| QueueItemData {
+    let content = data.specific_content.as_ref().map(Dictionary::specific);
+    let content = content.transpose()?.map(|content| QueueItemData {
         name: Some(name.clone()),
-        specific_content: Some(content),
+        content: Some(content),
         defer_date: data.defer_date,
         due_date: data.due_date,
         reference: reference.clone(),
