@@ -556,12 +556,19 @@ impl Run<'_> {
                 && events
                     .iter()
                     .zip(&item.events)
-                    .all(|(event, (action, status))| {
+                    .all(|(event, (action, status, review))| {
                         event["Action"] == format!("{action:?}")
                             && event["Status"] == format!("{status:?}")
+                            && event["ReviewStatus"] == format!("{review:?}")
                     });
             if !same {
-                let shown = |e: &Value| format!("{} {}", e["Action"], e["Status"]);
+                let shown = |e: &Value| {
+                    (
+                        e["Action"].clone(),
+                        e["Status"].clone(),
+                        e["ReviewStatus"].clone(),
+                    )
+                };
                 let shown: Vec<_> = events.iter().map(shown).collect();
                 let expected = &item.events;
                 return Err(format!(

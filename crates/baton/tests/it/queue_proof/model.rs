@@ -147,7 +147,7 @@ pub enum End {
     Failure(Option<Exception>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exception {
     pub reason: Option<String>,
     pub details: Option<String>,
@@ -224,8 +224,8 @@ pub struct Item {
     pub manual_ancestor: Option<usize>,
     /// The first attempt.
     pub first: usize,
-    /// What happened to it, and where it stood then.
-    pub events: Vec<(Action, Status)>,
+    /// What happened to it, and how it was then.
+    pub events: Vec<(Action, Status, Review)>,
     /// How often it was changed.
     pub changes: u32,
     holds_reference: bool,
@@ -315,7 +315,7 @@ impl Queue {
             ancestor: None,
             manual_ancestor: None,
             first: index,
-            events: vec![(Action::Create, Status::New)],
+            events: vec![(Action::Create, Status::New, Review::None)],
             changes: 0,
             holds_reference: self.config.unique,
         });
@@ -408,21 +408,24 @@ impl Queue {
             return Err(refusals);
         };
         let item = &mut self.items[index];
-        item.output = outcome.output.clone();
-        item.analytics = outcome.analytics.clone();
         if let Some(progress) = &outcome.progress {
             item.progress = Some(progress.clone());
         }
+        if let (End::Failure(None), Some(defer)) = (&outcome.end, outcome.defer) {
+            item.postpone(defer, outcome.due, at);
+            return Ok(());
+        }
+        item.ended = Some(at);
+        item.output = outcome.output.clone();
+        item.analytics = outcome.analytics.clone();
         item.operation = outcome.operation.clone();
-        match (&outcome.end, outcome.defer) {
-            (End::Success, _) => {
+        match &outcome.end {
+            End::Success => {
                 item.status = Status::Successful;
-                item.ended = Some(at);
                 item.did(Action::Status);
                 self.sums.successful += 1;
             }
-            (End::Failure(None), Some(defer)) => item.postpone(defer, outcome.due, at),
-            (End::Failure(exception), _) => self.fail(index, exception.as_ref(), outcome, at),
+            End::Failure(exception) => self.fail(index, exception.as_ref(), outcome, at),
         }
         Ok(())
     }
@@ -433,16 +436,19 @@ impl Queue {
             .unwrap_or(Failure::ApplicationException);
         let item = &mut self.items[index];
         item.status = Status::Failed;
-        item.ended = Some(at);
-        item.exception = told.cloned();
         item.failure = Some(kind);
-        item.did(Action::Status);
+        item.exception = Some(Exception {
+            kind: Some(kind),
+            ..told.cloned().unwrap_or_default()
+        });
         match kind {
             Failure::ApplicationException => self.sums.application += 1,
             Failure::BusinessException => self.sums.business += 1,
         }
         if kind == Failure::ApplicationException && self.config.retry_failed {
             self.retry(index, outcome.defer, outcome.due, at);
+        } else {
+            self.items[index].did(Action::Status);
         }
     }
 
@@ -451,9 +457,10 @@ impl Queue {
         let item = &mut self.items[index];
         item.status = Status::Abandoned;
         item.ended = Some(at);
-        item.did(Action::Status);
         if self.config.retry_abandoned {
             self.retry(index, None, None, at);
+        } else {
+            item.did(Action::Status);
         }
     }
 
@@ -465,8 +472,9 @@ impl Queue {
         due: Option<Timestamp>,
         at: Moment,
     ) {
-        let old = &self.items[index];
+        let old = &mut self.items[index];
         if old.retry >= self.config.retries {
+            old.did(Action::Status);
             return;
         }
         let (least, most) = match old.started {
@@ -511,7 +519,7 @@ impl Queue {
         };
         let item = &mut self.items[index];
         item.progress = Some(text.to_owned());
-        item.changes += 1;
+        item.did(Action::Edit);
         Ok(())
     }
 
@@ -600,6 +608,7 @@ impl Queue {
         if review == Review::Retried {
             let old = &self.items[index];
             let copy = Item {
+                seconds: old.seconds,
                 manual_retry: old.manual_retry + 1,
                 manual_ancestor: Some(index),
                 ..old.again(at)
@@ -662,7 +671,7 @@ impl Item {
     }
 
     fn did(&mut self, action: Action) {
-        self.events.push((action, self.status));
+        self.events.push((action, self.status, self.review));
         self.changes += 1;
     }
 
@@ -684,7 +693,7 @@ impl Item {
             seconds: (0, 0),
             ancestor: None,
             manual_ancestor: None,
-            events: vec![(Action::Create, Status::New)],
+            events: vec![(Action::Create, Status::New, Review::None)],
             changes: 0,
             ..self.clone()
         }
