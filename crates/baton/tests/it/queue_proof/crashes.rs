@@ -67,7 +67,8 @@ impl Crashes {
         let name = format!("R{number}");
         let mut rng = Rng::with_seed(self.seed + number);
         let queue = shared_queue(&self.scene.shared, &name, RULES, rng.bool()).await;
-        let caller = |n| Caller::new(&self.scene.shared, &name, format!("c{n}"), rng.u64(..));
+        let clients = [self.scene.shared.clone()];
+        let caller = |n| Caller::new(&clients, &name, format!("c{n}"), rng.u64(..));
         let callers: Vec<Caller> = (0..CALLERS).map(caller).collect();
         let load = Duration::from_millis(rng.u64(LOAD));
         let (mut callers, ()) = tokio::join!(
@@ -81,7 +82,7 @@ impl Crashes {
         self.count(&history);
 
         for caller in &mut callers {
-            caller.client = self.scene.shared.clone();
+            caller.clients = vec![self.scene.shared.clone()];
         }
         let callers = at_once(callers, Caller::settle).await;
         let rows = self.check(queue, &histories(&callers)).await;

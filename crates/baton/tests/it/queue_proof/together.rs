@@ -1,4 +1,4 @@
-//! Many callers at once on one queue, some of whom hang up before the answer and ask again.
+//! Many callers at once on one queue in two folders, some of whom hang up before the answer and ask again.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use testkit::{Backend, Client, both};
 
 use super::callers::{Call, Caller};
 use super::history::{self, Rules};
-use crate::queues::queue;
+use crate::queues::{SHARE, folder, queue};
 use crate::support::{id, scene};
 
 both!(many_callers_at_once);
@@ -23,7 +23,11 @@ async fn many_callers_at_once(backend: Backend) {
     let seed = super::seed();
     let rules = Rules { retries: 2 };
     let queue = shared_queue(&scene.shared, "Q", rules, false).await;
-    let caller = |n| Caller::new(&scene.shared, "Q", format!("c{n}"), seed + n).cutting(CUT);
+    let other = folder(&scene, "Other").await;
+    let share = json!({"QueueIds": [queue], "ToAddFolderIds": [other], "ToRemoveFolderIds": []});
+    scene.app.post(SHARE, &share).await.ok(204);
+    let clients = [scene.shared.clone(), scene.app.folder(other)];
+    let caller = |n| Caller::new(&clients, "Q", format!("c{n}"), seed + n).cutting(CUT);
     let callers = (0..CALLERS).map(caller).collect();
     let callers = at_once(callers, |caller| caller.work(CALLS)).await;
     let callers = at_once(callers, Caller::settle).await;
