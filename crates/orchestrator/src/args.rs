@@ -15,7 +15,7 @@ pub struct Args {
     pub key: Option<odata::path::Literal>,
     /// Parameters of a function, from the path or the query; names without case.
     pub params: Vec<(String, odata::path::Literal)>,
-    /// The parsed body.
+    /// The parsed body; a file of text is one JSON text.
     pub body: Option<serde_json::Value>,
     /// The query string as it came.
     pub query: String,

@@ -442,3 +442,5 @@ impl Op {
 pub const NAMESPACE: &str = "UiPath.Server.Configuration.OData";
 /// The namespace of queue operations, another one for history's sake.
 pub const QUEUE_NAMESPACE: &str = "UiPathODataSvc";
+/// The namespace of operations that the original does not have.
+pub const OWN_NAMESPACE: &str = "Baton";

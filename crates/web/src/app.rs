@@ -118,6 +118,8 @@ pub struct App {
     pub(crate) leases: Notify,
     /// Calls about queues that are done together.
     pub(crate) together: Together,
+    /// Wakes the sweeper.
+    pub(crate) sweep: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -163,6 +165,7 @@ impl App {
             dispatch: Notify::new(),
             leases: Notify::new(),
             together: Together::default(),
+            sweep: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -191,6 +194,7 @@ impl App {
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
+                Hint::Sweep => self.sweep.notify_one(),
                 Hint::File(key) => packages::discard(self, key),
             }
         }

@@ -1,13 +1,14 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline, jobs that
-//! became startable. Each engine sleeps until a hint or until the time it named itself; when
+//! became startable; what is kept for a time only. Each engine sleeps until a hint or until the time it named itself; when
 //! nothing is due it touches no database.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::odata::Timestamp;
 use orchestrator::jobs::{deadlines, dispatch, hosts};
 use orchestrator::queues::leases;
+use orchestrator::queues::sweep::{self, Task};
 use orchestrator::{Caller, Hint, Identity, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let (watched, stop_watch) = guard(app);
     let (dispatched, stop_dispatch) = guard(app);
     let (given_up, stop_giving_up) = guard(app);
+    let (swept, stop_sweep) = guard(app);
     vec![
         tokio::spawn(async move {
             stop_giving_up.run_until_cancelled(leases(given_up)).await;
@@ -47,6 +49,9 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
             stop_dispatch
                 .run_until_cancelled(dispatcher(dispatched))
                 .await;
+        }),
+        tokio::spawn(async move {
+            stop_sweep.run_until_cancelled(sweeper(swept)).await;
         }),
     ]
 }
@@ -174,4 +179,49 @@ async fn dispatcher(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Time from one sweep to the next: what is kept is kept for days.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How much longer than a removal the pause behind it is: others wait for the same lane.
+const SWEEP_REST: u32 = 3;
+
+/// What is kept for a time only.
+async fn sweeper(app: Arc<App>) {
+    loop {
+        let pause = match sweep_all(&app).await {
+            Ok(()) => SWEEP_EVERY,
+            Err(error) => {
+                tracing::error!(%error, "a sweep failed and is tried again");
+                Duration::from_secs(5)
+            }
+        };
+        // An end of the time and a hint mean the same.
+        let _ = tokio::time::timeout(pause, app.sweep.notified()).await;
+    }
+}
+
+async fn sweep_all(app: &Arc<App>) -> Result<()> {
+    let tasks = app.db.read(|tx| sweep::tasks(tx, Timestamp::now())).await?;
+    let mut result = Ok(());
+    for task in tasks {
+        // What one task cannot do does not keep the others from it.
+        if let Err(error) = sweep_one(app, task).await {
+            result = Err(error);
+        }
+    }
+    result
+}
+
+async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {
+    let mut after = i64::MIN;
+    while let Some(stretch) = app.db.read(move |tx| sweep::look(tx, task, after)).await? {
+        if stretch.due {
+            let began = Instant::now();
+            write(app, system(0), move |cx| sweep::remove(cx, task, stretch)).await?;
+            tokio::time::sleep(began.elapsed() * SWEEP_REST).await;
+        }
+        after = stretch.until;
+    }
+    Ok(())
 }

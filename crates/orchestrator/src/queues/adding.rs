@@ -21,7 +21,7 @@ use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
 
-const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
+pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
 const TAKE: Need = items_need(
     &[
         ("Transactions", Access::View),
@@ -264,7 +264,7 @@ struct Bulk {
 }
 
 /// `BulkAddQueueItems {queueName, commitType, queueItems}`
-fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
     let folder = cx.need_folder()?.id;
     let queue = Queue::named(cx.tx, folder, &bulk.queue_name)?;

@@ -4,6 +4,7 @@ use odata::Open;
 use serde_json::{Map, Value};
 
 use super::entities::ProcessingException;
+use super::schemas;
 use crate::cx::Reply;
 use crate::error::{Code, Error, Result};
 
@@ -84,8 +85,8 @@ fn checked(members: Map<String, Value>, kind: Kind, schema: Option<&str>) -> Res
         Kind::Analytics => (MAX_ANALYTICS, Code::QueueItemAnalyticsDataSizeExceeded),
     };
     check_length(kind.name(), Some(&text), most, code)?;
-    if let Some(_schema) = schema {
-        // TODO schemas
+    if let Some(schema) = schema {
+        schemas::check(kind.name(), schema, &document)?;
     }
     Ok(text)
 }

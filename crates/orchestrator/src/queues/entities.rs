@@ -33,7 +33,8 @@ edm_enum! {
 /// A queue. Without a folder, as other entities expand it.
 #[odata::entity(
     set = "QueueDefinitions", name = "QueueDefinitionDto", key = "Id", scope = tenant,
-    table = "(SELECT q.*, CAST(NULL AS BIGINT) AS folder_id FROM queue_definitions q)",
+    table = "(SELECT q.*, CAST(NULL AS BIGINT) AS folder_id FROM queue_definitions q
+        WHERE q.deletion_time IS NULL)",
     indexes = "queue_definitions_tenant(tenant_id, id)"
 )]
 pub struct QueueDefinition {

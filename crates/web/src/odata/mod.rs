@@ -68,7 +68,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
     let body = match target.write {
-        true => request::json(body).await?,
+        true => request::body(&parts.headers, body).await?,
         false => None,
     };
     let mut plan = plan::plan(
