@@ -3,6 +3,8 @@
 //!
 //! What is random comes from a seed, which a failure tells and `QUEUE_SEED` gives again.
 
+mod answers;
+mod bodies;
 mod callers;
 mod crashes;
 mod driver;
@@ -12,6 +14,7 @@ mod operations;
 mod sequences;
 mod showing;
 mod together;
+mod whole;
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {

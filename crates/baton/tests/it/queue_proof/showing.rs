@@ -3,7 +3,7 @@
 use odata::Timestamp;
 use serde_json::{Value, json};
 
-use super::driver::Checked;
+use super::answers::Checked;
 use super::model::{Item, Moment, Queue};
 
 /// What only the server knows of an item.
