@@ -230,14 +230,20 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
 fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<TokenStream> {
     let source = source(args, field)?;
     let doc = attrs::doc(&field.attrs);
-    let visible = match (args.flag("single")?, args.flag("list")?) {
-        (false, false) => quote!(Always),
-        (true, false) => quote!(Single),
-        (false, true) => quote!(List),
-        (true, true) => {
+    let flags = [
+        args.flag("single")?,
+        args.flag("list")?,
+        args.flag("asked")?,
+    ];
+    let visible = match flags {
+        [false, false, false] => quote!(Always),
+        [true, false, false] => quote!(Single),
+        [false, true, false] => quote!(List),
+        [false, false, true] => quote!(Asked),
+        _ => {
             return Err(Error::new_spanned(
                 &field.ident,
-                "`single` or `list`, not both",
+                "one of `single`, `list`, `asked`, not several",
             ));
         }
     };
@@ -252,6 +258,10 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
         }
         None => quote!(::core::option::Option::None),
     };
+    let filter_sql = match args.constant("filter_sql")? {
+        Some(sql) => quote!(::core::option::Option::Some(#sql)),
+        None => quote!(::core::option::Option::None),
+    };
     let (required, read_only) = (args.flag("required")?, args.flag("read_only")?);
     let ty = &field.ty;
     Ok(quote! {
@@ -262,6 +272,7 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
             nullable: <#ty as ::odata::edm::Edm>::NULLABLE,
             doc: #doc,
             filter: #filter,
+            filter_sql: #filter_sql,
             visible: ::odata::edm::Visible::#visible,
             max_length: #max_length,
             required: #required,

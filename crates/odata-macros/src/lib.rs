@@ -19,9 +19,10 @@ use proc_macro::TokenStream;
 /// (`"name(column, …); …"`).
 ///
 /// On a field, in `#[edm(…)]`: `name = "…"` (default: the field in PascalCase), `column = "…"`
-/// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `nofilter`, `max = n`,
-/// `required`, `read_only`, `range = "least..=most"`, or `skip` for one that is no property; and for a navigation property `nav`, `column = "…"`,
-/// `target_column = "…"` (default: `id`). Doc comments are the documentation.
+/// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `asked`, `nofilter`, `filter_sql = "…"`
+/// (what filters look at, default: what is shown), `max = n`, `required`, `read_only`,
+/// `range = "least..=most"`, or `skip` for one that is no property; and for a navigation property
+/// `nav`, `column = "…"`, `target_column = "…"` (default: `id`). Doc comments are the documentation.
 #[proc_macro_attribute]
 pub fn entity(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(expand::entity(args.into(), item.into()))

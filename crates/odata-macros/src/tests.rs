@@ -175,7 +175,10 @@ fn mistakes_are_named_where_they_are() {
 fn mistakes_on_fields_are_named_too() {
     for (edm, part) in [
         (quote!(#[edm(nav)]), "`column = \"…\"` is missing"),
-        (quote!(#[edm(single, list)]), "`single` or `list`, not both"),
+        (
+            quote!(#[edm(single, list)]),
+            "one of `single`, `list`, `asked`, not several",
+        ),
         (quote!(#[edm(sql = "1", json = "2")]), "not several"),
         (quote!(#[edm(hidden)]), "unknown argument `hidden`"),
         (quote!(#[edm(required = 5)]), "`required` takes no value"),

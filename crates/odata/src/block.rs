@@ -70,9 +70,13 @@ impl<'q> Block<'q> {
         let set = self.set;
         let select = self.query.select.as_deref();
         let selected = |name: &str| select.is_none_or(|names| names.contains(&name));
+        let shown = |prop: &&Prop| match (select, prop.visible) {
+            (None, visible) => visible != Visible::Asked,
+            (Some(names), _) => names.contains(&prop.name),
+        };
         let full = self.shape.metadata == Metadata::Full;
         let mut sql = Vec::new();
-        for prop in set.props.iter().filter(|prop| selected(prop.name)) {
+        for prop in set.props.iter().filter(shown) {
             let ty = match full {
                 true => annotate::property(prop.name, prop.kind),
                 false => Vec::new(),
@@ -110,7 +114,8 @@ impl<'q> Block<'q> {
 
     /// The value of a property that is the same in every row of this answer.
     fn fixed(&self, prop: &Prop) -> Option<&'static str> {
-        let hidden = prop.visible != Visible::Always && prop.visible != self.visible;
+        let limited = matches!(prop.visible, Visible::Single | Visible::List);
+        let hidden = limited && prop.visible != self.visible;
         match prop.source {
             _ if hidden && prop.kind.is_list() => Some("[]"),
             _ if hidden => Some("null"),

@@ -253,6 +253,14 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What `$filter` and `$orderby` look at in the row with this alias.
+    pub fn compared(&mut self, row: usize, alias: &str, prop: &Prop) -> Result<String> {
+        match prop.filter_sql {
+            Some(sql) => self.template(sql, Some((row, alias))),
+            None => self.column(row, alias, prop),
+        }
+    }
+
     /// A constant of a declaration, so that it can be filtered like any property.
     fn constant(&mut self, json: &str, kind: Kind) -> String {
         use serde_json::Value as Json;

@@ -147,6 +147,8 @@ pub enum Visible {
     Single,
     /// Only in collections, and in entities that are expanded into another.
     List,
+    /// In none unless `$select` names it, and in no description: clients that know it filter by it.
+    Asked,
 }
 
 /// A property.
@@ -164,6 +166,8 @@ pub struct Prop {
     pub doc: &'static str,
     /// Whether it may be used in `$filter` and `$orderby`.
     pub filter: bool,
+    /// What those look at if it is not what answers show: an expression as [`Source::Sql`].
+    pub filter_sql: Option<&'static str>,
     /// In which answers it has its value.
     pub visible: Visible,
     /// Longest text a body may give, in characters.

@@ -116,6 +116,29 @@ pub fn read_count(
     count(tx, set, q, scope)
 }
 
+/// The keys of the entities that `$filter` finds, of a set with numbers as keys: the smallest come
+/// first, and no more than `most`. An entity that lists show in several folders is here for each.
+///
+/// # Errors
+/// [`Error::Db`].
+pub fn read_keys(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    scope: &Scope<'_>,
+    most: u32,
+) -> Result<Vec<i64>> {
+    belongs(q, set)?;
+    let mut builder = Builder::new(tx.dialect(), scope);
+    let key = builder.own(set.key_property()?)?;
+    let conditions = where_clause(&conditions(&mut builder, set, q)?);
+    let (limit, from) = (builder.bind(i64::from(most).into()), builder.from(set)?);
+    let sql = format!("SELECT {key}{from}{conditions} ORDER BY {key} LIMIT {limit}");
+    let rows = tx.rows(&sql, &builder.params)?;
+    let keys: db::Result<Vec<i64>> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(keys?)
+}
+
 /// Appends one entity: `{"@odata.context":"…/$entity", …}`. Of `q`, what is selected and expanded
 /// counts. `false`, and nothing appended: the scope holds no entity with this key.
 ///

@@ -98,7 +98,7 @@ impl Builder<'_> {
     fn prop(&mut self, it: &PropRef) -> Result<String> {
         let alias = self.walk(it.row, &it.path)?;
         if !it.json {
-            return self.column(it.row, &alias, it.prop);
+            return self.compared(it.row, &alias, it.prop);
         }
         let ty = Type::of(it.prop.kind).unwrap_or(Type::Text);
         // The name is one of a declaration.

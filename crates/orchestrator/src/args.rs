@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::body;
 use crate::cx::Count;
 use crate::error::{Error, Result};
+use crate::op::Found;
 
 /// What a request says besides its address.
 #[derive(Clone, Default)]
@@ -27,6 +28,8 @@ pub struct Args {
     pub prepared: Option<String>,
     /// The job in which the caller runs: `X-UIPATH-JobKey`.
     pub job: Option<Guid>,
+    /// What the operation's `search` found.
+    pub found: Option<Found>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

@@ -338,12 +338,12 @@ impl<'c> Cx<'_, 'c> {
         query: &Query,
         listing: &Listing<'_>,
     ) -> Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(4096);
-        let scope = self.scope(listing.vars, listing.restrict);
         if listing.count == Count::Only {
-            let count = odata::read_count(self.tx, set, query, &scope)?;
+            let count = self.count(set, query, listing)?;
             return Ok(count.to_string().into_bytes());
         }
+        let mut out = Vec::with_capacity(4096);
+        let scope = self.scope(listing.vars, listing.restrict);
         let shape = Shape {
             base: self.base,
             name: listing.name,
@@ -352,6 +352,35 @@ impl<'c> Cx<'_, 'c> {
         };
         odata::read_page(self.tx, set, query, &scope, &shape, &mut out)?;
         Ok(out)
+    }
+
+    /// How many entities a page would be one of.
+    ///
+    /// # Errors
+    /// As [`Cx::page`].
+    pub fn count(
+        &mut self,
+        set: &'static EntitySet,
+        query: &Query,
+        listing: &Listing<'_>,
+    ) -> Result<u64> {
+        let scope = self.scope(listing.vars, listing.restrict);
+        Ok(odata::read_count(self.tx, set, query, &scope)?)
+    }
+
+    /// Numbers of the entities that the query's filter finds, from the smallest on.
+    ///
+    /// # Errors
+    /// As [`Cx::page`].
+    pub fn keys(
+        &mut self,
+        set: &'static EntitySet,
+        query: &Query,
+        listing: &Listing<'_>,
+        most: u32,
+    ) -> Result<Vec<i64>> {
+        let scope = self.scope(listing.vars, listing.restrict);
+        Ok(odata::read_keys(self.tx, set, query, &scope, most)?)
     }
 }
 

@@ -50,8 +50,8 @@ pub mod webhooks;
 pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
-    Access, Command, FolderRule, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare, QUEUE_NAMESPACE,
-    Resource, Run, Store,
+    Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare,
+    QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store,
 };
 
 /// Every entity set, in the order of the service document.
@@ -104,6 +104,7 @@ pub static OPS: &[&[Op]] = &[
     queues::comments::OPS,
     queues::events::OPS,
     queues::items::OPS,
+    queues::by_filter::OPS,
     queues::adding::OPS,
     queues::records::OPS,
     logs::OPS,

@@ -113,6 +113,27 @@ pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
 /// Work before the transaction; it sees the body and no database.
 pub type Prepare = fn(&Args) -> Result<Option<String>>;
 
+/// Looks for what is to be changed in a transaction that only reads: writers wait for each other, and
+/// finding what a filter asks for may mean reading everything.
+pub type Search = fn(&mut Cx<'_, '_>, &Args) -> Result<Searched>;
+
+/// What a search came to.
+pub enum Searched {
+    /// The answer: nothing is to be changed.
+    Answer(Reply),
+    /// What is to be changed, unless it is another thing by then.
+    Found(Found),
+}
+
+/// Entities to change.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Numbers of the first of them.
+    pub ids: Vec<i64>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
 /// A verb on a resource.
 #[derive(Clone, Copy)]
 pub struct Command {
@@ -313,6 +334,8 @@ pub struct Op {
     pub prepare: Option<Prepare>,
     /// What it wants, where that is done together with what others want.
     pub together: Option<engine::Read>,
+    /// Looks for what it changes before it writes.
+    pub search: Option<Search>,
     /// What it does; `None` when the edge does it, because it handles files.
     pub run: Option<Run>,
 }
@@ -333,6 +356,7 @@ impl Op {
             store: Store::Main,
             prepare: None,
             together: None,
+            search: None,
             run: None,
         }
     }
@@ -434,6 +458,14 @@ impl Op {
     #[must_use]
     pub const fn together(mut self, read: engine::Read) -> Self {
         self.together = Some(read);
+        self
+    }
+
+    /// With a search before it writes. In a group of changes there is none before the group: then
+    /// the function searches itself.
+    #[must_use]
+    pub const fn search(mut self, search: Search) -> Self {
+        self.search = Some(search);
         self
     }
 }

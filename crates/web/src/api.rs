@@ -125,6 +125,7 @@ pub async fn answer(
         },
         store: Store::Main,
         write,
+        search: None,
     };
     match execute(app, call, route.run).await? {
         Reply::NoContent => Ok(json_response(204, Body::empty())),

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use ::odata::{Metadata, Timestamp};
 use db::Tx;
 use orchestrator::access::{self, FolderHeader, Granted};
-use orchestrator::{Args, Caller, Cx, Error, FolderRule, Hint, Need, Reply, Result, Run, Store};
+use orchestrator::{
+    Args, Caller, Cx, Error, FolderRule, Hint, Need, Reply, Result, Run, Search, Searched, Store,
+};
 
 use crate::app::App;
 
 /// One call of a domain function.
+#[derive(Clone)]
 pub struct Call {
     /// Who calls.
     pub caller: Arc<Caller>,
@@ -31,14 +34,22 @@ pub struct Call {
     pub store: Store,
     /// Whether it writes.
     pub write: bool,
+    /// Looks for what it changes before it writes.
+    pub search: Option<Search>,
 }
 
 /// Runs `run`.
 ///
 /// # Errors
 /// What the checks, the function or the store say.
-pub async fn execute(app: &Arc<App>, call: Call, run: Run) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, mut call: Call, run: Run) -> Result<Reply> {
     let server = Arc::clone(&app.server);
+    if let Some(search) = call.search {
+        match look(app, call.clone(), search).await? {
+            Searched::Answer(reply) => return Ok(reply),
+            Searched::Found(found) => call.args.found = Some(found),
+        }
+    }
     let call = Arc::new(call);
     if call.store == Store::Logs {
         let granted = grant(app, Arc::clone(&call)).await?;
@@ -61,6 +72,13 @@ pub async fn execute(app: &Arc<App>, call: Call, run: Run) -> Result<Reply> {
     .await
 }
 
+/// Looks for what a call is to change. Its permission is checked here and again where it writes.
+async fn look(app: &App, call: Call, search: Search) -> Result<Searched> {
+    let server = Arc::clone(&app.server);
+    let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, search);
+    app.db.read(work).await.map(|(searched, _)| searched)
+}
+
 /// Runs what writes to its end even if the caller hangs up meanwhile: the commit happens on the
 /// store's own thread, and its hints must be followed whether or not anybody waits for the answer.
 pub async fn to_the_end<T: Send + 'static>(
@@ -80,23 +98,23 @@ async fn grant(app: &App, call: Arc<Call>) -> Result<Granted> {
 ///
 /// # Errors
 /// What the checks or the function say.
-pub fn run_in(
+pub fn run_in<T>(
     tx: &mut Tx<'_>,
     call: &Call,
     server: &Arc<orchestrator::Server>,
-    run: Run,
-) -> Result<(Reply, BTreeSet<Hint>)> {
+    run: fn(&mut Cx<'_, '_>, &Args) -> Result<T>,
+) -> Result<(T, BTreeSet<Hint>)> {
     let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
     invoke(tx, call, &granted, server, run)
 }
 
-fn invoke(
+fn invoke<T>(
     tx: &mut Tx<'_>,
     call: &Call,
     granted: &Granted,
     server: &Arc<orchestrator::Server>,
-    run: Run,
-) -> Result<(Reply, BTreeSet<Hint>)> {
+    run: fn(&mut Cx<'_, '_>, &Args) -> Result<T>,
+) -> Result<(T, BTreeSet<Hint>)> {
     let mut cx = Cx {
         tx,
         now: Timestamp::now(),
@@ -108,8 +126,8 @@ fn invoke(
         server,
         hints: BTreeSet::new(),
     };
-    let reply = run(&mut cx, &call.args)?;
-    Ok((reply, cx.hints))
+    let done = run(&mut cx, &call.args)?;
+    Ok((done, cx.hints))
 }
 
 /// Runs a write that is no operation of the OData tables: the robot protocol, the engines.

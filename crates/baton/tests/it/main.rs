@@ -34,6 +34,8 @@ mod machines;
 mod migrating;
 mod odata;
 mod packages;
+mod queue_by_filter;
+mod queue_errors;
 mod queue_extended;
 mod queue_history;
 mod queue_items;

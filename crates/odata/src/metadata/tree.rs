@@ -1,6 +1,6 @@
 //! The walk over a model: what `$metadata` says, before it is XML or JSON.
 
-use crate::edm::{EntitySet, EnumType, Kind, Prop};
+use crate::edm::{EntitySet, EnumType, Kind, Prop, Visible};
 
 use super::types::{DICTIONARY, TypeName, Types};
 use super::{Model, NAMESPACE, OpSig};
@@ -138,7 +138,8 @@ fn properties(props: &'static [Prop], key: Option<&str>) -> Vec<Property> {
         max_length: prop.max_length,
         doc: line(prop.doc),
     };
-    props.iter().map(property).collect()
+    let described = props.iter().filter(|prop| prop.visible != Visible::Asked);
+    described.map(property).collect()
 }
 
 fn property_type(kind: Kind) -> Type {

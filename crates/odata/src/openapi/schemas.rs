@@ -78,7 +78,7 @@ fn enumeration(ty: &EnumType) -> Value {
 
 fn properties(props: &[Prop]) -> Map<String, Value> {
     let mut out = Map::new();
-    for prop in props {
+    for prop in props.iter().filter(|prop| prop.visible != Visible::Asked) {
         out.insert(prop.name.to_owned(), property(prop));
     }
     out
@@ -101,7 +101,7 @@ fn property(prop: &Prop) -> Value {
         schema["readOnly"] = true.into();
     }
     let shown = match prop.visible {
-        Visible::Always => "",
+        Visible::Always | Visible::Asked => "",
         Visible::Single => "Null unless the entity is read by its key.",
         Visible::List => "Null when the entity is read by its key.",
     };

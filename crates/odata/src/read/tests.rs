@@ -199,3 +199,98 @@ fn columns_and_keys_may_be_words_of_sql() {
         plans("$filter=Place gt 1 and Release/Name eq 'x'&$orderby=Place&$expand=Release");
     assert!(page.contains("t0"), "{page}");
 }
+
+/// A note, which is not found by all that it shows.
+#[odata::entity(set = "Notes", name = "NoteDto", table = "jobs", key = "Id", scope = none)]
+struct Note {
+    #[edm(
+        sql = "('secret ' || {t}.key)",
+        filter_sql = "(CASE WHEN {t}.state = 1 THEN {t}.key END)"
+    )]
+    text: Option<String>,
+    #[edm(column = "order", asked)]
+    place: i64,
+    id: i64,
+}
+
+#[test]
+fn a_filter_may_look_at_less_than_is_shown() {
+    let query = "$filter=contains(Text,'x')&$orderby=Text&$select=Text";
+    let query = Query::parse(Note::set(), query).unwrap();
+    let shape = Shape::default();
+    let mut block = Block::new(Note::set(), &query, &shape, Visible::List);
+    let mut builder = Builder::new(Dialect::Sqlite, &SCOPE);
+    let page = page_statement(&mut builder, &mut block, Note::set(), &query, 10).unwrap();
+    let (shown, looked_at) = page.split_once(" WHERE ").unwrap();
+    assert_eq!(shown, "SELECT ('secret ' || t0.key) FROM jobs t0");
+    assert_eq!(
+        looked_at.matches("CASE WHEN t0.state = 1").count(),
+        2,
+        "{page}"
+    );
+    assert!(!looked_at.contains("secret"), "{page}");
+}
+
+#[test]
+fn keys_are_those_that_a_filter_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = Url::Sqlite(folder.path().join("test.db"));
+    let db = Db::open(Options::new(url, "test")).unwrap();
+    db.migrate(&[INIT]).unwrap();
+    let keys = |query: &'static str, most: u32| {
+        let keys = db.write_blocking(move |tx| -> Result<_> {
+            for id in [7, 3, 5, 9] {
+                tx.exec(
+                    "INSERT INTO jobs (id, tenant_id, folder_id, key, state, created, \"order\")
+                     VALUES ($1, $2, 2, 'k', $3, 0, 0) ON CONFLICT DO NOTHING",
+                    &[id.into(), i64::from(id != 9).into(), (id / 5).into()],
+                )?;
+            }
+            let query = Query::parse(Job::set(), query)?;
+            read_keys(tx, Job::set(), &query, &SCOPE, most)
+        });
+        keys.unwrap()
+    };
+    assert_eq!(keys("", 10), [3, 5, 7], "none of another tenant");
+    assert_eq!(keys("$orderby=Id desc", 2), [3, 5]);
+    assert_eq!(keys("$filter=State eq 1", 10), [5, 7]);
+    assert_eq!(keys("$filter=State eq 4", 10), [0; 0]);
+}
+
+#[test]
+fn what_is_shown_when_asked_for_is_found_all_the_same() {
+    let page = |query: &str| {
+        let query = Query::parse(Note::set(), query).unwrap();
+        let shape = Shape::default();
+        let mut block = Block::new(Note::set(), &query, &shape, Visible::List);
+        let mut builder = Builder::new(Dialect::Sqlite, &SCOPE);
+        page_statement(&mut builder, &mut block, Note::set(), &query, 10).unwrap()
+    };
+    let hidden = page("$filter=Place eq 1&$orderby=Place");
+    assert!(
+        hidden.starts_with("SELECT ('secret ' || t0.key), t0.\"id\" FROM"),
+        "{hidden}"
+    );
+    assert!(
+        hidden.contains("t0.\"order\" = CAST($1 AS BIGINT)"),
+        "{hidden}"
+    );
+    let asked = page("$select=Place");
+    assert!(asked.starts_with("SELECT t0.\"order\" FROM"), "{asked}");
+    let set: &[_] = &[Note::set()];
+    let model = crate::metadata::Model {
+        sets: set,
+        ops: &[],
+        results: &[],
+        types: &[],
+    };
+    for document in [
+        crate::metadata::csdl_xml(&model),
+        crate::metadata::csdl_json(&model),
+    ] {
+        assert!(
+            document.contains("Text") && !document.contains("Place"),
+            "{document}"
+        );
+    }
+}

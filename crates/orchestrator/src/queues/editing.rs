@@ -4,7 +4,7 @@ use odata::Timestamp;
 use serde_json::Value as Json;
 
 use super::adding::QueueItemData;
-use super::entities::{QueueItem, QueueItemStatus};
+use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned};
 use super::queue::Queue;
@@ -45,6 +45,51 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     content::opened(&cx.server.keys, Reply::json(entity))
 }
 
+/// Items that can be edited.
+pub(super) const EDITABLE: &str = "{t}.status = 0";
+
+/// When an item is handed out, and until when it should be done.
+#[derive(Clone, Copy)]
+pub(super) struct Schedule {
+    pub priority: QueueItemPriority,
+    pub defer_date: Option<Timestamp>,
+    pub due_date: Option<Timestamp>,
+    pub risk_sla_date: Option<Timestamp>,
+}
+
+impl Schedule {
+    /// As it is.
+    pub fn of(item: &Item) -> Self {
+        Self {
+            priority: item.priority,
+            defer_date: item.defer_date.map(Timestamp),
+            due_date: item.due_date.map(Timestamp),
+            risk_sla_date: item.risk_sla_date.map(Timestamp),
+        }
+    }
+}
+
+/// Gives a new item another schedule.
+///
+/// # Errors
+/// The store's.
+pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Result<()> {
+    let turn = turn::of(to.priority, to.due_date, to.defer_date, cx.now);
+    cx.tx.exec(
+        "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, risk_sla_date = $5,
+             turn = $6, version = version + 1 WHERE id = $1",
+        &[
+            item.id.into(),
+            to.priority.into(),
+            to.defer_date.into(),
+            to.due_date.into(),
+            to.risk_sla_date.into(),
+            turn.into(),
+        ],
+    )?;
+    Ok(())
+}
+
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
     let content = match &data.specific_content {
         Some(given) => {
@@ -56,20 +101,16 @@ fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
         }
         None => None,
     };
-    let priority = data.priority.unwrap_or(item.priority);
-    let turn = turn::of(priority, data.due_date, data.defer_date, cx.now);
+    let schedule = Schedule {
+        priority: data.priority.unwrap_or(item.priority),
+        defer_date: data.defer_date,
+        due_date: data.due_date,
+        ..Schedule::of(item)
+    };
+    reschedule(cx, item, &schedule)?;
     cx.tx.exec(
-        "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, progress = $5,
-             specific_content = $6, turn = $7, version = version + 1 WHERE id = $1",
-        &[
-            item.id.into(),
-            priority.into(),
-            data.defer_date.into(),
-            data.due_date.into(),
-            data.progress.clone().into(),
-            content.into(),
-            turn.into(),
-        ],
+        "UPDATE queue_items SET progress = $2, specific_content = $3 WHERE id = $1",
+        &[item.id.into(), data.progress.clone().into(), content.into()],
     )?;
     Ok(())
 }
@@ -130,8 +171,14 @@ pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     each(cx, args, mark_deleted)
 }
 
+/// Items that can be deleted and are not.
+pub(super) const DELETABLE: &str = "{t}.status NOT IN (1, 6)";
+
 /// Gives an item the status Deleted: its row stays, its reference is free again.
-fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
+///
+/// # Errors
+/// 1013 for one that is in progress.
+pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
     match item.status {
         QueueItemStatus::Deleted => return Ok(()),
         QueueItemStatus::InProgress => {

@@ -165,9 +165,10 @@ pub struct SimpleFolder {
 }
 
 /// The SQL of a dictionary of items and of its twin, the same as a text. An encrypted one comes out
-/// as a text that says with which key it is opened; `content::opened` does that.
+/// as a text that says with which key it is opened; `content::opened` does that. A filter opens
+/// nothing: for it, the text of an encrypted one is null.
 macro_rules! dictionary {
-    ($column:literal, $object:ident, $text:ident) => {
+    ($column:literal, $object:ident, $text:ident, $searched:ident) => {
         const $object: &str = concat!(
             "(CASE WHEN {t}.encrypted THEN '\"sealed:' || {t}.key || ':' || {t}.",
             $column,
@@ -182,11 +183,21 @@ macro_rules! dictionary {
             $column,
             " || '}' END)"
         );
+        const $searched: &str = concat!(
+            "(CASE WHEN NOT {t}.encrypted THEN '{\"DynamicProperties\":' || {t}.",
+            $column,
+            " || '}' END)"
+        );
     };
 }
-dictionary!("specific_content", SPECIFIC_CONTENT, SPECIFIC_DATA);
-dictionary!("output", OUTPUT, OUTPUT_DATA);
-dictionary!("analytics", ANALYTICS, ANALYTICS_DATA);
+dictionary!(
+    "specific_content",
+    SPECIFIC_CONTENT,
+    SPECIFIC_DATA,
+    PLAIN_SPECIFIC_DATA
+);
+dictionary!("output", OUTPUT, OUTPUT_DATA, PLAIN_OUTPUT_DATA);
+dictionary!("analytics", ANALYTICS, ANALYTICS_DATA, PLAIN_ANALYTICS_DATA);
 
 /// An item of a queue: one attempt at it. Lists show it once for each folder that the queue is in.
 #[odata::entity(
@@ -211,10 +222,10 @@ pub struct QueueItem {
     /// Whether its content is encrypted in the database.
     pub encrypted: bool,
     /// `Output` as JSON text.
-    #[edm(sql = OUTPUT_DATA)]
+    #[edm(sql = OUTPUT_DATA, filter_sql = PLAIN_OUTPUT_DATA)]
     pub output_data: Option<String>,
     /// `Analytics` as JSON text.
-    #[edm(sql = ANALYTICS_DATA)]
+    #[edm(sql = ANALYTICS_DATA, filter_sql = PLAIN_ANALYTICS_DATA)]
     pub analytics_data: Option<String>,
     /// Where it stands.
     pub status: QueueItemStatus,
@@ -266,7 +277,7 @@ pub struct QueueItem {
     #[edm(json = "false")]
     pub has_video_recorded: bool,
     /// `SpecificContent` as JSON text.
-    #[edm(sql = SPECIFIC_DATA)]
+    #[edm(sql = SPECIFIC_DATA, filter_sql = PLAIN_SPECIFIC_DATA)]
     pub specific_data: Option<String>,
     /// When it was added.
     pub creation_time: Timestamp,
@@ -285,6 +296,13 @@ pub struct QueueItem {
     /// Path of the folder, in lists.
     #[edm(sql = "{folder_id->folders}.fully_qualified_name", list)]
     pub organization_unit_fully_qualified_name: Option<String>,
+    /// Name of its queue: the Python SDK lists the items of a queue by it.
+    #[edm(
+        sql = "{queue_definition_id->queue_definitions}.name",
+        asked,
+        read_only
+    )]
+    pub queue_definition_name: String,
     /// Number of the item.
     pub id: i64,
     /// Why it failed.

@@ -13,8 +13,10 @@ use crate::op::{
 };
 use crate::users::User;
 
-const DELETE_ITEMS: Need = super::items_need(&[("Transactions", Access::Delete)], true);
-const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true)
+/// Deleting items.
+pub(super) const DELETE_ITEMS: Need = super::items_need(&[("Transactions", Access::Delete)], true);
+/// Giving items other values.
+pub(super) const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true)
     .and(&[("Transactions", Access::Edit)]);
 
 /// The set.

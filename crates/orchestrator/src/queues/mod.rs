@@ -11,6 +11,7 @@
 //! and keeps `queue_counts`.
 
 pub mod adding;
+pub mod by_filter;
 pub mod comments;
 mod content;
 pub mod definitions;
@@ -58,6 +59,7 @@ pub const TYPES: &[Kind] = &[
     <adding::FailedItems as Edm>::KIND,
     <ending::TransactionResult as Edm>::KIND,
     <taking::TransactionData as Edm>::KIND,
+    <by_filter::Changed as Edm>::KIND,
     <items::Versioned as Edm>::KIND,
     <sharing::AccessibleFolders as Edm>::KIND,
 ];

@@ -16,11 +16,11 @@ use crate::error::{Code, Error, Result};
 /// `SetItemReviewStatus {status, queueItems}`; with the status Retried each item is retried.
 pub(super) fn set_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let status: QueueItemReviewStatus = args.member("status")?;
-    each(cx, args, |cx, item| {
-        must_be_over(item)?;
-        match status {
-            QueueItemReviewStatus::Retried => retry(cx, item),
-            other => update(cx, item, "review_status", other.into()),
+    each(cx, args, |cx, item| match status {
+        QueueItemReviewStatus::Retried => retry(cx, item),
+        other => {
+            must_be_over(item)?;
+            update(cx, item, "review_status", other.into())
         }
     })
 }
@@ -48,6 +48,9 @@ pub(super) fn unset_reviewer(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
     })
 }
 
+/// Items that [`must_be_over`] lets pass.
+pub(super) const OVER: &str = "{t}.status IN (2, 4)";
+
 fn must_be_over(item: &Item) -> Result<()> {
     if matches!(
         item.status,
@@ -70,7 +73,11 @@ fn update(cx: &mut Cx<'_, '_>, item: &Item, column: &str, value: Value) -> Resul
 }
 
 /// Marks the item as retried, and adds a copy of it.
-fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
+///
+/// # Errors
+/// 1916 unless it is one of [`OVER`].
+pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
+    must_be_over(item)?;
     let (author, mut ledger) = (Author::of(cx.caller), Ledger::new(cx.now));
     let status = QueueItemStatus::Retried;
     cx.tx.exec(

@@ -82,6 +82,7 @@ pub fn plan(
         set: target.set,
         prepared: None,
         job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
+        found: None,
         if_match,
     };
     let call = Call {
@@ -93,6 +94,7 @@ pub fn plan(
         metadata: expect.metadata,
         store: target.store,
         write: target.write,
+        search: target.search,
         caller,
     };
     Ok(Plan { call, run, expect })

@@ -6,7 +6,7 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path, Segment};
 use axum::http::Method;
 use orchestrator::{
     Code, Command, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource, Result, Run,
-    Store,
+    Search, Store,
 };
 
 use crate::contract;
@@ -41,6 +41,8 @@ pub struct Target {
     pub write: bool,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
+    /// Looks for what it changes before it writes.
+    pub search: Option<Search>,
     /// What it does; `None` for uploads.
     pub run: Option<Run>,
     /// The operation, if it is one.
@@ -120,6 +122,7 @@ fn reading(resource: &'static Resource, run: Run, kind: Kind) -> Target {
         store: resource.store,
         write: false,
         prepare: None,
+        search: None,
         run: Some(run),
         op: None,
         set: Some(resource.set),
@@ -171,6 +174,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         store: op.store,
         write: op.action,
         prepare: op.prepare,
+        search: op.search,
         run: op.run,
         op: Some(op),
         set: None,

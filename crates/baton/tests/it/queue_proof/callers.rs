@@ -25,8 +25,8 @@ pub enum Deed {
 #[derive(Debug, Clone)]
 pub struct Added {
     pub reference: String,
-    priority: &'static str,
-    due: Option<&'static str>,
+    pub priority: &'static str,
+    pub due: Option<&'static str>,
 }
 
 /// How an attempt ends.

@@ -9,7 +9,7 @@ use super::answers::{Checked, bulk, done, empty, refused};
 use super::bodies::{item_data, long, members, result_data};
 use super::model::{self, Moment, Queue, Refusal, Refusals, Status, Version};
 use super::operations::{
-    Added, Case, Content, Ended, How, Match, Meant, Operation, SOON, Taker, Text, Which,
+    Added, Case, Content, Ended, Match, Meant, Operation, SOON, Taker, Text, Which,
 };
 use super::showing::{Seen, Shown};
 use crate::queues::{ADD, BULK_ADD, queue};
@@ -18,6 +18,7 @@ use crate::support::{id, scene, text};
 const TAKE: &str = "odata/Queues/UiPathODataSvc.StartTransaction";
 /// Operations between two comparisons of what is counted.
 const COUNTS: usize = 8;
+
 /// A server on which cases are run, each on a queue of its own.
 pub struct Driver {
     scene: Scene,

@@ -8,6 +8,7 @@ mod bodies;
 mod callers;
 mod crashes;
 mod driver;
+mod forged;
 mod history;
 mod model;
 mod operations;

@@ -300,7 +300,7 @@ impl Queue {
         };
         let item = &mut self.items[index];
         item.progress = Some(text.to_owned());
-        item.did(Action::Edit);
+        item.changes += 1;
         Ok(())
     }
 
