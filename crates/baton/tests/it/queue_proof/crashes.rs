@@ -10,7 +10,7 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Backend, Scene, both};
 
-use super::callers::{Call, Caller};
+use super::callers::{Call, Caller, Deed};
 use super::history::{self, Row, Rules};
 use super::model::Status;
 use super::together::{assert_nothing, at_once, histories, shared_queue};
@@ -49,6 +49,9 @@ struct Seen {
     acknowledged: usize,
     /// Calls without an answer.
     unknown: usize,
+    /// Those of them that added an item nevertheless.
+    added_all_the_same: usize,
+    /// Items at the end of each round.
     rows: usize,
 }
 
@@ -77,9 +80,9 @@ impl Crashes {
         );
         self.restart().await;
         let history = histories(&callers);
-        self.check(queue, &history).await;
+        let rows = self.check(queue, &history).await;
         self.seen.kills += 1;
-        self.count(&history);
+        self.count(&history, &rows);
 
         for caller in &mut callers {
             caller.clients = vec![self.scene.shared.clone()];
@@ -114,10 +117,15 @@ impl Crashes {
         rows
     }
 
-    fn count(&mut self, history: &[Call]) {
-        let unknown = history.iter().filter(|call| call.answer.is_none()).count();
-        self.seen.unknown += unknown;
-        self.seen.acknowledged += history.len() - unknown;
+    fn count(&mut self, history: &[Call], rows: &[Row]) {
+        let (known, unknown): (Vec<&Call>, _) = history.iter().partition(|c| c.answer.is_some());
+        self.seen.acknowledged += known.len();
+        self.seen.unknown += unknown.len();
+        let there = |call: &&Call| match &call.deed {
+            Deed::Add(items) => rows.iter().any(|row| row.reference == items[0].reference),
+            _ => false,
+        };
+        self.seen.added_all_the_same += unknown.into_iter().filter(there).count();
     }
 
     /// Later kills took nothing from earlier rounds.

@@ -7,6 +7,7 @@ use testkit::{Answer, Backend, Client, Host, Scene, eventually, package};
 
 use super::answers::{Checked, bulk, done, empty, refused};
 use super::bodies::{item_data, long, members, result_data};
+use super::callers::TAKE;
 use super::model::{self, Moment, Queue, Refusal, Refusals, Status, Version};
 use super::operations::{
     Added, Case, Content, Ended, Match, Meant, Operation, SOON, Taker, Text, Which,
@@ -15,7 +16,6 @@ use super::showing::{Seen, Shown};
 use crate::queues::{ADD, BULK_ADD, queue};
 use crate::support::{id, scene, text};
 
-const TAKE: &str = "odata/Queues/UiPathODataSvc.StartTransaction";
 /// Operations between two comparisons of what is counted.
 const COUNTS: usize = 8;
 
@@ -48,10 +48,14 @@ impl Driver {
         self.queues += 1;
         let name = format!("Q{}", self.queues);
         let (due, risk) = config.sla.unzip();
+        let schema = json!({"properties": {"Number": {"maximum": model::Config::LARGEST}}});
+        let schema = config.schemas.then(|| schema.to_string());
         let more = json!({
             "MaxNumberOfRetries": config.retries, "AcceptAutomaticallyRetry": config.retry_failed,
             "RetryAbandonedItems": config.retry_abandoned, "EnforceUniqueReference": config.unique,
             "Encrypted": config.encrypted, "SlaInMinutes": due, "RiskSlaInMinutes": risk,
+            "SpecificDataJsonSchema": schema, "OutputDataJsonSchema": schema,
+            "AnalyticsDataJsonSchema": schema,
         });
         let made = queue(&self.scene.shared, &name, more).await;
         let mut run = Run {

@@ -333,9 +333,10 @@ prop_compose! {
         retry_abandoned in any::<bool>(),
         unique in any::<bool>(),
         encrypted in any::<bool>(),
+        schemas in any::<bool>(),
         sla in prop::option::weighted(0.3, Just((60, 30))),
     ) -> Config {
-        Config { retries, retry_failed, retry_abandoned, unique, encrypted, sla }
+        Config { retries, retry_failed, retry_abandoned, unique, encrypted, schemas, sla }
     }
 }
 

@@ -110,8 +110,21 @@ pub struct Config {
     pub retry_abandoned: bool,
     pub unique: bool,
     pub encrypted: bool,
+    /// Whether contents and results have the schema that [`Self::violated`] is.
+    pub schemas: bool,
     /// Minutes until the deadline, and until it is at risk.
     pub sla: Option<(u64, u64)>,
+}
+
+impl Config {
+    /// The largest `Number` that schemas allow.
+    pub const LARGEST: i64 = 100;
+
+    /// Whether a dictionary is not as the schema says.
+    pub fn violated(&self, content: Option<&Value>) -> bool {
+        let number = content.and_then(|content| content["Number"].as_i64());
+        self.schemas && number.is_some_and(|number| number > Self::LARGEST)
+    }
 }
 
 /// An item to add, or what is changed in one.

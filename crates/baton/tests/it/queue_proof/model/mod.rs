@@ -51,6 +51,9 @@ impl Queue {
     /// Adds an item, or says why not.
     pub fn add(&mut self, data: &Data, at: Moment) -> Result<usize, Refusals> {
         let mut refusals = data.flaws.clone();
+        if self.config.violated(data.content.as_ref()) {
+            refusals.push(NOT_LIKE_SCHEMA);
+        }
         if self.config.unique {
             match &data.reference {
                 None => refusals.push(NO_REFERENCE),
@@ -179,6 +182,13 @@ impl Queue {
         at: Moment,
     ) -> Result<(), Refusals> {
         let mut refusals = outcome.flaws.clone();
+        let results = [&outcome.output, &outcome.analytics];
+        if results
+            .into_iter()
+            .any(|r| self.config.violated(r.as_ref()))
+        {
+            refusals.push(NOT_LIKE_SCHEMA);
+        }
         match index.map(|i| self.items[i].status) {
             None => refusals.push(NOT_FOUND),
             Some(Status::New) => refusals.push(NOT_STARTED),
@@ -314,6 +324,9 @@ impl Queue {
         data: &Data,
     ) -> Result<usize, Refusals> {
         let mut refusals = data.flaws.clone();
+        if self.config.violated(data.content.as_ref()) {
+            refusals.push(NOT_LIKE_SCHEMA);
+        }
         let Some(index) = index else {
             refusals.push(NOT_FOUND);
             return Err(refusals);

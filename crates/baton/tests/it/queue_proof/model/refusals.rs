@@ -13,6 +13,7 @@ pub const NOT_EDITABLE: Refusal = Refusal(409, 1023, "FieldNotEditable");
 pub const NO_REFERENCE: Refusal = Refusal(400, 1900, "TransactionReferenceRequired");
 pub const NO_PROGRESS: Refusal = Refusal(409, 1901, "InvalidTransactionProgressStatus");
 pub const NOT_STARTED: Refusal = Refusal(409, 1902, "TransactionNotStarted");
+pub const NOT_LIKE_SCHEMA: Refusal = Refusal(400, 1906, "QueueItemSchemaViolationException");
 pub const CONTENT_SIZE: Refusal = Refusal(413, 1914, "QueueItemContentSizeExceeded");
 pub const IS_OVER: Refusal = Refusal(409, 1915, "QueueItemInvalidTransitionFromFinalStatus");
 pub const OUTPUT_SIZE: Refusal = Refusal(413, 1917, "QueueItemOutputDataSizeExceeded");
