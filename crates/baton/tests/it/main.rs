@@ -41,6 +41,7 @@ mod queue_history;
 mod queue_items;
 mod queue_proof;
 mod queue_rights;
+mod queue_schemas;
 mod queue_sweep;
 mod queue_upload;
 mod queues;
