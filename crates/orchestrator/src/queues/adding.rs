@@ -218,6 +218,13 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
             _ => None,
         };
         let Some(data) = data else { continue };
+        // What cannot be started is not added.
+        if let Work::Take(wanted) = ask.work
+            && let Err(error) = taking::robot(batch, ask, wanted)
+        {
+            slots.answer(at, Err(error))?;
+            continue;
+        }
         let name = data.name.as_deref().unwrap_or_default();
         match batch.queue(ask.folder.id, name) {
             Ok(queue) => wanted.push((at, ask, queue, data)),

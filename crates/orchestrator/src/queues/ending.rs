@@ -3,7 +3,7 @@
 //! A failure for technical reasons may be tried again by itself: the item is Retried then, and a copy
 //! of it is New. An item can also be given back for later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use db::Value;
@@ -222,10 +222,11 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     if asked.is_empty() {
         return Ok(());
     }
-    let mut attempts = attempts(batch, &asked)?;
+    let (mut attempts, seen) = attempts(batch, &asked)?;
     let mut changes = Changes::default();
     for (at, ask, id) in asked {
-        let attempt = attempts.get_mut(&(ask.folder.id, id));
+        let attempt = attempts.get_mut(&id);
+        let attempt = attempt.filter(|_| seen.contains(&(ask.folder.id, id)));
         let done = match (attempt, ask.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
             (Some(attempt), Work::End(_, outcome)) => {
@@ -241,11 +242,12 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     write(batch, changes)
 }
 
-/// The attempts that calls are about, by the folder through which each is seen.
-fn attempts(
-    batch: &mut Batch<'_, '_>,
-    asked: &[(usize, &Ask<'_>, i64)],
-) -> Result<HashMap<(i64, i64), Attempt>> {
+/// Attempts by number, and the folders through which each is seen.
+type Attempts = (HashMap<i64, Attempt>, HashSet<(i64, i64)>);
+
+/// The attempts that calls are about. One that is seen through several folders is still one: a call
+/// finds it as the call before has left it.
+fn attempts(batch: &mut Batch<'_, '_>, asked: &[(usize, &Ask<'_>, i64)]) -> Result<Attempts> {
     let rows: Vec<Vec<Value>> = asked
         .iter()
         .map(|(_, ask, id)| {
@@ -259,16 +261,18 @@ fn attempts(
          WHERE i.id = {{1}} AND i.tenant_id = {{2}} AND l.folder_id = {{3}}"
     );
     let mut found = HashMap::with_capacity(asked.len());
+    let mut seen = HashSet::with_capacity(asked.len());
     batch
         .tx
         .many::<Error>(&sql, &["BIGINT"; 3], &rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
             if let db::Cell::Int(folder) = cells.get(10) {
-                found.insert((folder, attempt.of.item), attempt);
+                seen.insert((folder, attempt.of.item));
+                found.insert(attempt.of.item, attempt);
             }
             Ok(())
         })?;
-    Ok(found)
+    Ok((found, seen))
 }
 
 fn ended(

@@ -55,13 +55,18 @@ impl Ledger {
 
     /// An item went from one status to another.
     pub fn moved(&mut self, of: Of, from: QueueItemStatus, to: QueueItemStatus, author: &Author) {
-        *self.count(of.queue, from) -= 1;
-        *self.count(of.queue, to) += 1;
+        self.counted(of.queue, from, to);
         let action = match to {
             QueueItemStatus::Retried => QueueItemEventAction::Retry,
             _ => QueueItemEventAction::Status,
         };
         self.event(of, action, to, author);
+    }
+
+    /// As [`Self::moved`], for an item whose event is written where it is changed.
+    pub fn counted(&mut self, queue: i64, from: QueueItemStatus, to: QueueItemStatus) {
+        *self.count(queue, from) -= 1;
+        *self.count(queue, to) += 1;
     }
 
     /// An attempt ended well, or failed for this reason, after so many ticks.

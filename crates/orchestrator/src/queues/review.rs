@@ -94,7 +94,9 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         queue: item.queue,
         item: item.id,
     };
-    ledger.moved(of, item.status, status, &author);
+    ledger.counted(item.queue, item.status, status);
+    // The one event that tells of a review beside the status.
+    events::write(cx.tx, item.id, QueueItemEventAction::Retry, cx.now, &author)?;
     let again = Again {
         of,
         priority: item.priority,

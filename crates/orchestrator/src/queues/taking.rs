@@ -171,7 +171,14 @@ pub(super) fn take(
 }
 
 /// The robot that a call is for: the one it names, else the caller.
-fn robot(batch: &mut Batch<'_, '_>, ask: &Ask<'_>, wanted: &Wanted) -> Result<Option<i64>> {
+///
+/// # Errors
+/// 1002 when there is no robot with that key.
+pub(super) fn robot(
+    batch: &mut Batch<'_, '_>,
+    ask: &Ask<'_>,
+    wanted: &Wanted,
+) -> Result<Option<i64>> {
     match (wanted.robot, &ask.caller.identity) {
         (Some(key), _) => batch.robot(ask.caller.tenant, key).map(Some),
         (None, Identity::Robot { id, .. }) => Ok(Some(*id)),

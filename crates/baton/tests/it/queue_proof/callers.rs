@@ -25,8 +25,8 @@ pub enum Deed {
 #[derive(Debug, Clone)]
 pub struct Added {
     pub reference: String,
-    priority: &'static str,
-    due: Option<&'static str>,
+    pub priority: &'static str,
+    pub due: Option<&'static str>,
 }
 
 /// How an attempt ends.
@@ -65,7 +65,8 @@ pub struct Call {
 
 /// One caller.
 pub struct Caller {
-    pub client: Client,
+    /// The ways to the queue: in each of its folders.
+    pub clients: Vec<Client>,
     pub history: Vec<Call>,
     queue: String,
     name: String,
@@ -82,9 +83,9 @@ pub struct Caller {
 
 impl Caller {
     /// A caller with a name of its own, who uses the queue of this name.
-    pub fn new(client: &Client, queue: &str, name: String, seed: u64) -> Self {
+    pub fn new(clients: &[Client], queue: &str, name: String, seed: u64) -> Self {
         Self {
-            client: client.clone(),
+            clients: clients.to_vec(),
             history: Vec::new(),
             queue: queue.to_owned(),
             name,
@@ -240,7 +241,8 @@ impl Caller {
 
     /// Status and body, unless the connection ended before: by the server, or by this caller.
     async fn send(&mut self, path: &str, body: &Value) -> Option<(u16, String)> {
-        let request = self.client.request("POST", path).json(body);
+        let way = self.rng.usize(0..self.clients.len());
+        let request = self.clients[way].request("POST", path).json(body);
         let sending = async {
             let answer = request.send().await?;
             let status = answer.status().as_u16();

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Backend, Scene, both};
 
-use super::callers::{Call, Caller};
+use super::callers::{Call, Caller, Deed};
 use super::history::{self, Row, Rules};
 use super::model::Status;
 use super::together::{assert_nothing, at_once, histories, shared_queue};
@@ -49,6 +49,9 @@ struct Seen {
     acknowledged: usize,
     /// Calls without an answer.
     unknown: usize,
+    /// Those of them that added an item nevertheless.
+    added_all_the_same: usize,
+    /// Items at the end of each round.
     rows: usize,
 }
 
@@ -67,7 +70,8 @@ impl Crashes {
         let name = format!("R{number}");
         let mut rng = Rng::with_seed(self.seed + number);
         let queue = shared_queue(&self.scene.shared, &name, RULES, rng.bool()).await;
-        let caller = |n| Caller::new(&self.scene.shared, &name, format!("c{n}"), rng.u64(..));
+        let clients = [self.scene.shared.clone()];
+        let caller = |n| Caller::new(&clients, &name, format!("c{n}"), rng.u64(..));
         let callers: Vec<Caller> = (0..CALLERS).map(caller).collect();
         let load = Duration::from_millis(rng.u64(LOAD));
         let (mut callers, ()) = tokio::join!(
@@ -76,12 +80,12 @@ impl Crashes {
         );
         self.restart().await;
         let history = histories(&callers);
-        self.check(queue, &history).await;
+        let rows = self.check(queue, &history).await;
         self.seen.kills += 1;
-        self.count(&history);
+        self.count(&history, &rows);
 
         for caller in &mut callers {
-            caller.client = self.scene.shared.clone();
+            caller.clients = vec![self.scene.shared.clone()];
         }
         let callers = at_once(callers, Caller::settle).await;
         let rows = self.check(queue, &histories(&callers)).await;
@@ -113,10 +117,15 @@ impl Crashes {
         rows
     }
 
-    fn count(&mut self, history: &[Call]) {
-        let unknown = history.iter().filter(|call| call.answer.is_none()).count();
-        self.seen.unknown += unknown;
-        self.seen.acknowledged += history.len() - unknown;
+    fn count(&mut self, history: &[Call], rows: &[Row]) {
+        let (known, unknown): (Vec<&Call>, _) = history.iter().partition(|c| c.answer.is_some());
+        self.seen.acknowledged += known.len();
+        self.seen.unknown += unknown.len();
+        let there = |call: &&Call| match &call.deed {
+            Deed::Add(items) => rows.iter().any(|row| row.reference == items[0].reference),
+            _ => false,
+        };
+        self.seen.added_all_the_same += unknown.into_iter().filter(there).count();
     }
 
     /// Later kills took nothing from earlier rounds.

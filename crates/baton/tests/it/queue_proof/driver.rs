@@ -5,20 +5,19 @@ use odata::Timestamp;
 use serde_json::{Map, Value, json};
 use testkit::{Answer, Backend, Client, Host, Scene, eventually, package};
 
+use super::answers::{Checked, bulk, done, empty, refused};
+use super::bodies::{item_data, long, members, result_data};
+use super::callers::TAKE;
 use super::model::{self, Moment, Queue, Refusal, Refusals, Status, Version};
 use super::operations::{
-    Added, Case, Content, Ended, How, Match, Meant, Operation, SOON, Taker, Text, Which,
+    Added, Case, Content, Ended, Match, Meant, Operation, SOON, Taker, Text, Which,
 };
 use super::showing::{Seen, Shown};
 use crate::queues::{ADD, BULK_ADD, queue};
 use crate::support::{id, scene, text};
 
-const TAKE: &str = "odata/Queues/UiPathODataSvc.StartTransaction";
 /// Operations between two comparisons of what is counted.
 const COUNTS: usize = 8;
-
-/// What was otherwise than it has to be.
-pub type Checked<T = ()> = Result<T, String>;
 
 /// A server on which cases are run, each on a queue of its own.
 pub struct Driver {
@@ -49,10 +48,14 @@ impl Driver {
         self.queues += 1;
         let name = format!("Q{}", self.queues);
         let (due, risk) = config.sla.unzip();
+        let schema = json!({"properties": {"Number": {"maximum": model::Config::LARGEST}}});
+        let schema = config.schemas.then(|| schema.to_string());
         let more = json!({
             "MaxNumberOfRetries": config.retries, "AcceptAutomaticallyRetry": config.retry_failed,
             "RetryAbandonedItems": config.retry_abandoned, "EnforceUniqueReference": config.unique,
             "Encrypted": config.encrypted, "SlaInMinutes": due, "RiskSlaInMinutes": risk,
+            "SpecificDataJsonSchema": schema, "OutputDataJsonSchema": schema,
+            "AnalyticsDataJsonSchema": schema,
         });
         let made = queue(&self.scene.shared, &name, more).await;
         let mut run = Run {
@@ -91,16 +94,16 @@ impl Robot {
 }
 
 /// A case that is being run.
-struct Run<'d> {
+pub struct Run<'d> {
     driver: &'d mut Driver,
     name: String,
-    queue: i64,
-    model: Queue,
-    shown: Shown,
+    pub queue: i64,
+    pub model: Queue,
+    pub shown: Shown,
 }
 
 impl Run<'_> {
-    fn client(&self) -> &Client {
+    pub fn client(&self) -> &Client {
         &self.driver.scene.shared
     }
 
@@ -466,284 +469,5 @@ impl Run<'_> {
         let answer = self.client().post(path, body).await;
         let to = Timestamp::now();
         (answer, Moment { from, to })
-    }
-
-    // --- everything -----------------------------------------------------------------------------
-
-    /// Compares all items.
-    async fn check_items(&mut self) -> Checked {
-        let query = format!(
-            "odata/QueueItems?$filter=QueueDefinitionId eq {}&$orderby=Id&$top=100",
-            self.queue
-        );
-        let mut rows = Vec::new();
-        loop {
-            let page = format!("{query}&$skip={}", rows.len());
-            let mut page = done(&self.client().get(&page).await, 200)?;
-            let Value::Array(page) = page["value"].take() else {
-                return Err("a page that is no list".into());
-            };
-            let last = page.len() < 100;
-            rows.extend(page);
-            if last {
-                break;
-            }
-        }
-        if rows.len() != self.model.items.len() {
-            let expected = self.model.items.len();
-            return Err(format!(
-                "there are {} items instead of {expected}",
-                rows.len()
-            ));
-        }
-        for (index, row) in rows.iter().enumerate() {
-            self.shown.check(&mut self.model, index, row)?;
-        }
-        Ok(())
-    }
-
-    /// Compares what the server counts.
-    async fn check_counts(&self) -> Checked {
-        let of = self.queue;
-        for status in Status::ALL {
-            let filter = format!("QueueDefinitionId eq {of} and Status eq '{status:?}'");
-            let path = format!("odata/QueueItems?$filter={filter}&$top=0&$count=true");
-            let list = done(&self.client().get(&path).await, 200)?;
-            let expected = self.model.count(status);
-            if list["@odata.count"] != expected {
-                let counted = &list["@odata.count"];
-                return Err(format!(
-                    "{counted} items that are {status:?} instead of {expected}"
-                ));
-            }
-        }
-        let path = format!(
-            "odata/QueueProcessingRecords/UiPathODataSvc.RetrieveQueuesProcessingStatus\
-             ?$filter=QueueDefinitionId eq {of}"
-        );
-        let list = done(&self.client().get(&path).await, 200)?;
-        let sums = self.model.sums;
-        let all = sums.successful + sums.application + sums.business;
-        for (member, expected) in [
-            ("ItemsToProcess", json!(self.model.count(Status::New))),
-            (
-                "ItemsInProgress",
-                json!(self.model.count(Status::InProgress)),
-            ),
-            ("SuccessfulTransactionsNo", json!(sums.successful)),
-            ("ApplicationExceptionsNo", json!(sums.application)),
-            ("BusinessExceptionsNo", json!(sums.business)),
-            ("TotalNumberOfTransactions", json!(all)),
-        ] {
-            let counted = &list["value"][0][member];
-            if *counted != expected {
-                return Err(format!("{member} is {counted} instead of {expected}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares what the history says happened.
-    async fn check_events(&self) -> Checked {
-        for (index, item) in self.model.items.iter().enumerate() {
-            let number = self.shown.id(index);
-            let path = format!(
-                "odata/QueueItemEvents?$filter=QueueItemId eq {number}&$orderby=Id&$top=1000"
-            );
-            let list = done(&self.client().get(&path).await, 200)?;
-            let events = list["value"].as_array().ok_or("no list of events")?;
-            let same = events.len() == item.events.len()
-                && events
-                    .iter()
-                    .zip(&item.events)
-                    .all(|(event, (action, status))| {
-                        event["Action"] == format!("{action:?}")
-                            && event["Status"] == format!("{status:?}")
-                    });
-            if !same {
-                let shown = |e: &Value| format!("{} {}", e["Action"], e["Status"]);
-                let shown: Vec<_> = events.iter().map(shown).collect();
-                let expected = &item.events;
-                return Err(format!(
-                    "events of {number}: {shown:?} instead of {expected:?}"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-// --- bodies -------------------------------------------------------------------------------------
-
-fn members(body: Value) -> Map<String, Value> {
-    match body {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
-}
-
-/// A text as it is sent, and what is wrong with it.
-fn long(text: Text, too_long: usize, refusal: Refusal) -> (String, Option<Refusal>) {
-    match text {
-        Text::Short(text) => (text.to_owned(), None),
-        Text::TooLong => ("x".repeat(too_long), Some(refusal)),
-    }
-}
-
-/// A content as it is sent, and what is wrong with it.
-fn content(content: Content, too_large: usize, size: Refusal) -> (Value, Option<Refusal>) {
-    match content {
-        Content::None => (Value::Null, None),
-        Content::Empty => (json!({}), None),
-        Content::Number(number) => (json!({"Number": number, "Null": null}), None),
-        Content::Text(text) => (json!({"Text": text}), None),
-        Content::BadKey => (json!({"a.b": 1}), Some(model::INVALID)),
-        Content::Nested => (json!({"a": {"b": 1}}), Some(model::INVALID)),
-        Content::TooLarge => (json!({"a": "x".repeat(too_large)}), Some(size)),
-    }
-}
-
-/// The body of an item, and the same as the model knows it.
-fn item_data(added: &Added) -> (Map<String, Value>, model::Data) {
-    let (mut body, mut data, now) = (Map::new(), model::Data::default(), Timestamp::now());
-    if let Some(reference) = added.reference {
-        let (reference, flaw) = long(reference, 129, model::INVALID);
-        body.insert("Reference".into(), reference.as_str().into());
-        data.flaws.extend(flaw);
-        data.reference = Some(reference);
-    }
-    if let Some(priority) = added.priority {
-        let name = priority.map_or("Sooner".into(), |p| format!("{p:?}"));
-        body.insert("Priority".into(), name.into());
-        data.flaws
-            .extend(priority.is_none().then_some(model::INVALID));
-        data.priority = priority;
-    }
-    let (value, flaw) = content(added.content, 256_000, model::CONTENT_SIZE);
-    data.flaws.extend(flaw);
-    data.content = Some(value).filter(|c| !c.is_null());
-    if let Some(content) = &data.content {
-        body.insert("SpecificContent".into(), content.clone());
-    }
-    for (member, when, date) in [
-        ("DeferDate", added.defer, &mut data.defer),
-        ("DueDate", added.due, &mut data.due),
-        ("RiskSlaDate", added.risk, &mut data.risk),
-    ] {
-        *date = when.map(|when| when.from(now));
-        if let Some(date) = date {
-            body.insert(member.into(), date.to_string().into());
-        }
-    }
-    if let Some(progress) = added.progress {
-        let (progress, flaw) = long(progress, 104_858, model::PROGRESS_SIZE);
-        body.insert("Progress".into(), progress.as_str().into());
-        data.flaws.extend(flaw);
-        data.progress = Some(progress);
-    }
-    (body, data)
-}
-
-/// The body of a result, and the same as the model knows it.
-fn result_data(ended: &Ended) -> (Value, model::Outcome) {
-    let now = Timestamp::now();
-    let mut flaws = Vec::new();
-    let mut read = |given: Option<(Content, usize, Refusal)>| {
-        let (value, flaw) = given.map_or((Value::Null, None), |(c, n, r)| content(c, n, r));
-        flaws.extend(flaw);
-        Some(value).filter(|v| !v.is_null())
-    };
-    let output = read(ended.output.map(|c| (c, 51_200, model::OUTPUT_SIZE)));
-    let analytics = read(ended.analytics.map(|c| (c, 5_120, model::ANALYTICS_SIZE)));
-    let mut told = |given: Option<Text>, too_long, refusal| {
-        let (text, flaw) = given.map(|t| long(t, too_long, refusal)).unzip();
-        flaws.extend(flaw.flatten());
-        text
-    };
-    let progress = told(ended.progress, 104_858, model::PROGRESS_SIZE);
-    let (end, exception) = match ended.how {
-        How::Success => (model::End::Success, Value::Null),
-        How::Failure => (model::End::Failure(None), Value::Null),
-        How::Exception {
-            kind,
-            reason,
-            details,
-        } => {
-            let exception = model::Exception {
-                reason: told(reason, 102_401, model::EXCEPTION_SIZE),
-                details: told(details, 102_401, model::EXCEPTION_SIZE),
-                kind,
-            };
-            let body = json!({
-                "Reason": exception.reason, "Details": exception.details,
-                "Type": kind.map(|k| format!("{k:?}")),
-            });
-            (model::End::Failure(Some(exception)), body)
-        }
-    };
-    let outcome = model::Outcome {
-        end,
-        output,
-        analytics,
-        progress,
-        operation: ended.operation.map(str::to_owned),
-        defer: ended.defer.map(|when| when.from(now)),
-        due: ended.due.map(|when| when.from(now)),
-        flaws,
-    };
-    let body = json!({
-        "IsSuccessful": matches!(ended.how, How::Success), "ProcessingException": exception,
-        "Output": outcome.output, "Analytics": outcome.analytics, "Progress": outcome.progress,
-        "OperationId": outcome.operation, "DeferDate": outcome.defer, "DueDate": outcome.due,
-    });
-    (body, outcome)
-}
-
-// --- answers ------------------------------------------------------------------------------------
-
-/// Expects this status, and gives the body.
-fn done(answer: &Answer, status: u16) -> Checked<Value> {
-    if answer.status != status {
-        let (told, text) = (answer.status, answer.text());
-        return Err(format!("expected {status}, answered {told}: {text}"));
-    }
-    match answer.body.is_empty() {
-        true => Ok(Value::Null),
-        false => Ok(answer.json()),
-    }
-}
-
-/// Expects an empty answer, or a refusal.
-fn empty(answer: &Answer, expected: Result<(), Refusals>) -> Checked {
-    match expected {
-        Ok(()) => match done(answer, 200)? {
-            Value::Null => Ok(()),
-            body => Err(format!("answered {body}")),
-        },
-        Err(refusals) => refused(answer, &refusals),
-    }
-}
-
-/// Expects one of these refusals.
-fn refused(answer: &Answer, refusals: &Refusals) -> Checked {
-    let told = || answer.json()["errorCode"].as_i64();
-    let fits =
-        |Refusal(status, code, _): &Refusal| answer.status == *status && told() == Some(*code);
-    match refusals.iter().any(fits) {
-        true => Ok(()),
-        false => {
-            let (status, text) = (answer.status, answer.text());
-            Err(format!("expected {refusals:?}, answered {status}: {text}"))
-        }
-    }
-}
-
-/// Expects that a bulk operation was refused to these items.
-fn bulk(answer: &Answer, failed: &[i64]) -> Checked {
-    let answer = done(answer, 200)?;
-    let same = answer["FailedItems"] == json!(failed) && answer["Success"] == failed.is_empty();
-    match same {
-        true => Ok(()),
-        false => Err(format!("expected that {failed:?} fail, answered {answer}")),
     }
 }

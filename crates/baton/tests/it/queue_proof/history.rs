@@ -22,14 +22,14 @@ pub struct Rules {
 pub struct Row {
     pub id: i64,
     pub status: Status,
-    key: String,
-    unique_key: String,
-    reference: String,
-    retry: i64,
-    ancestor: Option<i64>,
-    failure: Option<String>,
+    pub key: String,
+    pub unique_key: String,
+    pub reference: String,
+    pub retry: i64,
+    pub ancestor: Option<i64>,
+    pub failure: Option<String>,
     /// Its place in the line.
-    place: (bool, Priority, Option<String>, i64),
+    pub place: (bool, Priority, Option<String>, i64),
 }
 
 impl Row {

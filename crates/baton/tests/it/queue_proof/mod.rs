@@ -3,15 +3,19 @@
 //!
 //! What is random comes from a seed, which a failure tells and `QUEUE_SEED` gives again.
 
+mod answers;
+mod bodies;
 mod callers;
 mod crashes;
 mod driver;
+mod forged;
 mod history;
 mod model;
 mod operations;
 mod sequences;
 mod showing;
 mod together;
+mod whole;
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {

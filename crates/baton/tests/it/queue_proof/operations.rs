@@ -157,7 +157,18 @@ pub enum How {
 
 /// References that are alike in all the ways that texts are compared.
 const REFERENCES: &[&str] = &[
-    "a", "A", "ab", "a_b", "axb", "a%", "\u{c4}1", "\u{e4}1", "b", "'",
+    "a",
+    "A",
+    "ab",
+    "a_b",
+    "axb",
+    "a%",
+    "\u{c4}1",
+    "\u{e4}1",
+    "\u{391}\u{3a3}",
+    "\u{3b1}\u{3c3}\u{3b1}",
+    "b",
+    "'",
 ];
 
 const TEXTS: &[&str] = &["", "x", "\u{e4}\"\\\n", "null"];
@@ -333,9 +344,10 @@ prop_compose! {
         retry_abandoned in any::<bool>(),
         unique in any::<bool>(),
         encrypted in any::<bool>(),
+        schemas in any::<bool>(),
         sla in prop::option::weighted(0.3, Just((60, 30))),
     ) -> Config {
-        Config { retries, retry_failed, retry_abandoned, unique, encrypted, sla }
+        Config { retries, retry_failed, retry_abandoned, unique, encrypted, schemas, sla }
     }
 }
 

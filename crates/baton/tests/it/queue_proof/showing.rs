@@ -3,7 +3,7 @@
 use odata::Timestamp;
 use serde_json::{Value, json};
 
-use super::driver::Checked;
+use super::answers::Checked;
 use super::model::{Item, Moment, Queue};
 
 /// What only the server knows of an item.
@@ -66,6 +66,10 @@ impl Shown {
         };
         item.seconds = (seconds, seconds);
         let encrypted = model.config.encrypted;
+        let exception = model.items[index].exception.as_ref().map(|e| {
+            json!({"Reason": e.reason, "Details": e.details, "Type": e.kind.map(|k| format!("{k:?}"))})
+        });
+        check_exception(row, exception.as_ref())?;
         for (member, expected) in self.members(&model.items[index], encrypted) {
             if row[member] != expected {
                 return Err(unlike(row, member, &expected));
@@ -166,6 +170,21 @@ impl Shown {
             ("ManualAncestorUniqueKey", unique_key(item.manual_ancestor)),
             ("Encrypted", json!(encrypted)),
         ]
+    }
+}
+
+/// Compares those members of an exception that callers give.
+fn check_exception(row: &Value, expected: Option<&Value>) -> Checked {
+    let shown = &row["ProcessingException"];
+    let same = match expected.and_then(Value::as_object) {
+        None => shown.is_null(),
+        Some(expected) => expected
+            .iter()
+            .all(|(member, value)| shown[member] == *value),
+    };
+    match same {
+        true => Ok(()),
+        false => Err(unlike(row, "ProcessingException", &json!(expected))),
     }
 }
 

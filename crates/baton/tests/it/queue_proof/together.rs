@@ -1,16 +1,16 @@
-//! Many callers at once on one queue, some of whom hang up before the answer and ask again.
+//! Many callers at once on one queue in two folders, some of whom hang up before the answer and ask again.
 
 use std::fmt::Write;
 
 use serde_json::json;
-use testkit::{Backend, Client, both};
+use testkit::{Backend, Client, Scene, both};
 
-use super::callers::{Call, Caller};
+use super::callers::{Call, Caller, TAKE};
 use super::history::{self, Rules};
-use crate::queues::queue;
+use crate::queues::{SHARE, folder, queue};
 use crate::support::{id, scene};
 
-both!(many_callers_at_once);
+both!(many_callers_at_once, an_item_is_ended_once);
 
 const CALLERS: u64 = 16;
 /// Calls of each.
@@ -23,7 +23,8 @@ async fn many_callers_at_once(backend: Backend) {
     let seed = super::seed();
     let rules = Rules { retries: 2 };
     let queue = shared_queue(&scene.shared, "Q", rules, false).await;
-    let caller = |n| Caller::new(&scene.shared, "Q", format!("c{n}"), seed + n).cutting(CUT);
+    let clients = both_folders(&scene, queue).await;
+    let caller = |n| Caller::new(&clients, "Q", format!("c{n}"), seed + n).cutting(CUT);
     let callers = (0..CALLERS).map(caller).collect();
     let callers = at_once(callers, |caller| caller.work(CALLS)).await;
     let callers = at_once(callers, Caller::settle).await;
@@ -40,6 +41,49 @@ async fn many_callers_at_once(backend: Backend) {
         history.len(),
         rows.len()
     );
+}
+
+/// Calls that are done together may be about the same item, seen through different folders.
+async fn an_item_is_ended_once(backend: Backend) {
+    let scene = scene(backend).await;
+    let queue = shared_queue(&scene.shared, "Q", Rules { retries: 1 }, false).await;
+    let clients = both_folders(&scene, queue).await;
+    let begin = json!({"transactionData": {"Name": "Q", "SpecificContent": {}}});
+    let failure = json!({"transactionResult": {"IsSuccessful": false}});
+    for number in 0..10 {
+        let mut begin = begin.clone();
+        begin["transactionData"]["Reference"] = number.to_string().into();
+        let item = id(&scene.shared.post(TAKE, &begin).await.ok(200));
+        let path = format!("odata/Queues({item})/UiPathODataSvc.SetTransactionResult");
+        let calls: Vec<_> = (0..CALLERS)
+            .zip(clients.iter().cycle())
+            .map(|(_, client)| {
+                let (client, path, failure) = (client.clone(), path.clone(), failure.clone());
+                tokio::spawn(async move { client.post(&path, &failure).await })
+            })
+            .collect();
+        let mut ended = 0;
+        for call in calls {
+            let answer = call.await.unwrap();
+            match answer.status {
+                200 => ended += 1,
+                _ => drop(answer.refused(409, 1915)),
+            }
+        }
+        assert_eq!(ended, 1);
+    }
+    let rows = history::rows(&scene.shared, queue).await;
+    let wrong = history::miscounted(&scene.shared, queue, &rows).await;
+    assert_nothing(&wrong, 0);
+    assert_eq!(rows.len(), 20, "each was tried again once");
+}
+
+/// Callers in two folders, both of which have the queue.
+async fn both_folders(scene: &Scene, queue: i64) -> [Client; 2] {
+    let other = folder(scene, "Other").await;
+    let share = json!({"QueueIds": [queue], "ToAddFolderIds": [other], "ToRemoveFolderIds": []});
+    scene.app.post(SHARE, &share).await.ok(204);
+    [scene.shared.clone(), scene.app.folder(other)]
 }
 
 /// A queue with unique references, whose failed items are retried.
