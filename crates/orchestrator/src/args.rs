@@ -26,6 +26,8 @@ pub struct Args {
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
     pub prepared: Option<String>,
+    /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
+    pub after: Option<i64>,
     /// What the operation's `search` found.
     pub found: Option<Found>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.

@@ -38,6 +38,7 @@ mod queue_by_filter;
 mod queue_errors;
 mod queue_history;
 mod queue_items;
+mod queue_report;
 mod queue_rights;
 mod queues;
 mod release_versions;

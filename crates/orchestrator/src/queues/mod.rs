@@ -20,6 +20,7 @@ mod entities;
 pub mod events;
 pub mod items;
 pub mod records;
+pub mod report;
 pub mod retention;
 mod review;
 mod sharing;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, Response};
-use orchestrator::{Error, Result};
+use orchestrator::{Error, Reply, Result};
 
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
-use crate::{packages, request};
+use crate::{packages, parts, request};
 
 pub use documents::Described;
 pub use plan::query_params;
@@ -80,9 +80,13 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         body,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
-    let reply = execute(app, plan.call, plan.run).await;
+    let call = Arc::new(plan.call);
+    let reply = execute(app, Arc::clone(&call), plan.run).await;
     let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
-    answer::answer(app, &plan.expect, reply).await
+    match reply {
+        Reply::Part { .. } => parts::answer(app, call, plan.run, reply),
+        reply => answer::answer(app, &plan.expect, reply).await,
+    }
 }
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.

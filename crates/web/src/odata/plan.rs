@@ -81,6 +81,7 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
+        after: None,
         found: None,
         if_match,
     };
