@@ -19,6 +19,10 @@ pub struct Host {
 pub struct Offer {
     key: String,
     attempt: i64,
+    /// What the job proves itself by.
+    pub token: String,
+    /// The key of its robot.
+    pub robot: String,
 }
 
 impl Host {
@@ -61,17 +65,25 @@ impl Host {
         }
     }
 
+    /// Reports that the job began.
+    pub async fn begin(&mut self, offer: &Offer) -> Result<(), Failure> {
+        self.tell(offer, "Running").await
+    }
+
     /// Reports that the job began, and then that it is done.
     pub async fn finish(&mut self, offer: &Offer) -> Result<(), Failure> {
-        for state in ["Running", "Successful"] {
-            let report = json!([{
-                "JobKey": offer.key,
-                "Attempt": offer.attempt,
-                "JobState": state,
-                "OutputArguments": "{}",
-            }]);
-            self.report("SubmitJobState", &report).await?;
-        }
+        self.begin(offer).await?;
+        self.tell(offer, "Successful").await
+    }
+
+    async fn tell(&mut self, offer: &Offer, state: &str) -> Result<(), Failure> {
+        let report = json!([{
+            "JobKey": offer.key,
+            "Attempt": offer.attempt,
+            "JobState": state,
+            "OutputArguments": "{}",
+        }]);
+        self.report("SubmitJobState", &report).await?;
         Ok(())
     }
 
@@ -89,17 +101,16 @@ fn read(answer: &[u8]) -> Result<(Vec<Offer>, String), Failure> {
         .ok_or("The answer has no commands.")?;
     let starts = commands
         .iter()
-        .map(|c| &c["data"])
-        .filter(|d| d["type"] == "StartProcess");
+        .filter(|command| command["data"]["type"] == "StartProcess");
     let offers = starts
-        .map(|data| {
-            let key = data["jobKey"]
-                .as_str()
-                .ok_or("A command has no job.")?
-                .to_owned();
+        .map(|command| {
+            let data = &command["data"];
+            let text = |value: &Value| value.as_str().map(str::to_owned);
             Ok(Offer {
-                key,
+                key: text(&data["jobKey"]).ok_or("A command has no job.")?,
                 attempt: data["attempt"].as_i64().unwrap_or_default(),
+                token: text(&data["accessToken"]).ok_or("A command has no token.")?,
+                robot: text(&command["robotKey"]).ok_or("A command has no robot.")?,
             })
         })
         .collect::<Result<_, Failure>>()?;

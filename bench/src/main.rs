@@ -9,8 +9,12 @@ mod figures;
 mod group_commit;
 mod host;
 mod idle;
+mod lean;
+mod load;
 mod machine;
 mod pages;
+mod queues;
+mod series;
 mod startup;
 
 use std::path::PathBuf;
@@ -77,6 +81,8 @@ enum What {
         #[arg(long)]
         postgres: bool,
     },
+    /// Items of queues: added, taken, ended; among few and many; in lists; and the memory of it.
+    Queues(queues::Options),
     /// All of them.
     All,
 }
@@ -116,14 +122,17 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         } => {
             let time = Duration::from_secs(seconds);
             pages::measure(&exe, Backend::Sqlite, &rows, time).await?;
-            if !postgres {
-                return Ok(());
+            match postgres && postgres_for("pages") {
+                true => pages::measure(&exe, Backend::Postgres, &rows, time).await,
+                false => Ok(()),
             }
-            if Backend::Postgres.is_there() {
-                return pages::measure(&exe, Backend::Postgres, &rows, time).await;
+        }
+        What::Queues(options) => {
+            queues::measure(&exe, Backend::Sqlite, &options).await?;
+            match options.postgres && postgres_for("queues") {
+                true => queues::measure(&exe, Backend::Postgres, &options).await,
+                false => Ok(()),
             }
-            without_postgres("pages");
-            Ok(())
         }
         What::All => {
             both(&exe, 100).await?;
@@ -131,7 +140,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             startup::measure(&exe, 10).await?;
             group_commit::measure(&exe, Duration::from_secs(5)).await?;
             let sizes = [10_000, 100_000, 1_000_000];
-            pages::measure(&exe, Backend::Sqlite, &sizes, Duration::from_secs(1)).await
+            pages::measure(&exe, Backend::Sqlite, &sizes, Duration::from_secs(1)).await?;
+            queues::measure(&exe, Backend::Sqlite, &queues::Options::short()).await
         }
     }
 }
@@ -139,20 +149,23 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 /// Dispatching on every database there is.
 async fn both(exe: &str, jobs: usize) -> Result<(), Failure> {
     dispatch::measure(exe, Backend::Sqlite, jobs).await?;
-    if Backend::Postgres.is_there() {
-        return dispatch::measure(exe, Backend::Postgres, jobs).await;
+    match postgres_for("dispatch") {
+        true => dispatch::measure(exe, Backend::Postgres, jobs).await,
+        false => Ok(()),
     }
-    without_postgres("dispatch");
-    Ok(())
 }
 
-/// Says that a measurement was left out.
-fn without_postgres(what: &str) {
-    figures::title(&format!("{what} on PostgreSQL"));
-    figures::line(
-        "left out",
-        "BATON_TEST_POSTGRES is not set: ./test with cargo run …",
-    );
+/// Whether there is a PostgreSQL to measure this on; says so if not.
+fn postgres_for(what: &str) -> bool {
+    let there = Backend::Postgres.is_there();
+    if !there {
+        figures::title(&format!("{what} on PostgreSQL"));
+        figures::line(
+            "left out",
+            "BATON_TEST_POSTGRES is not set: ./test with cargo run …",
+        );
+    }
+    there
 }
 
 /// The binary, by its absolute path: servers run in folders of their own.

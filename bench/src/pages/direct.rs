@@ -8,8 +8,8 @@ use db::{Db, Options, Sql, Url};
 use odata::{Folders, Query, Scope, Shape, Timestamp};
 use orchestrator::jobs::Job;
 
-use super::load;
 use crate::Failure;
+use crate::load;
 
 /// Where pages are read from.
 #[derive(Clone)]
@@ -99,7 +99,10 @@ impl load::Source for Page {
 }
 
 impl load::Caller for Page {
-    async fn page(&mut self) -> Result<usize, Failure> {
+    /// Bytes of the page.
+    type Turn = usize;
+
+    async fn turn(&mut self) -> Result<usize, Failure> {
         let page = self.clone();
         // The page crosses the threads, as it does on its way to a connection.
         let written: Vec<u8> = self.place.db.read(move |tx| page.read(tx)).await?;
@@ -123,7 +126,9 @@ impl load::Source for Statements {
 }
 
 impl load::Caller for Statements {
-    async fn page(&mut self) -> Result<usize, Failure> {
+    type Turn = usize;
+
+    async fn turn(&mut self) -> Result<usize, Failure> {
         let statements = Arc::clone(&self.statements);
         let read = move |tx: &mut db::Tx<'_>| {
             for Sql { text, params } in &*statements {

@@ -10,6 +10,7 @@ use testkit::{Scene, package};
 
 use super::direct::Place;
 use crate::Failure;
+use crate::series::{self, series};
 
 /// Releases in the folder `Shared`, which most jobs are in.
 const RELEASES: i64 = 20;
@@ -20,9 +21,6 @@ const OTHERS: i64 = 5;
 const ROBOTS: i64 = 200;
 /// The newest jobs wait for a robot.
 const WAITING: i64 = 100;
-/// Rows in one transaction.
-const STEP: i64 = 100_000;
-
 /// A robot with two jobs of a hundred: a full page even at the smallest size.
 pub const SOME_ROBOT: &str = "account-4-unattended";
 
@@ -59,13 +57,8 @@ pub async fn prepare(scene: &Scene) -> Result<(), Failure> {
 pub async fn fill(place: &Place, robot: i64, jobs: i64) -> Result<(), Failure> {
     write(&place.db, accounts(), vec![robot.into(), ROBOTS.into()]).await?;
     write(&place.db, robots(), vec![robot.into()]).await?;
-    let mut first = 1;
-    while first < jobs {
-        let last = (first + STEP).min(jobs) - 1;
-        let params = vec![first.into(), last.into(), jobs.into(), place.folder.into()];
-        write(&place.db, history(), params).await?;
-        first = last + 1;
-    }
+    let more = [jobs.into(), place.folder.into()];
+    series::run(&place.db, &history(), (1, jobs - 1), &more).await?;
     // A server in use comes by its statistics by itself, within minutes.
     if place.db.dialect() == Dialect::Postgres {
         write(&place.db, "ANALYZE".to_owned(), Vec::new()).await?;
@@ -75,15 +68,6 @@ pub async fn fill(place: &Place, robot: i64, jobs: i64) -> Result<(), Failure> {
 
 async fn write(db: &Db, sql: String, params: Vec<Value>) -> Result<u64, db::Error> {
     db.write(move |tx| tx.exec(&sql, &params)).await
-}
-
-/// The numbers from `$1` to `$2`.
-fn series(from: &str, to: &str) -> String {
-    format!(
-        "series (n) AS (
-           SELECT CAST({from} AS BIGINT) UNION ALL SELECT n + 1 FROM series WHERE n < {to}
-         )"
-    )
 }
 
 /// A GUID of its own for each number of each kind.

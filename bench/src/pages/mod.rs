@@ -4,7 +4,6 @@
 mod direct;
 mod fill;
 mod http;
-mod load;
 mod shapes;
 
 use std::time::Duration;
@@ -15,11 +14,11 @@ use testkit::{Backend, Scene};
 use crate::Failure;
 use crate::connection::Connection;
 use crate::figures::{self, ms};
+use crate::load::{Caller, Limit, Load, Source, drive};
 use crate::machine;
 
 use direct::Place;
 use http::Http;
-use load::{Load, Source, drive};
 use shapes::Shape;
 
 /// Connections, and tasks of the baselines.
@@ -95,8 +94,8 @@ impl Bench {
         for shape in shapes::shapes(self.jobs) {
             self.check(&shape).await?;
             let page = Http::page(&self.scene, &shape.path())?;
-            let load = drive(page, 1, self.time / 2).await?;
-            costs.push((shape.title(), ms(load.pages.percentile(0.5))));
+            let load = drive(page, 1, Limit::Time(self.time / 2), None).await?;
+            costs.push((shape.title(), ms(load.times.percentile(0.5))));
         }
         Ok(costs)
     }
@@ -119,16 +118,13 @@ impl Bench {
         let statements = self.place.statements(&shape.query()).await?;
         let sql = self.run(statements).await?;
         let direct = self.run(self.place.page(&shape.query())?).await?;
-        let pid = self.scene.server.pid().ok_or("The server does not run.")?;
-        let before = machine::processor_ms(pid)?;
         let http = self.run(Http::page(&self.scene, &shape.path())?).await?;
-        let used = machine::processor_ms(pid)? - before;
-        let share = |of: &Load| match of.pages.len() {
+        let share = |of: &Load<usize>| match of.times.len() {
             0 => format!("{:>10}", "–"),
             _ => format!("{:>8.0} %", 100.0 * http.rate() / of.rate()),
         };
         let (of_direct, of_sql) = (share(&direct), share(&sql));
-        let cpu = used as f64 / http.all().max(1) as f64;
+        let cpu = http.processor();
         figures::line(
             &shape.title(),
             &format!("{}{cpu:>9.3}{of_direct}{of_sql}", row(&http)),
@@ -138,8 +134,13 @@ impl Bench {
         Ok(())
     }
 
-    async fn run(&self, source: impl Source) -> Result<Load, Failure> {
-        drive(source, CALLERS, self.time).await
+    /// What the server uses of the processor counts for pages over HTTP only.
+    async fn run<S>(&self, source: S) -> Result<Load<usize>, Failure>
+    where
+        S: Source<Caller: Caller<Turn = usize>>,
+    {
+        let server = self.scene.server.pid();
+        drive(source, CALLERS, Limit::Time(self.time), server).await
     }
 
     /// The largest page again and again: the server's memory must not grow with the number.
@@ -154,7 +155,7 @@ impl Bench {
         let again = self.run(Http::page(&self.scene, &shape.path())?).await?;
         figures::line("memory (RSS) before P7", &mib(before));
         figures::line("  after the first pages", &mib(once));
-        let pages = again.pages.len();
+        let pages = again.times.len();
         figures::line(&format!("  after {pages} more"), &mib(memory()?));
         figures::line(
             "  most so far",
@@ -177,12 +178,12 @@ impl Bench {
 
 const HEADER: &str = "pages/s     p50 ms     p99 ms   KiB/page   cpu ms  : direct     : SQL";
 
-fn row(load: &Load) -> String {
-    if load.pages.len() == 0 {
+fn row(load: &Load<usize>) -> String {
+    if load.times.len() == 0 {
         return "      – (slower than the time that was given)".to_owned();
     }
-    let [p50, p99] = [0.5, 0.99].map(|share| ms(load.pages.percentile(share)));
-    let size = load.size() as f64 / 1024.0;
+    let [p50, p99] = [0.5, 0.99].map(|share| ms(load.times.percentile(share)));
+    let size = load.turns.iter().sum::<usize>() as f64 / load.turns.len() as f64 / 1024.0;
     format!("{:>7.0} {p50:>10.3} {p99:>10.3} {size:>10.1}", load.rate())
 }
 

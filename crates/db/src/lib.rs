@@ -41,6 +41,7 @@
 
 mod error;
 mod lanes;
+mod many;
 mod memory;
 mod migrate;
 mod options;

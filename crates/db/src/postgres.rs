@@ -1,8 +1,9 @@
 //! PostgreSQL 15 or newer: a connection per lane that is replaced when it is lost.
 //!
-//! Writers run with bitmap scans and sorts switched off. They do point look-ups and "first by index"
-//! only; on a table that has grown since it was last analysed the planner otherwise prefers to
-//! collect and sort thousands of rows, which is slower by orders of magnitude.
+//! Writers run with bitmap scans, sorts, scans of whole tables and joins but nested loops switched off
+//! wherever there is another way. They do point look-ups and "first by index" only; on a table that has
+//! grown since it was last analysed, or since a plan was made, the planner otherwise prefers to collect,
+//! hash and sort thousands of rows, which is slower by orders of magnitude.
 //!
 //! Nobody's statements are compiled (`jit`). Compiling pays for queries that run for seconds; here
 //! it would cost hundreds of milliseconds per call, because a plan that must sort although sorts
@@ -41,6 +42,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 const EVERYBODY: &str = "SET TimeZone = 'UTC'; SET client_min_messages = warning; SET jit = off; \
     SET idle_in_transaction_session_timeout = '60s';";
 const WRITER: &str = "SET enable_bitmapscan = off; SET enable_sort = off; \
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
     SET default_transaction_isolation = 'read committed';";
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '30s'; \
     SET default_transaction_isolation = 'repeatable read';";

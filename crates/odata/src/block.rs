@@ -169,6 +169,11 @@ impl<'q> Block<'q> {
     /// Appends a row as a JSON object, which stays open if something is expanded into it.
     fn write(&self, cells: &Cells<'_>, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
+        self.write_members(cells, out)
+    }
+
+    /// Appends what follows the opening brace of a row.
+    pub fn write_members(&self, cells: &Cells<'_>, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         let mut address = None;
         if let Some(links) = &self.links {

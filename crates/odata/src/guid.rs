@@ -25,6 +25,12 @@ impl Guid {
     pub fn random() -> Guid {
         Guid(uuid::Uuid::new_v4().as_u128())
     }
+
+    /// A GUID that begins with the time (version 7): those made one after another stand side by side
+    /// in an index, so that a large one grows at its end only.
+    pub fn sequential() -> Guid {
+        Guid(uuid::Uuid::now_v7().as_u128())
+    }
 }
 
 impl fmt::Display for Guid {

@@ -53,7 +53,9 @@ pub use guid::Guid;
 pub use odata_macros::{complex, entity};
 pub use options::{Aliases, format};
 pub use query::Query;
-pub use read::{Folders, Metadata, Scope, Shape, read_count, read_entity, read_keys, read_page};
+pub use read::{
+    Folders, Metadata, Scope, Shape, read_count, read_entities, read_entity, read_keys, read_page,
+};
 pub use time::Timestamp;
 pub use write::{Changes, Mode, delete_entity};
 

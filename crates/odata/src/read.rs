@@ -4,7 +4,7 @@
 //! come from one snapshot. There is one statement for the page, one more for the count unless the
 //! page itself proves it, and one for each expanded navigation property, whatever the page's size.
 
-use db::{Tx, Value};
+use db::{Cell, Tx, Value};
 
 use crate::block::Block;
 use crate::compile::{Builder, column};
@@ -41,7 +41,7 @@ pub struct Scope<'a> {
 }
 
 /// How much an answer says about itself: `odata.metadata=` of the media type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metadata {
     /// `minimal`: the context.
     #[default]
@@ -189,6 +189,46 @@ pub fn read_entity(
         out.remove(out.len() - 2);
     }
     Ok(true)
+}
+
+/// Several entities by their keys, which are numbers: each as the answer that [`read_entity`] gives
+/// without options, in the order of the keys; `None` where the scope holds none. One statement.
+///
+/// # Errors
+/// As [`read_entity`].
+pub fn read_entities(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    keys: &[i64],
+    scope: &Scope<'_>,
+    shape: &Shape<'_>,
+) -> Result<Vec<Option<Vec<u8>>>> {
+    let q = Query::none(set);
+    let mut builder = Builder::new(tx.dialect(), scope);
+    let mut block = Block::new(set, &q, shape, Visible::Single);
+    let (columns, key_at) = block.columns(&mut builder)?;
+    let key = builder.own(set.key_property()?)?;
+    let mut conditions = builder.scope_conditions(set)?;
+    let wanted = keys.iter().copied().map(Value::Int).collect();
+    conditions.push(builder.one_of(&key, wanted));
+    let from = builder.from(set)?;
+    let sql = format!("SELECT {columns}, {key}{from}{}", where_clause(&conditions));
+    let mut label = Vec::new();
+    context(&mut label, set, &q, shape, "/$entity");
+    let mut found = vec![None; keys.len()];
+    tx.each::<Error>(&sql, &builder.params, &mut |cells| {
+        let Cell::Int(id) = cells.get(key_at) else {
+            return Ok(());
+        };
+        let mut answer = Vec::with_capacity(2048);
+        answer.extend_from_slice(&label);
+        block.write_members(cells, &mut answer)?;
+        for (slot, _) in found.iter_mut().zip(keys).filter(|(_, key)| **key == id) {
+            *slot = Some(answer.clone());
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// A query knows columns of the set it was made for; with another it would ask for the wrong ones.

@@ -15,7 +15,7 @@ use crate::op::{Access, FolderRule, Need};
 
 /// How a request names its folder: the four headers, of which a path wins over a key over an id,
 /// because clients send the key of their job's folder along with the path they mean.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct FolderHeader {
     /// `X-UIPATH-OrganizationUnitId`
     pub id: Option<i64>,

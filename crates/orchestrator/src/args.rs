@@ -16,7 +16,7 @@ pub struct Args {
     pub key: Option<odata::path::Literal>,
     /// Parameters of a function, from the path or the query; names without case.
     pub params: Vec<(String, odata::path::Literal)>,
-    /// The parsed body.
+    /// The parsed body; a file of text is one JSON text.
     pub body: Option<serde_json::Value>,
     /// The query string as it came.
     pub query: String,
@@ -30,6 +30,8 @@ pub struct Args {
     pub after: Option<i64>,
     /// What the operation's `search` found.
     pub found: Option<Found>,
+    /// The job in which the caller runs: `X-UIPATH-JobKey`.
+    pub job: Option<Guid>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

@@ -98,6 +98,10 @@ pub enum Hint {
     Dispatch,
     /// A deadline of a job was set or moved.
     Deadlines,
+    /// Items of queues were taken: if no result comes, they are given up.
+    Leases,
+    /// A queue was deleted whose rows are still there.
+    Sweep,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }

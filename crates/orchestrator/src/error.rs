@@ -150,20 +150,36 @@ pub enum Code {
     /// A queue with unique references got an item without one. The numbers of queues are not
     /// published; these lie in the gap where the names stand in the list, in its order.
     TransactionReferenceRequired = 1900,
+    /// The progress of an item is set while somebody works on it.
+    InvalidTransactionProgressStatus = 1901,
+    /// The result of an item is set after it was taken.
+    TransactionNotStarted = 1902,
     /// Nobody with that number may review.
     ReviewerNotAvailable = 1903,
     /// Encryption and unique references of a queue are settled when it is made.
     QueueDefinitionParametersCannotChange = 1904,
+    /// A dictionary of an item is not as the queue's schema says.
+    QueueItemSchemaViolationException = 1906,
     /// Not a JSON schema.
     InvalidQueueSchemaDefinition = 1907,
+    /// A schema that would refuse what the one before took.
+    InvalidQueueSchemaDefinitionChange = 1908,
     /// There is no such kind of schema.
     InvalidQueueSchemaType = 1909,
     /// The queue has no schema of that kind.
     QueueSchemaDefinitionNotFound = 1910,
     /// The content of a queue item is too large (413).
     QueueItemContentSizeExceeded = 1914,
+    /// The item is over already.
+    QueueItemInvalidTransitionFromFinalStatus = 1915,
     /// Only failed and abandoned items are retried and reviewed.
     QueueItemInvalidStatusForRetry = 1916,
+    /// The output of a queue item is too large (413).
+    QueueItemOutputDataSizeExceeded = 1917,
+    /// Its analytics are too large (413).
+    QueueItemAnalyticsDataSizeExceeded = 1918,
+    /// The reason or the details of an exception are too long (413).
+    QueueProcessingExceptionFieldSizeExceeded = 1919,
     /// The progress of a queue item is too long (413).
     QueueItemProgressDataSizeExceeded = 1920,
     /// The kind of package belongs into another feed. Its number is not published either; this one
@@ -218,6 +234,9 @@ impl Code {
             Self::InvalidMachineKey => 401,
             Self::PayloadTooLarge
             | Self::QueueItemContentSizeExceeded
+            | Self::QueueItemOutputDataSizeExceeded
+            | Self::QueueItemAnalyticsDataSizeExceeded
+            | Self::QueueProcessingExceptionFieldSizeExceeded
             | Self::QueueItemProgressDataSizeExceeded => 413,
             Self::ServiceUnavailable => 503,
             Self::ItemNotFound
@@ -243,6 +262,9 @@ impl Code {
             | Self::FieldNotEditable
             | Self::QueueDefinitionParametersCannotChange
             | Self::QueueItemInvalidStatusForRetry
+            | Self::QueueItemInvalidTransitionFromFinalStatus
+            | Self::TransactionNotStarted
+            | Self::InvalidTransactionProgressStatus
             | Self::UserDoesNotHaveRobot
             | Self::CannotDeleteStaticRole
             | Self::RoleIsNotEditable

@@ -50,8 +50,8 @@ pub mod webhooks;
 pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
-    Access, Command, FolderRule, Found, NAMESPACE, Need, Op, Prepare, QUEUE_NAMESPACE, Resource,
-    Run, Search, Searched, Store,
+    Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare,
+    QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store,
 };
 
 /// Every entity set, in the order of the service document.
@@ -99,6 +99,8 @@ pub static OPS: &[&[Op]] = &[
     packages::OPS,
     releases::OPS,
     queues::definitions::OPS,
+    queues::extended::OPS,
+    queues::upload::OPS,
     queues::comments::OPS,
     queues::events::OPS,
     queues::items::OPS,

@@ -6,9 +6,10 @@ use odata::metadata::OpSig;
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+use crate::queues::engine;
 
 /// What a caller wants to do with a kind of thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// See.
     View,
@@ -35,7 +36,7 @@ impl Access {
 
 /// What is asked of a caller: a scope of the token (applications) or a permission of a role
 /// (users, robots).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Need {
     /// Base name of the OAuth scope, e.g. `OR.Jobs`.
     pub scope: &'static str,
@@ -333,6 +334,8 @@ pub struct Op {
     pub prepare: Option<Prepare>,
     /// Looks for what it changes before it writes.
     pub search: Option<Search>,
+    /// What it wants, where that is done together with what others want.
+    pub together: Option<engine::Read>,
     /// What it does; `None` when the edge does it, because it handles files.
     pub run: Option<Run>,
 }
@@ -353,6 +356,7 @@ impl Op {
             store: Store::Main,
             prepare: None,
             search: None,
+            together: None,
             run: None,
         }
     }
@@ -457,9 +461,18 @@ impl Op {
         self.search = Some(search);
         self
     }
+
+    /// Done together with what others want of queues at the same time.
+    #[must_use]
+    pub const fn together(mut self, read: engine::Read) -> Self {
+        self.together = Some(read);
+        self
+    }
 }
 
 /// The namespace of operations.
 pub const NAMESPACE: &str = "UiPath.Server.Configuration.OData";
 /// The namespace of queue operations, another one for history's sake.
 pub const QUEUE_NAMESPACE: &str = "UiPathODataSvc";
+/// The namespace of operations that the original does not have.
+pub const OWN_NAMESPACE: &str = "Baton";

@@ -19,6 +19,7 @@ use crate::engines;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::packages;
+use crate::together::Together;
 
 /// Where things are and how this server is called.
 #[derive(Debug, Clone)]
@@ -113,6 +114,12 @@ pub struct App {
     pub(crate) watch: Notify,
     /// Wakes the dispatcher.
     pub(crate) dispatch: Notify,
+    /// Wakes the engine that gives up items of queues.
+    pub(crate) leases: Notify,
+    /// Calls about queues that are done together.
+    pub(crate) together: Together,
+    /// Wakes the sweeper.
+    pub(crate) sweep: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -156,6 +163,9 @@ impl App {
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),
+            leases: Notify::new(),
+            together: Together::default(),
+            sweep: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -183,6 +193,8 @@ impl App {
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
+                Hint::Leases => self.leases.notify_one(),
+                Hint::Sweep => self.sweep.notify_one(),
                 Hint::File(key) => packages::discard(self, key),
             }
         }

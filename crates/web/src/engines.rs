@@ -1,17 +1,23 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline, jobs that
-//! became startable. Each engine sleeps until a hint or until the time it named itself; when
+//! became startable; what is kept for a time only. Each engine sleeps until a hint or until the time it named itself; when
 //! nothing is due it touches no database.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::odata::Timestamp;
 use orchestrator::jobs::{deadlines, dispatch, hosts};
+use orchestrator::queues::leases;
+use orchestrator::queues::sweep::{self, Task};
 use orchestrator::{Caller, Hint, Identity, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::{write, write_quietly};
+
+/// No item of a queue is given up sooner after it was taken: how long an engine may wait before it
+/// looks at what was taken lately.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
@@ -30,7 +36,12 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let guard = |app: &Arc<App>| (Arc::clone(app), stop.clone());
     let (watched, stop_watch) = guard(app);
     let (dispatched, stop_dispatch) = guard(app);
+    let (given_up, stop_giving_up) = guard(app);
+    let (swept, stop_sweep) = guard(app);
     vec![
+        tokio::spawn(async move {
+            stop_giving_up.run_until_cancelled(leases(given_up)).await;
+        }),
         tokio::spawn(async move {
             stop_watch.run_until_cancelled(watchdog(watched)).await;
         }),
@@ -38,6 +49,9 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
             stop_dispatch
                 .run_until_cancelled(dispatcher(dispatched))
                 .await;
+        }),
+        tokio::spawn(async move {
+            stop_sweep.run_until_cancelled(sweeper(swept)).await;
         }),
     ]
 }
@@ -64,10 +78,7 @@ async fn watchdog(app: Arc<App>) {
         let hinted = app.watch.notified();
         match next {
             Some(at) => {
-                let ticks = u64::try_from((at.0 - Timestamp::now().0).max(0)).unwrap_or(0);
-                let pause =
-                    Duration::from_nanos(ticks.saturating_mul(100)) + Duration::from_millis(1);
-                let hint = tokio::time::timeout(pause, hinted).await.is_ok();
+                let hint = tokio::time::timeout(pause_until(at), hinted).await.is_ok();
                 if hint {
                     deadline = Some(Timestamp::now());
                 }
@@ -112,6 +123,43 @@ async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> 
     .await
 }
 
+/// Items of queues that nobody works on any more.
+async fn leases(app: Arc<App>) {
+    // The first look finds what was overdue while the server was down.
+    let mut next = Some(Timestamp::now());
+    loop {
+        if next.is_some_and(|at| at <= Timestamp::now()) {
+            next = match write(&app, system(0), leases::tick).await {
+                Ok(next) => next,
+                Err(error) => retry("leases", &error),
+            };
+        }
+        // Whatever was taken since may be due before the rest, but not sooner than this.
+        let hinted = app.leases.notified();
+        let soonest = |next: Option<Timestamp>| {
+            let soon = Timestamp::now().plus(SHORTEST_LEASE);
+            Some(next.map_or(soon, |next| next.min(soon)))
+        };
+        match next {
+            None => {
+                hinted.await;
+                next = soonest(None);
+            }
+            Some(at) => {
+                if tokio::time::timeout(pause_until(at), hinted).await.is_ok() {
+                    next = soonest(Some(at));
+                    tokio::time::sleep(next.map_or(SHORTEST_LEASE, pause_until)).await;
+                }
+            }
+        }
+    }
+}
+
+/// How long it is until then; a little more, so that it has passed.
+fn pause_until(at: Timestamp) -> Duration {
+    at.since(Timestamp::now()) + Duration::from_millis(1)
+}
+
 /// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.
 async fn dispatcher(app: Arc<App>) {
     // Once at the start: a hint may have been lost with the process before.
@@ -131,4 +179,49 @@ async fn dispatcher(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Time from one sweep to the next: what is kept is kept for days.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How much longer than a removal the pause behind it is: others wait for the same lane.
+const SWEEP_REST: u32 = 3;
+
+/// What is kept for a time only.
+async fn sweeper(app: Arc<App>) {
+    loop {
+        let pause = match sweep_all(&app).await {
+            Ok(()) => SWEEP_EVERY,
+            Err(error) => {
+                tracing::error!(%error, "a sweep failed and is tried again");
+                Duration::from_secs(5)
+            }
+        };
+        // An end of the time and a hint mean the same.
+        let _ = tokio::time::timeout(pause, app.sweep.notified()).await;
+    }
+}
+
+async fn sweep_all(app: &Arc<App>) -> Result<()> {
+    let tasks = app.db.read(|tx| sweep::tasks(tx, Timestamp::now())).await?;
+    let mut result = Ok(());
+    for task in tasks {
+        // What one task cannot do does not keep the others from it.
+        if let Err(error) = sweep_one(app, task).await {
+            result = Err(error);
+        }
+    }
+    result
+}
+
+async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {
+    let mut after = i64::MIN;
+    while let Some(stretch) = app.db.read(move |tx| sweep::look(tx, task, after)).await? {
+        if stretch.due {
+            let began = Instant::now();
+            write(app, system(0), move |cx| sweep::remove(cx, task, stretch)).await?;
+            tokio::time::sleep(began.elapsed() * SWEEP_REST).await;
+        }
+        after = stretch.until;
+    }
+    Ok(())
 }

@@ -25,6 +25,7 @@ mod request;
 mod robots;
 mod router;
 mod swagger;
+mod together;
 
 pub use app::{App, Config, Start, StartError};
 pub use router::serve;

@@ -101,10 +101,33 @@ pub async fn json(body: Body) -> Result<Option<Value>> {
     Ok(parse_json(&bytes(body).await?))
 }
 
+/// The body of a write: as [`json()`], or one text when the request says that it is a file of lines.
+///
+/// # Errors
+/// As [`bytes()`]; 1000 for a file that is not UTF-8.
+pub async fn body(headers: &HeaderMap, body: Body) -> Result<Option<Value>> {
+    let kind = header(headers, "content-type").and_then(|kind| kind.split(';').next());
+    if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")) {
+        return json(body).await;
+    }
+    let bytes = bytes(body).await?;
+    let text = std::str::from_utf8(without_mark(&bytes)).map_err(|e| {
+        Error::refused(
+            Code::InvalidRequest,
+            format!("The file must be text in UTF-8, which it is not: {e}."),
+        )
+    })?;
+    Ok(Some(text.into()))
+}
+
 /// JSON, with or without a byte order mark; `None` when it is none.
 pub fn parse_json(bytes: &[u8]) -> Option<Value> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    serde_json::from_slice(text).ok()
+    serde_json::from_slice(without_mark(bytes)).ok()
+}
+
+/// A text without its byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// The host as the client addressed it, with the scheme it used.

@@ -13,6 +13,7 @@ both!(
     put_makes_a_queue_where_there_is_none,
     what_is_settled_stays,
     schemas_are_schemas,
+    schemas_accept_what_they_did,
     shared_between_folders,
     sharing_is_all_or_nothing,
     both_permissions_are_needed,
@@ -64,6 +65,19 @@ pub async fn person(scene: &Scene, name: &str, role: &str) -> Client {
 
 /// Stops the server, changes its database as a robot's results would, and starts it again.
 pub async fn meanwhile(scene: &mut Scene, statements: &'static [&'static str]) {
+    between(scene, |tx| {
+        statements
+            .iter()
+            .try_for_each(|s| tx.exec(s, &[]).map(drop))
+    })
+    .await;
+}
+
+/// Stops the server, does something with its database, and starts it again.
+pub async fn between<T: Send + 'static>(
+    scene: &mut Scene,
+    work: impl FnMut(&mut db::Tx<'_>) -> Result<T, db::Error> + Send + 'static,
+) -> T {
     scene.server.stop().await;
     let url = match scene.server.database_url() {
         Some(url) => db::Url::Postgres(url.into()),
@@ -71,19 +85,16 @@ pub async fn meanwhile(scene: &mut Scene, statements: &'static [&'static str]) {
     };
     let change = move || {
         let db = db::Db::open(db::Options::new(url, "main"))?;
-        let changed = db.write_blocking(move |tx| -> Result<(), db::Error> {
-            statements
-                .iter()
-                .try_for_each(|s| tx.exec(s, &[]).map(drop))
-        });
+        let changed = db.write_blocking(work);
         db.close();
         changed
     };
     let changed = tokio::task::spawn_blocking(change).await;
-    changed.unwrap().unwrap();
+    let changed = changed.unwrap().unwrap();
     scene.server.restart().await;
     scene.app = scene.server.app().await;
     scene.shared = scene.app.folder(scene.folder);
+    changed
 }
 
 async fn a_queue_from_first_to_last(backend: Backend) {
@@ -269,6 +280,32 @@ async fn schemas_are_schemas(backend: Backend) {
         let answer = scene.shared.post("odata/QueueDefinitions", &body).await;
         answer.refused(400, 1907);
     }
+}
+
+async fn schemas_accept_what_they_did(backend: Backend) {
+    let scene = scene(backend).await;
+    let schema = |types: Value| json!({"properties": {"Id": {"type": types}}}).to_string();
+    let first = json!({"OutputDataJsonSchema": schema(json!("integer"))});
+    let made = queue(&scene.shared, "Q", first).await;
+    let put = async |schema: Value| {
+        let body = json!({"Name": "Q", "OutputDataJsonSchema": schema});
+        let path = at("QueueDefinitions", &made);
+        scene.shared.put(&path, &body).await
+    };
+    let refused = put(json!(schema(json!("string")))).await.refused(400, 1908);
+    assert!(text(&refused, "message").contains("/Id has another type"));
+    put(json!(schema(json!(["integer", "string"]))))
+        .await
+        .ok(200);
+    put(json!(schema(json!("integer"))))
+        .await
+        .refused(400, 1908);
+    let kept = scene.shared.get(&at("QueueDefinitions", &made)).await;
+    let wider = schema(json!(["integer", "string"]));
+    assert_eq!(text(&kept.ok(200), "OutputDataJsonSchema"), wider);
+    put(Value::Null).await.ok(200);
+    put(json!(schema(json!("boolean")))).await.ok(200);
+    put(json!(r##"{"$ref": "#"}"##)).await.refused(400, 1907);
 }
 
 async fn shared_between_folders(backend: Backend) {

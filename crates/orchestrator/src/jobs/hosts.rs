@@ -5,6 +5,7 @@ use odata::Timestamp;
 use super::{JobState, dispatch};
 use crate::cx::Cx;
 use crate::error::Result;
+use crate::queues::leases;
 use crate::sessions;
 
 /// The host said goodbye: what it was offered but has not begun goes to others, and what was to be
@@ -14,6 +15,7 @@ use crate::sessions;
 /// The store's.
 pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     sessions::close(cx, session)?;
+    leases::host_lost(cx, session)?;
     end_terminating(cx, session)?;
     dispatch::release(cx, session)
 }
@@ -25,6 +27,7 @@ pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
 /// The store's.
 pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<()> {
     sessions::lost(cx, session, last_seen)?;
+    leases::host_lost(cx, session)?;
     end_terminating(cx, session)?;
     dispatch::release(cx, session)
 }

@@ -24,7 +24,7 @@ pub mod report;
 mod start;
 mod stop;
 
-use db::Dialect;
+use db::{Dialect, Tx};
 use odata::edm::{Edm, Kind};
 use odata::path::Literal;
 
@@ -119,5 +119,22 @@ pub(crate) fn bound_id(args: &Args) -> Result<i64> {
             Code::InvalidRequest,
             "The key of a job is a number.",
         )),
+    }
+}
+
+/// The key of the job that a robot runs, if it runs just one.
+///
+/// # Errors
+/// The store's.
+pub fn running_of(tx: &mut Tx<'_>, robot: i64) -> Result<Option<String>> {
+    // Its newest jobs only: a robot may have a long history.
+    let rows = tx.rows(
+        "SELECT j.key FROM (SELECT key, state FROM jobs WHERE robot_id = $1
+             ORDER BY id DESC LIMIT 10) j WHERE j.state IN (1, 2, 3)",
+        &[robot.into()],
+    )?;
+    match &rows[..] {
+        [row] => Ok(Some(row.get(0)?)),
+        _ => Ok(None),
     }
 }

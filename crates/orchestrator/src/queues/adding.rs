@@ -1,30 +1,61 @@
 //! Adding items, one or many.
 
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
 
-use db::Tx;
+use db::{Tx, Value};
 use odata::edm::EntitySet;
 use odata::{Guid, Open, Timestamp};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::engine::{self, Batch, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
-use super::events::{self, QueueItemEventAction};
-use super::{Author, VIEW_ITEMS, bulk_reply, content, items, items_need};
+use super::ledger::{Ledger, Of};
+use super::queue::Queue;
+use super::taking;
+use super::{Author, EDIT_ITEMS, VIEW_ITEMS, bulk_reply, content, ending, items_need, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
 
-const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
+pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
+const TAKE: Need = items_need(
+    &[
+        ("Transactions", Access::View),
+        ("Transactions", Access::Create),
+        ("Transactions", Access::Edit),
+    ],
+    true,
+);
 
 /// Actions of the address `Queues`, which is no set.
 pub const OPS: &[Op] = &[
     Op::action("Queues", "AddQueueItem", ADD, add)
+        .together(read)
         .namespace(QUEUE_NAMESPACE)
         .params(&[("itemData", "QueueItemDataDto")])
         .returns("QueueItemDto")
         .folder(FolderRule::Required),
+    Op::action("Queues", "StartTransaction", TAKE, taking::start)
+        .together(taking::read)
+        .namespace(QUEUE_NAMESPACE)
+        .params(&[("transactionData", "TransactionDataDto")])
+        .returns("QueueItemDto")
+        .folder(FolderRule::Required),
+    Op::action(
+        "Queues",
+        "SetTransactionResult",
+        EDIT_ITEMS,
+        ending::set_result,
+    )
+    .together(ending::read)
+    .bound()
+    .namespace(QUEUE_NAMESPACE)
+    .params(&[("transactionResult", "TransactionResultDto")])
+    .folder(FolderRule::Required),
     Op::action("Queues", "BulkAddQueueItems", ADD, bulk_add)
         .namespace(QUEUE_NAMESPACE)
         .params(&[
@@ -48,7 +79,7 @@ static QUEUES: EntitySet = EntitySet {
 
 /// An item to add, or what is changed in one.
 #[odata::complex(name = "QueueItemDataDto")]
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct QueueItemData {
     /// Name of the queue.
     #[serde(default)]
@@ -83,6 +114,10 @@ pub struct QueueItemData {
     #[edm(max = 128)]
     #[serde(default)]
     pub parent_operation_id: Option<String>,
+    /// The job that adds it, as the request's header says.
+    #[edm(skip)]
+    #[serde(skip)]
+    pub creator_job_key: Option<Guid>,
 }
 
 /// Why an item of many was not added.
@@ -133,146 +168,79 @@ impl QueueItemData {
         }
         Ok(data)
     }
-}
 
-/// A queue as adding needs it.
-struct Queue {
-    id: i64,
-    unique_references: bool,
-    encrypted: bool,
-    sla_minutes: Option<u32>,
-    risk_minutes: Option<u32>,
-}
-
-/// The queue of this name in the folder of the request.
-fn queue(cx: &mut Cx<'_, '_>, name: &str) -> Result<Queue> {
-    let folder = cx.need_folder()?.id;
-    let row = cx.tx.row(
-        "SELECT q.id, q.enforce_unique_reference, q.encrypted, q.sla_in_minutes,
-             q.risk_sla_in_minutes
-         FROM queue_folders l JOIN queue_definitions q ON q.id = l.queue_definition_id
-         WHERE l.folder_id = $1 AND fold(l.name) = fold($2)",
-        &[folder.into(), name.into()],
-    )?;
-    let row = row.ok_or_else(|| Error::not_found(name))?;
-    let minutes = |index| {
-        let minutes: Option<i64> = row.get(index)?;
-        let minutes = minutes.and_then(|m| u32::try_from(m).ok());
-        Ok::<_, Error>(minutes.filter(|m| *m > 0))
-    };
-    Ok(Queue {
-        id: row.get(0)?,
-        unique_references: row.get(1)?,
-        encrypted: row.get(2)?,
-        sla_minutes: minutes(3)?,
-        risk_minutes: minutes(4)?,
-    })
-}
-
-/// Adds items to one queue.
-struct Adder<'k> {
-    tenant: i64,
-    now: Timestamp,
-    author: Author,
-    keys: &'k identity::Keys,
-    queue: Queue,
-}
-
-impl Adder<'_> {
-    /// Adds one item; the caller counts it.
-    fn add(&self, tx: &mut Tx<'_>, data: &QueueItemData) -> Result<i64> {
-        let unique = self.claim_reference(tx, data)?;
-        let key = Guid::random().to_string();
-        let content = data.specific_content.as_ref().map(content::specific);
-        let content = content.transpose()?.map(|text| match self.queue.encrypted {
-            true => content::seal(self.keys, &key, &text),
-            false => text,
-        });
-        let after = |minutes: u32| self.now.plus(Duration::from_secs(u64::from(minutes) * 60));
-        // A queue with a deadline puts its items first.
-        let usual = match self.queue.sla_minutes {
-            Some(_) => QueueItemPriority::High,
-            None => QueueItemPriority::Normal,
-        };
-        let id = tx.insert(
-            "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
-                 due_date, risk_sla_date, encrypted, creation_time, key, unique_key, reference,
-                 unique_reference, source, parent_operation_id, progress, specific_content)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)
-             RETURNING id",
-            &[
-                self.tenant.into(),
-                self.queue.id.into(),
-                QueueItemStatus::New.into(),
-                data.priority.unwrap_or(usual).into(),
-                data.defer_date.into(),
-                data.due_date.or(self.queue.sla_minutes.map(after)).into(),
-                data.risk_sla_date
-                    .or(self.queue.risk_minutes.map(after))
-                    .into(),
-                self.queue.encrypted.into(),
-                self.now.into(),
-                key.into(),
-                data.reference.clone().into(),
-                unique.into(),
-                data.source.clone().into(),
-                data.parent_operation_id.clone().into(),
-                data.progress.clone().into(),
-                content.into(),
-            ],
-        )?;
-        events::write(tx, id, QueueItemEventAction::Create, self.now, &self.author)?;
-        Ok(id)
-    }
-
-    /// The reference that the item takes, in queues where each is given once.
-    fn claim_reference(&self, tx: &mut Tx<'_>, data: &QueueItemData) -> Result<Option<String>> {
-        if !self.queue.unique_references {
-            return Ok(None);
-        }
-        let Some(reference) = &data.reference else {
-            return Err(Error::refused(
-                Code::TransactionReferenceRequired,
-                "Error creating Transaction. The queue has unique references: give the item one.",
-            ));
-        };
-        let taken = tx.row(
-            "SELECT 1 FROM queue_items WHERE queue_definition_id = $1
-             AND fold(unique_reference) = fold($2) AND unique_reference IS NOT NULL",
-            &[self.queue.id.into(), reference.into()],
-        )?;
-        match taken {
-            Some(_) => Err(Error::refused(
-                Code::DuplicateReference,
-                "Error creating Transaction. Duplicate Reference.",
-            )),
-            None => Ok(Some(reference.clone())),
+    /// Fails unless it says which queue it is for.
+    ///
+    /// # Errors
+    /// 1009
+    pub(super) fn queue_must_be_named(&self) -> Result<()> {
+        match self.name.as_deref().is_some_and(|n| !n.trim().is_empty()) {
+            true => Ok(()),
+            false => Err(Error::invalid("The Name field is required.")),
         }
     }
 }
 
-/// Somebody who adds items to a queue, as this request wants.
-fn adder<'k>(cx: &mut Cx<'k, '_>, queue_name: &str) -> Result<Adder<'k>> {
-    Ok(Adder {
-        queue: queue(cx, queue_name)?,
-        tenant: cx.caller.tenant,
-        now: cx.now,
-        author: Author::of(cx.caller),
-        keys: &cx.server.keys,
-    })
-}
-
-/// `AddQueueItem {itemData}`: the item.
-fn add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+/// What `AddQueueItem {itemData}` wants.
+pub(super) fn read(args: &Args) -> Result<Work> {
     let item = args.body.as_ref().and_then(|b| body::get(b, "itemData"));
-    let data = QueueItemData::read("itemData", item)?;
-    let name = data.name.as_deref().filter(|n| !n.trim().is_empty());
-    let name = name.ok_or_else(|| Error::invalid("The Name field is required."))?;
-    let adder = adder(cx, name)?;
-    let id = adder.add(cx.tx, &data)?;
-    items::count(cx.tx, adder.queue.id, QueueItemStatus::New, 1)?;
-    let entity = cx.entity(&QueueItem::SET, id, &[])?;
-    content::opened(cx, Reply::created(entity))
+    let mut data = QueueItemData::read("itemData", item)?;
+    data.queue_must_be_named()?;
+    data.creator_job_key = args.job;
+    Ok(Work::Add(Box::new(data)))
+}
+
+/// `AddQueueItem`: the item.
+fn add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    engine::alone(cx, &read(args)?)
+}
+
+/// An item that was added and is to be started at once: the call, its number, its queue.
+pub(super) type Added = (usize, i64, Rc<Queue>);
+
+/// Adds the items of all calls that bring one.
+///
+/// # Errors
+/// The store's.
+pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<Vec<Added>> {
+    let mut wanted = Vec::new();
+    for (at, ask) in slots.open() {
+        let data = match ask.work {
+            Work::Add(data) => Some(&**data),
+            Work::Take(wanted) => wanted.content.as_ref(),
+            _ => None,
+        };
+        let Some(data) = data else { continue };
+        let name = data.name.as_deref().unwrap_or_default();
+        match batch.queue(ask.folder.id, name) {
+            Ok(queue) => wanted.push((at, ask, queue, data)),
+            Err(error) => slots.answer(at, Err(error))?,
+        }
+    }
+    let mut references = References::default();
+    references.look_up(batch.tx, wanted.iter().map(|(_, _, q, d)| (&**q, *d)))?;
+    let (mut from, mut items) = (Vec::new(), Vec::new());
+    for (at, ask, queue, data) in wanted {
+        let item = NewItem::of(ask.caller.tenant, &queue, data, batch.now, batch.keys);
+        let item = item.and_then(|item| references.claim(&queue, data).map(|()| item));
+        match item {
+            Ok(item) => {
+                from.push((at, ask, queue));
+                items.push(item);
+            }
+            Err(error) => slots.answer(at, Err(error))?,
+        }
+    }
+    let author = |at: usize| Author::of(from[at].1.caller);
+    let ids = insert(batch.tx, &mut batch.ledger, batch.now, author, &items)?;
+    let mut started = Vec::new();
+    for ((at, ask, queue), id) in from.into_iter().zip(ids) {
+        match ask.work {
+            Work::Take(_) => started.push((at, id, queue)),
+            _ => slots.show(at, id, 201),
+        }
+    }
+    Ok(started)
 }
 
 odata::edm_enum! {
@@ -288,64 +256,252 @@ struct Bulk {
     queue_items: Vec<Json>,
 }
 
-/// Why nothing of an all-or-nothing remains.
-enum Undone {
-    /// These were refused.
-    Refused(Vec<Json>),
-    /// Something else went wrong.
-    Failed(Error),
-}
-
-impl From<db::Error> for Undone {
-    fn from(error: db::Error) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 /// `BulkAddQueueItems {queueName, commitType, queueItems}`
-fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
-    let adder = adder(cx, &bulk.queue_name)?;
+    let folder = cx.need_folder()?.id;
+    let queue = Queue::named(cx.tx, folder, &bulk.queue_name)?;
+    let queue = Rc::new(queue.ok_or_else(|| Error::not_found(&bulk.queue_name))?);
     let total = bulk.queue_items.len();
-    let stop = bulk.commit_type == CommitType::StopOnFirstFailure;
-    let failed = match bulk.commit_type {
-        CommitType::StopOnFirstFailure | CommitType::ProcessAllIndependently => {
-            add_all(cx.tx, &adder, &bulk.queue_items, stop)?
-        }
-        CommitType::AllOrNothing => {
-            let done = cx
-                .tx
-                .savepoint(|tx| match add_all(tx, &adder, &bulk.queue_items, false) {
-                    Ok(failed) if failed.is_empty() => Ok(failed),
-                    Ok(failed) => Err(Undone::Refused(failed)),
-                    Err(error) => Err(Undone::Failed(error)),
-                });
-            match done {
-                Ok(failed) | Err(Undone::Refused(failed)) => failed,
-                Err(Undone::Failed(error)) => return Err(error),
-            }
-        }
-    };
-    Ok(bulk_reply(cx, "FailedQueueItemDto", failed, total))
-}
-
-/// Adds items, until the end or the first that is refused; gives those that were.
-fn add_all(tx: &mut Tx<'_>, adder: &Adder<'_>, items: &[Json], stop: bool) -> Result<Vec<Json>> {
-    let (mut added, mut failed) = (0, Vec::new());
-    for (ordinal, item) in (1..).zip(items) {
-        let done = QueueItemData::read("queueItem", Some(item));
-        match done.and_then(|data| adder.add(tx, &data)) {
-            Ok(_) => added += 1,
+    let read = |(ordinal, item)| (ordinal, QueueItemData::read("queueItem", Some(item)));
+    let read: Vec<(i32, Result<QueueItemData>)> = (1..).zip(&bulk.queue_items).map(read).collect();
+    let mut references = References::default();
+    let readable = read.iter().filter_map(|(_, data)| data.as_ref().ok());
+    references.look_up(cx.tx, readable.map(|data| (&*queue, data)))?;
+    let (mut items, mut failed) = (Vec::new(), Vec::new());
+    for (ordinal, data) in read {
+        let item = data.and_then(|mut data| {
+            data.creator_job_key = args.job;
+            let keys = &cx.server.keys;
+            let item = NewItem::of(cx.caller.tenant, &queue, &data, cx.now, keys)?;
+            references.claim(&queue, &data)?;
+            Ok(item)
+        });
+        match item {
+            Ok(item) => items.push(item),
             Err(error) => {
                 failed.push(failure(ordinal, error)?);
-                if stop {
+                if bulk.commit_type == CommitType::StopOnFirstFailure {
                     break;
                 }
             }
         }
     }
-    items::count(tx, adder.queue.id, QueueItemStatus::New, added)?;
-    Ok(failed)
+    if failed.is_empty() || bulk.commit_type != CommitType::AllOrNothing {
+        let (author, mut ledger) = (Author::of(cx.caller), Ledger::new(cx.now));
+        insert(cx.tx, &mut ledger, cx.now, |_| author.clone(), &items)?;
+        ledger.settle(cx.tx)?;
+    }
+    Ok(bulk_reply(cx, "FailedQueueItemDto", failed, total))
+}
+
+/// An item that may be added, as its row will be.
+pub(super) struct NewItem {
+    tenant: i64,
+    queue: Rc<Queue>,
+    priority: QueueItemPriority,
+    defer_date: Option<Timestamp>,
+    due_date: Option<Timestamp>,
+    risk_sla_date: Option<Timestamp>,
+    key: Guid,
+    reference: Option<String>,
+    source: Option<String>,
+    parent_operation_id: Option<String>,
+    progress: Option<String>,
+    content: Option<String>,
+    creator_job_key: Option<Guid>,
+}
+
+impl NewItem {
+    /// Checks an item. References are left to [`References`].
+    ///
+    /// # Errors
+    /// The refusal.
+    fn of(
+        tenant: i64,
+        queue: &Rc<Queue>,
+        data: &QueueItemData,
+        now: Timestamp,
+        keys: &identity::Keys,
+    ) -> Result<Self> {
+        let key = Guid::sequential();
+        let content = match &data.specific_content {
+            Some(given) => {
+                let text = content::specific(given, queue.schemas[0].as_deref())?;
+                Some(content::kept(keys, queue.encrypted, &key.to_string(), text))
+            }
+            None => None,
+        };
+        let after = |minutes: u32| now.plus(Duration::from_secs(u64::from(minutes) * 60));
+        // A queue with a deadline puts its items first.
+        let usual = match queue.sla_minutes {
+            Some(_) => QueueItemPriority::High,
+            None => QueueItemPriority::Normal,
+        };
+        Ok(Self {
+            tenant,
+            queue: Rc::clone(queue),
+            priority: data.priority.unwrap_or(usual),
+            defer_date: data.defer_date,
+            due_date: data.due_date.or(queue.sla_minutes.map(after)),
+            risk_sla_date: data.risk_sla_date.or(queue.risk_minutes.map(after)),
+            key,
+            reference: data.reference.clone(),
+            source: data.source.clone(),
+            parent_operation_id: data.parent_operation_id.clone(),
+            progress: data.progress.clone(),
+            content,
+            creator_job_key: data.creator_job_key,
+        })
+    }
+
+    fn row(&self, now: Timestamp) -> Vec<Value> {
+        let unique = self.reference.as_ref();
+        let unique = unique.filter(|_| self.queue.unique_references).cloned();
+        vec![
+            self.tenant.into(),
+            self.queue.id.into(),
+            QueueItemStatus::New.into(),
+            self.priority.into(),
+            self.defer_date.into(),
+            self.due_date.into(),
+            self.risk_sla_date.into(),
+            turn::of(self.priority, self.due_date, self.defer_date, now).into(),
+            self.queue.encrypted.into(),
+            now.into(),
+            self.key.into(),
+            self.reference.clone().into(),
+            unique.into(),
+            self.source.clone().into(),
+            self.parent_operation_id.clone().into(),
+            self.progress.clone().into(),
+            self.content.clone().into(),
+            self.creator_job_key.into(),
+        ]
+    }
+}
+
+/// The references that items of a queue with unique ones have, as far as somebody wants to use them.
+#[derive(Default)]
+pub(super) struct References(HashMap<i64, HashSet<String>>);
+
+impl References {
+    /// Looks up the references that items want, a statement for each queue.
+    ///
+    /// # Errors
+    /// The store's.
+    fn look_up<'d>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        wanted: impl Iterator<Item = (&'d Queue, &'d QueueItemData)>,
+    ) -> Result<()> {
+        let mut by_queue: HashMap<i64, Vec<Vec<Value>>> = HashMap::new();
+        for (queue, data) in wanted.filter(|(queue, _)| queue.unique_references) {
+            if let Some(reference) = &data.reference {
+                let row = vec![queue.id.into(), reference.clone().into()];
+                by_queue.entry(queue.id).or_default().push(row);
+            }
+        }
+        for (queue, rows) in by_queue {
+            let taken = self.0.entry(queue).or_default();
+            tx.many::<Error>(
+                "SELECT i.unique_reference {rows,} queue_items i
+                 WHERE i.queue_definition_id = {1}
+                     AND fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL",
+                &["BIGINT", "TEXT"],
+                &rows,
+                &mut |cells| {
+                    if let db::Cell::Text(reference) = cells.get(0) {
+                        taken.insert(reference.to_lowercase());
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Takes the reference of an item, if its queue gives each once.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn claim(&mut self, queue: &Queue, data: &QueueItemData) -> Result<()> {
+        if !queue.unique_references {
+            return Ok(());
+        }
+        let Some(reference) = &data.reference else {
+            return Err(Error::refused(
+                Code::TransactionReferenceRequired,
+                "Error creating Transaction. The queue has unique references: give the item one.",
+            ));
+        };
+        let taken = self.0.entry(queue.id).or_default();
+        match taken.insert(reference.to_lowercase()) {
+            true => Ok(()),
+            false => Err(duplicate()),
+        }
+    }
+}
+
+fn duplicate() -> Error {
+    Error::refused(
+        Code::DuplicateReference,
+        "Error creating Transaction. Duplicate Reference.",
+    )
+}
+
+/// Adds items; their numbers.
+///
+/// # Errors
+/// The store's.
+fn insert(
+    tx: &mut Tx<'_>,
+    ledger: &mut Ledger,
+    now: Timestamp,
+    author: impl Fn(usize) -> Author,
+    items: &[NewItem],
+) -> Result<Vec<i64>> {
+    let rows: Vec<Vec<Value>> = items.iter().map(|item| item.row(now)).collect();
+    let mut ids: HashMap<String, i64> = HashMap::with_capacity(items.len());
+    let inserted = tx.many::<Error>(
+        "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
+             due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
+             unique_reference, source, parent_operation_id, progress, specific_content,
+             creator_job_key)
+         SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {11}, {12}, {13}, {14},
+             {15}, {16}, {17}, {18} {rows} RETURNING id, key",
+        &[
+            "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT",
+            "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+        ],
+        &rows,
+        &mut |cells| {
+            if let (db::Cell::Int(id), db::Cell::Text(key)) = (cells.get(0), cells.get(1)) {
+                ids.insert(key.to_owned(), id);
+            }
+            Ok(())
+        },
+    );
+    inserted.map_err(|error| match error {
+        // Somebody else was faster, or the database folds a letter as we do not.
+        Error::Db(db::Error::Unique { constraint }) if constraint.contains("reference") => {
+            duplicate()
+        }
+        error => error,
+    })?;
+    let mut numbers = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let id = ids.get(&item.key.to_string()).copied();
+        let id = id.ok_or_else(|| Error::Internal("an item was added without a number".into()))?;
+        let of = Of {
+            tenant: item.tenant,
+            queue: item.queue.id,
+            item: id,
+        };
+        ledger.added(of, &author(at));
+        numbers.push(id);
+    }
+    Ok(numbers)
 }
 
 /// A refused item as the answer shows it. What is no refusal ends the request.

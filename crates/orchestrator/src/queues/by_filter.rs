@@ -17,7 +17,7 @@ use super::{Author, EDIT_ITEMS, review};
 use crate::body::{self, MAX_NAMED};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
-use crate::op::{FolderRule, Found, Need, Op, Run, Search, Searched};
+use crate::op::{FolderRule, Found, Need, OWN_NAMESPACE, Op, Run, Search, Searched};
 
 /// The actions.
 pub const OPS: &[Op] = &[
@@ -54,7 +54,7 @@ const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
 
 const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
     Op::action("QueueItems", name, need, run)
-        .namespace("Baton")
+        .namespace(OWN_NAMESPACE)
         .search(search)
         .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)
@@ -132,10 +132,10 @@ enum Change {
 
 /// What is changed in new items; `None` stays as it is.
 struct Edit {
-    priority: Option<i64>,
-    defer_date: Option<Option<i64>>,
-    due_date: Option<Option<i64>>,
-    risk_sla_date: Option<Option<i64>>,
+    priority: Option<QueueItemPriority>,
+    defer_date: Option<Option<Timestamp>>,
+    due_date: Option<Option<Timestamp>>,
+    risk_sla_date: Option<Option<Timestamp>>,
 }
 
 /// Reads what a request wants done.
@@ -152,12 +152,12 @@ impl Change {
 
     fn edit(args: &Args, wish: &Wish) -> Result<Self> {
         let given = |name: &str| args.body.as_ref().and_then(|b| body::get(b, name));
-        let date = |name: &str, to: Option<Timestamp>| given(name).map(|_| to.map(|at| at.0));
+        let date = |name: &str, to: Option<Timestamp>| given(name).map(|_| to);
         if given("Priority").is_some() && wish.priority.is_none() {
             return Err(Error::invalid("The field Priority must not be null."));
         }
         let edit = Edit {
-            priority: wish.priority.map(|priority| priority as i64),
+            priority: wish.priority,
             defer_date: date("DeferDate", wish.defer_date),
             due_date: date("DueDate", wish.due_date),
             risk_sla_date: date("RiskSlaDate", wish.risk_sla_date),

@@ -3,11 +3,18 @@
 use odata::Open;
 use serde_json::{Map, Value};
 
-use crate::cx::{Cx, Reply};
+use super::entities::ProcessingException;
+use super::schemas;
+use crate::cx::Reply;
 use crate::error::{Code, Error, Result};
 
 /// Longest specific content, in UTF-16 units of its JSON (500 KB).
 const MAX_SPECIFIC_CONTENT: usize = 256_000;
+/// Longest output (100 KB) and analytics (10 KB), likewise.
+const MAX_OUTPUT: usize = 51_200;
+const MAX_ANALYTICS: usize = 5_120;
+/// Longest reason and details of an exception, likewise.
+const MAX_EXCEPTION: usize = 102_400;
 /// Longest progress, likewise.
 const MAX_PROGRESS: usize = 104_857;
 /// Characters that the keys of a content cannot have: programs address members by path.
@@ -28,7 +35,7 @@ const DICTIONARIES: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// 1009 for a key or value that cannot be in it; 413 when it is too large.
-pub(super) fn specific(content: &Open) -> Result<String> {
+pub(super) fn specific(content: &Open, schema: Option<&str>) -> Result<String> {
     for name in content.0.keys().filter(|n| !n.ends_with(ANNOTATION)) {
         check_key(name)?;
     }
@@ -40,14 +47,73 @@ pub(super) fn specific(content: &Open) -> Result<String> {
             )));
         }
     }
-    let text = Value::Object(members).to_string();
-    if text.encode_utf16().count() > MAX_SPECIFIC_CONTENT {
-        return Err(Error::refused(
-            Code::QueueItemContentSizeExceeded,
-            format!("SpecificContent must not have more than {MAX_SPECIFIC_CONTENT} characters."),
-        ));
+    checked(members, Kind::Specific, schema)
+}
+
+/// The dictionaries of an item, in the order of the schemas of its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Specific,
+    Output,
+    Analytics,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Specific => "SpecificContent",
+            Self::Output => "Output",
+            Self::Analytics => "Analytics",
+        }
+    }
+}
+
+/// An output or analytics as it is kept: annotations used and dropped.
+///
+/// # Errors
+/// 413 when it is too large; 400 when it is not as the queue's schema says.
+pub(super) fn result(given: &Open, kind: Kind, schema: Option<&str>) -> Result<String> {
+    checked(odata::body::dictionary(&given.0), kind, schema)
+}
+
+fn checked(members: Map<String, Value>, kind: Kind, schema: Option<&str>) -> Result<String> {
+    let document = Value::Object(members);
+    let text = document.to_string();
+    let (most, code) = match kind {
+        Kind::Specific => (MAX_SPECIFIC_CONTENT, Code::QueueItemContentSizeExceeded),
+        Kind::Output => (MAX_OUTPUT, Code::QueueItemOutputDataSizeExceeded),
+        Kind::Analytics => (MAX_ANALYTICS, Code::QueueItemAnalyticsDataSizeExceeded),
+    };
+    check_length(kind.name(), Some(&text), most, code)?;
+    if let Some(schema) = schema {
+        schemas::check(kind.name(), schema, &document)?;
     }
     Ok(text)
+}
+
+/// Fails when a text is too long, in UTF-16 units, of which there are never more than bytes.
+fn check_length(name: &str, text: Option<&str>, most: usize, code: Code) -> Result<()> {
+    let too_long = |text: &str| text.len() > most && text.encode_utf16().count() > most;
+    if !text.is_some_and(too_long) {
+        return Ok(());
+    }
+    let message = format!("{name} must not have more than {most} characters.");
+    Err(Error::refused(code, message))
+}
+
+/// Fails when an exception says too much.
+///
+/// # Errors
+/// 413
+pub(super) fn check_exception(exception: &ProcessingException) -> Result<()> {
+    for (name, text) in [
+        ("Reason", &exception.reason),
+        ("Details", &exception.details),
+    ] {
+        let code = Code::QueueProcessingExceptionFieldSizeExceeded;
+        check_length(name, text.as_deref(), MAX_EXCEPTION, code)?;
+    }
+    Ok(())
 }
 
 fn check_key(name: &str) -> Result<()> {
@@ -69,14 +135,8 @@ fn check_key(name: &str) -> Result<()> {
 /// # Errors
 /// 413
 pub(super) fn check_progress(progress: Option<&str>) -> Result<()> {
-    let too_long = |text: &str| text.encode_utf16().count() > MAX_PROGRESS;
-    if !progress.is_some_and(too_long) {
-        return Ok(());
-    }
-    Err(Error::refused(
-        Code::QueueItemProgressDataSizeExceeded,
-        format!("Progress must not have more than {MAX_PROGRESS} characters."),
-    ))
+    let code = Code::QueueItemProgressDataSizeExceeded;
+    check_length("Progress", progress, MAX_PROGRESS, code)
 }
 
 /// What the encrypted dictionaries of an item are bound to: its key, which all attempts share, so
@@ -85,9 +145,12 @@ fn place(key: &str) -> String {
     format!("queue_items:{key}")
 }
 
-/// A dictionary of an item in an encrypted queue, as it is kept.
-pub(super) fn seal(keys: &identity::Keys, key: &str, text: &str) -> String {
-    keys.encrypt(&place(key), text)
+/// A dictionary of an item as it is kept: sealed in an encrypted queue.
+pub(super) fn kept(keys: &identity::Keys, encrypted: bool, key: &str, text: String) -> String {
+    match encrypted {
+        true => keys.encrypt(&place(key), &text),
+        false => text,
+    }
 }
 
 /// An answer of items with what is sealed opened. Answers without anything sealed stay as they are;
@@ -95,7 +158,7 @@ pub(super) fn seal(keys: &identity::Keys, key: &str, text: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Internal`] when the keys are not those it was sealed with.
-pub(super) fn opened(cx: &Cx<'_, '_>, reply: Reply) -> Result<Reply> {
+pub(super) fn opened(keys: &identity::Keys, reply: Reply) -> Result<Reply> {
     let Reply::Json { status, body } = reply else {
         return Ok(reply);
     };
@@ -105,7 +168,6 @@ pub(super) fn opened(cx: &Cx<'_, '_>, reply: Reply) -> Result<Reply> {
     }
     let unread = |e: serde_json::Error| Error::Internal(format!("items that are no JSON: {e}"));
     let mut document: Value = serde_json::from_slice(&body).map_err(unread)?;
-    let keys = &cx.server.keys;
     match document.get_mut("value") {
         Some(Value::Array(rows)) => {
             for row in rows.iter_mut().filter_map(Value::as_object_mut) {
@@ -152,7 +214,7 @@ mod tests {
     use super::*;
 
     fn read(content: Value) -> Result<String> {
-        specific(&serde_json::from_value(content).unwrap())
+        specific(&serde_json::from_value(content).unwrap(), None)
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Queues: made, changed and deleted in a folder.
 
 use db::Value;
-use jsonschema::{Draft, Retrieve, Uri};
 use odata::edm::EntitySet;
 use odata::{Changes, Mode};
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
-use super::{retention, sharing};
+use super::{removal, retention, schemas, sharing};
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
@@ -82,11 +81,15 @@ pub const OPS: &[Op] = &[
 /// `POST /odata/QueueDefinitions`
 fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Create)?;
-    make(cx, changes)
+    let id = make(cx, changes)?;
+    Ok(Reply::created(cx.entity(SET, id, &[])?))
 }
 
 /// Inserts a queue into the folder of the request.
-fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
+///
+/// # Errors
+/// What is wrong with it; 1001 for a name that the folder has.
+pub(super) fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
     check(cx, &changes, None)?;
     let folder = cx.need_folder()?.id;
     let name = name(&changes);
@@ -100,29 +103,76 @@ fn make(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<Reply> {
         )?;
     }
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(SET, id, &[])?))
+    Ok(id)
+}
+
+/// A queue as the rules of changing it need it.
+pub(super) struct Current {
+    id: i64,
+    encrypted: bool,
+    unique_references: bool,
+    release: Option<i64>,
+    /// In the order of [`SCHEMAS`].
+    schemas: [Option<String>; 3],
+}
+
+/// The columns of the schemas, and their members.
+const SCHEMAS: [(&str, &str); 3] = [
+    ("specific_data_json_schema", "SpecificDataJsonSchema"),
+    ("output_data_json_schema", "OutputDataJsonSchema"),
+    ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
+];
+
+/// The queue with this number in the folder of the request, if that has one.
+///
+/// # Errors
+/// 1101 without a folder.
+pub(super) fn current(cx: &mut Cx<'_, '_>, id: i64) -> Result<Option<Current>> {
+    let folder = cx.need_folder()?.id;
+    let row = cx.tx.row(
+        "SELECT q.encrypted, q.enforce_unique_reference, q.release_id,
+             q.specific_data_json_schema, q.output_data_json_schema, q.analytics_data_json_schema
+         FROM queue_definitions q JOIN queue_folders l ON l.queue_definition_id = q.id
+         WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
+        &[id.into(), cx.caller.tenant.into(), folder.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Current {
+        id,
+        encrypted: row.get(0)?,
+        unique_references: row.get(1)?,
+        release: row.get(2)?,
+        schemas: [row.get(3)?, row.get(4)?, row.get(5)?],
+    }))
 }
 
 /// `PUT /odata/QueueDefinitions(id)`: replaces the queue; where the folder has none with that number,
 /// one is made, as far as the caller may.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    let mut changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    if let Some(current) = current(cx, id)? {
+        change(cx, &current, changes)?;
+        return Ok(Reply::json(cx.entity(SET, id, &[])?));
+    }
     let folder = cx.need_folder()?.clone();
-    let row = cx.tx.row(
-        "SELECT q.encrypted, q.enforce_unique_reference, q.release_id FROM queue_definitions q
-         JOIN queue_folders l ON l.queue_definition_id = q.id
-         WHERE q.id = $1 AND q.tenant_id = $2 AND l.folder_id = $3",
-        &[id.into(), cx.caller.tenant.into(), folder.id.into()],
-    )?;
-    let Some(row) = row else {
-        if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
-            return Err(access::forbidden(&CREATE));
-        }
-        return make(cx, changes);
-    };
-    for (column, index) in [("encrypted", 0), ("enforce_unique_reference", 1)] {
-        let settled = Value::Bool(row.get(index)?);
+    if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
+        return Err(access::forbidden(&CREATE));
+    }
+    let id = make(cx, changes)?;
+    Ok(Reply::created(cx.entity(SET, id, &[])?))
+}
+
+/// Changes a queue.
+///
+/// # Errors
+/// What is wrong with it, or cannot be changed; 1001 for a name that one of its folders has.
+pub(super) fn change(cx: &mut Cx<'_, '_>, current: &Current, mut changes: Changes) -> Result<()> {
+    for (column, settled) in [
+        ("encrypted", current.encrypted),
+        ("enforce_unique_reference", current.unique_references),
+    ] {
+        let settled = Value::Bool(settled);
         if changes.remove(column).is_some_and(|new| new != settled) {
             return Err(Error::refused(
                 Code::QueueDefinitionParametersCannotChange,
@@ -130,17 +180,16 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    check(cx, &changes, row.get(2)?)?;
+    check(cx, &changes, Some(current))?;
     let name = name(&changes);
-    cx.update(changes, id)?;
+    cx.update(changes, current.id)?;
     cx.tx
         .exec(
             "UPDATE queue_folders SET name = $2 WHERE queue_definition_id = $1",
-            &[id.into(), name.as_str().into()],
+            &[current.id.into(), name.as_str().into()],
         )
         .map_err(|e| Error::from(e).name_taken(&name))?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(SET, id, &[])?))
+    audit::done(cx, &AUDITED, AuditAction::Update, current.id)
 }
 
 /// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders, so in each of them it
@@ -157,7 +206,7 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    cx.delete(&STORED_QUEUES, id)?;
+    removal::remove(cx, id)?;
     Ok(Reply::NoContent)
 }
 
@@ -170,7 +219,7 @@ fn name(changes: &Changes) -> String {
 }
 
 /// What the declaration cannot say. A process that the queue has already is not asked about.
-fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> Result<()> {
+fn check(cx: &mut Cx<'_, '_>, changes: &Changes, current: Option<&Current>) -> Result<()> {
     let number = |column| match changes.get(column) {
         Some(Value::Int(n)) => Some(*n),
         _ => None,
@@ -182,17 +231,20 @@ fn check(cx: &mut Cx<'_, '_>, changes: &Changes, kept_release: Option<i64>) -> R
             "RiskSlaInMinutes must not be more than SlaInMinutes.",
         ));
     }
-    for (column, member) in [
-        ("specific_data_json_schema", "SpecificDataJsonSchema"),
-        ("output_data_json_schema", "OutputDataJsonSchema"),
-        ("analytics_data_json_schema", "AnalyticsDataJsonSchema"),
-    ] {
-        if let Some(Value::Text(schema)) = changes.get(column) {
-            check_schema(member, schema)?;
+    for (index, (column, member)) in SCHEMAS.into_iter().enumerate() {
+        let old = current.and_then(|queue| queue.schemas[index].as_deref());
+        match changes.get(column) {
+            Some(Value::Text(new)) if old != Some(new) => {
+                schemas::check_schema(member, new)?;
+                old.map_or(Ok(()), |old| schemas::check_change(member, old, new))?;
+            }
+            _ => {}
         }
     }
     match number("release_id") {
-        Some(release) if Some(release) != kept_release => check_release(cx, release),
+        Some(release) if current.is_none_or(|queue| queue.release != Some(release)) => {
+            check_release(cx, release)
+        }
         _ => Ok(()),
     }
 }
@@ -209,48 +261,6 @@ fn check_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
     match folder {
         Some(folder) if sharing::may(cx, folder, &releases::VIEW)? => Ok(()),
         _ => Err(Error::not_found("Release")),
-    }
-}
-
-/// Fails unless the text is a JSON schema (draft 7) that needs no other document.
-fn check_schema(member: &str, text: &str) -> Result<()> {
-    let refused = |why: String| {
-        let message = format!("{member} is not a JSON schema (draft 7): {why}");
-        Error::refused(Code::InvalidQueueSchemaDefinition, message)
-    };
-    let schema: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
-    if !schema.is_object() {
-        return Err(refused("it must be a JSON object.".into()));
-    }
-    let validator = jsonschema::options()
-        .with_draft(Draft::Draft7)
-        .with_retriever(Nowhere)
-        .build(&schema);
-    // What is wrong may be long: the message says where it is.
-    validator.map(drop).map_err(|e| {
-        let place = e.instance_path().to_string();
-        let at = if place.is_empty() {
-            String::new()
-        } else {
-            format!(" at {place}")
-        };
-        refused(format!("{}{at}", e.masked()))
-    })
-}
-
-/// Where schemas look for documents that are not in them.
-struct Nowhere;
-
-impl Retrieve for Nowhere {
-    fn retrieve(
-        &self,
-        uri: &Uri<String>,
-    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
-        Err(
-            format!("'{uri}' is another document, which is not fetched: put it into this one")
-                .into(),
-        )
     }
 }
 
@@ -294,48 +304,4 @@ fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         )
     })?;
     Ok(Reply::json(schema.into_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn check(schema: &serde_json::Value) -> Result<()> {
-        check_schema("SpecificDataJsonSchema", &schema.to_string())
-    }
-
-    #[test]
-    fn schemas_of_elsewhere_are_refused_and_never_fetched() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let there = format!("http://{}/schema.json", listener.local_addr().unwrap());
-        for schema in [
-            json!({"$ref": there}),
-            json!({"$id": there, "properties": {"a": {"$ref": "other.json"}}}),
-            json!({"properties": {"a": {"$ref": "file:///etc/hostname"}}}),
-        ] {
-            let refused = check(&schema).unwrap_err().to_string();
-            assert!(refused.contains("not fetched"), "{refused}");
-        }
-        check(&json!({"$schema": there})).unwrap();
-        assert!(listener.accept().is_err(), "the schema was asked for");
-    }
-
-    #[test]
-    fn patterns_that_would_grow_without_end_are_refused_in_few_words() {
-        let nested = format!("{}{}", "(".repeat(20_000), ")".repeat(20_000));
-        for pattern in ["(((a{1,500}){1,500}){1,500}){1,500}", &nested] {
-            let schema = json!({"properties": {"a": {"pattern": pattern}}});
-            let refused = check(&schema).unwrap_err().to_string();
-            assert!(refused.ends_with(" at /properties/a/pattern"), "{refused}");
-            assert!(refused.len() < 200, "{refused}");
-        }
-        for endless in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]})] {
-            check(&endless).unwrap();
-        }
-    }
 }

@@ -4,10 +4,11 @@ use odata::Timestamp;
 use serde_json::Value as Json;
 
 use super::adding::QueueItemData;
-use super::entities::{QueueItem, QueueItemStatus};
+use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned};
-use super::{Author, bulk_reply, content};
+use super::queue::Queue;
+use super::{Author, bulk_reply, content, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -41,7 +42,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let author = Author::of(cx.caller);
     events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)?;
     let entity = cx.entity(&QueueItem::SET, item.id, &[])?;
-    content::opened(cx, Reply::json(entity))
+    content::opened(&cx.server.keys, Reply::json(entity))
 }
 
 /// Items that can be edited.
@@ -50,10 +51,10 @@ pub(super) const EDITABLE: &str = "{t}.status = 0";
 /// When an item is handed out, and until when it should be done.
 #[derive(Clone, Copy)]
 pub(super) struct Schedule {
-    pub priority: i64,
-    pub defer_date: Option<i64>,
-    pub due_date: Option<i64>,
-    pub risk_sla_date: Option<i64>,
+    pub priority: QueueItemPriority,
+    pub defer_date: Option<Timestamp>,
+    pub due_date: Option<Timestamp>,
+    pub risk_sla_date: Option<Timestamp>,
 }
 
 impl Schedule {
@@ -61,9 +62,9 @@ impl Schedule {
     pub fn of(item: &Item) -> Self {
         Self {
             priority: item.priority,
-            defer_date: item.defer_date,
-            due_date: item.due_date,
-            risk_sla_date: item.risk_sla_date,
+            defer_date: item.defer_date.map(Timestamp),
+            due_date: item.due_date.map(Timestamp),
+            risk_sla_date: item.risk_sla_date.map(Timestamp),
         }
     }
 }
@@ -73,30 +74,37 @@ impl Schedule {
 /// # Errors
 /// The store's.
 pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Result<()> {
+    let turn = turn::of(to.priority, to.due_date, to.defer_date, cx.now);
     cx.tx.exec(
         "UPDATE queue_items SET priority = $2, defer_date = $3, due_date = $4, risk_sla_date = $5,
-             version = version + 1 WHERE id = $1",
+             turn = $6, version = version + 1 WHERE id = $1",
         &[
             item.id.into(),
             to.priority.into(),
             to.defer_date.into(),
             to.due_date.into(),
             to.risk_sla_date.into(),
+            turn.into(),
         ],
     )?;
     Ok(())
 }
 
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
-    let content = data.specific_content.as_ref().map(content::specific);
-    let content = content.transpose()?.map(|text| match item.encrypted {
-        true => content::seal(&cx.server.keys, &item.key, &text),
-        false => text,
-    });
+    let content = match &data.specific_content {
+        Some(given) => {
+            let queue = Queue::numbered(cx.tx, item.queue)?;
+            let schema = queue.as_ref().and_then(|q| q.schemas[0].as_deref());
+            let text = content::specific(given, schema)?;
+            let keys = &cx.server.keys;
+            Some(content::kept(keys, item.encrypted, &item.key, text))
+        }
+        None => None,
+    };
     let schedule = Schedule {
-        priority: data.priority.map_or(item.priority, |p| p as i64),
-        defer_date: data.defer_date.map(|d| d.0),
-        due_date: data.due_date.map(|d| d.0),
+        priority: data.priority.unwrap_or(item.priority),
+        defer_date: data.defer_date,
+        due_date: data.due_date,
         ..Schedule::of(item)
     };
     reschedule(cx, item, &schedule)?;
@@ -139,10 +147,7 @@ fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
     };
     let checks = [
         ("Name", data.name.as_ref().is_none_or(same_name)),
-        (
-            "Priority",
-            data.priority.is_none_or(|p| p as i64 == item.priority),
-        ),
+        ("Priority", data.priority.is_none_or(|p| p == item.priority)),
         ("DeferDate", at(data.defer_date) == item.defer_date),
         ("DueDate", at(data.due_date) == item.due_date),
         ("RiskSlaDate", at(data.risk_sla_date) == item.risk_sla_date),
@@ -185,7 +190,8 @@ pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         _ => {}
     }
     cx.tx.exec(
-        "UPDATE queue_items SET status = $2, unique_reference = NULL, version = version + 1
+        "UPDATE queue_items SET status = $2, unique_reference = NULL, turn = NULL,
+             version = version + 1
          WHERE id = $1",
         &[item.id.into(), QueueItemStatus::Deleted.into()],
     )?;

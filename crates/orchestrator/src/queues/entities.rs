@@ -33,7 +33,8 @@ edm_enum! {
 /// A queue. Without a folder, as other entities expand it.
 #[odata::entity(
     set = "QueueDefinitions", name = "QueueDefinitionDto", key = "Id", scope = tenant,
-    table = "(SELECT q.*, CAST(NULL AS BIGINT) AS folder_id FROM queue_definitions q)",
+    table = "(SELECT q.*, CAST(NULL AS BIGINT) AS folder_id FROM queue_definitions q
+        WHERE q.deletion_time IS NULL)",
     indexes = "queue_definitions_tenant(tenant_id, id)"
 )]
 pub struct QueueDefinition {
@@ -117,16 +118,22 @@ pub static STORED_QUEUES: EntitySet = EntitySet {
 
 /// Why an item failed, as the robot told it.
 #[odata::complex(name = "ProcessingExceptionDto")]
+#[derive(Debug, serde::Deserialize)]
 pub struct ProcessingException {
     /// One line.
+    #[serde(default)]
     pub reason: Option<String>,
     /// Everything there is, e.g. a stack trace.
+    #[serde(default)]
     pub details: Option<String>,
     /// Whether trying again may help.
+    #[serde(default)]
     pub r#type: Option<ProcessingExceptionType>,
     /// A picture on the robot's disk.
+    #[serde(default)]
     pub associated_image_file_path: Option<String>,
     /// When it happened.
+    #[serde(default)]
     pub creation_time: Option<Timestamp>,
 }
 

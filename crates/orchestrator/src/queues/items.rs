@@ -4,8 +4,8 @@ use db::{Tx, Value};
 use odata::Version;
 use serde::Deserialize;
 
-use super::entities::{QueueItem, QueueItemStatus};
-use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, must_be_in_folders, review};
+use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
+use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, ending, must_be_in_folders, review};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{
@@ -22,8 +22,8 @@ pub(super) const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Acces
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| plain_page(cx, args).and_then(|page| content::opened(cx, page)))
-    .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(cx, item)))
+    .list(|cx, args| plain_page(cx, args).and_then(|page| content::opened(&cx.server.keys, page)))
+    .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(&cx.server.keys, item)))
     .replace(Command::new(REPLACE_ITEMS, editing::replace))
     .delete(Command::new(DELETE_ITEMS, editing::delete));
 
@@ -51,6 +51,17 @@ pub const OPS: &[Op] = &[
     )
     .returns("Collection(UserDto)")
     .folder(FolderRule::Required),
+    Op::action(
+        SET,
+        "SetTransactionProgress",
+        EDIT_ITEMS,
+        ending::set_progress,
+    )
+    .together(ending::read_progress)
+    .bound()
+    .namespace(QUEUE_NAMESPACE)
+    .params(&[("Progress", "Edm.String")])
+    .folder(FolderRule::Required),
     bulk("DeleteBulk", DELETE_ITEMS, editing::delete_bulk),
     bulk("SetItemReviewStatus", EDIT_ITEMS, review::set_status),
     bulk("SetItemReviewer", EDIT_ITEMS, review::set_reviewer),
@@ -77,7 +88,7 @@ pub(super) struct Item {
     pub version: i64,
     pub key: String,
     pub encrypted: bool,
-    pub priority: i64,
+    pub priority: QueueItemPriority,
     pub defer_date: Option<i64>,
     pub due_date: Option<i64>,
     pub risk_sla_date: Option<i64>,
@@ -110,7 +121,7 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
         version: row.get(3)?,
         key: row.get(4)?,
         encrypted: row.get(5)?,
-        priority: row.get(6)?,
+        priority: QueueItemPriority::from_i64(row.get(6)?).ok_or_else(unknown)?,
         defer_date: row.get(7)?,
         due_date: row.get(8)?,
         risk_sla_date: row.get(9)?,
@@ -188,7 +199,7 @@ fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         count: args.count,
     };
     let page = Reply::json(cx.page(&QueueItem::SET, &query, &listing)?);
-    content::opened(cx, page)
+    content::opened(&cx.server.keys, page)
 }
 
 /// `QueueItems(id)/GetItemLastRetry`
@@ -220,7 +231,7 @@ fn last_retry_of(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
     };
     let last = last.ok_or_else(|| Error::not_found("A retry of the QueueItem"))?;
     let entity = cx.entity_with(&QueueItem::SET, &last.into(), &query, &[])?;
-    content::opened(cx, Reply::json(entity))
+    content::opened(&cx.server.keys, Reply::json(entity))
 }
 
 /// Accounts that may change items in the folder.

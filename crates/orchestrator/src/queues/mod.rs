@@ -16,14 +16,27 @@ pub mod comments;
 mod content;
 pub mod definitions;
 mod editing;
+mod ending;
+pub mod engine;
 mod entities;
 pub mod events;
+pub mod extended;
 pub mod items;
+pub mod leases;
+mod ledger;
+mod queue;
 pub mod records;
+mod removal;
 pub mod report;
 pub mod retention;
+mod retrying;
 mod review;
+mod schemas;
 mod sharing;
+pub mod sweep;
+mod taking;
+mod turn;
+pub mod upload;
 
 use db::Value;
 use odata::edm::{Edm, EntitySet, Kind};
@@ -39,13 +52,15 @@ pub use entities::{
 };
 
 /// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET];
+pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET, &extended::QUEUES];
 
 /// Structures that only operations on queues use.
 pub const TYPES: &[Kind] = &[
     <adding::QueueItemData as Edm>::KIND,
     <adding::FailedItems as Edm>::KIND,
     <by_filter::Changed as Edm>::KIND,
+    <ending::TransactionResult as Edm>::KIND,
+    <taking::TransactionData as Edm>::KIND,
     <items::Versioned as Edm>::KIND,
     <sharing::AccessibleFolders as Edm>::KIND,
 ];
@@ -80,10 +95,16 @@ impl Author {
     }
 }
 
-/// Rows of queues in the folders of the request. Unlike a join it keeps a row single although its
-/// queue is in several of them.
-const IN_FOLDERS: &str = "EXISTS (SELECT 1 FROM queue_folders l
-    WHERE l.queue_definition_id = {t}.queue_definition_id AND l.folder_id IN (FOLDERS))";
+/// Rows of queues in the folders of the request; a queue that is in none is deleted. Unlike a join it
+/// keeps a row single although its queue is in several of them.
+fn in_folders(cx: &Cx<'_, '_>) -> String {
+    let folders = cx.in_folders(" AND l.folder_id IN (FOLDERS)");
+    format!(
+        "EXISTS (SELECT 1 FROM queue_folders l
+         WHERE l.queue_definition_id = {{t}}.queue_definition_id{})",
+        folders.unwrap_or_default()
+    )
+}
 
 /// A page of what belongs to queues in the folders of the request, further restricted.
 fn page_in_folders(
@@ -94,11 +115,13 @@ fn page_in_folders(
     vars: &[(&str, Value)],
 ) -> Result<Reply> {
     let query = args.options(set)?;
-    let folders = cx.in_folders(IN_FOLDERS);
-    let conditions: Vec<&str> = folders.as_deref().into_iter().chain(restrict).collect();
-    let restrict = conditions.join(" AND ");
+    let folders = in_folders(cx);
+    let restrict = match restrict {
+        Some(restrict) => format!("{folders} AND {restrict}"),
+        None => folders,
+    };
     let listing = Listing {
-        restrict: (!restrict.is_empty()).then_some(restrict.as_str()),
+        restrict: Some(&restrict),
         vars,
         name: None,
         count: args.count,
@@ -108,7 +131,7 @@ fn page_in_folders(
 
 /// Fails unless the row with this id belongs to a queue in the folders of the request.
 fn must_be_in_folders(cx: &mut Cx<'_, '_>, set: &'static EntitySet, id: i64) -> Result<()> {
-    let folders = cx.in_folders(IN_FOLDERS).unwrap_or_else(|| "TRUE".into());
+    let folders = in_folders(cx);
     let sql = format!(
         "SELECT 1 FROM {} t WHERE t.id = $1 AND t.tenant_id = $2 AND {}",
         set.table,

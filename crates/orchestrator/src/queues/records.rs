@@ -306,19 +306,68 @@ fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// Counts an item that is retried: since ever, and in its minute.
+/// What became of items of a queue: numbers, and sums of ticks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Results {
+    pub successful: i64,
+    pub successful_time: i64,
+    pub application_exceptions: i64,
+    pub application_exceptions_time: i64,
+    pub business_exceptions: i64,
+    pub business_exceptions_time: i64,
+    pub retried: i64,
+}
+
+/// Adds results to those of the queues: since ever, and in this minute.
 ///
 /// # Errors
 /// The store's.
-pub(super) fn retried(tx: &mut Tx<'_>, queue: i64, now: Timestamp) -> Result<()> {
+pub(super) fn add(
+    tx: &mut Tx<'_>,
+    results: impl IntoIterator<Item = (i64, Results)>,
+    now: Timestamp,
+) -> Result<()> {
     let minute = now.0 - now.0.rem_euclid(MINUTE);
-    for (period, begins) in [(ReportType::All, 0), (ReportType::Minute, minute)] {
-        tx.exec(
-            "INSERT INTO queue_results (queue_definition_id, period, begins, retried)
-             VALUES ($1, $2, $3, 1) ON CONFLICT (queue_definition_id, period, begins)
-             DO UPDATE SET retried = queue_results.retried + 1",
-            &[queue.into(), period.into(), begins.into()],
-        )?;
+    let mut rows = Vec::new();
+    for (queue, of) in results {
+        let ended = of.successful + of.application_exceptions + of.business_exceptions;
+        for (period, begins) in [(ReportType::All, 0), (ReportType::Minute, minute)] {
+            rows.push(vec![
+                queue.into(),
+                period.into(),
+                begins.into(),
+                of.successful.into(),
+                of.successful_time.into(),
+                of.application_exceptions.into(),
+                of.application_exceptions_time.into(),
+                of.business_exceptions.into(),
+                of.business_exceptions_time.into(),
+                of.retried.into(),
+                (ended > 0).then_some(now).into(),
+            ]);
+        }
     }
-    Ok(())
+    // Without its WHERE, SQLite would take ON CONFLICT for the condition of a join.
+    tx.many(
+        "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
+             successful_time, application_exceptions, application_exceptions_time,
+             business_exceptions, business_exceptions_time, retried, last_processed)
+         SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11} {rows} WHERE TRUE
+         ON CONFLICT (queue_definition_id, period, begins) DO UPDATE SET
+             successful = queue_results.successful + excluded.successful,
+             successful_time = queue_results.successful_time + excluded.successful_time,
+             application_exceptions =
+                 queue_results.application_exceptions + excluded.application_exceptions,
+             application_exceptions_time =
+                 queue_results.application_exceptions_time + excluded.application_exceptions_time,
+             business_exceptions =
+                 queue_results.business_exceptions + excluded.business_exceptions,
+             business_exceptions_time =
+                 queue_results.business_exceptions_time + excluded.business_exceptions_time,
+             retried = queue_results.retried + excluded.retried,
+             last_processed = COALESCE(excluded.last_processed, queue_results.last_processed)",
+        &["BIGINT"; 11],
+        &rows,
+        &mut |_| Ok(()),
+    )
 }

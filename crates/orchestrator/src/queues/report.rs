@@ -2,7 +2,7 @@
 
 use odata::Query;
 use odata::edm::EntitySet;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
 use super::{VIEW_ITEMS, content};
@@ -74,7 +74,7 @@ fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         ..Listing::default()
     };
     let page = Reply::json(cx.page(&PAGES, &query, &listing)?);
-    let Reply::Json { body, .. } = content::opened(cx, page)? else {
+    let Reply::Json { body, .. } = content::opened(&cx.server.keys, page)? else {
         return Err(Error::Internal("a page that is no document".into()));
     };
     let page: Json = serde_json::from_slice(&body)
@@ -117,6 +117,8 @@ fn cell(item: &Json, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use db::Value;
 use odata::edm::EntitySet;
-use odata::{Mode, edm_enum};
+use odata::{Changes, Mode, edm_enum};
 
 use super::definitions::{AUDITED, EDIT, VIEW};
 use super::entities::QUEUES_IN_FOLDERS;
@@ -113,6 +113,21 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         Some(Value::Int(kind)) => RetentionType::from_i64(*kind).unwrap_or(RetentionType::Final),
         _ => asked(args)?,
     };
+    change(cx, queue, kind, changes)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
+    shown(cx, args, queue, kind)
+}
+
+/// Changes a rule of a queue.
+///
+/// # Errors
+/// 1009 and 1002 for an archive that there is not.
+pub(super) fn change(
+    cx: &mut Cx<'_, '_>,
+    queue: i64,
+    kind: RetentionType,
+    changes: Changes,
+) -> Result<()> {
     let archives = changes.get("action") == Some(&RetentionAction::Archive.into());
     if archives {
         return Err(match changes.get("bucket_id") {
@@ -126,9 +141,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &[queue.into(), kind.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("QueueRetentionSetting"))?;
-    cx.update(changes, row.get(0)?)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
-    shown(cx, args, queue, kind)
+    cx.update(changes, row.get(0)?)
 }
 
 /// `DELETE /odata/QueueRetention(queue)?retentionType=…`: back to the default.

@@ -1,13 +1,15 @@
 //! What people do with items that failed: review them, and have them retried.
 
 use db::Value;
-use odata::Guid;
+use odata::Timestamp;
 
+use super::Author;
 use super::editing::each;
 use super::entities::{QueueItemReviewStatus, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item};
-use super::{Author, records};
+use super::ledger::{Ledger, Of};
+use super::retrying::{self, Again, Who};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -70,48 +72,37 @@ fn update(cx: &mut Cx<'_, '_>, item: &Item, column: &str, value: Value) -> Resul
     events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)
 }
 
-/// Marks the item as retried, and adds a new attempt with its key, content and reference.
+/// Marks the item as retried, and adds a copy of it.
 ///
 /// # Errors
 /// 1916 unless it is one of [`OVER`].
 pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
     must_be_over(item)?;
-    let (now, author) = (cx.now, Author::of(cx.caller));
-    let taken = cx.tx.row(
-        "SELECT unique_reference FROM queue_items WHERE id = $1",
-        &[item.id.into()],
-    )?;
-    let taken: Option<String> = taken.map(|r| r.get(0)).transpose()?.flatten();
+    let (author, mut ledger) = (Author::of(cx.caller), Ledger::new(cx.now));
+    let status = QueueItemStatus::Retried;
     cx.tx.exec(
-        "UPDATE queue_items SET status = $2, review_status = $3, unique_reference = NULL,
-             version = version + 1 WHERE id = $1",
+        "UPDATE queue_items SET status = $2, review_status = $3, version = version + 1
+         WHERE id = $1",
         &[
             item.id.into(),
-            QueueItemStatus::Retried.into(),
+            status.into(),
             QueueItemReviewStatus::Retried.into(),
         ],
     )?;
-    let copy = cx.tx.insert(
-        "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
-             due_date, risk_sla_date, encrypted, creation_time, key, unique_key, reference,
-             unique_reference, source, parent_operation_id, creator_job_key, retry_number,
-             manual_retry_number, manual_ancestor_id, manual_ancestor_unique_key, specific_content)
-         SELECT tenant_id, queue_definition_id, $2, priority, defer_date, due_date, risk_sla_date,
-             encrypted, $3, key, $4, reference, $5, source, parent_operation_id, creator_job_key,
-             retry_number, manual_retry_number + 1, id, unique_key, specific_content
-         FROM queue_items WHERE id = $1 RETURNING id",
-        &[
-            item.id.into(),
-            QueueItemStatus::New.into(),
-            now.into(),
-            Guid::random().into(),
-            taken.into(),
-        ],
-    )?;
-    items::count(cx.tx, item.queue, item.status, -1)?;
-    items::count(cx.tx, item.queue, QueueItemStatus::Retried, 1)?;
-    items::count(cx.tx, item.queue, QueueItemStatus::New, 1)?;
-    records::retried(cx.tx, item.queue, now)?;
-    events::write(cx.tx, item.id, QueueItemEventAction::Retry, now, &author)?;
-    events::write(cx.tx, copy, QueueItemEventAction::Create, now, &author)
+    let of = Of {
+        tenant: cx.caller.tenant,
+        queue: item.queue,
+        item: item.id,
+    };
+    ledger.moved(of, item.status, status, &author);
+    let again = Again {
+        of,
+        priority: item.priority,
+        defer_date: item.defer_date.map(Timestamp),
+        due_date: item.due_date.map(Timestamp),
+        seconds: 0,
+        author,
+    };
+    retrying::add(cx.tx, &mut ledger, cx.now, Who::Somebody, vec![again])?;
+    ledger.settle(cx.tx)
 }

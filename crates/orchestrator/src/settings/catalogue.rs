@@ -108,6 +108,7 @@ settings! {
     "DeploymentUrl" = "", Tenant, Form::Text;
     "Jobs.TerminatingJobsTimeout" = "1440", Tenant, Form::Number(0, 525_600);
     "NuGet.ApiKey" = "", Tenant, Form::Secret;
+    "Queues.AbandonedAfterSeconds" = "86400", Tenant, Form::Number(1, 31_536_000);
     "Triggers.DisableWhenFailedCount" = "10", Tenant, Form::Number(0, 10_000);
     "Triggers.JobsCountStrategy" = "PERPROCESS", Tenant, Form::OneOf(&["PERPROCESS", "PERTRIGGER"]);
 }

@@ -4,6 +4,7 @@ mod catalogue;
 mod installation;
 pub mod timezones;
 
+use db::Tx;
 use odata::Query;
 use odata::edm::{Edm, Kind};
 use serde::Deserialize;
@@ -298,15 +299,23 @@ fn kept(cx: &Cx<'_, '_>, setting: &Setting, value: &str) -> Result<String> {
 /// # Errors
 /// 1002 for a setting that does not exist; the store's.
 pub fn value(cx: &mut Cx<'_, '_>, name: &str) -> Result<String> {
-    value_for(cx, known(name)?, 0)
+    of_tenant(cx.tx, cx.caller.tenant, name)
+}
+
+/// What a setting of a tenant is.
+///
+/// # Errors
+/// 1002 for a setting that does not exist; the store's.
+pub fn of_tenant(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<String> {
+    value_for(tx, tenant, known(name)?, 0)
 }
 
 /// What a setting is for a user: their own value, else the tenant's, else the default.
-fn value_for(cx: &mut Cx<'_, '_>, setting: &Setting, user: i64) -> Result<String> {
-    let row = cx.tx.row(
+fn value_for(tx: &mut Tx<'_>, tenant: i64, setting: &Setting, user: i64) -> Result<String> {
+    let row = tx.row(
         "SELECT value FROM settings WHERE tenant_id = $1 AND user_id IN (0, $2) AND name = $3
          ORDER BY user_id DESC LIMIT 1",
-        &[cx.caller.tenant.into(), user.into(), setting.name.into()],
+        &[tenant.into(), user.into(), setting.name.into()],
     )?;
     match row {
         Some(row) => Ok(row.get(0)?),
@@ -321,7 +330,7 @@ fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     for setting in SETTINGS.iter().filter(|s| s.for_people()) {
         keys.push(setting.name.to_owned());
-        values.push(value_for(cx, setting, user)?);
+        values.push(value_for(cx.tx, cx.caller.tenant, setting, user)?);
     }
     Ok(cx.answer(&Dictionary { keys, values }))
 }

@@ -15,9 +15,10 @@ use orchestrator::{Error, Reply, Result};
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
-use crate::{packages, parts, request};
+use crate::{packages, parts, request, together};
 
 pub use documents::Described;
+use plan::Plan;
 pub use plan::query_params;
 use target::{Kind, Target};
 
@@ -65,9 +66,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         (None, None) => return Err(Error::Internal("a target does nothing".into())),
     };
     before(app, &target).await?;
+    let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
     let body = match target.write {
-        true => request::json(body).await?,
+        true => request::body(&parts.headers, body).await?,
         false => None,
     };
     let mut plan = plan::plan(
@@ -80,13 +82,19 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         body,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
-    let call = Arc::new(plan.call);
-    let reply = execute(app, Arc::clone(&call), plan.run).await;
-    let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
-    match reply {
-        Reply::Part { .. } => parts::answer(app, call, plan.run, reply),
-        reply => answer::answer(app, &plan.expect, reply).await,
-    }
+    let Plan { call, run, expect } = plan;
+    let reply = match together {
+        Some(read) => together::execute(app, read(&call.args)?, call).await,
+        None => {
+            let call = Arc::new(call);
+            match execute(app, Arc::clone(&call), run).await {
+                Ok(part @ Reply::Part { .. }) => return parts::answer(app, call, run, part),
+                reply => reply,
+            }
+        }
+    };
+    let reply = reply.map_err(|error| error.precondition(expect.conditional))?;
+    answer::answer(app, &expect, reply).await
 }
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.

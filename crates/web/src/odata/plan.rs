@@ -83,6 +83,7 @@ pub fn plan(
         prepared: None,
         after: None,
         found: None,
+        job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
         if_match,
     };
     let call = Call {

@@ -1,0 +1,224 @@
+//! What is sent, as bytes that are made before the clock runs.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use testkit::Scene;
+
+use crate::Failure;
+use crate::connection;
+
+/// Callers add items of each.
+pub const PRIORITIES: [&str; 3] = ["High", "Normal", "Low"];
+/// A number in a request that another takes the place of, digit by digit.
+const NUMBER: &str = "000000000000";
+
+/// Who asks, and of which server.
+#[derive(Clone)]
+pub struct Asker {
+    /// Of the server.
+    pub address: SocketAddr,
+    token: String,
+    folder: i64,
+    /// The key of the robot that items are taken for, if it asks for itself.
+    robot: Option<String>,
+}
+
+impl Asker {
+    /// The application of the scene, in the folder `Shared`.
+    pub fn application(scene: &Scene) -> Result<Self, Failure> {
+        Ok(Self {
+            address: connection::address(&scene.server.url)?,
+            token: scene.app.token().to_owned(),
+            folder: scene.folder,
+            robot: None,
+        })
+    }
+
+    /// A robot, by the token of a job and its own key.
+    pub fn robot(self, token: &str, key: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            robot: Some(key.to_owned()),
+            ..self
+        }
+    }
+
+    /// What every request ends its head with.
+    fn headers(&self) -> String {
+        format!(
+            "host: localhost\r\nauthorization: Bearer {}\r\nx-uipath-organizationunitid: {}\r\n",
+            self.token, self.folder
+        )
+    }
+
+    /// `GET /health`
+    pub fn health(&self) -> Vec<u8> {
+        format!("GET /health HTTP/1.1\r\n{}\r\n", self.headers()).into_bytes()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Vec<u8> {
+        format!("POST {path} HTTP/1.1\r\n{}", self.rest(body)).into_bytes()
+    }
+
+    /// A `POST` after its first line.
+    fn rest(&self, body: &Value) -> String {
+        let (headers, body) = (self.headers(), body.to_string());
+        let length = body.len();
+        format!("{headers}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+    }
+
+    /// `AddQueueItem`, for each priority.
+    pub fn add(&self, queue: &str) -> Result<Vec<Numbered>, Failure> {
+        let path = "/odata/Queues/UiPathODataSvc.AddQueueItem";
+        let adds = PRIORITIES.map(|priority| {
+            let mut data = item(NUMBER, priority, None);
+            data["Name"] = queue.into();
+            Numbered::new(self.post(path, &json!({ "itemData": data })))
+        });
+        adds.into_iter().collect()
+    }
+
+    /// `BulkAddQueueItems` of so many.
+    pub fn bulk(&self, queue: &str, items: usize, due: Option<&str>) -> Vec<u8> {
+        let path = "/odata/Queues/UiPathODataSvc.BulkAddQueueItems";
+        let items = PRIORITIES.iter().cycle().take(items).enumerate();
+        let items = items.map(|(n, priority)| item(&format!("{n:012}"), priority, due));
+        self.post(
+            path,
+            &json!({
+                "queueName": queue,
+                "commitType": "AllOrNothing",
+                "queueItems": items.collect::<Vec<_>>(),
+            }),
+        )
+    }
+
+    /// `StartTransaction`
+    pub fn take(&self, queue: &str) -> Vec<u8> {
+        let mut data = json!({ "Name": queue });
+        if let Some(robot) = &self.robot {
+            data["RobotIdentifier"] = robot.as_str().into();
+        }
+        let path = "/odata/Queues/UiPathODataSvc.StartTransaction";
+        self.post(path, &json!({ "transactionData": data }))
+    }
+
+    /// `SetTransactionResult` of a success, for any item.
+    pub fn end(&self) -> OfItem {
+        let result = json!({
+            "IsSuccessful": true,
+            "Output": {"Voucher": "4711-0815", "Booked": true},
+        });
+        OfItem {
+            rest: self.rest(&json!({ "transactionResult": result })),
+            request: Vec::new(),
+        }
+    }
+}
+
+/// An item of five members.
+pub fn item(number: &str, priority: &str, due: Option<&str>) -> Value {
+    let mut item = json!({
+        "Priority": priority,
+        "Reference": format!("INV-{number}"),
+        "SpecificContent": {
+            "Invoice": format!("2026/{number}"),
+            "Customer": "Blue Pumps and Valves Ltd.",
+            "Amount": 1249.5,
+            "Currency": "EUR",
+            "Approved": true,
+        },
+    });
+    if let Some(due) = due {
+        item["DueDate"] = due.into();
+    }
+    item
+}
+
+/// A request that differs in a number.
+#[derive(Clone)]
+pub struct Numbered {
+    request: Vec<u8>,
+    places: Vec<usize>,
+}
+
+impl Numbered {
+    fn new(request: Vec<u8>) -> Result<Self, Failure> {
+        let windows = request.windows(NUMBER.len()).enumerate();
+        let found = windows.filter(|(_, digits)| *digits == NUMBER.as_bytes());
+        let places: Vec<usize> = found.map(|(at, _)| at).collect();
+        match places.is_empty() {
+            true => Err("A request has no number.".into()),
+            false => Ok(Self { request, places }),
+        }
+    }
+
+    /// The request with this number.
+    pub fn with(&mut self, number: u64) -> &[u8] {
+        for place in &self.places {
+            let mut rest = number;
+            for digit in self.request[*place..*place + NUMBER.len()].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        &self.request
+    }
+}
+
+/// A request about an item.
+#[derive(Clone)]
+pub struct OfItem {
+    rest: String,
+    request: Vec<u8>,
+}
+
+impl OfItem {
+    /// The request about this item.
+    pub fn of(&mut self, id: &str) -> &[u8] {
+        self.request.clear();
+        for part in [
+            "POST /odata/Queues(",
+            id,
+            ")/UiPathODataSvc.SetTransactionResult HTTP/1.1\r\n",
+            &self.rest,
+        ] {
+            self.request.extend_from_slice(part.as_bytes());
+        }
+        &self.request
+    }
+}
+
+/// The id of the item in an answer. What an item refers to has ids, too, but comes before its own.
+pub fn id(body: &[u8]) -> Result<&str, Failure> {
+    const MEMBER: &[u8] = b"\"Id\":";
+    let at = body.windows(MEMBER.len()).rposition(|w| w == MEMBER);
+    let rest = at.map_or(&[][..], |at| &body[at + MEMBER.len()..]);
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 {
+        return Err("An answer is no item.".into());
+    }
+    Ok(std::str::from_utf8(&rest[..digits])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_written_wherever_it_stands() {
+        let mut request = Numbered::new(format!("a {NUMBER} b {NUMBER}").into_bytes()).unwrap();
+        assert_eq!(request.with(1234), b"a 000000001234 b 000000001234");
+        assert_eq!(request.with(5), b"a 000000000005 b 000000000005");
+        assert!(Numbered::new(b"a 12".to_vec()).is_err());
+    }
+
+    #[test]
+    fn the_id_is_that_of_the_item() {
+        let body = br#"{"QueueDefinitionId":4,"Robot":{"Id":7},"Id":12345,"EncryptedData":null}"#;
+        assert_eq!(id(body).unwrap(), "12345");
+        assert!(id(br#"{"Key":"x"}"#).is_err());
+        assert!(id(br#"{"Id":null}"#).is_err());
+    }
+}

@@ -1,0 +1,297 @@
+//! Callers that work on a queue as programs do: add, take, end, and ask again when there was no
+//! answer. They write down what they did and saw.
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use testkit::Client;
+
+use crate::queues::{ADD, BULK_ADD};
+
+/// `POST` to take an item.
+pub const TAKE: &str = "odata/Queues/UiPathODataSvc.StartTransaction";
+
+/// Something that a caller asked for.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    /// One item or several, all or nothing, each with a reference that no other deed has.
+    Add(Vec<Added>),
+    Take,
+    Tell(i64),
+    End(i64, How),
+}
+
+#[derive(Debug, Clone)]
+pub struct Added {
+    pub reference: String,
+    priority: &'static str,
+    due: Option<&'static str>,
+}
+
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Success,
+    Application,
+    Business,
+    /// It does not: the item waits again.
+    Postpone,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Added,
+    /// All of it was there already.
+    Duplicate,
+    Took(i64),
+    Nothing,
+    Done,
+    /// The attempt had ended already.
+    Over,
+    /// What no caller expects.
+    Other(String),
+}
+
+/// A deed, and its answer if there was one.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub deed: Deed,
+    pub began: Instant,
+    pub ended: Instant,
+    pub answer: Option<Answer>,
+}
+
+/// One caller.
+pub struct Caller {
+    pub client: Client,
+    pub history: Vec<Call>,
+    queue: String,
+    name: String,
+    rng: Rng,
+    /// One of so many requests is cut off before its answer.
+    cut: Option<u32>,
+    added: usize,
+    held: Vec<i64>,
+    /// What was not answered, and is asked for again.
+    unsure: Option<Deed>,
+    /// Whether the server is away.
+    gone: bool,
+}
+
+impl Caller {
+    /// A caller with a name of its own, who uses the queue of this name.
+    pub fn new(client: &Client, queue: &str, name: String, seed: u64) -> Self {
+        Self {
+            client: client.clone(),
+            history: Vec::new(),
+            queue: queue.to_owned(),
+            name,
+            rng: Rng::with_seed(seed),
+            cut: None,
+            added: 0,
+            held: Vec::new(),
+            unsure: None,
+            gone: false,
+        }
+    }
+
+    /// Cuts off one of so many requests.
+    pub fn cutting(mut self, one_of: u32) -> Self {
+        self.cut = Some(one_of);
+        self
+    }
+
+    /// Works until it has made so many calls, or the server is gone.
+    pub async fn work(mut self, calls: usize) -> Self {
+        for _ in 0..calls {
+            let deed = match self.unsure.take() {
+                Some(deed) => deed,
+                None => self.choose(),
+            };
+            self.act(deed).await;
+            if self.gone {
+                break;
+            }
+        }
+        self
+    }
+
+    /// Clears up: asks again for what was not answered, ends what it holds, and works off what is
+    /// left in the queue.
+    pub async fn settle(mut self) -> Self {
+        (self.cut, self.gone) = (None, false);
+        loop {
+            let deed = match (self.unsure.take(), self.held.pop()) {
+                (Some(deed), held) => {
+                    self.held.extend(held);
+                    deed
+                }
+                (None, Some(id)) => Deed::End(id, self.outcome()),
+                (None, None) => Deed::Take,
+            };
+            self.act(deed).await;
+            let last = self.history.last().and_then(|call| call.answer.as_ref());
+            match last {
+                Some(Answer::Nothing) => return self,
+                Some(_) => {}
+                None => panic!("the server is away"),
+            }
+        }
+    }
+
+    fn choose(&mut self) -> Deed {
+        match self.rng.u32(0..100) {
+            0..50 if !self.held.is_empty() => {
+                let held = self.rng.usize(0..self.held.len());
+                match self.rng.u32(0..5) {
+                    0 => Deed::Tell(self.held[held]),
+                    _ => Deed::End(self.held.swap_remove(held), self.outcome()),
+                }
+            }
+            0..60 => Deed::Take,
+            60..90 => Deed::Add(vec![self.item()]),
+            _ => Deed::Add((0..3).map(|_| self.item()).collect()),
+        }
+    }
+
+    fn outcome(&mut self) -> How {
+        match self.rng.u32(0..100) {
+            0..55 => How::Success,
+            55..75 => How::Application,
+            75..85 => How::Business,
+            _ => How::Postpone,
+        }
+    }
+
+    fn item(&mut self) -> Added {
+        self.added += 1;
+        let dues = [
+            None,
+            None,
+            Some("2050-01-01T00:00:00Z"),
+            Some("2050-01-02T00:00:00Z"),
+        ];
+        Added {
+            reference: format!("{}-{}", self.name, self.added),
+            priority: ["High", "Normal", "Low"][self.rng.usize(0..3)],
+            due: dues[self.rng.usize(0..4)],
+        }
+    }
+
+    async fn act(&mut self, deed: Deed) {
+        let (path, body) = self.request(&deed);
+        let began = Instant::now();
+        let answer = self.send(&path, &body).await;
+        let ended = Instant::now();
+        let answer = answer.map(|(status, body)| read(&deed, status, &body));
+        match (&deed, &answer) {
+            (_, Some(Answer::Took(id))) => self.held.push(*id),
+            // Who takes the item next is nobody's business here any more.
+            (Deed::Take | Deed::Tell(_) | Deed::End(_, How::Postpone), None) | (_, Some(_)) => {}
+            (Deed::Add(_) | Deed::End(..), None) => self.unsure = Some(deed.clone()),
+        }
+        self.history.push(Call {
+            deed,
+            began,
+            ended,
+            answer,
+        });
+    }
+
+    fn request(&self, deed: &Deed) -> (String, Value) {
+        let item = |added: &Added| {
+            json!({"Name": self.queue, "Reference": added.reference, "Priority": added.priority,
+                "DueDate": added.due, "SpecificContent": {"Text": added.reference}})
+        };
+        match deed {
+            Deed::Add(items) => match items.as_slice() {
+                [one] => (ADD.into(), json!({"itemData": item(one)})),
+                several => {
+                    let items: Vec<_> = several.iter().map(item).collect();
+                    let body = json!({"queueName": self.queue, "commitType": "AllOrNothing",
+                        "queueItems": items});
+                    (BULK_ADD.into(), body)
+                }
+            },
+            Deed::Take => (
+                TAKE.into(),
+                json!({"transactionData": {"Name": self.queue}}),
+            ),
+            Deed::Tell(id) => {
+                let path = format!("odata/QueueItems({id})/UiPathODataSvc.SetTransactionProgress");
+                (path, json!({"Progress": self.name}))
+            }
+            Deed::End(id, how) => {
+                let path = format!("odata/Queues({id})/UiPathODataSvc.SetTransactionResult");
+                let result = match how {
+                    How::Success => json!({"IsSuccessful": true, "Output": {"By": self.name}}),
+                    How::Application => exception("ApplicationException"),
+                    How::Business => exception("BusinessException"),
+                    How::Postpone => {
+                        json!({"IsSuccessful": false, "DeferDate": "2020-01-01T00:00:00Z"})
+                    }
+                };
+                (path, json!({"transactionResult": result}))
+            }
+        }
+    }
+
+    /// Status and body, unless the connection ended before: by the server, or by this caller.
+    async fn send(&mut self, path: &str, body: &Value) -> Option<(u16, String)> {
+        let request = self.client.request("POST", path).json(body);
+        let sending = async {
+            let answer = request.send().await?;
+            let status = answer.status().as_u16();
+            Ok::<_, reqwest::Error>((status, answer.text().await?))
+        };
+        let patience = match self.cut {
+            Some(one_of) if self.rng.u32(0..one_of) == 0 => {
+                Duration::from_micros(self.rng.u64(0..20_000))
+            }
+            _ => Duration::from_secs(60),
+        };
+        match tokio::time::timeout(patience, sending).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(_)) => {
+                self.gone = true;
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn exception(kind: &str) -> Value {
+    json!({"IsSuccessful": false, "ProcessingException": {"Reason": "told so", "Type": kind}})
+}
+
+/// What an answer says.
+fn read(deed: &Deed, status: u16, text: &str) -> Answer {
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    match (deed, status, body["errorCode"].as_i64()) {
+        (Deed::Add(items), 201, _) if items.len() == 1 => Answer::Added,
+        (Deed::Add(items), 409, Some(1016)) if items.len() == 1 => Answer::Duplicate,
+        (Deed::Add(_), 200, _) if body["Success"] == true => Answer::Added,
+        (Deed::Add(items), 200, _) if are_duplicates(&body, items.len()) => Answer::Duplicate,
+        (Deed::Take, 200, _) => match body["Id"].as_i64() {
+            Some(id) => Answer::Took(id),
+            None => Answer::Other(text.to_owned()),
+        },
+        (Deed::Take, 204, _) => Answer::Nothing,
+        (Deed::Tell(_) | Deed::End(..), 200, _) => Answer::Done,
+        (Deed::End(..), 409, Some(1915)) => Answer::Over,
+        _ => Answer::Other(format!("{status}: {text}")),
+    }
+}
+
+fn are_duplicates(body: &Value, items: usize) -> bool {
+    let failed = body["FailedItems"].as_array();
+    failed.is_some_and(|failed| {
+        failed.len() == items
+            && failed
+                .iter()
+                .all(|f| f["ErrorCode"] == "DuplicateReference")
+    })
+}

@@ -1,0 +1,125 @@
+//! One statement for many rows of values.
+//!
+//! SQLite runs a prepared statement in a few microseconds, so it runs once for each row. PostgreSQL
+//! needs a round trip and a start of the executor for each, which is more than the work itself: there
+//! the rows are joined as `VALUES`, padded to a power of two so that few texts arise and each keeps
+//! its plan.
+
+use crate::value::Cells;
+use crate::{Dialect, Error, Result, Tx, Value};
+
+/// Most rows of a statement on PostgreSQL.
+const ROWS: usize = 64;
+
+impl Tx<'_> {
+    /// Runs a statement for many rows of values and shows what it returns to `f`.
+    ///
+    /// In its text `{1}` … `{n}` are the values of a row, whose types are `types`; `{rows}` stands where
+    /// a `FROM` clause does, and `{rows,}` where tables of its own follow. The first value of a row must
+    /// not be null.
+    ///
+    /// ```
+    /// # use db::{Db, Error, Options, Url, Value};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(Options::new(Url::Sqlite(folder.path().join("main.db")), "main"))?;
+    /// # db.write_blocking(|tx| {
+    /// # tx.exec("CREATE TABLE robots (id BIGINT, name TEXT)", &[])?;
+    /// let rows = vec![vec![Value::from(1), "a".into()], vec![Value::from(2), Value::Null]];
+    /// let insert = "INSERT INTO robots (id, name) SELECT {1}, {2} {rows}";
+    /// tx.many(insert, &["BIGINT", "TEXT"], &rows, &mut |_| Ok::<_, Error>(()))?;
+    /// let update = "UPDATE robots SET name = {2} {rows} WHERE id = {1} RETURNING name";
+    /// let mut names = 0;
+    /// tx.many(update, &["BIGINT", "TEXT"], &rows, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
+    /// assert_eq!(names, 2);
+    /// # Ok::<_, Error>(()) })?;
+    /// # Ok::<(), db::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `f`; as [`rows`](Self::rows); [`Error::Invalid`] for a row that does not fit the types.
+    pub fn many<E: From<Error>>(
+        &mut self,
+        sql: &str,
+        types: &[&str],
+        rows: &[Vec<Value>],
+        f: &mut dyn FnMut(&Cells<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if rows.iter().any(|row| row.len() != types.len()) {
+            return Err(Error::Invalid("a row does not fit its types".into()).into());
+        }
+        if self.dialect() == Dialect::Sqlite {
+            let text = text(sql, ["", "FROM"], |n| format!("${n}"));
+            for row in rows {
+                self.each(&text, row, f)?;
+            }
+            return Ok(());
+        }
+        for chunk in rows.chunks(ROWS) {
+            let count = chunk.len().next_power_of_two();
+            let from = values(types, count);
+            let more = format!("{from},");
+            let text = text(sql, [&from, &more], |n| format!("v.column{n}"));
+            let mut params: Vec<Value> = chunk.iter().flatten().cloned().collect();
+            params.resize(count * types.len(), Value::Null);
+            self.each(&text, &params, f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The statement with its `{rows}`, `{rows,}` and `{n}` filled in.
+fn text(sql: &str, from: [&str; 2], column: impl Fn(usize) -> String) -> String {
+    let mut out = String::with_capacity(sql.len() + from[1].len());
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        match name.parse() {
+            Ok(n) => out.push_str(&column(n)),
+            Err(_) => out.push_str(from[usize::from(name.ends_with(','))]),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `FROM (…) v` with that many rows of placeholders; those that pad are left out. The types of the
+/// first row are those of all.
+fn values(types: &[&str], count: usize) -> String {
+    let mut out = String::from("FROM (SELECT * FROM (VALUES ");
+    let mut n = 0;
+    for row in 0..count {
+        out.push_str(if row == 0 { "(" } else { ", (" });
+        for (at, ty) in types.iter().enumerate() {
+            n += 1;
+            let comma = if at == 0 { "" } else { ", " };
+            out.push_str(&match row {
+                0 => format!("{comma}CAST(${n} AS {ty})"),
+                _ => format!("{comma}${n}"),
+            });
+        }
+        out.push(')');
+    }
+    out.push_str(") p WHERE p.column1 IS NOT NULL) v");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_text_becomes_two() {
+        let sql = "UPDATE a SET b = {2} {rows} WHERE id = {1}";
+        let sqlite = text(sql, ["", "FROM"], |n| format!("${n}"));
+        assert_eq!(sqlite, "UPDATE a SET b = $2  WHERE id = $1");
+        let from = values(&["BIGINT", "TEXT"], 2);
+        let postgres = text(sql, [&from, ""], |n| format!("v.column{n}"));
+        assert_eq!(
+            postgres,
+            "UPDATE a SET b = v.column2 FROM (SELECT * FROM (VALUES (CAST($1 AS BIGINT), \
+             CAST($2 AS TEXT)), ($3, $4)) p WHERE p.column1 IS NOT NULL) v WHERE id = v.column1"
+        );
+    }
+}

@@ -1,0 +1,461 @@
+//! `SetTransactionResult` and `SetTransactionProgress`: what became of an item, and how far it is.
+//!
+//! A failure for technical reasons may be tried again by itself: the item is Retried then, and a copy
+//! of it is New. An item can also be given back for later.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use db::Value;
+use odata::{Open, Timestamp};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::engine::{self, Ask, Batch, Slots, Work};
+use super::entities::{
+    ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
+};
+use super::ledger::Of;
+use super::queue::Queue;
+use super::retrying::{self, Again, Who};
+use super::{Author, content, turn};
+use crate::body;
+use crate::cx::{Args, Cx, Reply};
+use crate::error::{Code, Error, Result};
+
+/// What became of an item.
+#[odata::complex(name = "TransactionResultDto")]
+#[derive(Deserialize)]
+pub(super) struct TransactionResult {
+    /// Whether it was done.
+    #[serde(default)]
+    is_successful: bool,
+    /// Why not.
+    #[serde(default)]
+    processing_exception: Option<ProcessingException>,
+    /// Given back: not handed out before.
+    #[serde(default)]
+    defer_date: Option<Timestamp>,
+    /// Given back or tried again: when it should be done.
+    #[serde(default)]
+    due_date: Option<Timestamp>,
+    /// What came out.
+    #[serde(default)]
+    output: Option<Open>,
+    /// For analytics.
+    #[serde(default)]
+    analytics: Option<Open>,
+    /// How far it came.
+    #[serde(default)]
+    progress: Option<String>,
+    /// The operation that did it.
+    #[edm(max = 128)]
+    #[serde(default)]
+    operation_id: Option<String>,
+}
+
+/// What became of an item, checked.
+#[derive(Debug)]
+pub struct Outcome {
+    end: End,
+    defer_date: Option<Timestamp>,
+    due_date: Option<Timestamp>,
+    output: Option<Open>,
+    analytics: Option<Open>,
+    progress: Option<String>,
+    operation_id: Option<String>,
+}
+
+#[derive(Debug)]
+enum End {
+    Successful,
+    Failed(ProcessingExceptionType, String),
+    /// Given back for later.
+    Postponed,
+}
+
+/// What `Queues(id)/SetTransactionResult {transactionResult}` wants.
+///
+/// # Errors
+/// 400 for members that are wrong, 413 for those that are too large.
+pub(super) fn read(args: &Args) -> Result<Work> {
+    let given = args.body.as_ref();
+    let given = given.and_then(|b| body::get(b, "transactionResult"));
+    if let Some(json @ serde_json::Value::Object(_)) = given {
+        odata::body::check_complex(&TransactionResult::TYPE, json)?;
+    }
+    let result: TransactionResult = body::read("transactionResult", given)?;
+    content::check_progress(result.progress.as_deref())?;
+    let end = match (result.is_successful, &result.processing_exception) {
+        (true, _) => End::Successful,
+        (false, None) if result.defer_date.is_some() => End::Postponed,
+        (false, exception) => failure(exception.as_ref())?,
+    };
+    let outcome = Outcome {
+        end,
+        defer_date: result.defer_date,
+        due_date: result.due_date,
+        output: result.output,
+        analytics: result.analytics,
+        progress: result.progress,
+        operation_id: result.operation_id,
+    };
+    Ok(Work::End(args.id()?, Box::new(outcome)))
+}
+
+/// An exception as it is kept; one that says nothing is an application's.
+fn failure(exception: Option<&ProcessingException>) -> Result<End> {
+    let Some(exception) = exception else {
+        let kind = ProcessingExceptionType::ApplicationException;
+        return Ok(End::Failed(kind, json!({"Type": kind.name()}).to_string()));
+    };
+    content::check_exception(exception)?;
+    let kind = exception.r#type;
+    let kind = kind.unwrap_or(ProcessingExceptionType::ApplicationException);
+    let kept = json!({
+        "Reason": exception.reason,
+        "Details": exception.details,
+        "Type": kind.name(),
+        "AssociatedImageFilePath": exception.associated_image_file_path,
+        "CreationTime": exception.creation_time,
+    });
+    Ok(End::Failed(kind, kept.to_string()))
+}
+
+/// What `QueueItems(id)/SetTransactionProgress {Progress}` wants.
+///
+/// # Errors
+/// 400 when the body is none, 413 for a text that is too long.
+pub(super) fn read_progress(args: &Args) -> Result<Work> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Body {
+        #[serde(default)]
+        progress: Option<String>,
+    }
+    let body: Body = args.body("progress")?;
+    content::check_progress(body.progress.as_deref())?;
+    Ok(Work::Progress(args.id()?, body.progress))
+}
+
+/// `SetTransactionResult`
+pub(super) fn set_result(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    engine::alone(cx, &read(args)?)
+}
+
+/// `SetTransactionProgress`
+pub(super) fn set_progress(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    engine::alone(cx, &read_progress(args)?)
+}
+
+/// An attempt at an item.
+pub(super) struct Attempt {
+    pub of: Of,
+    pub status: QueueItemStatus,
+    pub priority: QueueItemPriority,
+    pub due_date: Option<Timestamp>,
+    pub started: Option<Timestamp>,
+    pub retry_number: i64,
+    pub encrypted: bool,
+    pub key: String,
+    pub returns: i64,
+}
+
+/// What [`Attempt::read`] reads of `queue_items i`.
+pub(super) const ATTEMPT: &str = "i.id, i.tenant_id, i.queue_definition_id, i.status, i.priority,
+    i.due_date, i.start_processing, i.retry_number, i.encrypted, i.key, i.returns";
+
+impl Attempt {
+    pub fn read(cells: &db::Cells<'_>) -> Result<Self> {
+        let row = cells.to_row();
+        let number = |at| row.get::<i64>(at);
+        let unknown = || Error::Internal("a queue item with an unknown status".into());
+        Ok(Self {
+            of: Of {
+                item: number(0)?,
+                tenant: number(1)?,
+                queue: number(2)?,
+            },
+            status: QueueItemStatus::from_i64(number(3)?).ok_or_else(unknown)?,
+            priority: QueueItemPriority::from_i64(number(4)?).ok_or_else(unknown)?,
+            due_date: row.get::<Option<i64>>(5)?.map(Timestamp),
+            started: row.get::<Option<i64>>(6)?.map(Timestamp),
+            retry_number: number(7)?,
+            encrypted: row.get(8)?,
+            key: row.get(9)?,
+            returns: number(10)?,
+        })
+    }
+
+    /// Ticks since it was taken.
+    pub fn took(&self, now: Timestamp) -> i64 {
+        self.started.map_or(0, |started| (now.0 - started.0).max(0))
+    }
+}
+
+/// Rows for the statements that results and progress end in.
+#[derive(Default)]
+struct Changes {
+    progressed: Vec<Vec<Value>>,
+    ended: Vec<Vec<Value>>,
+    postponed: Vec<Vec<Value>>,
+    again: Vec<Again>,
+}
+
+/// Takes in all results and progress.
+///
+/// # Errors
+/// The store's.
+pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
+    let asked: Vec<(usize, &Ask<'_>, i64)> = slots
+        .open()
+        .into_iter()
+        .filter_map(|(at, ask)| match ask.work {
+            Work::End(id, _) | Work::Progress(id, _) => Some((at, ask, *id)),
+            _ => None,
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut attempts = attempts(batch, &asked)?;
+    let mut changes = Changes::default();
+    for (at, ask, id) in asked {
+        let attempt = attempts.get_mut(&(ask.folder.id, id));
+        let done = match (attempt, ask.work) {
+            (None, _) => Err(Error::not_found("QueueItem")),
+            (Some(attempt), Work::End(_, outcome)) => {
+                ended(batch, &mut changes, attempt, outcome, ask)
+            }
+            (Some(attempt), Work::Progress(_, text)) => {
+                progressed(batch, &mut changes, attempt, text.as_deref(), ask)
+            }
+            _ => continue,
+        };
+        slots.answer(at, done.map(|()| Reply::Ok))?;
+    }
+    write(batch, changes)
+}
+
+/// The attempts that calls are about, by the folder through which each is seen.
+fn attempts(
+    batch: &mut Batch<'_, '_>,
+    asked: &[(usize, &Ask<'_>, i64)],
+) -> Result<HashMap<(i64, i64), Attempt>> {
+    let rows: Vec<Vec<Value>> = asked
+        .iter()
+        .map(|(_, ask, id)| {
+            let tenant = ask.caller.tenant;
+            vec![(*id).into(), tenant.into(), ask.folder.id.into()]
+        })
+        .collect();
+    let sql = format!(
+        "SELECT {ATTEMPT}, l.folder_id {{rows,}} queue_items i
+         JOIN queue_folders l ON l.queue_definition_id = i.queue_definition_id
+         WHERE i.id = {{1}} AND i.tenant_id = {{2}} AND l.folder_id = {{3}}"
+    );
+    let mut found = HashMap::with_capacity(asked.len());
+    batch
+        .tx
+        .many::<Error>(&sql, &["BIGINT"; 3], &rows, &mut |cells| {
+            let attempt = Attempt::read(cells)?;
+            if let db::Cell::Int(folder) = cells.get(11) {
+                found.insert((folder, attempt.of.item), attempt);
+            }
+            Ok(())
+        })?;
+    Ok(found)
+}
+
+fn ended(
+    batch: &mut Batch<'_, '_>,
+    changes: &mut Changes,
+    attempt: &mut Attempt,
+    outcome: &Outcome,
+    ask: &Ask<'_>,
+) -> Result<()> {
+    match attempt.status {
+        QueueItemStatus::InProgress => {}
+        QueueItemStatus::New => {
+            return Err(Error::refused(
+                Code::TransactionNotStarted,
+                "The queue item was not started: its result can be set after StartTransaction.",
+            ));
+        }
+        status => {
+            let message = format!("The queue item is {} already.", status.name());
+            let code = Code::QueueItemInvalidTransitionFromFinalStatus;
+            return Err(Error::refused(code, message));
+        }
+    }
+    let queue = batch.queue_of(attempt.of.queue)?;
+    let [output, analytics] = [
+        (&outcome.output, content::Kind::Output),
+        (&outcome.analytics, content::Kind::Analytics),
+    ]
+    .map(|(given, kind)| kept(batch, attempt, &queue, given.as_ref(), kind));
+    let (output, analytics) = (output?, analytics?);
+    let author = Author::of(ask.caller);
+    let ticks = attempt.took(batch.now);
+    let (failure, exception) = match &outcome.end {
+        End::Successful => (None, None),
+        End::Failed(kind, kept) => (Some(*kind), Some(kept.clone())),
+        End::Postponed => {
+            postponed(batch, changes, attempt, outcome, &author);
+            return Ok(());
+        }
+    };
+    let again = failure == Some(ProcessingExceptionType::ApplicationException)
+        && queue.retries_failed
+        && attempt.retry_number < queue.retries;
+    let status = match failure {
+        None => QueueItemStatus::Successful,
+        Some(_) if again => QueueItemStatus::Retried,
+        Some(_) => QueueItemStatus::Failed,
+    };
+    changes.ended.push(vec![
+        attempt.of.item.into(),
+        status.into(),
+        batch.now.into(),
+        failure.into(),
+        exception.into(),
+        output.into(),
+        analytics.into(),
+        outcome.progress.clone().into(),
+        outcome.operation_id.clone().into(),
+    ]);
+    batch
+        .ledger
+        .moved(attempt.of, attempt.status, status, &author);
+    batch.ledger.processed(attempt.of.queue, failure, ticks);
+    attempt.status = status;
+    if again {
+        let due_date = outcome.due_date.or(attempt.due_date);
+        let again = Again::by_itself(attempt, author, batch.now);
+        changes.again.push(Again {
+            defer_date: outcome.defer_date,
+            due_date,
+            ..again
+        });
+    }
+    Ok(())
+}
+
+/// A dictionary of a result as it is kept.
+fn kept(
+    batch: &Batch<'_, '_>,
+    attempt: &Attempt,
+    queue: &Queue,
+    given: Option<&Open>,
+    kind: content::Kind,
+) -> Result<Option<String>> {
+    let Some(given) = given else { return Ok(None) };
+    let schema = queue.schemas[kind as usize].as_deref();
+    let text = content::result(given, kind, schema)?;
+    let kept = content::kept(batch.keys, attempt.encrypted, &attempt.key, text);
+    Ok(Some(kept))
+}
+
+/// The item waits again; what this attempt took is remembered.
+fn postponed(
+    batch: &mut Batch<'_, '_>,
+    changes: &mut Changes,
+    attempt: &mut Attempt,
+    outcome: &Outcome,
+    author: &Author,
+) {
+    let due_date = outcome.due_date.or(attempt.due_date);
+    let turn = turn::of(attempt.priority, due_date, outcome.defer_date, batch.now);
+    changes.postponed.push(vec![
+        attempt.of.item.into(),
+        outcome.defer_date.into(),
+        due_date.into(),
+        turn.into(),
+        (attempt.took(batch.now) / 10_000_000).into(),
+        outcome.progress.clone().into(),
+    ]);
+    let status = QueueItemStatus::New;
+    batch
+        .ledger
+        .moved(attempt.of, attempt.status, status, author);
+    attempt.status = status;
+}
+
+fn progressed(
+    batch: &mut Batch<'_, '_>,
+    changes: &mut Changes,
+    attempt: &Attempt,
+    text: Option<&str>,
+    ask: &Ask<'_>,
+) -> Result<()> {
+    if attempt.status != QueueItemStatus::InProgress {
+        let message = format!(
+            "The queue item is {}: its progress can be set while it is InProgress.",
+            attempt.status.name()
+        );
+        return Err(Error::refused(
+            Code::InvalidTransactionProgressStatus,
+            message,
+        ));
+    }
+    let queue = batch.queue_of(attempt.of.queue)?;
+    // Who tells progress is alive; without a lease the time since the start is what counts.
+    let lease = match queue.lease_seconds {
+        Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
+        None => None,
+    };
+    changes.progressed.push(vec![
+        attempt.of.item.into(),
+        text.map(str::to_owned).into(),
+        lease.into(),
+    ]);
+    batch.ledger.edited(attempt.of, &Author::of(ask.caller));
+    Ok(())
+}
+
+fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
+    batch.tx.many::<Error>(
+        "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
+             version = version + 1
+         {rows} WHERE id = {1}",
+        &["BIGINT", "TEXT", "BIGINT"],
+        &changes.progressed,
+        &mut |_| Ok(()),
+    )?;
+    batch.tx.many::<Error>(
+        "UPDATE queue_items SET status = {2}, end_processing = {3}, processing_exception_type = {4},
+             processing_exception = {5}, output = {6}, analytics = {7},
+             progress = COALESCE({8}, progress), operation_id = {9}, lease_until = NULL,
+             version = version + 1
+         {rows} WHERE id = {1}",
+        &[
+            "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+        ],
+        &changes.ended,
+        &mut |_| Ok(()),
+    )?;
+    batch.tx.many::<Error>(
+        "UPDATE queue_items SET status = 0, defer_date = {2}, due_date = {3}, turn = {4},
+             seconds_in_previous_attempts = seconds_in_previous_attempts + {5},
+             progress = COALESCE({6}, progress), lease_until = NULL, version = version + 1
+         {rows} WHERE id = {1}",
+        &["BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
+        &changes.postponed,
+        &mut |_| Ok(()),
+    )?;
+    retrying::add(
+        batch.tx,
+        &mut batch.ledger,
+        batch.now,
+        Who::Itself,
+        changes.again,
+    )
+}
+
+/// The queue of an attempt is remembered for the others of the transaction.
+impl Batch<'_, '_> {
+    fn queue_of(&mut self, id: i64) -> Result<Rc<Queue>> {
+        self.numbered(id)?
+            .ok_or_else(|| Error::not_found("QueueDefinition"))
+    }
+}

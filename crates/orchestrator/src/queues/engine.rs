@@ -1,0 +1,290 @@
+//! Taking from queues and giving back, for many callers at once.
+//!
+//! What arrives while a transaction is under way is done together in the next one: results first,
+//! then new items, then whoever wants one. Each kind is a few statements whatever the number of
+//! callers, and each caller has an answer of its own. A refusal is found before anything of it is
+//! written, so it concerns nobody else; when a statement fails all of it is undone, and each call is
+//! run again by itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use db::Tx;
+use odata::{Folders, Guid, Metadata, Scope, Shape, Timestamp};
+
+use super::adding::{self, QueueItemData};
+use super::content;
+use super::ending::{self, Outcome};
+use super::entities::QueueItem;
+use super::ledger::Ledger;
+use super::queue::Queue;
+use super::taking::{self, Wanted};
+use crate::cx::{Args, Caller, Cx, Folder, Hint, Reply, Server};
+use crate::error::{Error, Result};
+
+/// What somebody wants of a queue, read and checked as far as that needs no database.
+#[derive(Debug)]
+pub enum Work {
+    /// `AddQueueItem`
+    Add(Box<QueueItemData>),
+    /// `StartTransaction`
+    Take(Box<Wanted>),
+    /// `SetTransactionResult`
+    End(i64, Box<Outcome>),
+    /// `SetTransactionProgress`
+    Progress(i64, Option<String>),
+}
+
+/// Reads what a request wants.
+pub type Read = fn(&Args) -> Result<Work>;
+
+/// Somebody who wants something, with everything that was checked about them.
+pub struct Ask<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// Where.
+    pub folder: &'a Folder,
+    /// `http://host/odata`
+    pub base: &'a str,
+    /// How much the answer says about itself.
+    pub metadata: Metadata,
+    /// What.
+    pub work: &'a Work,
+}
+
+/// An answer for each who asked, and what is to be looked at after the commit.
+pub type Answers = (Vec<Result<Reply>>, BTreeSet<Hint>);
+
+/// What the parts of the engine share during one transaction.
+pub(super) struct Batch<'a, 'c> {
+    pub tx: &'a mut Tx<'c>,
+    pub now: Timestamp,
+    pub keys: &'a identity::Keys,
+    pub ledger: Ledger,
+    pub hints: BTreeSet<Hint>,
+    queues: HashMap<(i64, String), Option<Rc<Queue>>>,
+    by_number: HashMap<i64, Option<Rc<Queue>>>,
+    limits: HashMap<i64, i64>,
+    robots: HashMap<(i64, Guid), Option<i64>>,
+    jobs: HashMap<i64, Option<String>>,
+}
+
+impl<'a, 'c> Batch<'a, 'c> {
+    pub fn new(tx: &'a mut Tx<'c>, now: Timestamp, keys: &'a identity::Keys) -> Self {
+        Self {
+            tx,
+            now,
+            keys,
+            ledger: Ledger::new(now),
+            hints: BTreeSet::new(),
+            queues: HashMap::new(),
+            by_number: HashMap::new(),
+            limits: HashMap::new(),
+            robots: HashMap::new(),
+            jobs: HashMap::new(),
+        }
+    }
+
+    /// The queue of this name in a folder.
+    ///
+    /// # Errors
+    /// 1002 when the folder has none.
+    pub fn queue(&mut self, folder: i64, name: &str) -> Result<Rc<Queue>> {
+        let key = (folder, name.to_owned());
+        let known = match self.queues.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let found = Queue::named(self.tx, folder, name)?.map(Rc::new);
+                self.queues.insert(key, found.clone());
+                found
+            }
+        };
+        known.ok_or_else(|| Error::not_found(name))
+    }
+
+    /// The queue with this number.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn numbered(&mut self, id: i64) -> Result<Option<Rc<Queue>>> {
+        if let Some(known) = self.by_number.get(&id) {
+            return Ok(known.clone());
+        }
+        let found = Queue::numbered(self.tx, id)?.map(Rc::new);
+        self.by_number.insert(id, found.clone());
+        Ok(found)
+    }
+
+    /// When an item that is taken now is given up.
+    pub fn lease_until(&mut self, tenant: i64, queue: &Queue) -> Result<i64> {
+        let seconds = match (queue.lease_seconds, self.limits.get(&tenant)) {
+            (Some(seconds), _) => seconds,
+            (None, Some(limit)) => *limit,
+            (None, None) => {
+                let limit = super::leases::limit(self.tx, tenant)?;
+                self.limits.insert(tenant, limit);
+                limit
+            }
+        };
+        Ok(self.now.0 + seconds * 10_000_000)
+    }
+
+    /// The robot of a tenant with this key.
+    ///
+    /// # Errors
+    /// 1002 when there is none.
+    pub fn robot(&mut self, tenant: i64, key: Guid) -> Result<i64> {
+        let known = match self.robots.get(&(tenant, key)) {
+            Some(known) => *known,
+            None => {
+                let found = crate::robots::by_key(self.tx, &key.to_string())?;
+                let found = found.filter(|r| r.tenant == tenant).map(|r| r.id);
+                self.robots.insert((tenant, key), found);
+                found
+            }
+        };
+        known.ok_or_else(|| Error::not_found(&format!("The robot with the key {key}")))
+    }
+
+    /// The job that a robot runs, if it is one.
+    pub fn job_of(&mut self, robot: i64) -> Result<Option<String>> {
+        if let Some(known) = self.jobs.get(&robot) {
+            return Ok(known.clone());
+        }
+        let job = crate::jobs::running_of(self.tx, robot)?;
+        self.jobs.insert(robot, job.clone());
+        Ok(job)
+    }
+}
+
+/// Does what everybody wants.
+///
+/// # Errors
+/// Those of the store, which are nobody's in particular: nothing counts then.
+pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -> Result<Answers> {
+    let mut batch = Batch::new(tx, now, &server.keys);
+    let mut answers = Slots::new(asks);
+    ending::end(&mut batch, &mut answers)?;
+    let added = adding::add_all(&mut batch, &mut answers)?;
+    taking::take(&mut batch, &mut answers, added)?;
+    read_back(&mut batch, &mut answers)?;
+    let Batch {
+        tx, ledger, hints, ..
+    } = batch;
+    ledger.settle(tx)?;
+    Ok((answers.finish(), hints))
+}
+
+/// Does what one caller wants in a transaction that somebody else leads, such as that of `$batch`.
+///
+/// # Errors
+/// The refusal, or the store's.
+pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
+    let folder = cx.need_folder()?.clone();
+    let ask = Ask {
+        caller: cx.caller,
+        folder: &folder,
+        base: cx.base,
+        metadata: cx.metadata,
+        work,
+    };
+    let (answers, hints) = run(cx.tx, cx.now, cx.server, &[ask])?;
+    for hint in hints {
+        cx.hint(hint);
+    }
+    let answer = answers.into_iter().next();
+    answer.unwrap_or_else(|| Err(Error::Internal("a call without an answer".into())))
+}
+
+/// How far the answer to a call is.
+enum Slot {
+    Open,
+    /// The item of this number, with this status.
+    Item(i64, u16),
+    Done(Result<Reply>),
+}
+
+/// The calls with their answers.
+pub(super) struct Slots<'a> {
+    asks: &'a [Ask<'a>],
+    slots: Vec<Slot>,
+}
+
+impl<'a> Slots<'a> {
+    fn new(asks: &'a [Ask<'a>]) -> Self {
+        let slots = asks.iter().map(|_| Slot::Open).collect();
+        Self { asks, slots }
+    }
+
+    /// The calls that wait for their answers.
+    pub fn open(&self) -> Vec<(usize, &'a Ask<'a>)> {
+        let slots = self.slots.iter().zip(self.asks).enumerate();
+        let open = slots.filter(|(_, (slot, _))| matches!(slot, Slot::Open));
+        open.map(|(at, (_, ask))| (at, ask)).collect()
+    }
+
+    /// Answers a call; a failure of the store is everybody's.
+    pub fn answer(&mut self, at: usize, answer: Result<Reply>) -> Result<()> {
+        match answer {
+            Err(Error::Db(error)) => Err(Error::Db(error)),
+            answer => {
+                self.slots[at] = Slot::Done(answer);
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers a call with an item as it is when everything is done.
+    pub fn show(&mut self, at: usize, item: i64, status: u16) {
+        self.slots[at] = Slot::Item(item, status);
+    }
+
+    fn finish(self) -> Vec<Result<Reply>> {
+        let open = || Err(Error::Internal("a call without an answer".into()));
+        let done = |slot| match slot {
+            Slot::Done(answer) => answer,
+            Slot::Open | Slot::Item(..) => open(),
+        };
+        self.slots.into_iter().map(done).collect()
+    }
+}
+
+/// Tenant, folder, address and labels: what an item looks like depends on.
+type View<'a> = (i64, i64, &'a str, Metadata);
+
+/// Fills in the items: one statement for all callers who see them alike.
+fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
+    let mut alike: HashMap<View<'_>, Vec<(usize, i64, u16)>> = HashMap::new();
+    for (at, (slot, ask)) in slots.slots.iter().zip(slots.asks).enumerate() {
+        if let Slot::Item(item, status) = slot {
+            let view = (ask.caller.tenant, ask.folder.id, ask.base, ask.metadata);
+            alike.entry(view).or_default().push((at, *item, *status));
+        }
+    }
+    for ((tenant, folder, base, metadata), wanted) in alike {
+        let scope = Scope {
+            tenant,
+            folders: Folders::One(folder),
+            now: batch.now,
+            vars: &[],
+            restrict: None,
+        };
+        let shape = Shape {
+            base,
+            metadata,
+            ..Shape::default()
+        };
+        let ids: Vec<i64> = wanted.iter().map(|(_, item, _)| *item).collect();
+        let read = odata::read_entities(batch.tx, &QueueItem::SET, &ids, &scope, &shape)?;
+        for ((at, item, status), body) in wanted.into_iter().zip(read) {
+            let body = body.ok_or_else(|| {
+                Error::Internal(format!(
+                    "the queue item {item} was written and is not there"
+                ))
+            })?;
+            let reply = content::opened(batch.keys, Reply::Json { status, body })?;
+            slots.slots[at] = Slot::Done(Ok(reply));
+        }
+    }
+    Ok(())
+}

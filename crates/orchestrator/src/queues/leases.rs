@@ -1,0 +1,142 @@
+//! Items that nobody works on any more: no result came in time, or the robot's host is lost.
+//!
+//! In a queue with a lease such an item returns, for whoever comes next; after as many returns as the
+//! queue has retries, and one, it counts as abandoned. In others it is abandoned once the tenant's
+//! limit has passed. Items in progress are as many as there are robots, so they are looked through.
+
+use db::Value;
+use odata::Timestamp;
+
+use super::Author;
+use super::ending::{ATTEMPT, Attempt};
+use super::engine::Batch;
+use super::entities::QueueItemStatus;
+use super::retrying::{self, Again, Who};
+use super::turn;
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::settings;
+
+/// Most items that one transaction gives up: others wait for it.
+const AT_ONCE: i64 = 500;
+
+/// The setting that says after how many seconds an item without a result is abandoned.
+const LIMIT: &str = "Queues.AbandonedAfterSeconds";
+
+/// Seconds after which an item without a result is abandoned, in queues without a lease.
+///
+/// # Errors
+/// The store's.
+pub(super) fn limit(tx: &mut db::Tx<'_>, tenant: i64) -> Result<i64> {
+    let text = settings::of_tenant(tx, tenant, LIMIT)?;
+    let wrong = || Error::Internal(format!("the setting {LIMIT} is no number"));
+    text.parse().map_err(|_| wrong())
+}
+
+/// Queues in which somebody works on items.
+const BUSY: &str = "queue_counts c JOIN queue_items i
+    ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
+    WHERE c.status = 1 AND c.items > 0";
+
+/// Gives up what is overdue, and says when to look again.
+///
+/// # Errors
+/// The store's.
+pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
+    let sql = format!("SELECT {ATTEMPT} FROM {BUSY} AND i.lease_until <= $1 LIMIT $2");
+    let overdue = attempts(cx, &sql, &[cx.now.into(), AT_ONCE.into()])?;
+    if !overdue.is_empty() {
+        give_up(cx, overdue)?;
+        return Ok(Some(cx.now));
+    }
+    let next = format!("SELECT MIN(i.lease_until) FROM {BUSY}");
+    let next: Option<i64> = match cx.tx.row(&next, &[])? {
+        Some(row) => row.get(0)?,
+        None => None,
+    };
+    Ok(next.map(Timestamp))
+}
+
+/// The host of these jobs is lost: what they took from queues with a lease returns at once.
+///
+/// # Errors
+/// The store's.
+pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    let sql = format!(
+        "SELECT {ATTEMPT} FROM jobs j
+         JOIN queue_counts c ON c.status = 1 AND c.items > 0
+         JOIN queue_definitions q ON q.id = c.queue_definition_id AND q.lease_seconds IS NOT NULL
+         JOIN queue_items i ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
+             AND i.executor_job_key = j.key
+         WHERE j.session_id = $1 AND j.state IN (0, 1, 2, 3, 8)"
+    );
+    let held = attempts(cx, &sql, &[session.into()])?;
+    give_up(cx, held)
+}
+
+fn attempts(cx: &mut Cx<'_, '_>, sql: &str, params: &[Value]) -> Result<Vec<Attempt>> {
+    let mut found = Vec::new();
+    cx.tx.each::<Error>(sql, params, &mut |cells| {
+        found.push(Attempt::read(cells)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
+    // Nobody did it.
+    let author = Author::default();
+    let mut batch = Batch::new(cx.tx, cx.now, &cx.server.keys);
+    let (mut returned, mut abandoned, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for attempt in attempts {
+        let Some(queue) = batch.numbered(attempt.of.queue)? else {
+            continue;
+        };
+        if queue.lease_seconds.is_some() && attempt.returns <= queue.retries {
+            let seconds = attempt.took(batch.now) / 10_000_000;
+            let turn = turn::of(attempt.priority, attempt.due_date, None, batch.now);
+            returned.push(vec![attempt.of.item.into(), turn.into(), seconds.into()]);
+            let status = QueueItemStatus::New;
+            batch
+                .ledger
+                .moved(attempt.of, attempt.status, status, &author);
+            continue;
+        }
+        let retry = queue.retries_abandoned && attempt.retry_number < queue.retries;
+        let status = match retry {
+            true => QueueItemStatus::Retried,
+            false => QueueItemStatus::Abandoned,
+        };
+        abandoned.push(vec![
+            attempt.of.item.into(),
+            status.into(),
+            batch.now.into(),
+        ]);
+        batch
+            .ledger
+            .moved(attempt.of, attempt.status, status, &author);
+        if retry {
+            again.push(Again::by_itself(&attempt, author.clone(), batch.now));
+        }
+    }
+    batch.tx.many::<Error>(
+        "UPDATE queue_items SET status = 0, turn = {2}, returns = returns + 1, lease_until = NULL,
+             seconds_in_previous_attempts = seconds_in_previous_attempts + {3},
+             version = version + 1
+         {rows} WHERE id = {1}",
+        &["BIGINT", "BIGINT", "BIGINT"],
+        &returned,
+        &mut |_| Ok(()),
+    )?;
+    batch.tx.many::<Error>(
+        "UPDATE queue_items SET status = {2}, end_processing = {3}, lease_until = NULL,
+             version = version + 1
+         {rows} WHERE id = {1}",
+        &["BIGINT", "BIGINT", "BIGINT"],
+        &abandoned,
+        &mut |_| Ok(()),
+    )?;
+    let (tx, mut ledger) = (batch.tx, batch.ledger);
+    retrying::add(tx, &mut ledger, cx.now, Who::Itself, again)?;
+    ledger.settle(tx)
+}

@@ -1,0 +1,150 @@
+//! What a transaction changes beside the items themselves: their history, and the numbers of each
+//! queue. It is gathered while items change and written at the end, a statement for each kind.
+
+use std::collections::BTreeMap;
+
+use db::{Tx, Value};
+use odata::Timestamp;
+
+use super::Author;
+use super::entities::{ProcessingExceptionType, QueueItemReviewStatus, QueueItemStatus};
+use super::events::QueueItemEventAction;
+use super::records::{self, Results};
+use crate::error::{Error, Result};
+
+/// An item as its history names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    /// Its tenant.
+    pub tenant: i64,
+    /// Its queue.
+    pub queue: i64,
+    /// Its number.
+    pub item: i64,
+}
+
+/// The changes of one transaction.
+pub(super) struct Ledger {
+    now: Timestamp,
+    events: Vec<Vec<Value>>,
+    counts: BTreeMap<(i64, i64), i64>,
+    results: BTreeMap<i64, Results>,
+}
+
+impl Ledger {
+    /// An empty one.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            events: Vec::new(),
+            counts: BTreeMap::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// An item was added.
+    pub fn added(&mut self, of: Of, author: &Author) {
+        *self.count(of.queue, QueueItemStatus::New) += 1;
+        self.event(
+            of,
+            QueueItemEventAction::Create,
+            QueueItemStatus::New,
+            author,
+        );
+    }
+
+    /// An item went from one status to another.
+    pub fn moved(&mut self, of: Of, from: QueueItemStatus, to: QueueItemStatus, author: &Author) {
+        *self.count(of.queue, from) -= 1;
+        *self.count(of.queue, to) += 1;
+        let action = match to {
+            QueueItemStatus::Retried => QueueItemEventAction::Retry,
+            _ => QueueItemEventAction::Status,
+        };
+        self.event(of, action, to, author);
+    }
+
+    /// An item was changed while in progress.
+    pub fn edited(&mut self, of: Of, author: &Author) {
+        let status = QueueItemStatus::InProgress;
+        self.event(of, QueueItemEventAction::Edit, status, author);
+    }
+
+    /// An attempt ended well, or failed for this reason, after so many ticks.
+    pub fn processed(&mut self, queue: i64, failure: Option<ProcessingExceptionType>, ticks: i64) {
+        let results = self.results.entry(queue).or_default();
+        let (number, time) = match failure {
+            None => (&mut results.successful, &mut results.successful_time),
+            Some(ProcessingExceptionType::ApplicationException) => (
+                &mut results.application_exceptions,
+                &mut results.application_exceptions_time,
+            ),
+            Some(ProcessingExceptionType::BusinessException) => (
+                &mut results.business_exceptions,
+                &mut results.business_exceptions_time,
+            ),
+        };
+        *number += 1;
+        *time += ticks;
+    }
+
+    /// An item was tried again.
+    pub fn retried(&mut self, queue: i64) {
+        self.results.entry(queue).or_default().retried += 1;
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn settle(self, tx: &mut Tx<'_>) -> Result<()> {
+        let nothing = &mut |_: &db::Cells<'_>| Ok::<_, Error>(());
+        tx.many(
+            "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
+                 timestamp, action, user_id, external_client_id, status, review_status)
+             SELECT {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9} {rows}",
+            &[
+                "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT",
+                "BIGINT",
+            ],
+            &self.events,
+            nothing,
+        )?;
+        let counts = self.counts.into_iter().filter(|(_, by)| *by != 0);
+        let counts: Vec<Vec<Value>> = counts
+            .map(|((queue, status), by)| vec![queue.into(), status.into(), by.into()])
+            .collect();
+        tx.many(
+            "UPDATE queue_counts SET items = items + {3} {rows}
+             WHERE queue_definition_id = {1} AND status = {2}",
+            &["BIGINT", "BIGINT", "BIGINT"],
+            &counts,
+            nothing,
+        )?;
+        records::add(tx, self.results, self.now)
+    }
+
+    fn count(&mut self, queue: i64, status: QueueItemStatus) -> &mut i64 {
+        self.counts.entry((queue, status as i64)).or_default()
+    }
+
+    fn event(
+        &mut self,
+        of: Of,
+        action: QueueItemEventAction,
+        status: QueueItemStatus,
+        author: &Author,
+    ) {
+        self.events.push(vec![
+            of.tenant.into(),
+            of.queue.into(),
+            of.item.into(),
+            self.now.into(),
+            action.into(),
+            author.user.into(),
+            author.client.clone().into(),
+            status.into(),
+            QueueItemReviewStatus::None.into(),
+        ]);
+    }
+}

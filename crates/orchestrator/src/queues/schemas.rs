@@ -1,0 +1,537 @@
+//! The JSON schemas of queues (draft 7): what a schema may be, how it may change, and whether the
+//! dictionary of an item is as its schema says.
+//!
+//! Items are checked in the transaction that writes them, for which others wait. So a schema is
+//! accepted only if checking with it is quick: it needs no other document, does not contain itself,
+//! and is not too large once its references are followed; patterns that try again and again give up
+//! early. Schemas are compiled once and remembered.
+
+use std::fmt::Display;
+use std::sync::{Arc, LazyLock};
+
+use jsonschema::{Draft, PatternOptions, Retrieve, Uri, ValidationError, Validator};
+use moka::sync::Cache;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value as Json};
+
+use crate::error::{Code, Error, Result};
+
+/// Bytes of schema text whose compiled form is remembered.
+const REMEMBERED: u64 = 8 << 20;
+/// Parts of a schema with its references followed: each of them may look at each value.
+const MAX_PARTS: u32 = 10_000;
+/// Parts within each other; JSON itself is read to a similar depth.
+const MAX_DEPTH: u32 = 100;
+/// How often a pattern may try again.
+const MAX_BACKTRACKS: usize = 50_000;
+/// Violations that a message names, and the characters it spends on each.
+const NAMED: usize = 3;
+const NAMED_LENGTH: usize = 200;
+
+/// Fails unless the text is a schema that items can be checked against.
+///
+/// # Errors
+/// 1907
+pub(super) fn check_schema(member: &str, text: &str) -> Result<()> {
+    compile(text)
+        .map(drop)
+        .map_err(|why| unusable(member, &why))
+}
+
+/// Fails unless the dictionary `member` of an item is as the schema of its queue says.
+///
+/// # Errors
+/// 1906 with the first violations; 1907 when the schema is none.
+pub(super) fn check(member: &str, schema: &str, content: &Json) -> Result<()> {
+    let validator = compiled(schema).map_err(|why| unusable(member, &why))?;
+    if validator.is_valid(content) {
+        return Ok(());
+    }
+    let mut errors = validator.iter_errors(content);
+    let named: Vec<String> = errors.by_ref().take(NAMED).map(|e| violation(&e)).collect();
+    let more = match errors.count() {
+        0 => String::new(),
+        n => format!(", and {n} more"),
+    };
+    let named = named.join("; ");
+    Err(Error::refused(
+        Code::QueueItemSchemaViolationException,
+        format!("{member} is not as the schema of the queue says: {named}{more}."),
+    ))
+}
+
+/// What is wrong and where; the value itself may be a secret and is not shown.
+fn violation(error: &ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let what = format!("{}", error.masked_with("the value"));
+    let what: String = what.chars().take(NAMED_LENGTH).collect();
+    match place.is_empty() {
+        true => what,
+        false => format!("at {place} {what}"),
+    }
+}
+
+fn unusable(member: &str, why: &str) -> Error {
+    let message = format!("{member} is not a JSON schema (draft 7) for queues: {why}");
+    Error::refused(Code::InvalidQueueSchemaDefinition, message)
+}
+
+/// The compiled form of a schema.
+fn compiled(text: &str) -> Result<Arc<Validator>, Arc<String>> {
+    static KNOWN: LazyLock<Cache<String, Arc<Validator>>> = LazyLock::new(|| {
+        Cache::builder()
+            .max_capacity(REMEMBERED)
+            .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
+            .build()
+    });
+    KNOWN.try_get_with_by_ref(text, || compile(text).map(Arc::new))
+}
+
+fn compile(text: &str) -> Result<Validator, String> {
+    let schema: Json = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    if !schema.is_object() {
+        return Err("it must be a JSON object.".into());
+    }
+    Unfolding::of(&schema)?;
+    let patterns = PatternOptions::fancy_regex().backtrack_limit(MAX_BACKTRACKS);
+    let validator = jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .with_pattern_options(patterns)
+        .with_retriever(Nowhere)
+        .build(&schema);
+    // What is wrong may be long: the message says where it is.
+    validator.map_err(|e| {
+        let place = e.instance_path().to_string();
+        let at = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" at {place}")
+        };
+        format!("{}{at}", e.masked())
+    })
+}
+
+/// Where schemas look for documents that are not in them.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
+        Err(elsewhere(uri).into())
+    }
+}
+
+fn elsewhere(reference: &impl Display) -> String {
+    format!(
+        "'{reference}' is another document, which is not fetched: put it into this one and refer to \
+         it as '#/definitions/…'"
+    )
+}
+
+/// A walk through a schema that follows its references.
+struct Unfolding {
+    parts: u32,
+}
+
+impl Unfolding {
+    /// Fails when the schema has no end, or too many parts.
+    fn of(schema: &Json) -> Result<(), String> {
+        Self { parts: 0 }.enter(schema, schema, 0)
+    }
+
+    /// `document` is the closest part around it with an `$id`: references are relative to that.
+    fn enter(&mut self, document: &Json, part: &Json, depth: u32) -> Result<(), String> {
+        let Json::Object(members) = part else {
+            return Ok(());
+        };
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Err(format!(
+                "with its references followed it has more than {MAX_PARTS} parts."
+            ));
+        }
+        if depth > MAX_DEPTH {
+            return Err(format!(
+                "it contains itself, or has more than {MAX_DEPTH} parts within each other."
+            ));
+        }
+        // Draft 7 looks at nothing beside a reference.
+        if let Some(Json::String(reference)) = members.get("$ref") {
+            let (document, target) = resolve(document, reference)?;
+            return self.enter(document, target, depth + 1);
+        }
+        let document = if has_id(part) { part } else { document };
+        for (name, value) in members {
+            for inner in applied(name, value) {
+                self.enter(document, inner, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The schemas in a member of a schema that are applied to something.
+fn applied<'s>(name: &str, value: &'s Json) -> Vec<&'s Json> {
+    match (name, value) {
+        ("allOf" | "anyOf" | "oneOf" | "items", Json::Array(list)) => list.iter().collect(),
+        ("properties" | "patternProperties" | "dependencies", Json::Object(map)) => {
+            map.values().collect()
+        }
+        (
+            "items"
+            | "additionalItems"
+            | "contains"
+            | "additionalProperties"
+            | "propertyNames"
+            | "if"
+            | "then"
+            | "else"
+            | "not",
+            schema,
+        ) => vec![schema],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether references within it are relative to it: an `$id` like `#name` only names a place.
+fn has_id(part: &Json) -> bool {
+    let id = part.get("$id").and_then(Json::as_str);
+    id.is_some_and(|id| !id.starts_with('#'))
+}
+
+/// The place that a reference names, and the document it is in.
+fn resolve<'s>(document: &'s Json, reference: &str) -> Result<(&'s Json, &'s Json), String> {
+    let nowhere = || format!("'{reference}' leads nowhere: refer to '#/definitions/…'.");
+    let pointer = match reference.strip_prefix('#') {
+        Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => pointer,
+        Some(_) => return Err(nowhere()),
+        None => return Err(elsewhere(&reference)),
+    };
+    let (mut document, mut place) = (document, document);
+    for step in pointer.split('/').skip(1) {
+        // A pointer in a reference is written as addresses are.
+        let step = percent_decode_str(step)
+            .decode_utf8()
+            .map_err(|_| nowhere())?;
+        let step = step.replace("~1", "/").replace("~0", "~");
+        place = match place {
+            Json::Object(map) => map.get(&step),
+            Json::Array(list) => step.parse::<usize>().ok().and_then(|n| list.get(n)),
+            _ => None,
+        }
+        .ok_or_else(nowhere)?;
+        if has_id(place) {
+            document = place;
+        }
+    }
+    Ok((document, place))
+}
+
+/// Fails unless whatever a schema let pass still passes after it changed: items that wait, and the
+/// programs that add them, are as the old one says. Compared are the members that it declares, also
+/// within others: they must keep their types, must not become required, and other members must not
+/// become forbidden.
+///
+/// # Errors
+/// 1908
+pub(super) fn check_change(member: &str, old: &str, new: &str) -> Result<()> {
+    let (Ok(Json::Object(old)), Ok(Json::Object(new))) =
+        (serde_json::from_str(old), serde_json::from_str(new))
+    else {
+        // What is no schema is refused elsewhere.
+        return Ok(());
+    };
+    match narrowed(&old, &new, "") {
+        None => Ok(()),
+        Some(what) => Err(Error::refused(
+            Code::InvalidQueueSchemaDefinitionChange,
+            format!(
+                "{member} refuses what it accepted before: {what}. Change it so that it accepts \
+                 that, or remove the schema first."
+            ),
+        )),
+    }
+}
+
+/// What `new` refuses and `old` did not; `place` is a JSON pointer into the dictionary.
+fn narrowed(old: &Map<String, Json>, new: &Map<String, Json>, place: &str) -> Option<String> {
+    let here = match place {
+        "" => "the dictionary",
+        place => place,
+    };
+    if let Some(types) = types(new) {
+        // The dictionary is an object whether or not a schema says so.
+        let before = types_before(old, place.is_empty());
+        if !before.is_some_and(|before| before.iter().all(|ty| accepts(&types, ty))) {
+            return Some(format!("{here} has another type now"));
+        }
+    }
+    let known = names(old, "required");
+    let added = names(new, "required")
+        .into_iter()
+        .find(|n| !known.contains(n));
+    if let Some(name) = added {
+        return Some(format!("{place}/{name} is required now"));
+    }
+    let is_closed =
+        |schema: &Map<String, Json>| schema.get("additionalProperties") == Some(&Json::Bool(false));
+    if is_closed(new) && !is_closed(old) {
+        return Some(format!("{here} must not have other members now"));
+    }
+    let none = Map::new();
+    let declared = |schema| members(schema).unwrap_or(&none);
+    let (was, is) = (declared(old), declared(new));
+    was.iter().find_map(|(name, old)| {
+        let place = format!("{place}/{name}");
+        match (old, is.get(name)) {
+            (Json::Object(old), Some(Json::Object(new))) => narrowed(old, new, &place),
+            (Json::Bool(false), _) => None,
+            (_, Some(Json::Bool(false))) => Some(format!("{place} is forbidden now")),
+            (_, None) if is_closed(new) => Some(format!("{place} is forbidden now")),
+            _ => None,
+        }
+    })
+}
+
+fn members(schema: &Map<String, Json>) -> Option<&Map<String, Json>> {
+    schema.get("properties")?.as_object()
+}
+
+/// The texts of a member that is a list of them, or one of them.
+fn names<'s>(schema: &'s Map<String, Json>, member: &str) -> Vec<&'s str> {
+    match schema.get(member) {
+        Some(Json::Array(list)) => list.iter().filter_map(Json::as_str).collect(),
+        Some(Json::String(one)) => vec![one],
+        _ => Vec::new(),
+    }
+}
+
+/// The types that a schema accepts; `None` for all.
+fn types(schema: &Map<String, Json>) -> Option<Vec<&str>> {
+    schema.get("type").map(|_| names(schema, "type"))
+}
+
+fn types_before(schema: &Map<String, Json>, is_dictionary: bool) -> Option<Vec<&str>> {
+    types(schema).or_else(|| is_dictionary.then(|| vec!["object"]))
+}
+
+fn accepts(types: &[&str], ty: &str) -> bool {
+    types.contains(&ty) || (ty == "integer" && types.contains(&"number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(schema: &Json) -> String {
+        let error = check_schema("SpecificDataJsonSchema", &schema.to_string());
+        error.unwrap_err().to_string()
+    }
+
+    fn accepted(schema: &Json) {
+        check_schema("SpecificDataJsonSchema", &schema.to_string()).unwrap();
+    }
+
+    #[test]
+    fn schemas_of_elsewhere_are_refused_and_never_fetched() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let there = format!("http://{}/schema.json", listener.local_addr().unwrap());
+        for schema in [
+            json!({"$ref": there}),
+            json!({"$id": there, "properties": {"a": {"$ref": "other.json"}}}),
+            json!({"properties": {"a": {"$ref": "file:///etc/hostname"}}}),
+        ] {
+            let refused = refused(&schema);
+            assert!(refused.contains("not fetched"), "{refused}");
+        }
+        accepted(&json!({"$schema": there}));
+        assert!(listener.accept().is_err(), "the schema was asked for");
+    }
+
+    #[test]
+    fn patterns_that_would_grow_without_end_are_refused_in_few_words() {
+        let nested = format!("{}{}", "(".repeat(20_000), ")".repeat(20_000));
+        for pattern in ["(((a{1,500}){1,500}){1,500}){1,500}", &nested] {
+            let refused = refused(&json!({"properties": {"a": {"pattern": pattern}}}));
+            assert!(refused.ends_with(" at /properties/a/pattern"), "{refused}");
+            assert!(refused.len() < 200, "{refused}");
+        }
+    }
+
+    #[test]
+    fn patterns_give_up() {
+        let schema = json!({"properties": {"a": {"pattern": r"^(?=a)(a+)+\1$"}}}).to_string();
+        let content = json!({"a": "a".repeat(60) + "!"});
+        let error = check("SpecificContent", &schema, &content).unwrap_err();
+        assert!(error.to_string().contains("at /a "), "{error}");
+    }
+
+    #[test]
+    fn schemas_without_end_are_refused() {
+        for endless in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"properties": {"child": {"$ref": "#"}}}),
+            json!({"$ref": "#/definitions/a", "definitions":
+                {"a": {"not": {"$ref": "#/definitions/b"}}, "b": {"not": {"$ref": "#/definitions/a"}}}}),
+        ] {
+            let refused = refused(&endless);
+            assert!(refused.contains("contains itself"), "{refused}");
+        }
+        // Each step doubles what the next one costs.
+        let step = |n: u32| {
+            let next = json!({"$ref": format!("#/definitions/{}", n + 1)});
+            (n.to_string(), json!({"allOf": [next, next]}))
+        };
+        let mut definitions: Map<String, Json> = (0..40).map(step).collect();
+        definitions.insert("40".into(), json!({}));
+        let refused = refused(&json!({"$ref": "#/definitions/0", "definitions": definitions}));
+        assert!(refused.contains("10000 parts"), "{refused}");
+    }
+
+    #[test]
+    fn references_within_a_schema() {
+        let schema = json!({
+            "$id": "http://example.com/root.json",
+            "definitions": {
+                "a/b": {"type": "string"},
+                "inner": {"$id": "inner.json", "definitions": {"n": {"type": "number"}},
+                    "allOf": [{"$ref": "#/definitions/n"}]},
+            },
+            "properties": {
+                "a": {"$ref": "#/definitions/a~1b"},
+                "b": {"$ref": "#/definitions/a%7E1b"},
+                "c": {"$ref": "#/definitions/inner"},
+                "$ref": {"type": "string"},
+            },
+        });
+        accepted(&schema);
+        let check = |content: Json| check("Output", &schema.to_string(), &content);
+        check(json!({"a": "x", "b": "y", "c": 1})).unwrap();
+        for wrong in [json!({"a": 1}), json!({"b": 1}), json!({"c": "x"})] {
+            check(wrong).unwrap_err();
+        }
+        for nowhere in ["#/definitions/x", "#name", "#/definitions/%FF"] {
+            let refused = refused(&json!({"properties": {"a": {"$ref": nowhere}}}));
+            assert!(refused.contains("leads nowhere"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn violations_are_named_and_values_are_not() {
+        let schema = json!({
+            "required": ["Id", "Name"],
+            "properties": {
+                "Id": {}, "Name": {}, "Password": {"maxLength": 3}, "Amount": {"type": "number"},
+                "Kind": {"enum": ["a", "b"]},
+            },
+            "additionalProperties": false,
+        });
+        let schema = schema.to_string();
+        check("SpecificContent", &schema, &json!({"Id": 1, "Name": "x"})).unwrap();
+        let content = json!({"Id": 1, "Password": "hunter22", "Amount": "n0t-a-number",
+            "Kind": "s3cret", "More": 1});
+        let error = check("SpecificContent", &schema, &content).unwrap_err();
+        let Error::Refused { code, message } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(code, Code::QueueItemSchemaViolationException);
+        assert!(message.starts_with("SpecificContent is not"), "{message}");
+        assert!(message.ends_with(", and 2 more."), "{message}");
+        for secret in ["hunter22", "n0t-a-number", "s3cret"] {
+            assert!(!message.contains(secret), "{message}");
+        }
+        let one = check(
+            "Output",
+            &schema,
+            &json!({"Id": 1, "Name": 2, "Amount": "x"}),
+        );
+        let one = one.unwrap_err().to_string();
+        assert!(one.contains("at /Amount "), "{one}");
+        assert!(!one.contains("more"), "{one}");
+    }
+
+    #[test]
+    fn a_schema_may_be_widened_but_not_narrowed() {
+        let old = json!({
+            "required": ["Id"],
+            "properties": {
+                "Id": {"type": "integer"}, "Any": {},
+                "In": {"properties": {"X": {"type": "string"}}},
+            },
+        });
+        let change =
+            |new: Json| check_change("OutputDataJsonSchema", &old.to_string(), &new.to_string());
+        let merged = |more: Json| {
+            let mut new = old.clone();
+            let (Json::Object(new_members), Json::Object(more)) = (&mut new, more) else {
+                panic!("objects")
+            };
+            new_members.extend(more);
+            new
+        };
+        let with = |name: &str, schema: Json| {
+            let mut new = old.clone();
+            new["properties"][name] = schema;
+            new
+        };
+        for wider in [
+            old.clone(),
+            json!({}),
+            merged(json!({"required": [], "type": "object"})),
+            with("Id", json!({"type": "number"})),
+            with("Id", json!({"type": ["string", "integer"]})),
+            with("Id", json!({})),
+            with("New", json!({"type": "string"})),
+        ] {
+            change(wider).unwrap();
+        }
+        for (narrower, what) in [
+            (
+                merged(json!({"required": ["Id", "Any"]})),
+                "/Any is required",
+            ),
+            (
+                merged(json!({"type": "array"})),
+                "the dictionary has another type",
+            ),
+            (
+                merged(json!({"additionalProperties": false})),
+                "other members",
+            ),
+            (
+                with("Id", json!({"type": "string"})),
+                "/Id has another type",
+            ),
+            (
+                with("Any", json!({"type": "string"})),
+                "/Any has another type",
+            ),
+            (with("Any", json!(false)), "/Any is forbidden"),
+            (
+                with("In", json!({"properties": {"X": {"type": "null"}}})),
+                "/In/X has another type",
+            ),
+            (with("In", json!({"required": ["X"]})), "/In/X is required"),
+        ] {
+            let error = change(narrower).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        let closed = json!({"properties": {"A": {}}, "additionalProperties": false}).to_string();
+        let without = json!({"additionalProperties": false}).to_string();
+        check_change("Output", &closed, &without).unwrap_err();
+        check_change(
+            "Output",
+            &closed,
+            &json!({"properties": {"B": {}}}).to_string(),
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,345 @@
+//! `StartTransaction`: the next item of a queue, or a new one, for whoever works on it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use db::{Dialect, Value};
+use odata::{Guid, Open, Timestamp, edm_enum};
+use serde::Deserialize;
+
+use super::Author;
+use super::adding::{Added, QueueItemData};
+use super::engine::{self, Ask, Batch, Slots, Work};
+use super::entities::{QueueItemPriority, QueueItemStatus};
+use super::ledger::Of;
+use super::queue::Queue;
+use super::turn;
+use crate::body;
+use crate::cx::{Args, Cx, Hint, Identity, Reply};
+use crate::error::{Error, Result};
+
+edm_enum! {
+    /// How the reference of an item must be like the one that is asked for.
+    pub enum ReferenceFilterOption { Equals = 0, StartsWith = 1 }
+}
+
+/// What somebody wants to work on.
+#[odata::complex(name = "TransactionDataDto")]
+#[derive(Deserialize)]
+pub(super) struct TransactionData {
+    /// Name of the queue.
+    #[serde(default)]
+    name: Option<String>,
+    /// Key of the robot.
+    #[serde(default)]
+    robot_identifier: Option<Guid>,
+    /// The content of a new item that is started at once; without it the next one is.
+    #[serde(default)]
+    specific_content: Option<Open>,
+    /// Of a new item: not handed out before.
+    #[serde(default)]
+    defer_date: Option<Timestamp>,
+    /// Of a new item: when it should be done.
+    #[serde(default)]
+    due_date: Option<Timestamp>,
+    /// The reference of a new item, or that of the item to be taken.
+    #[edm(max = 128)]
+    #[serde(default)]
+    reference: Option<String>,
+    /// How the reference must be like that of the item.
+    #[serde(default)]
+    reference_filter_option: Option<ReferenceFilterOption>,
+    /// The operation that adds a new item.
+    #[edm(max = 128)]
+    #[serde(default)]
+    parent_operation_id: Option<String>,
+}
+
+/// What somebody wants to work on, as the engine needs it.
+#[derive(Debug)]
+pub struct Wanted {
+    name: String,
+    robot: Option<Guid>,
+    job: Option<Guid>,
+    reference: Option<(ReferenceFilterOption, String)>,
+    /// A new item.
+    pub(super) content: Option<QueueItemData>,
+}
+
+/// What `StartTransaction {transactionData}` wants.
+///
+/// # Errors
+/// 400 for members that are missing or wrong.
+pub(super) fn read(args: &Args) -> Result<Work> {
+    let body = args.body.as_ref();
+    let given = body.and_then(|b| body::get(b, "transactionData"));
+    if let Some(json @ serde_json::Value::Object(_)) = given {
+        odata::body::check_complex(&TransactionData::TYPE, json)?;
+    }
+    let data: TransactionData = body::read("transactionData", given)?;
+    let name = data.name.unwrap_or_default();
+    let reference = data.reference.filter(|r| !r.is_empty());
+    let content = data.specific_content.map(|content| QueueItemData {
+        name: Some(name.clone()),
+        specific_content: Some(content),
+        defer_date: data.defer_date,
+        due_date: data.due_date,
+        reference: reference.clone(),
+        parent_operation_id: data.parent_operation_id,
+        creator_job_key: args.job,
+        ..QueueItemData::default()
+    });
+    if name.trim().is_empty() {
+        return Err(Error::invalid("The Name field is required."));
+    }
+    let how = data.reference_filter_option;
+    let how = how.unwrap_or(ReferenceFilterOption::Equals);
+    Ok(Work::Take(Box::new(Wanted {
+        name,
+        robot: data.robot_identifier,
+        job: args.job,
+        reference: reference.map(|reference| (how, reference)),
+        content,
+    })))
+}
+
+/// `StartTransaction`: the item, or nothing.
+pub(super) fn start(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    engine::alone(cx, &read(args)?)
+}
+
+/// Most deferred items that one call makes ready; the next goes on.
+const READY_AT_ONCE: i64 = 10_000;
+
+/// Somebody who gets an item.
+struct Taker<'a> {
+    at: usize,
+    ask: &'a Ask<'a>,
+    wanted: &'a Wanted,
+    robot: Option<i64>,
+}
+
+/// Gives items to all who want one, and those just added to whoever brought them.
+///
+/// # Errors
+/// The store's.
+pub(super) fn take(
+    batch: &mut Batch<'_, '_>,
+    slots: &mut Slots<'_>,
+    added: Vec<Added>,
+) -> Result<()> {
+    let mut added: BTreeMap<usize, (i64, Rc<Queue>)> = added
+        .into_iter()
+        .map(|(at, item, queue)| (at, (item, queue)))
+        .collect();
+    let (mut started, mut waiting) = (Vec::new(), BTreeMap::new());
+    for (at, ask) in slots.open() {
+        let Work::Take(wanted) = ask.work else {
+            continue;
+        };
+        let robot = match robot(batch, ask, wanted) {
+            Ok(robot) => robot,
+            Err(error) => {
+                slots.answer(at, Err(error))?;
+                continue;
+            }
+        };
+        let taker = Taker {
+            at,
+            ask,
+            wanted,
+            robot,
+        };
+        if let Some((item, queue)) = added.remove(&at) {
+            started.push((taker, item, queue));
+            continue;
+        }
+        match batch.queue(ask.folder.id, &wanted.name) {
+            Ok(queue) => {
+                let (_, takers) = waiting.entry(queue.id).or_insert((queue, Vec::new()));
+                takers.push(taker);
+            }
+            Err(error) => slots.answer(at, Err(error))?,
+        }
+    }
+    for (queue, takers) in waiting.into_values() {
+        choose(batch, slots, &queue, takers, &mut started)?;
+    }
+    begin(batch, slots, started)
+}
+
+/// The robot that a call is for: the one it names, else the caller.
+fn robot(batch: &mut Batch<'_, '_>, ask: &Ask<'_>, wanted: &Wanted) -> Result<Option<i64>> {
+    match (wanted.robot, &ask.caller.identity) {
+        (Some(key), _) => batch.robot(ask.caller.tenant, key).map(Some),
+        (None, Identity::Robot { id, .. }) => Ok(Some(*id)),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Chooses an item for each taker of a queue: first for those who want a certain reference, then the
+/// next ones for the others.
+fn choose<'a>(
+    batch: &mut Batch<'_, '_>,
+    slots: &mut Slots<'_>,
+    queue: &Rc<Queue>,
+    takers: Vec<Taker<'a>>,
+    started: &mut Vec<(Taker<'a>, i64, Rc<Queue>)>,
+) -> Result<()> {
+    make_ready(batch, queue.id)?;
+    let (certain, any): (Vec<_>, Vec<_>) = takers
+        .into_iter()
+        .partition(|t| t.wanted.reference.is_some());
+    let mut chosen = HashSet::new();
+    for taker in certain {
+        let found = match &taker.wanted.reference {
+            Some((how, reference)) => with_reference(batch, queue.id, *how, reference, &chosen)?,
+            None => None,
+        };
+        match found {
+            Some(item) => {
+                chosen.insert(item);
+                started.push((taker, item, Rc::clone(queue)));
+            }
+            None => slots.answer(taker.at, Ok(Reply::NoContent))?,
+        }
+    }
+    if any.is_empty() {
+        return Ok(());
+    }
+    let next = next(batch, queue.id, any.len() + chosen.len())?;
+    let mut next = next.into_iter().filter(|item| !chosen.contains(item));
+    for taker in any {
+        match next.next() {
+            Some(item) => started.push((taker, item, Rc::clone(queue))),
+            None => slots.answer(taker.at, Ok(Reply::NoContent))?,
+        }
+    }
+    Ok(())
+}
+
+/// Gives deferred items whose time has come their turn.
+fn make_ready(batch: &mut Batch<'_, '_>, queue: i64) -> Result<()> {
+    let rows = batch.tx.rows(
+        "SELECT id, priority, due_date FROM queue_items
+         WHERE queue_definition_id = $1 AND status = 0 AND turn IS NULL AND defer_date <= $2
+         ORDER BY defer_date LIMIT $3",
+        &[queue.into(), batch.now.into(), READY_AT_ONCE.into()],
+    )?;
+    let mut ready = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (priority, due): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let priority = QueueItemPriority::from_i64(priority).unwrap_or(QueueItemPriority::Normal);
+        let turn = turn::of(priority, due.map(Timestamp), None, batch.now);
+        ready.push(vec![row.get::<i64>(0)?.into(), turn.into()]);
+    }
+    batch.tx.many(
+        "UPDATE queue_items SET turn = {2} {rows} WHERE id = {1}",
+        &["BIGINT", "BIGINT"],
+        &ready,
+        &mut |_| Ok(()),
+    )
+}
+
+/// Items that another server takes at the same moment are its.
+fn not_taken_elsewhere(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
+    }
+}
+
+/// The next items of a queue.
+fn next(batch: &mut Batch<'_, '_>, queue: i64, count: usize) -> Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT id FROM queue_items WHERE queue_definition_id = $1 AND turn IS NOT NULL
+         ORDER BY turn, id LIMIT $2{}",
+        not_taken_elsewhere(batch.tx.dialect())
+    );
+    let limit = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = batch.tx.rows(&sql, &[queue.into(), limit.into()])?;
+    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(ids?)
+}
+
+/// The next item whose reference is like this one.
+fn with_reference(
+    batch: &mut Batch<'_, '_>,
+    queue: i64,
+    how: ReferenceFilterOption,
+    reference: &str,
+    chosen: &HashSet<i64>,
+) -> Result<Option<i64>> {
+    let mut params: Vec<Value> = vec![queue.into(), reference.into()];
+    let like = match how {
+        ReferenceFilterOption::Equals => "fold(reference) = fold($2)",
+        ReferenceFilterOption::StartsWith => {
+            // Everything that begins with a text lies between it and the same with the last
+            // character there is.
+            params.push(format!("{reference}{}", char::MAX).into());
+            "fold(reference) >= fold($2) AND fold(reference) < fold($3)"
+        }
+    };
+    let sql = format!(
+        "SELECT id FROM queue_items WHERE queue_definition_id = $1 AND turn IS NOT NULL
+             AND {like} ORDER BY turn, id LIMIT {}{}",
+        chosen.len() + 1,
+        not_taken_elsewhere(batch.tx.dialect())
+    );
+    for row in batch.tx.rows(&sql, &params)? {
+        let id: i64 = row.get(0)?;
+        if !chosen.contains(&id) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Marks items as in progress.
+fn begin(
+    batch: &mut Batch<'_, '_>,
+    slots: &mut Slots<'_>,
+    started: Vec<(Taker<'_>, i64, Rc<Queue>)>,
+) -> Result<()> {
+    if started.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(started.len());
+    for (taker, item, queue) in &started {
+        let job = match (taker.wanted.job, taker.robot) {
+            (Some(job), _) => Some(job.to_string()),
+            (None, Some(robot)) => batch.job_of(robot)?,
+            (None, None) => None,
+        };
+        let lease_until = batch.lease_until(taker.ask.caller.tenant, queue)?;
+        rows.push(vec![
+            (*item).into(),
+            QueueItemStatus::InProgress.into(),
+            taker.robot.into(),
+            job.into(),
+            batch.now.into(),
+            lease_until.into(),
+        ]);
+        let of = Of {
+            tenant: taker.ask.caller.tenant,
+            queue: queue.id,
+            item: *item,
+        };
+        batch.ledger.moved(
+            of,
+            QueueItemStatus::New,
+            QueueItemStatus::InProgress,
+            &Author::of(taker.ask.caller),
+        );
+        slots.show(taker.at, *item, 200);
+    }
+    batch.hints.insert(Hint::Leases);
+    batch.tx.many(
+        "UPDATE queue_items SET status = {2}, turn = NULL, robot_id = {3}, executor_job_key = {4},
+             start_processing = {5}, lease_until = {6}, version = version + 1
+         {rows} WHERE id = {1}",
+        &["BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT"],
+        &rows,
+        &mut |_| Ok(()),
+    )
+}

@@ -1,0 +1,202 @@
+//! Calls that are done together: what callers want of queues while the store is busy becomes one
+//! piece of work for it, see `orchestrator::queues::engine`.
+//!
+//! Whoever finds nobody waiting for the store asks it to come; when it does, it takes all calls that
+//! wait then. So calls share statements as the load grows, and a lone one waits for nobody.
+
+use std::collections::HashMap;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ::odata::Timestamp;
+use db::Tx;
+use orchestrator::access::{self, FolderHeader, Granted};
+use orchestrator::queues::engine::{self, Answers, Ask, Work};
+use orchestrator::{Caller, Error, Need, Reply, Result, Server};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::execute::Call;
+
+/// Most calls that are done together: others wait for the store meanwhile.
+const MOST: usize = 128;
+/// Most calls that wait; more are refused.
+const LIMIT: usize = 4096;
+
+/// A call with the place its answer goes to.
+struct Waiting {
+    call: Call,
+    work: Work,
+    answer: oneshot::Sender<Result<Reply>>,
+}
+
+/// The calls that wait.
+#[derive(Default)]
+struct Line {
+    waiting: Vec<Waiting>,
+    /// Whether the store was asked to come and has not come yet.
+    asked: bool,
+}
+
+/// Calls that are to be done together.
+#[derive(Default)]
+pub struct Together(Arc<Mutex<Line>>);
+
+/// Does what a call wants, and answers after the commit. Once it has begun it runs to its end, whether
+/// or not the caller still listens.
+///
+/// # Errors
+/// The refusal, or the store's.
+pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
+    let (answer, answered) = oneshot::channel();
+    let asks = {
+        let mut line = app.together.0.lock();
+        if line.waiting.len() >= LIMIT {
+            return Err(db::Error::Overloaded.into());
+        }
+        line.waiting.push(Waiting { call, work, answer });
+        !mem::replace(&mut line.asked, true)
+    };
+    if asks {
+        tokio::spawn(serve(Arc::clone(app)));
+    }
+    let lost = |_| Err(Error::Internal("a call was lost".into()));
+    answered.await.unwrap_or_else(lost)
+}
+
+/// Has the store do what waits.
+async fn serve(app: Arc<App>) {
+    let line = Arc::clone(&app.together.0);
+    let server = Arc::clone(&app.server);
+    let taken: Arc<Mutex<Vec<Waiting>>> = Arc::default();
+    let (mine, more) = (Arc::clone(&taken), Arc::clone(&app));
+    let runtime = tokio::runtime::Handle::current();
+    let done = app
+        .db
+        .write(move |tx| {
+            let mut calls = mine.lock();
+            // A second run does the same calls again.
+            if calls.is_empty() {
+                let mut line = line.lock();
+                line.waiting.retain(|call| !call.answer.is_closed());
+                let count = line.waiting.len().min(MOST);
+                *calls = line.waiting.drain(..count).collect();
+                line.asked = !line.waiting.is_empty();
+                if line.asked {
+                    runtime.spawn(again(Arc::clone(&more)));
+                }
+            }
+            run(tx, &calls, &server)
+        })
+        .await;
+    let calls = mem::take(&mut *taken.lock());
+    match done {
+        Ok((answers, hints)) => {
+            app.publish(hints);
+            for (call, answer) in calls.into_iter().zip(answers) {
+                // Who has hung up needs no answer.
+                let _ = call.answer.send(answer);
+            }
+        }
+        Err(_) if calls.is_empty() => never_came(&app),
+        // Nobody knows whether it was committed: what was done must not be done again.
+        Err(Error::Db(error @ db::Error::Unavailable(_))) => {
+            for call in calls {
+                let _ = call.answer.send(Err(error.clone().into()));
+            }
+        }
+        Err(_) => one_by_one(&app, calls).await,
+    }
+}
+
+/// [`serve`] where it calls itself, which only a future of known type can.
+fn again(app: Arc<App>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve(app))
+}
+
+/// The store refused to come: those who wait are told, each by a call of its own.
+fn never_came(app: &App) {
+    let mut line = app.together.0.lock();
+    line.asked = false;
+    for call in line.waiting.drain(..) {
+        let _ = call.answer.send(Err(db::Error::Overloaded.into()));
+    }
+}
+
+/// One of them made a statement fail, so nothing was committed: each is done by itself.
+async fn one_by_one(app: &Arc<App>, calls: Vec<Waiting>) {
+    for Waiting { call, work, answer } in calls {
+        let server = Arc::clone(&app.server);
+        let alone = Arc::new((call, work));
+        let done = app
+            .db
+            .write(move |tx| {
+                let (call, work) = &*alone;
+                let (answers, hints) = run_all(tx, &[(call, work)], &server)?;
+                let answer = answers.into_iter().next();
+                answer.unwrap_or_else(lost).map(|reply| (reply, hints))
+            })
+            .await;
+        let _ = answer.send(done.map(|(reply, hints)| {
+            app.publish(hints);
+            reply
+        }));
+    }
+}
+
+fn lost() -> Result<Reply> {
+    Err(Error::Internal("a call was lost".into()))
+}
+
+fn run(tx: &mut Tx<'_>, calls: &[Waiting], server: &Server) -> Result<Answers> {
+    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &w.work)).collect();
+    run_all(tx, &calls, server)
+}
+
+/// Who asks where, for what: what of it was granted once is granted to all of a transaction.
+type Asked<'a> = (*const Caller, &'a Need, &'a FolderHeader);
+
+fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], server: &Server) -> Result<Answers> {
+    let mut granted: HashMap<Asked<'_>, Arc<Granted>> = HashMap::new();
+    let mut checked = Vec::with_capacity(calls.len());
+    for (call, _) in calls {
+        let asked = (Arc::as_ptr(&call.caller), &call.need, &call.header);
+        if let Some(known) = granted.get(&asked) {
+            checked.push(Ok(Arc::clone(known)));
+            continue;
+        }
+        match access::grant(tx, &call.caller, &call.need, call.rule, &call.header) {
+            Ok(grant) => {
+                let grant = Arc::new(grant);
+                granted.insert(asked, Arc::clone(&grant));
+                checked.push(Ok(grant));
+            }
+            Err(error @ Error::Db(_)) => return Err(error),
+            Err(error) => checked.push(Err(error)),
+        }
+    }
+    let mut asks = Vec::with_capacity(calls.len());
+    for ((call, work), grant) in calls.iter().zip(&checked) {
+        if let Ok(grant) = grant
+            && let Some(folder) = &grant.folder
+        {
+            asks.push(Ask {
+                caller: &call.caller,
+                folder,
+                base: &call.base,
+                metadata: call.metadata,
+                work,
+            });
+        }
+    }
+    let (answers, hints) = engine::run(tx, Timestamp::now(), server, &asks)?;
+    let mut answers = answers.into_iter();
+    let answers = checked.into_iter().map(|grant| match grant {
+        Ok(grant) if grant.folder.is_some() => answers.next().unwrap_or_else(lost),
+        Ok(_) => lost(),
+        Err(error) => Err(error),
+    });
+    Ok((answers.collect(), hints))
+}
