@@ -332,10 +332,10 @@ pub struct Op {
     pub store: Store,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
-    /// Looks for what it changes before it writes.
-    pub search: Option<Search>,
     /// What it wants, where that is done together with what others want.
     pub together: Option<engine::Read>,
+    /// Looks for what it changes before it writes.
+    pub search: Option<Search>,
     /// What it does; `None` when the edge does it, because it handles files.
     pub run: Option<Run>,
 }
@@ -355,8 +355,8 @@ impl Op {
             folder: FolderRule::Tenant,
             store: Store::Main,
             prepare: None,
-            search: None,
             together: None,
+            search: None,
             run: None,
         }
     }
@@ -454,18 +454,18 @@ impl Op {
         self
     }
 
+    /// Done together with what others want of queues at the same time.
+    #[must_use]
+    pub const fn together(mut self, read: engine::Read) -> Self {
+        self.together = Some(read);
+        self
+    }
+
     /// With a search before it writes. In a group of changes there is none before the group: then
     /// the function searches itself.
     #[must_use]
     pub const fn search(mut self, search: Search) -> Self {
         self.search = Some(search);
-        self
-    }
-
-    /// Done together with what others want of queues at the same time.
-    #[must_use]
-    pub const fn together(mut self, read: engine::Read) -> Self {
-        self.together = Some(read);
         self
     }
 }

@@ -228,7 +228,7 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
                 ended(batch, &mut changes, attempt, outcome, ask)
             }
             (Some(attempt), Work::Progress(_, text)) => {
-                progressed(batch, &mut changes, attempt, text.as_deref(), ask)
+                progressed(batch, &mut changes, attempt, text.as_deref())
             }
             _ => continue,
         };
@@ -386,7 +386,6 @@ fn progressed(
     changes: &mut Changes,
     attempt: &Attempt,
     text: Option<&str>,
-    ask: &Ask<'_>,
 ) -> Result<()> {
     if attempt.status != QueueItemStatus::InProgress {
         let message = format!(
@@ -409,7 +408,6 @@ fn progressed(
         text.map(str::to_owned).into(),
         lease.into(),
     ]);
-    batch.ledger.edited(attempt.of, &Author::of(ask.caller));
     Ok(())
 }
 

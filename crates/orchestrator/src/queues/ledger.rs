@@ -64,12 +64,6 @@ impl Ledger {
         self.event(of, action, to, author);
     }
 
-    /// An item was changed while in progress.
-    pub fn edited(&mut self, of: Of, author: &Author) {
-        let status = QueueItemStatus::InProgress;
-        self.event(of, QueueItemEventAction::Edit, status, author);
-    }
-
     /// An attempt ended well, or failed for this reason, after so many ticks.
     pub fn processed(&mut self, queue: i64, failure: Option<ProcessingExceptionType>, ticks: i64) {
         let results = self.results.entry(queue).or_default();

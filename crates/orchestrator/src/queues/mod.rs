@@ -58,9 +58,9 @@ pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET, &exte
 pub const TYPES: &[Kind] = &[
     <adding::QueueItemData as Edm>::KIND,
     <adding::FailedItems as Edm>::KIND,
-    <by_filter::Changed as Edm>::KIND,
     <ending::TransactionResult as Edm>::KIND,
     <taking::TransactionData as Edm>::KIND,
+    <by_filter::Changed as Edm>::KIND,
     <items::Versioned as Edm>::KIND,
     <sharing::AccessibleFolders as Edm>::KIND,
 ];

@@ -1,7 +1,6 @@
 //! All items of a queue in one file, for spreadsheets.
 
 use odata::Query;
-use odata::edm::EntitySet;
 use serde_json::Value as Json;
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
@@ -18,12 +17,6 @@ pub const OPS: &[Op] = &[
         .returns("Edm.Stream")
         .folder(FolderRule::Required),
 ];
-
-/// Items as they are read for a file: many at a time.
-static PAGES: EntitySet = EntitySet {
-    top: 1000,
-    ..QueueItem::SET
-};
 
 /// The columns: their heading, and what of an item they show.
 const COLUMNS: &[(&str, &str)] = &[
@@ -56,13 +49,13 @@ const OPTIONS: &str = "$orderby=Id&$expand=Robot($select=Name),ReviewerUser($sel
 /// `QueueDefinitions(id)/Reports`: the items that `$filter` finds, the oldest first.
 fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let queue = args.id()?;
-    let asked = args.options(&PAGES)?;
+    let asked = args.options(&QueueItem::SET)?;
     if !asked.only_filters() {
         return Err(Error::invalid(
             "A report has all items that $filter finds, the oldest first: leave out the other options.",
         ));
     }
-    let mut query = Query::parse(&PAGES, OPTIONS)?;
+    let mut query = Query::parse(&QueueItem::SET, OPTIONS)?;
     query.filter = asked.filter;
     let after = args.after.unwrap_or(i64::MIN);
     if args.after.is_none() {
@@ -73,7 +66,7 @@ fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         vars: &[("queue", queue.into()), ("after", after.into())],
         ..Listing::default()
     };
-    let page = Reply::json(cx.page(&PAGES, &query, &listing)?);
+    let page = Reply::json(cx.page(&QueueItem::SET, &query, &listing)?);
     let Reply::Json { body, .. } = content::opened(&cx.server.keys, page)? else {
         return Err(Error::Internal("a page that is no document".into()));
     };
@@ -85,7 +78,7 @@ fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         kind: "text/csv; charset=utf-8",
         body: lines(items, args.after.is_none())
             .map_err(|e| Error::Internal(format!("a file that cannot be written: {e}")))?,
-        next: match items.len() < PAGES.top as usize {
+        next: match items.len() < QueueItem::SET.top as usize {
             true => None,
             false => items.last().and_then(|item| item["Id"].as_i64()),
         },

@@ -81,9 +81,9 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
-        after: None,
-        found: None,
         job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
+        found: None,
+        after: None,
         if_match,
     };
     let call = Call {
