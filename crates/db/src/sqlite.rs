@@ -9,6 +9,7 @@ use crate::tx::{Down, Mishap, Session};
 use crate::upkeep::{OPTIMIZE, Upkeep};
 use crate::value::{Cells, Source};
 use crate::{Cell, Dialect, Error, Result, Value};
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ffi};
@@ -26,8 +27,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 128;
 
-/// Page caches in KiB. Modest, because the system caches the file as well.
-const WRITER_CACHE: i64 = 4096;
+/// Page caches in KiB, filled as needed. That of readers is modest, because the system caches the file
+/// as well; the writer comes back to the same pages all the time.
+const WRITER_CACHE: i64 = 32_768;
 const READER_CACHE: i64 = 1024;
 
 /// What the connections to one file share.
@@ -107,6 +109,9 @@ impl Sqlite {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+            // Once there are statistics, SQLite would plan a statement anew for each new value; those
+            // of a writer are look-ups whose plan does not depend on values.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // A long snapshot lets the log grow; give the space back once it has been read through.
             connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         } else {

@@ -21,7 +21,7 @@ use crate::Error;
 pub struct Guid(pub u128);
 
 impl Guid {
-    /// A random GUID (version 4) from the operating system's source of randomness.
+    /// A random GUID (version 4). The generator is cryptographic; the operating system seeds it.
     pub fn random() -> Guid {
         Guid(uuid::Uuid::new_v4().as_u128())
     }

@@ -42,6 +42,7 @@ mod queue_items;
 mod queue_proof;
 mod queue_report;
 mod queue_rights;
+mod queue_schemas;
 mod queue_sweep;
 mod queue_upload;
 mod queues;

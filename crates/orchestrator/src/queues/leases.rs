@@ -87,7 +87,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
     // Nobody did it.
     let author = Author::default();
     let mut batch = Batch::new(cx.tx, cx.now, &cx.server.keys);
-    let (mut returned, mut abandoned, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut returned, mut given_up, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for attempt in attempts {
         let Some(queue) = batch.numbered(attempt.of.queue)? else {
             continue;
@@ -107,15 +107,17 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
             true => QueueItemStatus::Retried,
             false => QueueItemStatus::Abandoned,
         };
-        abandoned.push(vec![
+        given_up.push(vec![
             attempt.of.item.into(),
             status.into(),
             batch.now.into(),
         ]);
+        let abandoned = QueueItemStatus::Abandoned;
         batch
             .ledger
-            .moved(attempt.of, attempt.status, status, &author);
+            .moved(attempt.of, attempt.status, abandoned, &author);
         if retry {
+            batch.ledger.moved(attempt.of, abandoned, status, &author);
             again.push(Again::by_itself(&attempt, author.clone(), batch.now));
         }
     }
@@ -133,7 +135,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
-        &abandoned,
+        &given_up,
         &mut |_| Ok(()),
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);

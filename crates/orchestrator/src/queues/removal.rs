@@ -23,7 +23,7 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
         cx.tx.exec(&sql, &[queue.into()])?;
     }
     cx.tx.exec(
-        "UPDATE queue_definitions SET deletion_time = $2, release_id = NULL WHERE id = $1",
+        "UPDATE queue_definitions SET deletion_time = $2 WHERE id = $1",
         &[queue.into(), cx.now.into()],
     )?;
     cx.hint(Hint::Sweep);

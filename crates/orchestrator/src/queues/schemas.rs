@@ -130,6 +130,64 @@ fn elsewhere(reference: &impl Display) -> String {
     )
 }
 
+/// A part of a schema.
+#[derive(Clone, Copy)]
+struct Part<'s> {
+    /// The closest part around it, or itself, with an `$id`: references are relative to that.
+    document: &'s Json,
+    schema: &'s Json,
+}
+
+impl<'s> Part<'s> {
+    fn whole(schema: &'s Json) -> Self {
+        Self {
+            document: schema,
+            schema,
+        }
+    }
+
+    /// A part of this part.
+    fn inner(self, schema: &'s Json) -> Self {
+        // An `$id` like `#name` only names a place.
+        let id = schema.get("$id").and_then(Json::as_str);
+        let document = match id.is_some_and(|id| !id.starts_with('#')) {
+            true => schema,
+            false => self.document,
+        };
+        Self { document, schema }
+    }
+
+    /// The part that this one refers to. Draft 7 looks at nothing beside a reference.
+    fn target(self) -> Option<Result<Self, String>> {
+        let reference = self.schema.get("$ref")?.as_str()?;
+        Some(self.resolve(reference))
+    }
+
+    fn resolve(self, reference: &str) -> Result<Self, String> {
+        let nowhere = || format!("'{reference}' leads nowhere: refer to '#/definitions/…'.");
+        let pointer = match reference.strip_prefix('#') {
+            Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => pointer,
+            Some(_) => return Err(nowhere()),
+            None => return Err(elsewhere(&reference)),
+        };
+        let mut part = Self::whole(self.document);
+        for step in pointer.split('/').skip(1) {
+            // A pointer in a reference is written as addresses are.
+            let step = percent_decode_str(step)
+                .decode_utf8()
+                .map_err(|_| nowhere())?;
+            let step = step.replace("~1", "/").replace("~0", "~");
+            let next = match part.schema {
+                Json::Object(map) => map.get(&step),
+                Json::Array(list) => step.parse::<usize>().ok().and_then(|n| list.get(n)),
+                _ => None,
+            };
+            part = part.inner(next.ok_or_else(nowhere)?);
+        }
+        Ok(part)
+    }
+}
+
 /// A walk through a schema that follows its references.
 struct Unfolding {
     parts: u32,
@@ -138,12 +196,11 @@ struct Unfolding {
 impl Unfolding {
     /// Fails when the schema has no end, or too many parts.
     fn of(schema: &Json) -> Result<(), String> {
-        Self { parts: 0 }.enter(schema, schema, 0)
+        Self { parts: 0 }.enter(Part::whole(schema), 0)
     }
 
-    /// `document` is the closest part around it with an `$id`: references are relative to that.
-    fn enter(&mut self, document: &Json, part: &Json, depth: u32) -> Result<(), String> {
-        let Json::Object(members) = part else {
+    fn enter(&mut self, part: Part<'_>, depth: u32) -> Result<(), String> {
+        let Json::Object(members) = part.schema else {
             return Ok(());
         };
         self.parts += 1;
@@ -157,15 +214,12 @@ impl Unfolding {
                 "it contains itself, or has more than {MAX_DEPTH} parts within each other."
             ));
         }
-        // Draft 7 looks at nothing beside a reference.
-        if let Some(Json::String(reference)) = members.get("$ref") {
-            let (document, target) = resolve(document, reference)?;
-            return self.enter(document, target, depth + 1);
+        if let Some(target) = part.target() {
+            return self.enter(target?, depth + 1);
         }
-        let document = if has_id(part) { part } else { document };
         for (name, value) in members {
             for inner in applied(name, value) {
-                self.enter(document, inner, depth + 1)?;
+                self.enter(part.inner(inner), depth + 1)?;
             }
         }
         Ok(())
@@ -195,40 +249,6 @@ fn applied<'s>(name: &str, value: &'s Json) -> Vec<&'s Json> {
     }
 }
 
-/// Whether references within it are relative to it: an `$id` like `#name` only names a place.
-fn has_id(part: &Json) -> bool {
-    let id = part.get("$id").and_then(Json::as_str);
-    id.is_some_and(|id| !id.starts_with('#'))
-}
-
-/// The place that a reference names, and the document it is in.
-fn resolve<'s>(document: &'s Json, reference: &str) -> Result<(&'s Json, &'s Json), String> {
-    let nowhere = || format!("'{reference}' leads nowhere: refer to '#/definitions/…'.");
-    let pointer = match reference.strip_prefix('#') {
-        Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => pointer,
-        Some(_) => return Err(nowhere()),
-        None => return Err(elsewhere(&reference)),
-    };
-    let (mut document, mut place) = (document, document);
-    for step in pointer.split('/').skip(1) {
-        // A pointer in a reference is written as addresses are.
-        let step = percent_decode_str(step)
-            .decode_utf8()
-            .map_err(|_| nowhere())?;
-        let step = step.replace("~1", "/").replace("~0", "~");
-        place = match place {
-            Json::Object(map) => map.get(&step),
-            Json::Array(list) => step.parse::<usize>().ok().and_then(|n| list.get(n)),
-            _ => None,
-        }
-        .ok_or_else(nowhere)?;
-        if has_id(place) {
-            document = place;
-        }
-    }
-    Ok((document, place))
-}
-
 /// Fails unless whatever a schema let pass still passes after it changed: items that wait, and the
 /// programs that add them, are as the old one says. Compared are the members that it declares, also
 /// within others: they must keep their types, must not become required, and other members must not
@@ -237,13 +257,11 @@ fn resolve<'s>(document: &'s Json, reference: &str) -> Result<(&'s Json, &'s Jso
 /// # Errors
 /// 1908
 pub(super) fn check_change(member: &str, old: &str, new: &str) -> Result<()> {
-    let (Ok(Json::Object(old)), Ok(Json::Object(new))) =
-        (serde_json::from_str(old), serde_json::from_str(new))
-    else {
+    let (Ok(old), Ok(new)) = (serde_json::from_str(old), serde_json::from_str(new)) else {
         // What is no schema is refused elsewhere.
         return Ok(());
     };
-    match narrowed(&old, &new, "") {
+    match narrowed(Part::whole(&old), Part::whole(&new), "", 0) {
         None => Ok(()),
         Some(what) => Err(Error::refused(
             Code::InvalidQueueSchemaDefinitionChange,
@@ -256,20 +274,38 @@ pub(super) fn check_change(member: &str, old: &str, new: &str) -> Result<()> {
 }
 
 /// What `new` refuses and `old` did not; `place` is a JSON pointer into the dictionary.
-fn narrowed(old: &Map<String, Json>, new: &Map<String, Json>, place: &str) -> Option<String> {
+fn narrowed(old: Part<'_>, new: Part<'_>, place: &str, depth: u32) -> Option<String> {
+    // An old schema may be from before there was a limit.
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    match (old.target(), new.target()) {
+        (None, None) => {}
+        (old_target, new_target) => {
+            let old = old_target.and_then(Result::ok).unwrap_or(old);
+            let new = new_target.and_then(Result::ok).unwrap_or(new);
+            return narrowed(old, new, place, depth + 1);
+        }
+    }
     let here = match place {
         "" => "the dictionary",
         place => place,
     };
-    if let Some(types) = types(new) {
+    let (was, is) = match (old.schema, new.schema) {
+        (Json::Object(was), Json::Object(is)) => (was, is),
+        (Json::Bool(false), _) | (_, Json::Bool(true)) => return None,
+        (_, Json::Bool(false)) => return Some(format!("{here} is forbidden now")),
+        _ => return None,
+    };
+    if let Some(types) = types(is) {
         // The dictionary is an object whether or not a schema says so.
-        let before = types_before(old, place.is_empty());
+        let before = types_before(was, place.is_empty());
         if !before.is_some_and(|before| before.iter().all(|ty| accepts(&types, ty))) {
             return Some(format!("{here} has another type now"));
         }
     }
-    let known = names(old, "required");
-    let added = names(new, "required")
+    let known = names(was, "required");
+    let added = names(is, "required")
         .into_iter()
         .find(|n| !known.contains(n));
     if let Some(name) = added {
@@ -277,26 +313,27 @@ fn narrowed(old: &Map<String, Json>, new: &Map<String, Json>, place: &str) -> Op
     }
     let is_closed =
         |schema: &Map<String, Json>| schema.get("additionalProperties") == Some(&Json::Bool(false));
-    if is_closed(new) && !is_closed(old) {
+    if is_closed(is) && !is_closed(was) {
         return Some(format!("{here} must not have other members now"));
     }
     let none = Map::new();
-    let declared = |schema| members(schema).unwrap_or(&none);
-    let (was, is) = (declared(old), declared(new));
-    was.iter().find_map(|(name, old)| {
+    let (declared, kept) = (members(was, &none), members(is, &none));
+    declared.iter().find_map(|(name, schema)| {
         let place = format!("{place}/{name}");
-        match (old, is.get(name)) {
-            (Json::Object(old), Some(Json::Object(new))) => narrowed(old, new, &place),
-            (Json::Bool(false), _) => None,
-            (_, Some(Json::Bool(false))) => Some(format!("{place} is forbidden now")),
-            (_, None) if is_closed(new) => Some(format!("{place} is forbidden now")),
-            _ => None,
+        match kept.get(name) {
+            Some(now) => narrowed(old.inner(schema), new.inner(now), &place, depth + 1),
+            None if is_closed(is) => Some(format!("{place} is forbidden now")),
+            None => None,
         }
     })
 }
 
-fn members(schema: &Map<String, Json>) -> Option<&Map<String, Json>> {
-    schema.get("properties")?.as_object()
+fn members<'s>(
+    schema: &'s Map<String, Json>,
+    none: &'s Map<String, Json>,
+) -> &'s Map<String, Json> {
+    let properties = schema.get("properties").and_then(Json::as_object);
+    properties.unwrap_or(none)
 }
 
 /// The texts of a member that is a list of them, or one of them.
@@ -524,6 +561,19 @@ mod tests {
             let error = change(narrower).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
         }
+        let named = |ty: &str| {
+            let definitions = json!({"id": {"type": ty}});
+            let id = json!({"$ref": "#/definitions/id"});
+            json!({"definitions": definitions, "required": ["Id"], "properties": {"Id": id}})
+        };
+        change(named("number")).unwrap();
+        let error = change(named("string")).unwrap_err().to_string();
+        assert!(error.contains("/Id has another type"), "{error}");
+        let (old, new) = (named("string").to_string(), named("number").to_string());
+        check_change("Output", &old, &new).unwrap_err();
+        let endless = json!({"$ref": "#"}).to_string();
+        check_change("Output", &endless, &endless).unwrap();
+
         let closed = json!({"properties": {"A": {}}, "additionalProperties": false}).to_string();
         let without = json!({"additionalProperties": false}).to_string();
         check_change("Output", &closed, &without).unwrap_err();
