@@ -97,12 +97,12 @@ impl Query {
         }
     }
 
-    /// Whether it says which entities are meant, and nothing of how to show them.
+    /// Whether it says no more than which entities are meant: nothing of how to show them.
     #[must_use]
     pub fn only_filters(&self) -> bool {
         let shows = self.top.is_some() || self.select.is_some() || self.count.is_some();
         let pages = self.skip > 0 || !self.order.is_empty() || !self.expand.is_empty();
-        self.filter.is_some() && !shows && !pages
+        !shows && !pages
     }
 
     /// Whether any option goes to entities of this type: to see them, or to find out what they hold

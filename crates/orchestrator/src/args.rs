@@ -30,6 +30,8 @@ pub struct Args {
     pub job: Option<Guid>,
     /// What the operation's `search` found.
     pub found: Option<Found>,
+    /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
+    pub after: Option<i64>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

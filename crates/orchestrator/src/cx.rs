@@ -423,6 +423,18 @@ pub enum Reply {
         /// The document.
         body: Vec<u8>,
     },
+    /// A part of a document that is too long for one transaction. The function is called again, in
+    /// a transaction that only reads, with [`Args::after`], until nothing is next.
+    Part {
+        /// The name to save the whole under.
+        name: String,
+        /// The media type.
+        kind: &'static str,
+        /// What the part holds.
+        body: Vec<u8>,
+        /// What comes next.
+        next: Option<i64>,
+    },
     /// A stored file.
     File {
         /// Its key in the blob store.

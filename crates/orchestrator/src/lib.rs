@@ -107,6 +107,7 @@ pub static OPS: &[&[Op]] = &[
     queues::by_filter::OPS,
     queues::adding::OPS,
     queues::records::OPS,
+    queues::report::OPS,
     logs::OPS,
     robots::OPS,
     sessions::OPS,

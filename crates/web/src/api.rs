@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::error::json_response;
 use crate::execute::{Call, execute};
-use crate::{odata, request};
+use crate::{odata, parts, request};
 
 /// An operation.
 pub struct Route {
@@ -111,7 +111,7 @@ pub async fn answer(
         true => request::json(request.into_body()).await?,
         false => None,
     };
-    let call = Call {
+    let call = Arc::new(Call {
         caller,
         need: route.need,
         rule: route.folder,
@@ -126,11 +126,12 @@ pub async fn answer(
         store: Store::Main,
         write,
         search: None,
-    };
-    match execute(app, call, route.run).await? {
+    });
+    match execute(app, Arc::clone(&call), route.run).await? {
         Reply::NoContent => Ok(json_response(204, Body::empty())),
         Reply::Ok => Ok(json_response(200, Body::empty())),
         Reply::Json { status, body } => Ok(json_response(status, body)),
+        part @ Reply::Part { .. } => parts::answer(app, call, route.run, part),
         Reply::File { blob, name } => crate::packages::download(app, &blob, &name).await,
     }
 }

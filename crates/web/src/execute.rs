@@ -42,15 +42,14 @@ pub struct Call {
 ///
 /// # Errors
 /// What the checks, the function or the store say.
-pub async fn execute(app: &Arc<App>, mut call: Call, run: Run) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Reply> {
     let server = Arc::clone(&app.server);
     if let Some(search) = call.search {
-        match look(app, call.clone(), search).await? {
+        match look(app, Arc::clone(&call), search).await? {
             Searched::Answer(reply) => return Ok(reply),
-            Searched::Found(found) => call.args.found = Some(found),
+            Searched::Found(found) => Arc::make_mut(&mut call).args.found = Some(found),
         }
     }
-    let call = Arc::new(call);
     if call.store == Store::Logs {
         let granted = grant(app, Arc::clone(&call)).await?;
         let work = move |tx: &mut Tx<'_>| {
@@ -73,7 +72,7 @@ pub async fn execute(app: &Arc<App>, mut call: Call, run: Run) -> Result<Reply> 
 }
 
 /// Looks for what a call is to change. Its permission is checked here and again where it writes.
-async fn look(app: &App, call: Call, search: Search) -> Result<Searched> {
+async fn look(app: &App, call: Arc<Call>, search: Search) -> Result<Searched> {
     let server = Arc::clone(&app.server);
     let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, search);
     app.db.read(work).await.map(|(searched, _)| searched)

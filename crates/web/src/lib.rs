@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod odata;
 mod packages;
+mod parts;
 mod request;
 mod robots;
 mod router;

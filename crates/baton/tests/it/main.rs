@@ -40,6 +40,7 @@ mod queue_extended;
 mod queue_history;
 mod queue_items;
 mod queue_proof;
+mod queue_report;
 mod queue_rights;
 mod queue_schemas;
 mod queue_sweep;

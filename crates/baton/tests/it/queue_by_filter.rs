@@ -172,6 +172,20 @@ async fn new_items_are_edited(backend: Backend) {
     assert_eq!(texts(&events, "Action"), ["Create", "Edit", "Edit"]);
     let others = "Status ne 'New' and Priority eq 'Normal' and DueDate eq null";
     assert_eq!(found(client, others).await, before);
+
+    // What was edited has another turn; what was deferred waits.
+    fill(client, "Q", &["g"]).await;
+    let start = json!({"transactionData": {"Name": "Q"}});
+    let mut order = Vec::new();
+    loop {
+        let path = "odata/Queues/UiPathODataSvc.StartTransaction";
+        let answer = client.post(path, &start).await;
+        match answer.status {
+            204 => break,
+            _ => order.push(text(&answer.ok(200), "Reference").to_owned()),
+        }
+    }
+    assert_eq!(order, ["f", "g"], "a due date comes before a priority");
 }
 
 async fn all_but_those_in_progress_are_deleted(backend: Backend) {

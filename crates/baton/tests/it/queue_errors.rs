@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 use testkit::{Answer, Backend, Client, both};
 
 use crate::queues::{ADD, BULK_ADD, add, at, item_data, queue};
-use crate::support::{scene, text};
+use crate::support::{scene, text, with};
 
 both!(
     refusals_of_definitions,
     refusals_of_items,
+    refusals_of_transactions,
+    refusals_by_schemas,
     refusals_of_reviews,
     sizes,
     failed_items_of_many,
@@ -85,6 +87,37 @@ fn adding(queue: &str, more: Value) -> Request {
     post(ADD, item_data(queue, more))
 }
 
+/// A `StartTransaction`.
+fn taking(queue: &str, more: Value) -> Request {
+    let data = with(json!({"Name": queue}), more);
+    let path = "odata/Queues/UiPathODataSvc.StartTransaction";
+    post(path, json!({"transactionData": data}))
+}
+
+/// A `SetTransactionResult`.
+fn ending(item: &Value, result: Value) -> Request {
+    let path = format!("{}/UiPathODataSvc.SetTransactionResult", at("Queues", item));
+    post(path, json!({"transactionResult": result}))
+}
+
+/// A `SetTransactionProgress`.
+fn progressing(item: &Value, progress: &str) -> Request {
+    let path = format!(
+        "{}/UiPathODataSvc.SetTransactionProgress",
+        at("QueueItems", item)
+    );
+    post(path, json!({"Progress": progress}))
+}
+
+/// Takes the next item of a queue.
+async fn taken(client: &Client, queue: &str) -> Value {
+    send(client, &taking(queue, json!({}))).await.ok(200)
+}
+
+fn done() -> Value {
+    json!({"IsSuccessful": true})
+}
+
 async fn refusals_of_definitions(backend: Backend) {
     let scene = scene(backend).await;
     let client = &scene.shared;
@@ -134,6 +167,16 @@ async fn refusals_of_definitions(backend: Backend) {
             put(&path, json!({"Name": "Q", "AnalyticsDataJsonSchema": "[]"})),
             400,
             Code::InvalidQueueSchemaDefinition,
+        ),
+        (
+            "a schema that refuses what the one before took",
+            put(
+                &path,
+                json!({"Name": "Q", "SpecificDataJsonSchema":
+                    json!({"type": "object", "required": ["a"]}).to_string()}),
+            ),
+            400,
+            Code::InvalidQueueSchemaDefinitionChange,
         ),
         (
             "a kind of schema that is none",
@@ -262,6 +305,187 @@ async fn refusals_of_items(backend: Backend) {
     answer.refused(400, Code::RequiredOrganizationUnit as i64);
 }
 
+async fn refusals_of_transactions(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    queue(client, "Q", json!({})).await;
+    queue(client, "Once", json!({"EnforceUniqueReference": true})).await;
+    add(client, "Once", json!({"Reference": "taken"})).await;
+    let over = add(client, "Q", json!({})).await;
+    taken(client, "Q").await;
+    send(client, &ending(&over, done())).await.ok(200);
+    let new = add(client, "Q", json!({"DeferDate": "2090-01-01T00:00:00Z"})).await;
+    let started = send(client, &taking("Q", json!({"SpecificContent": {}})))
+        .await
+        .ok(200);
+    let nobody = json!({"Id": 999_999});
+    let cases = [
+        (
+            "a queue that is not there",
+            taking("Nowhere", json!({})),
+            404,
+            Code::ItemNotFound,
+        ),
+        (
+            "a new item for a queue that is not there",
+            taking("Nowhere", json!({"SpecificContent": {}})),
+            404,
+            Code::ItemNotFound,
+        ),
+        ("no name", taking("", json!({})), 400, Code::InvalidArgument),
+        (
+            "a robot that is not there",
+            taking(
+                "Q",
+                json!({"RobotIdentifier": "00000000-0000-0000-0000-00000000000a"}),
+            ),
+            404,
+            Code::ItemNotFound,
+        ),
+        (
+            "a robot that is no key",
+            taking("Q", json!({"RobotIdentifier": "robbie"})),
+            400,
+            Code::InvalidArgument,
+        ),
+        (
+            "another comparison of references",
+            taking(
+                "Q",
+                json!({"Reference": "a", "ReferenceFilterOption": "Contains"}),
+            ),
+            400,
+            Code::InvalidArgument,
+        ),
+        (
+            "a new item with a reference that is taken",
+            taking("Once", json!({"Reference": "TAKEN", "SpecificContent": {}})),
+            409,
+            Code::DuplicateReference,
+        ),
+        (
+            "a new item without the reference it needs",
+            taking("Once", json!({"SpecificContent": {}})),
+            400,
+            Code::TransactionReferenceRequired,
+        ),
+        (
+            "a new item with a content that cannot be",
+            taking("Q", json!({"SpecificContent": {"a": [1]}})),
+            400,
+            Code::InvalidArgument,
+        ),
+        (
+            "the result of an item that is not there",
+            ending(&nobody, done()),
+            404,
+            Code::ItemNotFound,
+        ),
+        (
+            "the result of an item that was not started",
+            ending(&new, done()),
+            409,
+            Code::TransactionNotStarted,
+        ),
+        (
+            "the result of an item that is over",
+            ending(&over, done()),
+            409,
+            Code::QueueItemInvalidTransitionFromFinalStatus,
+        ),
+        (
+            "a failure of an unknown kind",
+            ending(
+                &started,
+                json!({"ProcessingException": {"Type": "Bad luck"}}),
+            ),
+            400,
+            Code::InvalidArgument,
+        ),
+        (
+            "the progress of an item that is not there",
+            progressing(&nobody, "half"),
+            404,
+            Code::ItemNotFound,
+        ),
+        (
+            "the progress of an item that was not started",
+            progressing(&new, "half"),
+            409,
+            Code::InvalidTransactionProgressStatus,
+        ),
+        (
+            "the progress of an item that is over",
+            progressing(&over, "half"),
+            409,
+            Code::InvalidTransactionProgressStatus,
+        ),
+        (
+            "editing an item in progress",
+            put(at("QueueItems", &started), json!({"Priority": "Low"})),
+            409,
+            Code::FieldNotEditable,
+        ),
+        (
+            "deleting an item in progress",
+            delete(at("QueueItems", &started)),
+            409,
+            Code::ItemIsInUse,
+        ),
+    ];
+    refused(client, &cases).await;
+    for request in [
+        taking("Q", json!({})),
+        ending(&started, done()),
+        progressing(&started, "half"),
+    ] {
+        let answer = send(&scene.app, &request).await;
+        answer.refused(400, Code::RequiredOrganizationUnit as i64);
+    }
+    send(client, &ending(&started, done())).await.ok(200);
+}
+
+async fn refusals_by_schemas(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    let schema = json!({"type": "object", "required": ["n"],
+        "properties": {"n": {"type": "integer"}}});
+    let schema = schema.to_string();
+    let more = json!({"SpecificDataJsonSchema": schema, "OutputDataJsonSchema": schema,
+        "AnalyticsDataJsonSchema": schema});
+    queue(client, "Strict", more).await;
+    let good = json!({"n": 1});
+    let item = add(client, "Strict", json!({"SpecificContent": good})).await;
+    taken(client, "Strict").await;
+    let code = Code::QueueItemSchemaViolationException;
+    let result =
+        |name: &str, value: Value| ending(&item, json!({"IsSuccessful": true, name: value}));
+    let cases = [
+        (
+            "a content",
+            adding("Strict", json!({"SpecificContent": {"n": "one"}})),
+            400,
+            code,
+        ),
+        (
+            "a content without what it needs",
+            taking("Strict", json!({"SpecificContent": {}})),
+            400,
+            code,
+        ),
+        ("an output", result("Output", json!({"n": 1.5})), 400, code),
+        ("analytics", result("Analytics", json!({})), 400, code),
+    ];
+    refused(client, &cases).await;
+    let items = json!([{"SpecificContent": good}, {"SpecificContent": {"n": null}}]);
+    let body = json!({"queueName": "Strict", "commitType": "ProcessAllIndependently",
+        "queueItems": items});
+    let answer = client.post(BULK_ADD, &body).await.ok(200);
+    assert_eq!(failures(&answer), [(2, code)]);
+    let right = json!({"IsSuccessful": true, "Output": good, "Analytics": good});
+    send(client, &ending(&item, right)).await.ok(200);
+}
+
 /// Bulk operations answer with the items to which nothing could be done, and say no more.
 async fn refusals_of_reviews(backend: Backend) {
     let scene = scene(backend).await;
@@ -295,7 +519,56 @@ async fn sizes(backend: Backend) {
     let scene = scene(backend).await;
     let client = &scene.shared;
     queue(client, "Q", json!({})).await;
+    add(client, "Q", json!({})).await;
+    let item = taken(client, "Q").await;
+    let failed = |member: &str, length: usize| {
+        let text = "ü".repeat(length);
+        ending(
+            &item,
+            json!({"ProcessingException": {"Reason": "r", member: text}}),
+        )
+    };
+    let result = |member: &str, length: usize| {
+        let text = "ü".repeat(length - r#"{"k":""}"#.len());
+        ending(&item, json!({"IsSuccessful": true, member: {"k": text}}))
+    };
     let cases = [
+        (
+            "Output",
+            result("Output", 51_201),
+            413,
+            Code::QueueItemOutputDataSizeExceeded,
+        ),
+        (
+            "Analytics",
+            result("Analytics", 5_121),
+            413,
+            Code::QueueItemAnalyticsDataSizeExceeded,
+        ),
+        (
+            "Reason",
+            failed("Reason", 102_401),
+            413,
+            Code::QueueProcessingExceptionFieldSizeExceeded,
+        ),
+        (
+            "Details",
+            failed("Details", 102_401),
+            413,
+            Code::QueueProcessingExceptionFieldSizeExceeded,
+        ),
+        (
+            "Progress of an item in progress",
+            progressing(&item, &"ü".repeat(104_858)),
+            413,
+            Code::QueueItemProgressDataSizeExceeded,
+        ),
+        (
+            "SpecificContent of an item that is started at once",
+            taking("Q", json!({"SpecificContent": {"k": "ü".repeat(256_000)}})),
+            413,
+            Code::QueueItemContentSizeExceeded,
+        ),
         (
             "SpecificContent",
             adding("Q", json!({"SpecificContent": {"k": "ü".repeat(256_000)}})),
@@ -313,6 +586,15 @@ async fn sizes(backend: Backend) {
     let fits =
         json!({"SpecificContent": {"k": "ü".repeat(255_992)}, "Progress": "ü".repeat(104_857)});
     add(client, "Q", fits).await;
+    let progress = progressing(&item, &"ü".repeat(104_857));
+    send(client, &progress).await.ok(200);
+    send(client, &failed("Details", 102_400)).await.ok(200);
+    let again = send(client, &taking("Q", json!({"SpecificContent": {}})))
+        .await
+        .ok(200);
+    let result = json!({"IsSuccessful": true, "Output": {"k": "ü".repeat(51_192)},
+        "Analytics": {"k": "ü".repeat(5_112)}});
+    send(client, &ending(&again, result)).await.ok(200);
 }
 
 async fn failed_items_of_many(backend: Backend) {
@@ -374,4 +656,5 @@ const BULK_CODES: &[Code] = &[
     Code::InvalidArgument,
     Code::QueueItemProgressDataSizeExceeded,
     Code::QueueItemContentSizeExceeded,
+    Code::QueueItemSchemaViolationException,
 ];

@@ -17,7 +17,7 @@ use super::{Author, EDIT_ITEMS, review};
 use crate::body::{self, MAX_NAMED};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
-use crate::op::{FolderRule, Found, Need, Op, Run, Search, Searched};
+use crate::op::{FolderRule, Found, Need, OWN_NAMESPACE, Op, Run, Search, Searched};
 
 /// The actions.
 pub const OPS: &[Op] = &[
@@ -54,7 +54,7 @@ const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
 
 const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
     Op::action("QueueItems", name, need, run)
-        .namespace("Baton")
+        .namespace(OWN_NAMESPACE)
         .search(search)
         .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)

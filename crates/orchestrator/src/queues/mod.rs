@@ -27,6 +27,7 @@ mod ledger;
 mod queue;
 pub mod records;
 mod removal;
+pub mod report;
 pub mod retention;
 mod retrying;
 mod review;

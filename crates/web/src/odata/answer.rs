@@ -35,7 +35,7 @@ pub fn immediate(expect: &Expect, reply: Reply) -> Result<batch::Response> {
         Reply::Ok if is_minimal(expect) => Ok(minimal(Vec::new())),
         Reply::Ok => Ok(empty(200)),
         Reply::Json { status, body } => Ok(document(expect, status, body)),
-        Reply::File { .. } => Err(Error::refused(
+        Reply::File { .. } | Reply::Part { .. } => Err(Error::refused(
             Code::InvalidRequest,
             "A file cannot be the answer to a request in a group.",
         )),

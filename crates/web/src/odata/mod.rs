@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, Response};
-use orchestrator::{Error, Result};
+use orchestrator::{Error, Reply, Result};
 
 use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::execute::execute;
-use crate::{packages, request, together};
+use crate::{packages, parts, request, together};
 
 pub use documents::Described;
+use plan::Plan;
 pub use plan::query_params;
 use target::{Kind, Target};
 
@@ -81,12 +82,19 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         body,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
+    let Plan { call, run, expect } = plan;
     let reply = match together {
-        Some(read) => together::execute(app, read(&plan.call.args)?, plan.call).await,
-        None => execute(app, plan.call, plan.run).await,
+        Some(read) => together::execute(app, read(&call.args)?, call).await,
+        None => {
+            let call = Arc::new(call);
+            match execute(app, Arc::clone(&call), run).await {
+                Ok(part @ Reply::Part { .. }) => return parts::answer(app, call, run, part),
+                reply => reply,
+            }
+        }
     };
-    let reply = reply.map_err(|error| error.precondition(plan.expect.conditional))?;
-    answer::answer(app, &plan.expect, reply).await
+    let reply = reply.map_err(|error| error.precondition(expect.conditional))?;
+    answer::answer(app, &expect, reply).await
 }
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.

@@ -83,6 +83,7 @@ pub fn plan(
         prepared: None,
         job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
         found: None,
+        after: None,
         if_match,
     };
     let call = Call {
