@@ -16,7 +16,7 @@ use crate::figures::{self, Samples, ms};
 use crate::host::Host;
 use crate::lean::Lean;
 use crate::load::{self, Limit, Load, drive};
-use crate::machine::Store;
+use crate::machine::{self, Store};
 
 /// The number of callers that a robot is measured with.
 const ROBOT_CALLERS: usize = 64;
@@ -91,10 +91,14 @@ async fn over_http(
     limit: Limit,
     of: &Compared,
 ) -> Result<(), Failure> {
-    let before = Store::now(&bench.scene).await?;
-    let load = drive(source.clone(), callers, limit, bench.pid()).await?;
+    let pid = bench.pid().ok_or("The server does not run.")?;
+    let written = || machine::process(pid, "io", "write_bytes");
+    let (before, bytes) = (Store::now(&bench.scene).await?, written()?);
+    let load = drive(source.clone(), callers, limit, Some(pid)).await?;
     let after = Store::now(&bench.scene).await?;
+    let statements = (after.statements - before.statements) as f64 / load.all().max(1) as f64;
     let commits = after.batches - before.batches;
+    let kib = (written()? - bytes) as f64 / 1024.0 / load.all().max(1) as f64;
     let requests = 3.0 * load.all() as f64;
     let laps = [0, 1, 2].map(|lap| {
         let mut samples = Samples::default();
@@ -105,7 +109,7 @@ async fn over_http(
     figures::line(
         name,
         &format!(
-            "{}{}{:>9.3}{:>9.1}{:>8.0} %{:>8.0} %",
+            "{}{}{:>9.3}{statements:>6.1}{kib:>6.1}{:>9.1}{:>8.0} %{:>8.0} %",
             row(&load),
             laps.concat(),
             load.processor(),
@@ -119,7 +123,7 @@ async fn over_http(
 }
 
 const HEADER: &str = "     /s  p50 ms  p99 ms  add p50     p99 take p50     p99  end p50     p99\
-    \u{20}  cpu ms  /commit   : store  : health";
+    \u{20}  cpu ms   SQL   KiB  /commit   : store  : health";
 
 fn row<T>(load: &Load<T>) -> String {
     let [p50, p99] = [0.5, 0.99].map(|share| ms(load.times.percentile(share)));

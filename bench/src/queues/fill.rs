@@ -9,6 +9,7 @@ use serde_json::json;
 use testkit::Scene;
 
 use super::requests::{PRIORITIES, item};
+use super::{APPOINTMENTS, INVOICES};
 use crate::Failure;
 use crate::series::{self, series};
 
@@ -37,11 +38,13 @@ pub struct Stock {
 pub struct Queue {
     id: i64,
     models: i64,
+    /// How much later than its model the copy `n` is due: ticks.
+    later: &'static str,
 }
 
 /// Makes an empty queue, and the models of what it will have.
-pub async fn prepare(scene: &Scene, name: &str, due: bool) -> Result<Queue, Failure> {
-    let models = model_queue(name);
+pub async fn prepare(scene: &Scene, name: &str) -> Result<Queue, Failure> {
+    let (models, due) = (model_queue(name), name != INVOICES);
     let (id, models_id) = (make(scene, name).await?, make(scene, &models).await?);
     // The first three are ended, the others wait.
     for number in 0..2 {
@@ -61,6 +64,10 @@ pub async fn prepare(scene: &Scene, name: &str, due: bool) -> Result<Queue, Fail
     Ok(Queue {
         id,
         models: models_id,
+        later: match name {
+            APPOINTMENTS => "n * 7919 % 1000003 * 10000000",
+            _ => "n * 10000000",
+        },
     })
 }
 
@@ -103,7 +110,7 @@ pub async fn fill(db: &Db, queue: &Queue, stock: Stock) -> Result<(), Failure> {
     for (status, items) in [(SUCCESSFUL, stock.finished), (NEW, stock.pending)] {
         let before = last_item(db).await?;
         let more = [queue.id, queue.models, status, items].map(Value::from);
-        series::run(db, &copies(), (1, items), &more).await?;
+        series::run(db, &copies(queue.later), (1, items), &more).await?;
         let added = (before + 1, last_item(db).await?);
         series::run(db, EVENTS, added, &[queue.models.into()]).await?;
     }
@@ -143,7 +150,7 @@ async fn last_item(db: &Db) -> Result<i64, Failure> {
 
 /// The items `$1` to `$2` of the queue `$3`, of those of the queue `$4` in the status `$5`; `$6`
 /// will be there in the end. The last bits of `turn` are those of the due date.
-fn copies() -> String {
+fn copies(later: &str) -> String {
     format!(
         "WITH RECURSIVE {series},
          models AS (
@@ -151,7 +158,7 @@ fn copies() -> String {
            WHERE queue_definition_id = $4 AND status = $5
          ),
          spread AS (
-           SELECT n, ($6 - n) * ({PAST} / $6) AS earlier, n * 7919 % 1000003 * 10000000 AS later
+           SELECT n, ($6 - n) * ({PAST} / $6) AS earlier, {later} AS later
            FROM series
          ),
          copies AS (

@@ -97,8 +97,10 @@ pub async fn measure(exe: &str, backend: Backend, options: &Options) -> Result<(
 
 /// A queue without due dates.
 const INVOICES: &str = "Invoices";
-/// One whose items all have one.
+/// One whose items are due in the order in which they come, as a time limit makes them.
 const DEADLINES: &str = "Deadlines";
+/// One whose items are due in no order: the next may be anywhere in the table.
+const APPOINTMENTS: &str = "Appointments";
 
 /// A server with items.
 struct Bench {
@@ -116,7 +118,7 @@ impl Bench {
         let mut scene = Scene::start(exe, backend).await;
         let mut filled = Vec::new();
         for name in queues {
-            filled.push(fill::prepare(&scene, name, *name == DEADLINES).await?);
+            filled.push(fill::prepare(&scene, name).await?);
         }
         scene.server.stop().await;
         let db = open(&scene, "main.db")?;

@@ -4,7 +4,7 @@
 //! both. What was taken is added again while no clock runs.
 
 use super::requests::Asker;
-use super::{Backend, Bench, DEADLINES, INVOICES, Stock, grouped};
+use super::{APPOINTMENTS, Backend, Bench, DEADLINES, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures::{self, ms};
 use crate::lean::Lean;
@@ -32,7 +32,7 @@ pub async fn measure(exe: &str, backend: Backend, many: i64) -> Result<(), Failu
         grouped(many)
     ));
     figures::line("", HEADER);
-    let queues = [INVOICES, DEADLINES];
+    let queues = [INVOICES, DEADLINES, APPOINTMENTS];
     for finished in [0, many] {
         let start = |pending| Bench::start(exe, backend, &queues, Stock { pending, finished });
         let pair = [start(FEW).await?, start(many).await?];
@@ -53,10 +53,8 @@ pub async fn measure(exe: &str, backend: Backend, many: i64) -> Result<(), Failu
             );
         }
     }
-    figures::line(
-        "",
-        "Invoices have no due dates, items of Deadlines all have one.",
-    );
+    let kinds = "Invoices have no due dates, Deadlines rising ones, Appointments any.";
+    figures::line("", kinds);
     Ok(())
 }
 
@@ -115,7 +113,7 @@ async fn takes(
         asker: asker.clone(),
     };
     let load = drive(source, callers, Limit::Turns(each), bench.pid()).await?;
-    let due = (queue == DEADLINES).then_some(DUE);
+    let due = (queue != INVOICES).then_some(DUE);
     let refill = asker.bulk(queue, callers * each, due);
     let mut connection = Lean::open(asker.address).await?;
     connection.exchange(&refill).await?.expect(200)?;
