@@ -166,6 +166,8 @@ pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -
     let mut answers = Slots::new(asks);
     ending::end(&mut batch, &mut answers)?;
     let added = adding::add_all(&mut batch, &mut answers)?;
+    // Whoever adds an item sees it as it was added, even if it is taken at once.
+    read_back(&mut batch, &mut answers)?;
     taking::take(&mut batch, &mut answers, added)?;
     read_back(&mut batch, &mut answers)?;
     let Batch {
