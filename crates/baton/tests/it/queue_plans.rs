@@ -1,5 +1,6 @@
-//! How the databases do what the queues ask of them: by which index each statement finds its rows. It
-//! must not depend on how many rows there are, or on whether somebody counted them.
+//! How the databases do what the queues ask of them: by which index each statement finds its rows in
+//! the tables that grow. It must not depend on how many rows there are, or on whether somebody counted
+//! them: a plan may be made while a table is empty and used when it is full.
 //!
 //! `PLANS=write` writes what is expected anew.
 
@@ -37,12 +38,12 @@ async fn plans_do_not_depend_on_the_rows(backend: Backend) {
     fill(&db, tenant, queue).await;
     // Another connection, as after a restart: nothing is known of the table but its size.
     let full = hot.plans(&reopened(db, &scene, backend)).await;
-    assert_eq!(full, empty, "with 60,000 rows that nobody has counted");
+    same(&full, &empty, "with 60,000 rows that nobody has counted");
     let db = open(&scene, backend);
     let analysed: Result<_, db::Error> = db.write(|tx| tx.exec("ANALYZE", &[])).await;
     analysed.unwrap();
     let counted = hot.plans(&reopened(db, &scene, backend)).await;
-    assert_eq!(counted, empty, "with 60,000 rows that were counted");
+    same(&counted, &empty, "with 60,000 rows that were counted");
 
     let name = match backend {
         Backend::Sqlite => "tests/it/plans/sqlite.txt",
@@ -53,7 +54,19 @@ async fn plans_do_not_depend_on_the_rows(backend: Backend) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, &empty).unwrap();
     }
-    assert_eq!(empty, std::fs::read_to_string(&file).unwrap(), "{name}");
+    same(&empty, &std::fs::read_to_string(&file).unwrap(), name);
+}
+
+/// Fails with the statements whose plans are not the same.
+fn same(left: &str, right: &str, what: &str) {
+    let plans = |text: &str| -> BTreeSet<String> {
+        text.split("\n\n")
+            .map(|plan| plan.trim().to_owned())
+            .collect()
+    };
+    let (left, right) = (plans(left), plans(right));
+    let differ: Vec<_> = left.symmetric_difference(&right).cloned().collect();
+    assert!(differ.is_empty(), "{what}:\n{}", differ.join("\n\n"));
 }
 
 /// Calls of every kind, and what they need beside the database.
@@ -104,7 +117,13 @@ impl Hot {
         let mut out = String::new();
         for sql in statements {
             let short = short(&sql.text);
-            if !texts.insert(short.clone()) {
+            let grows = [
+                "queue_items",
+                "queue_item_events",
+                "queue_counts",
+                "queue_results",
+            ];
+            if !grows.iter().any(|table| short.contains(table)) || !texts.insert(short.clone()) {
                 continue;
             }
             let explain = match tx.dialect() {
@@ -125,6 +144,7 @@ impl Hot {
             for line in found {
                 let _ = writeln!(out, "    {line}");
             }
+            out.push('\n');
         }
         Told::Plans(out)
     }

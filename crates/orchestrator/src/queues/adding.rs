@@ -422,8 +422,8 @@ impl References {
             let taken = self.0.entry(queue).or_default();
             tx.many::<Error>(
                 "SELECT i.unique_reference {rows,} queue_items i
-                 WHERE i.queue_definition_id = {1}
-                     AND fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL",
+                 WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
+                     AND i.queue_definition_id + 0 = {1}",
                 &["BIGINT", "TEXT"],
                 &rows,
                 &mut |cells| {
