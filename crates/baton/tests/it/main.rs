@@ -38,6 +38,7 @@ mod packages;
 mod queue_by_filter;
 mod queue_errors;
 mod queue_extended;
+mod queue_groups;
 mod queue_history;
 mod queue_items;
 mod queue_plans;

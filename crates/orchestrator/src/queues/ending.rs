@@ -3,7 +3,7 @@
 //! A failure for technical reasons may be tried again by itself: the item is Retried then, and a copy
 //! of it is New. An item can also be given back for later.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use db::Value;
@@ -200,7 +200,8 @@ impl Attempt {
 /// Rows for the statements that results and progress end in.
 #[derive(Default)]
 struct Changes {
-    progressed: Vec<Vec<Value>>,
+    /// By item: of several texts the last counts.
+    progressed: BTreeMap<i64, Vec<Value>>,
     ended: Vec<Vec<Value>>,
     postponed: Vec<Vec<Value>>,
     again: Vec<Again>,
@@ -390,21 +391,20 @@ fn progressed(
         Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
         None => None,
     };
-    changes.progressed.push(vec![
-        attempt.of.item.into(),
-        text.map(str::to_owned).into(),
-        lease.into(),
-    ]);
+    let item = attempt.of.item;
+    let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
+    changes.progressed.insert(item, row);
     Ok(())
 }
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
+    let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
     batch.tx.many::<Error>(
         "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "TEXT", "BIGINT"],
-        &changes.progressed,
+        &progressed,
         &mut |_| Ok(()),
     )?;
     batch.tx.many::<Error>(

@@ -254,7 +254,7 @@ impl<'a> Slots<'a> {
         }
     }
 
-    /// Answers a call with an item as it is when everything is done.
+    /// Answers a call with an item as it is at the next [`read_back`].
     pub fn show(&mut self, at: usize, item: i64, status: u16) {
         self.slots[at] = Slot::Item(item, status);
     }
@@ -272,7 +272,8 @@ impl<'a> Slots<'a> {
 /// Tenant, folder, address and labels: what an item looks like depends on.
 type View<'a> = (i64, i64, &'a str, Metadata);
 
-/// Fills in the items: one statement for all callers who see them alike.
+/// Fills in the items: one statement for all callers who see them alike. No two callers are shown the
+/// same item at the same time.
 fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
     let mut alike: HashMap<View<'_>, Vec<(usize, i64, u16)>> = HashMap::new();
     for (at, (slot, ask)) in slots.slots.iter().zip(slots.asks).enumerate() {

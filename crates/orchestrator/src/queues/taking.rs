@@ -166,10 +166,13 @@ pub(super) fn take(
             Err(error) => slots.answer(at, Err(error))?,
         }
     }
+    // What was just added belongs to whoever brought it: nobody else may choose it.
+    begin(batch, slots, started)?;
+    let mut chosen = Vec::new();
     for (queue, takers) in waiting.into_values() {
-        choose(batch, slots, &queue, takers, &mut started)?;
+        choose(batch, slots, &queue, takers, &mut chosen)?;
     }
-    begin(batch, slots, started)
+    begin(batch, slots, chosen)
 }
 
 /// The robot that a call is for: the one it names, else the caller.
