@@ -12,6 +12,28 @@ use crate::{Dialect, Error, Result, Tx, Value};
 const ROWS: usize = 64;
 
 impl Tx<'_> {
+    /// Numbers for new rows of a table whose `id` is `{id}`: nobody else gets them. Rows that bring their
+    /// numbers along need no `RETURNING`, for which SQLite keeps copies of all pages that a statement
+    /// changes.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn new_ids(&mut self, table: &str, count: usize) -> Result<Vec<i64>> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        if self.dialect() == Dialect::Sqlite {
+            let last = "SELECT seq FROM sqlite_sequence WHERE name = $1";
+            let last = match self.row(last, &[table.into()])? {
+                Some(row) => row.get(0)?,
+                None => 0,
+            };
+            return Ok((last + 1..=last + count).collect());
+        }
+        let next = "SELECT nextval(pg_get_serial_sequence(CAST($1 AS TEXT), 'id'))
+            FROM generate_series(1, CAST($2 AS BIGINT))";
+        let rows = self.rows(next, &[table.into(), count.into()])?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Runs a statement for many rows of values and shows what it returns to `f`.
     ///
     /// In its text `{1}` … `{n}` are the values of a row, whose types are `types`; `{rows}` stands where

@@ -29,7 +29,7 @@ const STATEMENTS: usize = 128;
 
 /// Page caches in KiB, filled as needed. That of readers is modest, because the system caches the file
 /// as well; the writer comes back to the same pages all the time.
-const WRITER_CACHE: i64 = 32_768;
+const WRITER_CACHE: i64 = 65_536;
 const READER_CACHE: i64 = 1024;
 
 /// What the connections to one file share.
@@ -109,6 +109,12 @@ impl Sqlite {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+            if let Ok(x) = std::env::var("EXP_CKPT") {
+                connection.pragma_update(None, "wal_autocheckpoint", x.parse::<i64>().unwrap())?;
+            }
+            if let Ok(x) = std::env::var("EXP_CACHE") {
+                connection.pragma_update(None, "cache_size", -x.parse::<i64>().unwrap())?;
+            }
             // Once there are statistics, SQLite would plan a statement anew for each new value; those
             // of a writer are look-ups whose plan does not depend on values.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

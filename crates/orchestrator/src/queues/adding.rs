@@ -370,10 +370,11 @@ impl NewItem {
         })
     }
 
-    fn row(&self, now: Timestamp) -> Vec<Value> {
+    fn row(&self, id: i64, now: Timestamp) -> Vec<Value> {
         let unique = self.reference.as_ref();
         let unique = unique.filter(|_| self.queue.unique_references).cloned();
         vec![
+            id.into(),
             self.tenant.into(),
             self.queue.id.into(),
             QueueItemStatus::New.into(),
@@ -477,26 +478,22 @@ fn insert(
     author: impl Fn(usize) -> Author,
     items: &[NewItem],
 ) -> Result<Vec<i64>> {
-    let rows: Vec<Vec<Value>> = items.iter().map(|item| item.row(now)).collect();
-    let mut ids: HashMap<String, i64> = HashMap::with_capacity(items.len());
+    let ids = tx.new_ids("queue_items", items.len())?;
+    let row = |(item, id): (&NewItem, &i64)| item.row(*id, now);
+    let rows: Vec<Vec<Value>> = items.iter().zip(&ids).map(row).collect();
     let inserted = tx.many::<Error>(
-        "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
+        "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
              due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
              unique_reference, source, parent_operation_id, progress, specific_content,
              creator_job_key)
-         {values} RETURNING id, key",
+         {values}",
         &[
             "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT",
-            "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
-            "TEXT",
+            "BIGINT", "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+            "TEXT", "TEXT",
         ],
         &rows,
-        &mut |cells| {
-            if let (db::Cell::Int(id), db::Cell::Text(key)) = (cells.get(0), cells.get(1)) {
-                ids.insert(key.to_owned(), id);
-            }
-            Ok(())
-        },
+        &mut |_| Ok(()),
     );
     inserted.map_err(|error| match error {
         // Somebody else was faster, or the database folds a letter as we do not.
@@ -505,19 +502,15 @@ fn insert(
         }
         error => error,
     })?;
-    let mut numbers = Vec::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        let id = ids.get(&item.key.to_string()).copied();
-        let id = id.ok_or_else(|| Error::Internal("an item was added without a number".into()))?;
+    for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
         let of = Of {
             tenant: item.tenant,
             queue: item.queue.id,
-            item: id,
+            item: *id,
         };
         ledger.added(of, &author(at));
-        numbers.push(id);
     }
-    Ok(numbers)
+    Ok(ids)
 }
 
 /// A refused item as the answer shows it. What is no refusal ends the request.
