@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use ::odata::Timestamp;
 use db::Tx;
+use futures_util::future::join_all;
 use orchestrator::access::{self, FolderHeader, Granted};
 use orchestrator::queues::engine::{self, Answers, Ask, Work};
 use orchestrator::{Caller, Error, Need, Reply, Result, Server};
@@ -100,7 +101,7 @@ async fn serve(app: Arc<App>) {
                 let _ = call.answer.send(answer);
             }
         }
-        Err(_) if calls.is_empty() => never_came(&app),
+        Err(Error::Db(error)) if calls.is_empty() => never_came(&app, &error),
         // Nobody knows whether it was committed: what was done must not be done again.
         Err(Error::Db(error @ db::Error::Unavailable(_))) => {
             for call in calls {
@@ -116,34 +117,35 @@ fn again(app: Arc<App>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(serve(app))
 }
 
-/// The store refused to come: those who wait are told, each by a call of its own.
-fn never_came(app: &App) {
+/// The store refused to come: those who wait are told why.
+fn never_came(app: &App, error: &db::Error) {
     let mut line = app.together.0.lock();
     line.asked = false;
     for call in line.waiting.drain(..) {
-        let _ = call.answer.send(Err(db::Error::Overloaded.into()));
+        let _ = call.answer.send(Err(error.clone().into()));
     }
 }
 
-/// One of them made a statement fail, so nothing was committed: each is done by itself.
+/// One of them made a statement fail, so nothing was committed: each is done by itself. They still
+/// share a commit, so that one caller's mistakes do not make the others wait for the disk.
 async fn one_by_one(app: &Arc<App>, calls: Vec<Waiting>) {
-    for Waiting { call, work, answer } in calls {
-        let server = Arc::clone(&app.server);
-        let alone = Arc::new((call, work));
-        let done = app
-            .db
-            .write(move |tx| {
-                let (call, work) = &*alone;
-                let (answers, hints) = run_all(tx, &[(call, work)], &server)?;
-                let answer = answers.into_iter().next();
-                answer.unwrap_or_else(lost).map(|reply| (reply, hints))
-            })
-            .await;
-        let _ = answer.send(done.map(|(reply, hints)| {
-            app.publish(hints);
-            reply
-        }));
-    }
+    join_all(calls.into_iter().map(|waiting| alone(app, waiting))).await;
+}
+
+async fn alone(app: &Arc<App>, Waiting { call, work, answer }: Waiting) {
+    let server = Arc::clone(&app.server);
+    let done = app
+        .db
+        .write(move |tx| {
+            let (answers, hints) = run_all(tx, &[(&call, &work)], &server)?;
+            let answer = answers.into_iter().next();
+            answer.unwrap_or_else(lost).map(|reply| (reply, hints))
+        })
+        .await;
+    let _ = answer.send(done.map(|(reply, hints)| {
+        app.publish(hints);
+        reply
+    }));
 }
 
 fn lost() -> Result<Reply> {

@@ -3,7 +3,7 @@
 //! A failure for technical reasons may be tried again by itself: the item is Retried then, and a copy
 //! of it is New. An item can also be given back for later.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use db::Value;
@@ -200,7 +200,8 @@ impl Attempt {
 /// Rows for the statements that results and progress end in.
 #[derive(Default)]
 struct Changes {
-    progressed: Vec<Vec<Value>>,
+    /// By item: of several texts the last counts.
+    progressed: BTreeMap<i64, Vec<Value>>,
     ended: Vec<Vec<Value>>,
     postponed: Vec<Vec<Value>>,
     again: Vec<Again>,
@@ -222,11 +223,13 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     if asked.is_empty() {
         return Ok(());
     }
-    let (mut attempts, seen) = attempts(batch, &asked)?;
+    let mut attempts = attempts(batch, &asked)?;
     let mut changes = Changes::default();
     for (at, ask, id) in asked {
-        let attempt = attempts.get_mut(&id);
-        let attempt = attempt.filter(|_| seen.contains(&(ask.folder.id, id)));
+        let attempt = match attempts.get_mut(&id) {
+            Some(attempt) if seen_by(batch, attempt, ask)? => Some(attempt),
+            _ => None,
+        };
         let done = match (attempt, ask.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
             (Some(attempt), Work::End(_, outcome)) => {
@@ -242,37 +245,29 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     write(batch, changes)
 }
 
-/// Attempts by number, and the folders through which each is seen.
-type Attempts = (HashMap<i64, Attempt>, HashSet<(i64, i64)>);
-
-/// The attempts that calls are about. One that is seen through several folders is still one: a call
-/// finds it as the call before has left it.
-fn attempts(batch: &mut Batch<'_, '_>, asked: &[(usize, &Ask<'_>, i64)]) -> Result<Attempts> {
-    let rows: Vec<Vec<Value>> = asked
-        .iter()
-        .map(|(_, ask, id)| {
-            let tenant = ask.caller.tenant;
-            vec![(*id).into(), tenant.into(), ask.folder.id.into()]
-        })
-        .collect();
-    let sql = format!(
-        "SELECT {ATTEMPT}, l.folder_id {{rows,}} queue_items i
-         JOIN queue_folders l ON l.queue_definition_id = i.queue_definition_id
-         WHERE i.id = {{1}} AND i.tenant_id = {{2}} AND l.folder_id = {{3}}"
-    );
+/// The attempts that calls are about, by number. One that is seen through several folders is still
+/// one: a call finds it as the call before has left it.
+fn attempts(
+    batch: &mut Batch<'_, '_>,
+    asked: &[(usize, &Ask<'_>, i64)],
+) -> Result<HashMap<i64, Attempt>> {
+    let rows: Vec<Vec<Value>> = asked.iter().map(|(_, _, id)| vec![(*id).into()]).collect();
+    let sql = format!("SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}}");
     let mut found = HashMap::with_capacity(asked.len());
-    let mut seen = HashSet::with_capacity(asked.len());
     batch
         .tx
-        .many::<Error>(&sql, &["BIGINT"; 3], &rows, &mut |cells| {
+        .many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
-            if let db::Cell::Int(folder) = cells.get(10) {
-                seen.insert((folder, attempt.of.item));
-                found.insert(attempt.of.item, attempt);
-            }
+            found.insert(attempt.of.item, attempt);
             Ok(())
         })?;
-    Ok((found, seen))
+    Ok(found)
+}
+
+/// Whether the item is one of the tenant's, in the folder of the call.
+fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
+    let Of { tenant, queue, .. } = attempt.of;
+    Ok(tenant == ask.caller.tenant && batch.is_in(queue, ask.folder.id)?)
 }
 
 fn ended(
@@ -396,21 +391,20 @@ fn progressed(
         Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
         None => None,
     };
-    changes.progressed.push(vec![
-        attempt.of.item.into(),
-        text.map(str::to_owned).into(),
-        lease.into(),
-    ]);
+    let item = attempt.of.item;
+    let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
+    changes.progressed.insert(item, row);
     Ok(())
 }
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
+    let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
     batch.tx.many::<Error>(
         "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "TEXT", "BIGINT"],
-        &changes.progressed,
+        &progressed,
         &mut |_| Ok(()),
     )?;
     batch.tx.many::<Error>(
