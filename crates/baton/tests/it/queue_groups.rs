@@ -129,7 +129,7 @@ async fn what_cannot_be_stored_is_refused_alone(backend: Backend) {
     let client = &scene.shared;
     queue(client, "Q", json!({})).await;
     let add = |n: usize| {
-        let reference = if n % 5 == 0 {
+        let reference = if n.is_multiple_of(5) {
             "\0".to_owned()
         } else {
             n.to_string()
