@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, Backend, Client, Scene, both};
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::queues::{add, at, queue};
+use crate::queues::{add, at, meanwhile, queue};
 use crate::support::{column, id, scene, text};
 
 both!(
@@ -21,6 +21,7 @@ both!(
     abandoned_items,
     many_callers_get_each_item_once,
     a_batch_takes_and_ends,
+    seconds_of_all_attempts_add_up,
 );
 
 /// `POST` to take an item.
@@ -667,4 +668,30 @@ async fn a_batch_takes_and_ends(backend: Backend) {
         .collect();
     assert_eq!(statuses, [200, 200, 204]);
     assert_eq!(text(&get(client, &item).await, "Status"), "Successful");
+}
+
+/// What was given back, and each attempt before the last, counts.
+async fn seconds_of_all_attempts_add_up(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let retried = json!({"AcceptAutomaticallyRetry": true, "MaxNumberOfRetries": 2});
+    queue(&scene.shared, "Q", retried).await;
+    add(&scene.shared, "Q", json!({})).await;
+    let back = json!({"IsSuccessful": false, "DeferDate": "2020-01-01T00:00:00Z"});
+    let failed = json!({"IsSuccessful": false});
+    for (result, least) in [(&back, 0), (&back, 100), (&failed, 200), (&failed, 300)] {
+        let item = take(&scene.shared, "Q", json!({})).await;
+        let seconds = item["SecondsInPreviousAttempts"].as_i64().unwrap();
+        assert!((least..least + 100).contains(&seconds), "{item:#}");
+        // A hundred seconds.
+        let earlier = &[
+            "UPDATE queue_items SET start_processing = start_processing - 1000000000
+             WHERE status = 1",
+        ];
+        meanwhile(&mut scene, earlier).await;
+        end(&scene.shared, &item, result.clone()).await.ok(200);
+    }
+    let last = take(&scene.shared, "Q", json!({})).await;
+    let seconds = last["SecondsInPreviousAttempts"].as_i64().unwrap();
+    assert!((400..500).contains(&seconds), "{last:#}");
+    assert_eq!(last["RetryNumber"], 2);
 }

@@ -3,9 +3,10 @@
 //!
 //! Items are checked in the transaction that writes them, for which others wait. So a schema is
 //! accepted only if checking with it is quick: it needs no other document, does not contain itself,
-//! and is not too large once its references are followed; patterns that try again and again give up
-//! early. Schemas are compiled once and remembered.
+//! and is not too large once its references are followed, nor are its patterns; those that try again
+//! and again give up early. Schemas are compiled once and remembered.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
@@ -16,14 +17,22 @@ use serde_json::{Map, Value as Json};
 
 use crate::error::{Code, Error, Result};
 
-/// Bytes of schema text whose compiled form is remembered.
-const REMEMBERED: u64 = 8 << 20;
-/// Parts of a schema with its references followed: each of them may look at each value.
-const MAX_PARTS: u32 = 10_000;
+/// About how many bytes of compiled schemas are remembered: what a byte of text and a pattern take.
+const REMEMBERED: u64 = 64 << 20;
+const PER_BYTE: u32 = 8;
+const PER_PATTERN: u32 = 256 << 10;
+/// Parts of a schema with its references followed, and values that it enumerates: each of them may
+/// look at each value.
+const MAX_PARTS: u32 = 5_000;
+/// Patterns among them, and the bytes that one may take when compiled.
+const MAX_PATTERNS: u32 = 50;
+const MAX_PATTERN_SIZE: usize = 8 << 20;
 /// Parts within each other; JSON itself is read to a similar depth.
 const MAX_DEPTH: u32 = 100;
 /// How often a pattern may try again.
 const MAX_BACKTRACKS: usize = 50_000;
+/// Violations are looked for one by one unless there may be more: parts times values.
+const MAX_VIOLATIONS: usize = 100_000;
 /// Violations that a message names, and the characters it spends on each.
 const NAMED: usize = 3;
 const NAMED_LENGTH: usize = 200;
@@ -43,21 +52,39 @@ pub(super) fn check_schema(member: &str, text: &str) -> Result<()> {
 /// # Errors
 /// 1906 with the first violations; 1907 when the schema is none.
 pub(super) fn check(member: &str, schema: &str, content: &Json) -> Result<()> {
-    let validator = compiled(schema).map_err(|why| unusable(member, &why))?;
-    if validator.is_valid(content) {
+    let schema = compiled(schema).map_err(|why| unusable(member, &why))?;
+    if schema.validator.is_valid(content) {
         return Ok(());
     }
-    let mut errors = validator.iter_errors(content);
-    let named: Vec<String> = errors.by_ref().take(NAMED).map(|e| violation(&e)).collect();
-    let more = match errors.count() {
-        0 => String::new(),
-        n => format!(", and {n} more"),
+    let named = match (schema.size.parts as usize).saturating_mul(values(content)) {
+        0..=MAX_VIOLATIONS => format!(": {}", violations(&schema.validator, content)),
+        _ => String::new(),
     };
-    let named = named.join("; ");
     Err(Error::refused(
         Code::QueueItemSchemaViolationException,
-        format!("{member} is not as the schema of the queue says: {named}{more}."),
+        format!("{member} is not as the schema of the queue says{named}."),
     ))
+}
+
+/// How many values there are in a value, with itself.
+fn values(value: &Json) -> usize {
+    let within: usize = match value {
+        Json::Array(list) => list.iter().map(values).sum(),
+        Json::Object(map) => map.values().map(values).sum(),
+        _ => 0,
+    };
+    within + 1
+}
+
+/// The first violations, and how many more there are.
+fn violations(validator: &Validator, content: &Json) -> String {
+    let mut errors = validator.iter_errors(content);
+    let named: Vec<String> = errors.by_ref().take(NAMED).map(|e| violation(&e)).collect();
+    let named = named.join("; ");
+    match errors.count() {
+        0 => named,
+        n => format!("{named}, and {n} more"),
+    }
 }
 
 /// What is wrong and where; the value itself may be a secret and is not shown.
@@ -76,31 +103,43 @@ fn unusable(member: &str, why: &str) -> Error {
     Error::refused(Code::InvalidQueueSchemaDefinition, message)
 }
 
+/// A schema as it is checked with.
+struct Compiled {
+    validator: Validator,
+    size: Unfolding,
+}
+
 /// The compiled form of a schema.
-fn compiled(text: &str) -> Result<Arc<Validator>, Arc<String>> {
-    static KNOWN: LazyLock<Cache<String, Arc<Validator>>> = LazyLock::new(|| {
+fn compiled(text: &str) -> Result<Arc<Compiled>, Arc<String>> {
+    static KNOWN: LazyLock<Cache<String, Arc<Compiled>>> = LazyLock::new(|| {
         Cache::builder()
             .max_capacity(REMEMBERED)
-            .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
+            .weigher(|text: &String, schema: &Arc<Compiled>| {
+                let text = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                let patterns = schema.size.patterns.saturating_mul(PER_PATTERN);
+                text.saturating_mul(PER_BYTE).saturating_add(patterns)
+            })
             .build()
     });
     KNOWN.try_get_with_by_ref(text, || compile(text).map(Arc::new))
 }
 
-fn compile(text: &str) -> Result<Validator, String> {
+fn compile(text: &str) -> Result<Compiled, String> {
     let schema: Json = serde_json::from_str(text).map_err(|e| e.to_string())?;
     if !schema.is_object() {
         return Err("it must be a JSON object.".into());
     }
-    Unfolding::of(&schema)?;
-    let patterns = PatternOptions::fancy_regex().backtrack_limit(MAX_BACKTRACKS);
+    let size = Unfolding::of(&schema)?;
+    let patterns = PatternOptions::fancy_regex()
+        .backtrack_limit(MAX_BACKTRACKS)
+        .size_limit(MAX_PATTERN_SIZE);
     let validator = jsonschema::options()
         .with_draft(Draft::Draft7)
         .with_pattern_options(patterns)
         .with_retriever(Nowhere)
         .build(&schema);
     // What is wrong may be long: the message says where it is.
-    validator.map_err(|e| {
+    let validator = validator.map_err(|e| {
         let place = e.instance_path().to_string();
         let at = if place.is_empty() {
             String::new()
@@ -108,7 +147,8 @@ fn compile(text: &str) -> Result<Validator, String> {
             format!(" at {place}")
         };
         format!("{}{at}", e.masked())
-    })
+    })?;
+    Ok(Compiled { validator, size })
 }
 
 /// Where schemas look for documents that are not in them.
@@ -188,27 +228,26 @@ impl<'s> Part<'s> {
     }
 }
 
-/// A walk through a schema that follows its references.
+/// What a walk through a schema that follows its references has seen.
+#[derive(Default)]
 struct Unfolding {
     parts: u32,
+    patterns: u32,
 }
 
 impl Unfolding {
-    /// Fails when the schema has no end, or too many parts.
-    fn of(schema: &Json) -> Result<(), String> {
-        Self { parts: 0 }.enter(Part::whole(schema), 0)
+    /// Fails when the schema has no end, or too much of anything.
+    fn of(schema: &Json) -> Result<Self, String> {
+        let mut unfolding = Self::default();
+        unfolding.enter(Part::whole(schema), 0)?;
+        Ok(unfolding)
     }
 
     fn enter(&mut self, part: Part<'_>, depth: u32) -> Result<(), String> {
         let Json::Object(members) = part.schema else {
             return Ok(());
         };
-        self.parts += 1;
-        if self.parts > MAX_PARTS {
-            return Err(format!(
-                "with its references followed it has more than {MAX_PARTS} parts."
-            ));
-        }
+        self.count(members)?;
         if depth > MAX_DEPTH {
             return Err(format!(
                 "it contains itself, or has more than {MAX_DEPTH} parts within each other."
@@ -220,6 +259,29 @@ impl Unfolding {
         for (name, value) in members {
             for inner in applied(name, value) {
                 self.enter(part.inner(inner), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a part with these members.
+    fn count(&mut self, members: &Map<String, Json>) -> Result<(), String> {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let listed = members.get("enum").and_then(Json::as_array);
+        let listed = number(listed.map_or(0, Vec::len));
+        self.parts = self.parts.saturating_add(1).saturating_add(listed);
+        let named = members.get("patternProperties").and_then(Json::as_object);
+        let patterns = number(named.map_or(0, Map::len));
+        let patterns = patterns.saturating_add(members.contains_key("pattern").into());
+        self.patterns = self.patterns.saturating_add(patterns);
+        for (what, count, most) in [
+            ("parts", self.parts, MAX_PARTS),
+            ("patterns", self.patterns, MAX_PATTERNS),
+        ] {
+            if count > most {
+                return Err(format!(
+                    "with its references followed it has more than {most} {what}."
+                ));
             }
         }
         Ok(())
@@ -304,7 +366,7 @@ fn narrowed(old: Part<'_>, new: Part<'_>, place: &str, depth: u32) -> Option<Str
             return Some(format!("{here} has another type now"));
         }
     }
-    let known = names(was, "required");
+    let known: HashSet<&str> = names(was, "required").into_iter().collect();
     let added = names(is, "required")
         .into_iter()
         .find(|n| !known.contains(n));
@@ -403,6 +465,51 @@ mod tests {
     }
 
     #[test]
+    fn schemas_that_would_keep_others_waiting_are_refused() {
+        let patterns = |count: usize| {
+            let property = |n: usize| (n.to_string(), json!({"pattern": r"^\w{1,20}$"}));
+            json!({"properties": (0..count).map(property).collect::<Map<_, _>>()})
+        };
+        accepted(&patterns(50));
+        let many = refused(&patterns(51));
+        assert!(many.contains("more than 50 patterns"), "{many}");
+        let named = (0..51).map(|n| (format!("^{n}"), json!(true)));
+        let many = refused(&json!({"patternProperties": named.collect::<Map<_, _>>()}));
+        assert!(many.contains("more than 50 patterns"), "{many}");
+        accepted(&json!({"properties": {"a": {"pattern": r"^\p{L}{1,100}$"}}}));
+        let large = refused(&json!({"properties": {"a": {"pattern": r"^\p{L}{5000}$"}}}));
+        assert!(large.ends_with(" at /properties/a/pattern"), "{large}");
+        let words = |count: usize| json!({"enum": (0..count).collect::<Vec<_>>()});
+        accepted(&json!({"properties": {"a": words(4_998)}}));
+        let many = refused(&json!({"properties": {"a": words(5_000)}}));
+        assert!(many.contains("more than 5000 parts"), "{many}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_large_contents_is_not_looked_for() {
+        let parts = vec![json!({"type": "string"}); 4_000];
+        let schema = json!({"properties": {"a": {"items": {"allOf": parts}}}}).to_string();
+        let wrong = |length: usize| {
+            let error = check("Output", &schema, &json!({"a": vec![1; length]}));
+            error.unwrap_err().to_string()
+        };
+        assert!(wrong(2).contains("at /a/0 "), "{}", wrong(2));
+        let said = wrong(25_000);
+        assert!(said.ends_with("the schema of the queue says."), "{said}");
+    }
+
+    #[test]
+    fn lists_of_what_is_required_are_compared_quickly() {
+        let required = |from: u32| {
+            let names: Vec<_> = (from..from + 100_000).map(|n| n.to_string()).collect();
+            json!({"required": names}).to_string()
+        };
+        check_change("Output", &required(0), &required(0)).unwrap();
+        let error = check_change("Output", &required(0), &required(1)).unwrap_err();
+        assert!(error.to_string().contains("/100000 is required"), "{error}");
+    }
+
+    #[test]
     fn patterns_give_up() {
         let schema = json!({"properties": {"a": {"pattern": r"^(?=a)(a+)+\1$"}}}).to_string();
         let content = json!({"a": "a".repeat(60) + "!"});
@@ -430,7 +537,7 @@ mod tests {
         let mut definitions: Map<String, Json> = (0..40).map(step).collect();
         definitions.insert("40".into(), json!({}));
         let refused = refused(&json!({"$ref": "#/definitions/0", "definitions": definitions}));
-        assert!(refused.contains("10000 parts"), "{refused}");
+        assert!(refused.contains("5000 parts"), "{refused}");
     }
 
     #[test]

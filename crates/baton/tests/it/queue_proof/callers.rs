@@ -18,6 +18,8 @@ pub enum Deed {
     /// One item or several, all or nothing, each with a reference that no other deed has.
     Add(Vec<Added>),
     Take,
+    /// The item with this reference, wherever it is in the line.
+    TakeNamed(String),
     Tell(i64),
     End(i64, How),
 }
@@ -130,14 +132,14 @@ impl Caller {
                     deed
                 }
                 (None, Some(id)) => Deed::End(id, self.outcome()),
-                (None, None) => Deed::Take,
+                (None, None) => self.take(4),
             };
             self.act(deed).await;
-            let last = self.history.last().and_then(|call| call.answer.as_ref());
+            let last = self.history.last().map(|call| (&call.deed, &call.answer));
             match last {
-                Some(Answer::Nothing) => return self,
-                Some(_) => {}
-                None => panic!("the server is away"),
+                Some((Deed::Take, Some(Answer::Nothing))) => return self,
+                Some((_, Some(_))) => {}
+                _ => panic!("the server is away"),
             }
         }
     }
@@ -151,9 +153,20 @@ impl Caller {
                     _ => Deed::End(self.held.swap_remove(held), self.outcome()),
                 }
             }
-            0..60 => Deed::Take,
+            0..60 => self.take(2),
             60..90 => Deed::Add(vec![self.item()]),
             _ => Deed::Add((0..3).map(|_| self.item()).collect()),
+        }
+    }
+
+    /// Takes what is next; one time in so many something that it added itself.
+    fn take(&mut self, one_of: u32) -> Deed {
+        match self.added {
+            0 => Deed::Take,
+            added if self.rng.u32(0..one_of) == 0 => {
+                Deed::TakeNamed(format!("{}-{}", self.name, self.rng.usize(1..=added)))
+            }
+            _ => Deed::Take,
         }
     }
 
@@ -190,7 +203,11 @@ impl Caller {
         match (&deed, &answer) {
             (_, Some(Answer::Took(id))) => self.held.push(*id),
             // Who takes the item next is nobody's business here any more.
-            (Deed::Take | Deed::Tell(_) | Deed::End(_, How::Postpone), None) | (_, Some(_)) => {}
+            (
+                Deed::Take | Deed::TakeNamed(_) | Deed::Tell(_) | Deed::End(_, How::Postpone),
+                None,
+            )
+            | (_, Some(_)) => {}
             (Deed::Add(_) | Deed::End(..), None) => self.unsure = Some(deed.clone()),
         }
         self.history.push(Call {
@@ -220,6 +237,10 @@ impl Caller {
                 TAKE.into(),
                 json!({"transactionData": {"Name": self.queue}}),
             ),
+            Deed::TakeNamed(reference) => {
+                let data = json!({"Name": self.queue, "Reference": reference});
+                (TAKE.into(), json!({"transactionData": data}))
+            }
             Deed::Tell(id) => {
                 let path = format!("odata/QueueItems({id})/UiPathODataSvc.SetTransactionProgress");
                 (path, json!({"Progress": self.name}))
@@ -277,11 +298,11 @@ fn read(deed: &Deed, status: u16, text: &str) -> Answer {
         (Deed::Add(items), 409, Some(1016)) if items.len() == 1 => Answer::Duplicate,
         (Deed::Add(_), 200, _) if body["Success"] == true => Answer::Added,
         (Deed::Add(items), 200, _) if are_duplicates(&body, items.len()) => Answer::Duplicate,
-        (Deed::Take, 200, _) => match body["Id"].as_i64() {
+        (Deed::Take | Deed::TakeNamed(_), 200, _) => match body["Id"].as_i64() {
             Some(id) => Answer::Took(id),
             None => Answer::Other(text.to_owned()),
         },
-        (Deed::Take, 204, _) => Answer::Nothing,
+        (Deed::Take | Deed::TakeNamed(_), 204, _) => Answer::Nothing,
         (Deed::Tell(_) | Deed::End(..), 200, _) => Answer::Done,
         (Deed::End(..), 409, Some(1915)) => Answer::Over,
         _ => Answer::Other(format!("{status}: {text}")),

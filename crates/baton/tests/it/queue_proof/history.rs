@@ -164,7 +164,7 @@ impl<'h> Check<'h> {
         };
         for call in sorted {
             match (&call.deed, &call.answer) {
-                (Deed::Take, Some(Answer::Took(id))) => {
+                (Deed::Take | Deed::TakeNamed(_), Some(Answer::Took(id))) => {
                     check.takes.entry(*id).or_default().push(call);
                 }
                 (Deed::End(id, how), _) => {
@@ -257,12 +257,19 @@ impl<'h> Check<'h> {
                 wrong.push(format!("{id} was handed out and is not there"));
                 continue;
             };
+            for take in &takes {
+                if matches!(&take.deed, Deed::TakeNamed(name) if *name != row.reference) {
+                    wrong.push(format!("{take:?} got {row:?}"));
+                }
+            }
             let held = self.ends.get(id).map_or(0, Vec::len) < takes.len();
             if held && row.status != Status::InProgress {
                 wrong.push(format!("{id} is held and yet {:?}", row.status));
             }
         }
-        let lost = |call: &&Call| matches!(call.deed, Deed::Take) && call.answer.is_none();
+        let lost = |call: &&Call| {
+            matches!(call.deed, Deed::Take | Deed::TakeNamed(_)) && call.answer.is_none()
+        };
         let (lost, orphans) = (self.history.iter().filter(lost).count(), self.orphans());
         if orphans.len() > lost {
             wrong.push(format!(
