@@ -17,7 +17,7 @@ pub const OPS: &[Op] = &[
 ];
 
 /// Most rows of a file: those of the original's console.
-const MAX_ROWS: usize = 15_000;
+const MAX_ROWS: usize = adding::MOST_AT_ONCE;
 
 /// Columns that are members of the item; all others are keys of its content.
 const MEMBERS: &[&str] = &[
