@@ -111,8 +111,20 @@ async fn items_of_a_lost_host_return(backend: Backend) {
     for item in [kept, others] {
         assert_eq!(text(&get(client, &item).await, "Status"), "InProgress");
     }
-    let again = take(client, "Q", json!({})).await;
+    let other = client.with("x-uipath-jobkey", "5a1f6b0c-3d0e-4c55-9d0b-5b1f3f3a7b11");
+    let again = take(&other, "Q", json!({})).await;
     assert_eq!(id(&again), id(&held));
+    // The host was only silent: what it says is about an attempt that is over.
+    let done = json!({"IsSuccessful": true});
+    let path = format!(
+        "{}/UiPathODataSvc.SetTransactionProgress",
+        at("QueueItems", &held)
+    );
+    let late = robot.post(&path, &json!({"Progress": "late"})).await;
+    late.refused(409, 1902);
+    end(&robot, &held, done.clone()).await.refused(409, 1902);
+    assert_eq!(get(client, &held).await, again);
+    assert_eq!(end(&other, &held, done).await.status, 200);
 }
 
 async fn another_lease_is_for_what_is_in_progress(backend: Backend) {
