@@ -36,6 +36,13 @@ DROP INDEX queue_items_reference;
 CREATE INDEX queue_items_reference ON queue_items (queue_definition_id, fold(reference), id)
     WHERE fold(reference) IS NOT NULL;
 
+-- The reference comes first, so that no other index can be taken for a better one, however few rows
+-- there were when the statement was planned.
+DROP INDEX queue_items_taken_reference;
+CREATE UNIQUE INDEX queue_items_taken_reference
+    ON queue_items (fold(unique_reference), queue_definition_id)
+    WHERE unique_reference IS NOT NULL;
+
 -- Answers to requests with an Idempotency-Key, for those who ask again. Sealed: they may hold the
 -- content of encrypted queues.
 CREATE TABLE idempotency_keys (

@@ -26,6 +26,8 @@ pub struct Args {
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
     pub prepared: Option<String>,
+    /// Under which the request is done once, however often it is sent: `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
     /// The job in which the caller runs: `X-UIPATH-JobKey`.
     pub job: Option<Guid>,
     /// What the operation's `search` found.

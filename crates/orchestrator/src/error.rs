@@ -40,6 +40,8 @@ pub enum Code {
     ServiceUnavailable = 1024,
     /// The request is larger than the server takes (413); the original has no number of its own.
     PayloadTooLarge = 1031,
+    /// 1028: an `Idempotency-Key` that was used for another request.
+    DuplicateKey = 1028,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
@@ -259,6 +261,7 @@ impl Code {
             | Self::CannotUpdateBusyRobot
             | Self::ErrorUpdating
             | Self::DuplicateReference
+            | Self::DuplicateKey
             | Self::FieldNotEditable
             | Self::QueueDefinitionParametersCannotChange
             | Self::QueueItemInvalidStatusForRetry

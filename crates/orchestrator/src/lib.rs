@@ -38,6 +38,7 @@ pub mod sessions;
 
 pub mod tenants;
 
+pub mod idempotency;
 pub mod jobs;
 pub mod logs;
 pub mod robot_service;

@@ -1,6 +1,6 @@
-//! What happens without a request: hosts that fall silent, jobs that reach a deadline, jobs that
-//! became startable; what is kept for a time only. Each engine sleeps until a hint or until the time it named itself; when
-//! nothing is due it touches no database.
+//! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
+//! startable, items of queues that nobody works on any more, what is kept for a time only. Each engine
+//! sleeps until a hint or until the time it named itself; when nothing is due it writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -130,7 +130,7 @@ async fn what_cannot_be_stored_is_refused_alone(backend: Backend) {
     queue(client, "Q", json!({})).await;
     let add = |n: usize| {
         // No database can be asked for a name with this character.
-        let name = if n % 5 == 0 { "Q\0" } else { "Q" };
+        let name = if n.is_multiple_of(5) { "Q\0" } else { "Q" };
         let add = item_data(name, json!({"Reference": n.to_string()}));
         client.request("POST", ADD).json(&add)
     };

@@ -372,8 +372,14 @@ async fn retention_of_a_queue(backend: Backend) {
     ] {
         client.put(&path, &body).await.refused(400, 1009);
     }
-    let bucket = json!({"Action": "Archive", "Period": 3, "BucketId": 1});
-    client.put(&path, &bucket).await.refused(404, 1002);
+    for action in ["Archive", "Delete"] {
+        let bucket = json!({"Action": action, "Period": 3, "BucketId": 1});
+        client.put(&path, &bucket).await.refused(404, 1002);
+    }
+    let put = json!({"Action": "None", "Period": 9});
+    client.put(&stale, &put).await.ok(200);
+    assert_eq!(client.get(&stale).await.ok(200)["Period"], 9);
+    assert_eq!(client.get(&path).await.ok(200)["Period"], 30);
     client
         .get(&format!("{path}?retentionType=Soon"))
         .await

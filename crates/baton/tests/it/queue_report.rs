@@ -46,7 +46,8 @@ async fn a_report_has_every_item(backend: Backend) {
     let more = json!({"Reference": "a \"quoted\", text\nin two lines", "Priority": "High",
         "DueDate": "2040-01-01T00:00:00Z", "SpecificContent": {"Name": "Größe", "N": 1}});
     let first = add(client, "Q", more).await;
-    let second = add(client, "Q", json!({"Reference": "b"})).await;
+    let formula = json!({"Reference": "b", "Progress": "=HYPERLINK(\"http://x\")"});
+    let second = add(client, "Q", formula).await;
     let admin = scene.server.admin().await.folder(scene.folder);
     for client in [client, &admin] {
         let rows = rows(client, &report(&made, "")).await;
@@ -59,6 +60,7 @@ async fn a_report_has_every_item(backend: Backend) {
             (&json!("New"), &json!("High"))
         );
         assert_eq!(rows[0]["Specific Data"], r#"{"Name":"Größe","N":1}"#);
+        assert_eq!(rows[1]["Progress"], "'=HYPERLINK(\"http://x\")");
         assert_eq!(
             (&rows[1]["Robot"], &rows[1]["Specific Data"]),
             (&json!(""), &json!(""))

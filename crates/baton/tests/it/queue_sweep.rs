@@ -1,6 +1,7 @@
 //! What is removed when its time is over: items by the rules of their queue, and queues with many
 //! items, which are gone for everybody at once.
 
+use orchestrator::queues::sweep::{self, Task};
 use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both, eventually};
 
@@ -13,6 +14,7 @@ both!(
     what_no_report_asks_for_goes,
     a_queue_with_many_items_is_gone_at_once,
     a_removal_goes_on_after_a_restart,
+    a_queue_goes_when_nothing_else_is_left_of_it,
 );
 
 /// Adds this many items.
@@ -260,4 +262,25 @@ async fn a_removal_goes_on_after_a_restart(backend: Backend) {
     scene.server.restart().await;
     empty(&mut scene, "queue_definitions").await;
     empty(&mut scene, "queue_items").await;
+}
+
+/// Also when a task before it failed: its row would take all others with it in one transaction.
+async fn a_queue_goes_when_nothing_else_is_left_of_it(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let queue = id(&queue(&scene.shared, "Q", json!({})).await);
+    fill(&scene.shared, "Q", 1).await;
+    let due = between(&mut scene, move |tx| {
+        let mut due = |sql| {
+            tx.exec(sql, &[])?;
+            let found = sweep::look(tx, Task::Deleted { queue }, i64::MIN);
+            let found = found.map_err(|e| db::Error::Sql(e.to_string()))?;
+            Ok::<_, db::Error>(found.is_some())
+        };
+        Ok([
+            due("UPDATE queue_definitions SET deletion_time = 1")?,
+            due("DELETE FROM queue_items")?,
+        ])
+    })
+    .await;
+    assert_eq!(due, [false, true]);
 }

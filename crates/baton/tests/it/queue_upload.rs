@@ -6,7 +6,11 @@ use testkit::{Answer, Backend, Client, both};
 use crate::queues::{at, folder, person, queue};
 use crate::support::{column, scene, text};
 
-both!(every_row_is_an_item, files_that_are_refused);
+both!(
+    every_row_is_an_item,
+    files_that_are_refused,
+    files_with_many_or_long_columns,
+);
 
 async fn upload(client: &Client, queue: &Value, kind: &str, file: impl Into<Vec<u8>>) -> Answer {
     let path = format!("{}/Baton.UploadItems", at("QueueDefinitions", queue));
@@ -104,4 +108,19 @@ async fn files_that_are_refused(backend: Backend) {
     scene.shared.send(body).await.refused(400, 0);
     let items = scene.shared.get("odata/QueueItems").await.ok(200);
     assert_eq!(items["value"].as_array().unwrap().len(), 1);
+}
+
+/// The names of columns are repeated in each item, and compared with each other.
+async fn files_with_many_or_long_columns(backend: Backend) {
+    let scene = scene(backend).await;
+    let made = queue(&scene.shared, "Q", json!({})).await;
+    let long = format!("{}\n{}", "n".repeat(10_000), "1\n".repeat(4_000));
+    let refused = upload(&scene.shared, &made, CSV, long).await;
+    let refused = refused.refused(413, 1031);
+    assert!(text(&refused, "message").contains("names of the columns"));
+    let names: Vec<_> = (100_000..400_000).map(|n| n.to_string()).collect();
+    let wide = format!("{}\n{}\n", names.join(","), ",".repeat(names.len() - 1));
+    let answer = upload(&scene.shared, &made, CSV, wide).await.ok(200);
+    let code = text(&answer["FailedItems"][0], "ErrorCode");
+    assert_eq!(code, "QueueItemContentSizeExceeded");
 }

@@ -367,6 +367,13 @@ async fn shared_between_folders(backend: Backend) {
         .get(&at("QueueDefinitions", &made))
         .await;
     gone.refused(404, 1002);
+
+    let log = "odata/AuditLogs?$filter=Component eq 'Queues' and Action eq 'Update'";
+    let log = scene.app.get(log).await.ok(200);
+    let told = texts(&log, "OperationText");
+    assert_eq!(told.len(), 3);
+    assert!(told[0].ends_with("changed the folders of queue Q"));
+    assert_eq!(log["value"][0]["EntityId"], made["Id"]);
 }
 
 async fn sharing_is_all_or_nothing(backend: Backend) {
@@ -390,6 +397,15 @@ async fn sharing_is_all_or_nothing(backend: Backend) {
     share(app, json!("x"), json!([]), json!([]))
         .await
         .refused(400, 0);
+    let many = share(
+        app,
+        json!(vec![id(&made); 40]),
+        json!(vec![one; 26]),
+        json!([]),
+    )
+    .await;
+    let many = many.refused(400, 1009);
+    assert!(text(&many, "message").contains("split the request"));
     queue(&app.folder(one), "q", json!({})).await;
     share(app, json!([id(&made)]), json!([one]), json!([]))
         .await

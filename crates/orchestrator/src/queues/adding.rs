@@ -20,6 +20,7 @@ use super::{Author, EDIT_ITEMS, VIEW_ITEMS, bulk_reply, ending, items_need, turn
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::idempotency;
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
 
 pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
@@ -212,7 +213,8 @@ pub(super) fn read(args: &Args) -> Result<Work> {
 
 /// `AddQueueItem`: the item.
 fn add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read(args)?)
+    let work = read(args)?;
+    idempotency::once(cx, args, |cx| engine::alone(cx, &work))
 }
 
 /// An item that was added and is to be started at once: the call, its number, its queue.
@@ -285,6 +287,10 @@ struct Bulk {
 
 /// `BulkAddQueueItems {queueName, commitType, queueItems}`
 pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    idempotency::once(cx, args, |cx| add_list(cx, args))
+}
+
+fn add_list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
     let total = bulk.queue_items.len();
     if total > MOST_AT_ONCE {
@@ -434,8 +440,8 @@ impl References {
             let taken = self.0.entry(queue).or_default();
             tx.many::<Error>(
                 "SELECT i.unique_reference {rows,} queue_items i
-                 WHERE i.queue_definition_id = {1}
-                     AND fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL",
+                 WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
+                     AND i.queue_definition_id + 0 = {1}",
                 &["BIGINT", "TEXT"],
                 &rows,
                 &mut |cells| {

@@ -3,7 +3,7 @@
 //! A failure for technical reasons may be tried again by itself: the item is Retried then, and a copy
 //! of it is New. An item can also be given back for later.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use db::Value;
@@ -232,11 +232,13 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     if asked.is_empty() {
         return Ok(());
     }
-    let (mut attempts, seen) = attempts(batch, &asked)?;
+    let mut attempts = attempts(batch, &asked)?;
     let mut changes = Changes::default();
     for (at, ask, held) in asked {
-        let attempt = attempts.get_mut(&held.item);
-        let attempt = attempt.filter(|_| seen.contains(&(ask.folder.id, held.item)));
+        let attempt = match attempts.get_mut(&held.item) {
+            Some(attempt) if seen_by(batch, attempt, ask)? => Some(attempt),
+            _ => None,
+        };
         let done = match (attempt, ask.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
             (Some(attempt), Work::End(_, outcome)) => must_hold(batch, attempt, held)
@@ -250,37 +252,30 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     write(batch, changes)
 }
 
-/// Attempts by number, and the folders through which each is seen.
-type Attempts = (HashMap<i64, Attempt>, HashSet<(i64, i64)>);
-
-/// The attempts that calls are about. One that is seen through several folders is still one: a call
-/// finds it as the call before has left it.
-fn attempts(batch: &mut Batch<'_, '_>, asked: &[(usize, &Ask<'_>, Held)]) -> Result<Attempts> {
-    let rows: Vec<Vec<Value>> = asked
-        .iter()
-        .map(|(_, ask, held)| {
-            let tenant = ask.caller.tenant;
-            vec![held.item.into(), tenant.into(), ask.folder.id.into()]
-        })
-        .collect();
-    let sql = format!(
-        "SELECT {ATTEMPT}, l.folder_id {{rows,}} queue_items i
-         JOIN queue_folders l ON l.queue_definition_id = i.queue_definition_id
-         WHERE i.id = {{1}} AND i.tenant_id = {{2}} AND l.folder_id = {{3}}"
-    );
+/// The attempts that calls are about, by number. One that is seen through several folders is still
+/// one: a call finds it as the call before has left it.
+fn attempts(
+    batch: &mut Batch<'_, '_>,
+    asked: &[(usize, &Ask<'_>, Held)],
+) -> Result<HashMap<i64, Attempt>> {
+    let ids = asked.iter().map(|(_, _, held)| vec![held.item.into()]);
+    let rows: Vec<Vec<Value>> = ids.collect();
+    let sql = format!("SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}}");
     let mut found = HashMap::with_capacity(asked.len());
-    let mut seen = HashSet::with_capacity(asked.len());
     batch
         .tx
-        .many::<Error>(&sql, &["BIGINT"; 3], &rows, &mut |cells| {
+        .many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
-            if let db::Cell::Int(folder) = cells.get(11) {
-                seen.insert((folder, attempt.of.item));
-                found.insert(attempt.of.item, attempt);
-            }
+            found.insert(attempt.of.item, attempt);
             Ok(())
         })?;
-    Ok((found, seen))
+    Ok(found)
+}
+
+/// Whether the item is one of the tenant's, in the folder of the call.
+fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
+    let Of { tenant, queue, .. } = attempt.of;
+    Ok(tenant == ask.caller.tenant && batch.is_in(queue, ask.folder.id)?)
 }
 
 /// Fails when the item has returned to a queue with a lease since the job took it, and another job has

@@ -15,7 +15,7 @@ use odata::{Folders, Guid, Metadata, Scope, Shape, Timestamp};
 use super::adding::{self, QueueItemData};
 use super::content;
 use super::ending::{self, Outcome};
-use super::entities::QueueItem;
+use super::entities::ITEMS_IN_PLACE;
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::taking::{self, Wanted};
@@ -73,6 +73,7 @@ pub(super) struct Batch<'a, 'c> {
     pub hints: BTreeSet<Hint>,
     queues: HashMap<(i64, String), Option<Rc<Queue>>>,
     by_number: HashMap<i64, Option<Rc<Queue>>>,
+    places: HashMap<(i64, i64), bool>,
     limits: HashMap<i64, i64>,
     robots: HashMap<(i64, Guid), Option<i64>>,
     jobs: HashMap<i64, Option<String>>,
@@ -88,6 +89,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             hints: BTreeSet::new(),
             queues: HashMap::new(),
             by_number: HashMap::new(),
+            places: HashMap::new(),
             limits: HashMap::new(),
             robots: HashMap::new(),
             jobs: HashMap::new(),
@@ -122,6 +124,22 @@ impl<'a, 'c> Batch<'a, 'c> {
         let found = Queue::numbered(self.tx, id)?.map(Rc::new);
         self.by_number.insert(id, found.clone());
         Ok(found)
+    }
+
+    /// Whether a queue is in a folder.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn is_in(&mut self, queue: i64, folder: i64) -> Result<bool> {
+        if let Some(known) = self.places.get(&(queue, folder)) {
+            return Ok(*known);
+        }
+        let row = self.tx.row(
+            "SELECT 1 FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
+            &[queue.into(), folder.into()],
+        )?;
+        self.places.insert((queue, folder), row.is_some());
+        Ok(row.is_some())
     }
 
     /// When an item that is taken now is given up.
@@ -175,7 +193,7 @@ pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -
     let mut answers = Slots::new(asks);
     ending::end(&mut batch, &mut answers)?;
     let added = adding::add_all(&mut batch, &mut answers)?;
-    // Who added an item sees it as it was added, even if somebody takes it at once.
+    // Whoever adds an item sees it as it was added, even if it is taken at once.
     read_back(&mut batch, &mut answers)?;
     taking::take(&mut batch, &mut answers, added)?;
     read_back(&mut batch, &mut answers)?;
@@ -278,7 +296,7 @@ fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
             tenant,
             folders: Folders::One(folder),
             now: batch.now,
-            vars: &[],
+            vars: &[("place", folder.into())],
             restrict: None,
         };
         let shape = Shape {
@@ -287,7 +305,7 @@ fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
             ..Shape::default()
         };
         let ids: Vec<i64> = wanted.iter().map(|(_, item, _)| *item).collect();
-        let mut read = odata::read_entities(batch.tx, &QueueItem::SET, &ids, &scope, &shape)?;
+        let mut read = odata::read_entities(batch.tx, &ITEMS_IN_PLACE, &ids, &scope, &shape)?;
         for (at, item, status) in wanted {
             let body = read.remove(&item).ok_or_else(|| {
                 Error::Internal(format!(

@@ -199,6 +199,13 @@ dictionary!(
 dictionary!("output", OUTPUT, OUTPUT_DATA, PLAIN_OUTPUT_DATA);
 dictionary!("analytics", ANALYTICS, ANALYTICS_DATA, PLAIN_ANALYTICS_DATA);
 
+/// Items in the folder `{place}`, of which it is known that they are there: found by their numbers and
+/// by nothing else.
+pub(super) static ITEMS_IN_PLACE: EntitySet = EntitySet {
+    table: "(SELECT i.*, {place} AS folder_id FROM queue_items i)",
+    ..QueueItem::SET
+};
+
 /// An item of a queue: one attempt at it. Lists show it once for each folder that the queue is in.
 #[odata::entity(
     set = "QueueItems", name = "QueueItemDto", key = "Id", scope = folder, top = 100,

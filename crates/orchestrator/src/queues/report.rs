@@ -99,10 +99,15 @@ fn lines(items: &[Json], first: bool) -> csv::Result<Vec<u8>> {
     file.into_inner().map_err(|e| e.into_error().into())
 }
 
-/// What a column shows of an item.
+/// What a text begins with that spreadsheets take for a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// What a column shows of an item. A text is shown as a text: what callers write into items must not
+/// be run by whoever opens the file.
 fn cell(item: &Json, path: &str) -> String {
     match item.pointer(path) {
         None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) if text.starts_with(FORMULA) => format!("'{text}"),
         Some(Json::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }

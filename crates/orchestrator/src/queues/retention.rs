@@ -121,20 +121,19 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// Changes a rule of a queue.
 ///
 /// # Errors
-/// 1009 and 1002 for an archive that there is not.
+/// 1002 for a bucket that there is not, 1009 for an archive without one.
 pub(super) fn change(
     cx: &mut Cx<'_, '_>,
     queue: i64,
     kind: RetentionType,
     changes: Changes,
 ) -> Result<()> {
-    let archives = changes.get("action") == Some(&RetentionAction::Archive.into());
-    if archives {
-        return Err(match changes.get("bucket_id") {
-            None | Some(Value::Null) => Error::invalid("Archiving needs a BucketId."),
-            // There are no buckets.
-            Some(_) => Error::not_found("Bucket"),
-        });
+    // There are no buckets.
+    if !matches!(changes.get("bucket_id"), None | Some(Value::Null)) {
+        return Err(Error::not_found("Bucket"));
+    }
+    if changes.get("action") == Some(&RetentionAction::Archive.into()) {
+        return Err(Error::invalid("Archiving needs a BucketId."));
     }
     let row = cx.tx.row(
         "SELECT id FROM queue_retention WHERE queue_definition_id = $1 AND type = $2",

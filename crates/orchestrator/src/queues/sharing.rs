@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::definitions::{CREATE, DELETE, VIEW};
 use super::entities::{QUEUES_IN_FOLDERS, SimpleFolder};
 use crate::access::{self, FolderHeader};
+use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
@@ -50,6 +51,13 @@ pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply
     ] {
         body::check_length(name, list)?;
     }
+    let folders = share.to_add_folder_ids.len() + share.to_remove_folder_ids.len();
+    if share.queue_ids.len().saturating_mul(folders) > body::MAX_NAMED {
+        return Err(Error::invalid(format!(
+            "Queues times folders must not be more than {}: split the request.",
+            body::MAX_NAMED
+        )));
+    }
     for folder in &share.to_add_folder_ids {
         must_allow(cx, *folder, &CREATE)?;
     }
@@ -72,6 +80,15 @@ pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply
                 "The queue {name} must stay in at least one folder: delete it instead."
             )));
         }
+        let subject = Subject {
+            entity: QUEUES_IN_FOLDERS.entity,
+            id: Some(queue),
+            name: &name,
+            data: None,
+        };
+        let text = format!("changed the folders of queue {name}");
+        let component = AuditComponent::Queues;
+        audit::record(cx, component, AuditAction::Update, &subject, &text)?;
     }
     Ok(Reply::NoContent)
 }

@@ -186,7 +186,12 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
             vec![queue.into(), after.into()],
         ),
         Task::Deleted { queue } => (
-            "SELECT MAX(id), COUNT(*) FROM queue_definitions WHERE id = $1 AND id > $2".into(),
+            // Whatever kept the tasks before it from their end, it removes no more than a row.
+            "SELECT MAX(q.id), COUNT(*) FROM queue_definitions q WHERE q.id = $1 AND q.id > $2
+                 AND NOT EXISTS (SELECT 1 FROM queue_items i WHERE i.queue_definition_id = q.id)
+                 AND NOT EXISTS (SELECT 1 FROM queue_results r
+                     WHERE r.queue_definition_id = q.id AND r.period = 1)"
+                .into(),
             vec![queue.into(), after.into()],
         ),
     };

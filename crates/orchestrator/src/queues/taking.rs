@@ -18,6 +18,7 @@ use super::turn;
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Error, Result};
+use crate::idempotency;
 
 edm_enum! {
     /// How the reference of an item must be like the one that is asked for.
@@ -107,7 +108,8 @@ pub(super) fn read(args: &Args) -> Result<Work> {
 
 /// `StartTransaction`: the item, or nothing.
 pub(super) fn start(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read(args)?)
+    let work = read(args)?;
+    idempotency::once(cx, args, |cx| engine::alone(cx, &work))
 }
 
 /// Most deferred items that one call makes ready; the next goes on.

@@ -1,10 +1,12 @@
 //! Items from a file: one for each row, as people keep them in tables.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::adding;
 use crate::cx::{Args, Cx, Reply};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::op::{FolderRule, OWN_NAMESPACE, Op};
 
 /// Actions of queues.
@@ -18,6 +20,9 @@ pub const OPS: &[Op] = &[
 
 /// Most rows of a file: those of the original's console.
 const MAX_ROWS: usize = adding::MOST_AT_ONCE;
+
+/// Most bytes of column names in all items of a file: they are repeated in each.
+const MAX_NAMES: usize = 30_000_000;
 
 /// Columns that are members of the item; all others are keys of its content.
 const MEMBERS: &[&str] = &[
@@ -64,10 +69,18 @@ fn upload(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 fn items(text: &str) -> Result<Vec<Json>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let columns = columns(reader.headers().map_err(|e| unread(&e))?)?;
+    let names: usize = columns.iter().map(Column::length).sum();
     let (mut items, mut rows) = (Vec::new(), 0);
     for record in reader.records() {
         let record = record.map_err(|e| unread(&e))?;
         rows += 1;
+        if names.saturating_mul(rows) > MAX_NAMES {
+            return Err(Error::refused(
+                Code::PayloadTooLarge,
+                "The names of the columns, which are repeated in each item, are too long: shorten \
+                 them, or split the file.",
+            ));
+        }
         if rows <= MAX_ROWS {
             items.push(item(&columns, &record));
         }
@@ -91,7 +104,7 @@ fn unread(error: &csv::Error) -> Error {
 }
 
 /// What a column is.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Column {
     Member(&'static str),
     Content(String),
@@ -106,16 +119,24 @@ impl Column {
             None => Self::Content(name.to_owned()),
         }
     }
+
+    /// Bytes of its name in an item.
+    fn length(&self) -> usize {
+        match self {
+            Self::Member(name) => name.len(),
+            Self::Content(name) => name.len(),
+        }
+    }
 }
 
 fn columns(header: &csv::StringRecord) -> Result<Vec<Column>> {
-    let mut columns = Vec::new();
+    let (mut columns, mut known) = (Vec::new(), HashSet::new());
     for (place, name) in (1..).zip(header.iter().map(str::trim)) {
         if name.is_empty() {
             return Err(Error::invalid(format!("Column {place} has no name.")));
         }
         let column = Column::called(name);
-        if columns.contains(&column) {
+        if !known.insert(column.clone()) {
             return Err(Error::invalid(format!("Two columns are called {name}.")));
         }
         columns.push(column);

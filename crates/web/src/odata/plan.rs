@@ -81,6 +81,7 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
+        idempotency_key: request::header(headers, "idempotency-key").map(str::to_owned),
         job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
         found: None,
         after: None,

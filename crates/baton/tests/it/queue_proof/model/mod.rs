@@ -236,7 +236,8 @@ impl Queue {
             Failure::ApplicationException => self.sums.application += 1,
             Failure::BusinessException => self.sums.business += 1,
         }
-        if kind == Failure::ApplicationException && self.config.retry_failed {
+        let retries = kind == Failure::ApplicationException && self.config.retry_failed;
+        if retries && self.may_retry(index) {
             self.retry(index, outcome.defer, outcome.due, at);
         } else {
             self.items[index].did(Action::Status);
@@ -248,14 +249,17 @@ impl Queue {
         let item = &mut self.items[index];
         item.status = Status::Abandoned;
         item.ended = Some(at);
-        if self.config.retry_abandoned {
+        item.did(Action::Status);
+        if self.config.retry_abandoned && self.may_retry(index) {
             self.retry(index, None, None, at);
-        } else {
-            item.did(Action::Status);
         }
     }
 
-    /// Adds another attempt, unless there were enough.
+    fn may_retry(&self, index: usize) -> bool {
+        self.items[index].retry < self.config.retries
+    }
+
+    /// Adds another attempt.
     fn retry(
         &mut self,
         index: usize,
@@ -263,11 +267,7 @@ impl Queue {
         due: Option<Timestamp>,
         at: Moment,
     ) {
-        let old = &mut self.items[index];
-        if old.retry >= self.config.retries {
-            old.did(Action::Status);
-            return;
-        }
+        let old = &self.items[index];
         let (least, most) = match old.started {
             Some(started) => at.seconds_since(started),
             None => (0, 0),

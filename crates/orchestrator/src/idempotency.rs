@@ -1,0 +1,84 @@
+//! `Idempotency-Key`: a request that may be sent again after an answer was lost, and is done once.
+//!
+//! The answer is kept in the transaction of what it reports. Whoever asks again with the same key and
+//! the same request within a day gets it again; refusals are not kept, as they changed nothing.
+
+use crate::cx::{Args, Cx, Identity, Reply};
+use crate::error::{Code, Error, Result};
+
+/// Longest key.
+const MAX_KEY: usize = 255;
+
+/// Does `work`, unless it was done before under the key of the request.
+///
+/// # Errors
+/// Those of `work`; 1028 when the key was used for another request.
+pub fn once(
+    cx: &mut Cx<'_, '_>,
+    args: &Args,
+    work: impl FnOnce(&mut Cx<'_, '_>) -> Result<Reply>,
+) -> Result<Reply> {
+    let Some(key) = &args.idempotency_key else {
+        return work(cx);
+    };
+    if key.chars().count() > MAX_KEY {
+        return Err(Error::invalid(format!(
+            "The header Idempotency-Key must not be longer than {MAX_KEY} characters."
+        )));
+    }
+    let caller = match &cx.caller.identity {
+        Identity::User { id } => format!("user {id}"),
+        Identity::Application { client_id } => format!("application {client_id}"),
+        Identity::Machine { id } => format!("machine {id}"),
+        Identity::Robot { id, .. } => format!("robot {id}"),
+    };
+    let request = request(cx, args);
+    let place = format!("idempotency_keys:{caller}:{key}");
+    let tenant = cx.caller.tenant;
+    let kept = cx.tx.row(
+        "SELECT request, status, answer FROM idempotency_keys
+         WHERE tenant_id = $1 AND caller = $2 AND key = $3",
+        &[tenant.into(), caller.as_str().into(), key.as_str().into()],
+    )?;
+    if let Some(row) = kept {
+        if row.get::<String>(0)? != request {
+            return Err(Error::refused(
+                Code::DuplicateKey,
+                "The Idempotency-Key was used for another request: give each request its own.",
+            ));
+        }
+        let status = u16::try_from(row.get::<i64>(1)?).unwrap_or(200);
+        let answer = cx.server.keys.decrypt(&place, &row.get::<String>(2)?)?;
+        return Ok(Reply::Json {
+            status,
+            body: answer.into_bytes(),
+        });
+    }
+    let reply = work(cx)?;
+    if let Reply::Json { status, body } = &reply {
+        let answer = String::from_utf8_lossy(body);
+        let answer = cx.server.keys.encrypt(&place, &answer);
+        cx.tx.exec(
+            "INSERT INTO idempotency_keys
+                 (tenant_id, caller, key, request, status, answer, creation_time)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                tenant.into(),
+                caller.into(),
+                key.as_str().into(),
+                request.into(),
+                i64::from(*status).into(),
+                answer.into(),
+                cx.now.into(),
+            ],
+        )?;
+    }
+    Ok(reply)
+}
+
+/// What tells one request from another: the folder and the body, as a hash.
+fn request(cx: &Cx<'_, '_>, args: &Args) -> String {
+    let folder = cx.folder.map_or(0, |folder| folder.id);
+    let body = args.body.as_ref().map(ToString::to_string);
+    identity::secret_hash(&format!("{folder} {}", body.unwrap_or_default()))
+}
