@@ -41,6 +41,7 @@ mod queue_extended;
 mod queue_groups;
 mod queue_history;
 mod queue_items;
+mod queue_leases;
 mod queue_plans;
 mod queue_proof;
 mod queue_report;

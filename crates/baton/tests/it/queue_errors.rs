@@ -558,6 +558,12 @@ async fn sizes(backend: Backend) {
             Code::QueueProcessingExceptionFieldSizeExceeded,
         ),
         (
+            "AssociatedImageFilePath",
+            failed("AssociatedImageFilePath", 102_401),
+            413,
+            Code::QueueProcessingExceptionFieldSizeExceeded,
+        ),
+        (
             "Progress of an item in progress",
             progressing(&item, &"ü".repeat(104_858)),
             413,
@@ -609,6 +615,11 @@ async fn failed_items_of_many(backend: Backend) {
         {"Reference": "c", "Progress": "x".repeat(104_858)},
         {"Reference": "d", "SpecificContent": {"k": "x".repeat(256_000)}},
         {"Reference": "e"},
+        {"Reference": "f\0"},
+        {"Reference": "g", "Priority": "Highest"},
+        {"Reference": "h".repeat(129)},
+        "i",
+        null,
     ]);
     let expected = [
         (2, Code::DuplicateReference),
@@ -616,9 +627,14 @@ async fn failed_items_of_many(backend: Backend) {
         (4, Code::InvalidArgument),
         (5, Code::QueueItemProgressDataSizeExceeded),
         (6, Code::QueueItemContentSizeExceeded),
+        (8, Code::InvalidArgument),
+        (9, Code::InvalidArgument),
+        (10, Code::InvalidArgument),
+        (11, Code::InvalidArgument),
+        (12, Code::InvalidArgument),
     ];
     let body = |kind: &str| json!({"queueName": "Once", "commitType": kind, "queueItems": items});
-    for (kind, count) in [("AllOrNothing", 5), ("StopOnFirstFailure", 1)] {
+    for (kind, count) in [("AllOrNothing", 10), ("StopOnFirstFailure", 1)] {
         let answer = client.post(BULK_ADD, &body(kind)).await.ok(200);
         assert_eq!(failures(&answer), expected[..count].to_vec(), "{kind}");
     }
@@ -632,6 +648,10 @@ async fn failed_items_of_many(backend: Backend) {
         .await
         .ok(200);
     assert_eq!(failures(&answer), expected.to_vec());
+    let too_many = vec![json!({}); 15_001];
+    let bulk =
+        json!({"queueName": "Once", "commitType": "StopOnFirstFailure", "queueItems": too_many});
+    client.post(BULK_ADD, &bulk).await.refused(400, 1009);
 }
 
 /// The ordinals and codes of the items that were refused.

@@ -149,6 +149,8 @@ pub(super) struct FailedItems {
     failed_items: Vec<FailedItem>,
 }
 
+/// Most items that one request adds: others wait meanwhile.
+pub(super) const MOST_AT_ONCE: usize = 15_000;
 /// What adds items.
 const SOURCES: &[&str] = &["Manual", "Apps", "ProcessOrchestration"];
 
@@ -163,6 +165,17 @@ impl QueueItemData {
         }
         let mut data: Self = body::read(param, json)?;
         data.reference = data.reference.filter(|r| !r.is_empty());
+        for (name, text) in [
+            ("Reference", &data.reference),
+            ("Progress", &data.progress),
+            ("ParentOperationId", &data.parent_operation_id),
+        ] {
+            // Here rather than in the store, where it would concern the other items of a request.
+            if text.as_deref().is_some_and(|text| text.contains('\0')) {
+                let message = format!("{name} must not have the character NUL (\\u0000).");
+                return Err(Error::invalid(message));
+            }
+        }
         content::check_progress(data.progress.as_deref())?;
         let content = data.specific_content.as_ref().map(Dictionary::specific);
         data.content = content.transpose()?;
@@ -279,10 +292,15 @@ pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 fn add_list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
+    let total = bulk.queue_items.len();
+    if total > MOST_AT_ONCE {
+        return Err(Error::invalid(format!(
+            "queueItems must not hold more than {MOST_AT_ONCE} entries: split the request."
+        )));
+    }
     let folder = cx.need_folder()?.id;
     let queue = Queue::named(cx.tx, folder, &bulk.queue_name)?;
     let queue = Rc::new(queue.ok_or_else(|| Error::not_found(&bulk.queue_name))?);
-    let total = bulk.queue_items.len();
     let read = |(ordinal, item)| (ordinal, QueueItemData::read("queueItem", Some(item)));
     let read: Vec<(i32, Result<QueueItemData>)> = (1..).zip(&bulk.queue_items).map(read).collect();
     let mut references = References::default();

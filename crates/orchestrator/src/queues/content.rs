@@ -136,6 +136,10 @@ pub(super) fn check_exception(exception: &ProcessingException) -> Result<()> {
     for (name, text) in [
         ("Reason", &exception.reason),
         ("Details", &exception.details),
+        (
+            "AssociatedImageFilePath",
+            &exception.associated_image_file_path,
+        ),
     ] {
         let code = Code::QueueProcessingExceptionFieldSizeExceeded;
         check_length(name, text.as_deref(), MAX_EXCEPTION, code)?;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::content::{self, Dictionary, Kind};
-use super::engine::{self, Ask, Batch, Slots, Work};
+use super::engine::{self, Ask, Batch, Held, Slots, Work};
 use super::entities::{
     ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
 };
@@ -100,7 +100,14 @@ pub(super) fn read(args: &Args) -> Result<Work> {
         progress: result.progress,
         operation_id: result.operation_id,
     };
-    Ok(Work::End(args.id()?, Box::new(outcome)))
+    Ok(Work::End(held(args)?, Box::new(outcome)))
+}
+
+fn held(args: &Args) -> Result<Held> {
+    Ok(Held {
+        item: args.id()?,
+        job: args.job,
+    })
 }
 
 fn dictionary(kind: Kind, given: Option<Open>) -> Result<Option<Dictionary>> {
@@ -141,7 +148,7 @@ pub(super) fn read_progress(args: &Args) -> Result<Work> {
     }
     let body: Body = args.body("progress")?;
     content::check_progress(body.progress.as_deref())?;
-    Ok(Work::Progress(args.id()?, body.progress))
+    Ok(Work::Progress(held(args)?, body.progress))
 }
 
 /// `SetTransactionResult`
@@ -164,11 +171,12 @@ pub(super) struct Attempt {
     pub retry_number: i64,
     pub key: String,
     pub returns: i64,
+    pub job: Option<String>,
 }
 
 /// What [`Attempt::read`] reads of `queue_items i`.
 pub(super) const ATTEMPT: &str = "i.id, i.tenant_id, i.queue_definition_id, i.status, i.priority,
-    i.due_date, i.start_processing, i.retry_number, i.key, i.returns";
+    i.due_date, i.start_processing, i.retry_number, i.key, i.returns, i.executor_job_key";
 
 impl Attempt {
     pub fn read(cells: &db::Cells<'_>) -> Result<Self> {
@@ -188,6 +196,7 @@ impl Attempt {
             retry_number: number(7)?,
             key: row.get(8)?,
             returns: number(9)?,
+            job: row.get(10)?,
         })
     }
 
@@ -212,11 +221,11 @@ struct Changes {
 /// # Errors
 /// The store's.
 pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
-    let asked: Vec<(usize, &Ask<'_>, i64)> = slots
+    let asked: Vec<(usize, &Ask<'_>, Held)> = slots
         .open()
         .into_iter()
         .filter_map(|(at, ask)| match ask.work {
-            Work::End(id, _) | Work::Progress(id, _) => Some((at, ask, *id)),
+            Work::End(held, _) | Work::Progress(held, _) => Some((at, ask, *held)),
             _ => None,
         })
         .collect();
@@ -225,19 +234,17 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     }
     let mut attempts = attempts(batch, &asked)?;
     let mut changes = Changes::default();
-    for (at, ask, id) in asked {
-        let attempt = match attempts.get_mut(&id) {
+    for (at, ask, held) in asked {
+        let attempt = match attempts.get_mut(&held.item) {
             Some(attempt) if seen_by(batch, attempt, ask)? => Some(attempt),
             _ => None,
         };
         let done = match (attempt, ask.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
-            (Some(attempt), Work::End(_, outcome)) => {
-                ended(batch, &mut changes, attempt, outcome, ask)
-            }
-            (Some(attempt), Work::Progress(_, text)) => {
-                progressed(batch, &mut changes, attempt, text.as_deref())
-            }
+            (Some(attempt), Work::End(_, outcome)) => must_hold(batch, attempt, held)
+                .and_then(|()| ended(batch, &mut changes, attempt, outcome, ask)),
+            (Some(attempt), Work::Progress(_, text)) => must_hold(batch, attempt, held)
+                .and_then(|()| progressed(batch, &mut changes, attempt, text.as_deref())),
             _ => continue,
         };
         slots.answer(at, done.map(|()| Reply::Ok))?;
@@ -249,9 +256,10 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
 /// one: a call finds it as the call before has left it.
 fn attempts(
     batch: &mut Batch<'_, '_>,
-    asked: &[(usize, &Ask<'_>, i64)],
+    asked: &[(usize, &Ask<'_>, Held)],
 ) -> Result<HashMap<i64, Attempt>> {
-    let rows: Vec<Vec<Value>> = asked.iter().map(|(_, _, id)| vec![(*id).into()]).collect();
+    let ids = asked.iter().map(|(_, _, held)| vec![held.item.into()]);
+    let rows: Vec<Vec<Value>> = ids.collect();
     let sql = format!("SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}}");
     let mut found = HashMap::with_capacity(asked.len());
     batch
@@ -268,6 +276,24 @@ fn attempts(
 fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
     let Of { tenant, queue, .. } = attempt.of;
     Ok(tenant == ask.caller.tenant && batch.is_in(queue, ask.folder.id)?)
+}
+
+/// Fails when the item has returned to a queue with a lease since the job took it, and another job has
+/// it now: what the first says is not about that attempt.
+fn must_hold(batch: &mut Batch<'_, '_>, attempt: &Attempt, held: Held) -> Result<()> {
+    let (Some(job), Some(holder)) = (held.job, &attempt.job) else {
+        return Ok(());
+    };
+    if attempt.status != QueueItemStatus::InProgress
+        || job.to_string() == *holder
+        || batch.queue_of(attempt.of.queue)?.lease_seconds.is_none()
+    {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::TransactionNotStarted,
+        "Another job works on the queue item, because the lease of this one has ended: take an item anew.",
+    ))
 }
 
 fn ended(

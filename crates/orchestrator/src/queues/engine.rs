@@ -30,9 +30,18 @@ pub enum Work {
     /// `StartTransaction`
     Take(Box<Wanted>),
     /// `SetTransactionResult`
-    End(i64, Box<Outcome>),
+    End(Held, Box<Outcome>),
     /// `SetTransactionProgress`
-    Progress(i64, Option<String>),
+    Progress(Held, Option<String>),
+}
+
+/// An item that somebody works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Its number.
+    pub item: i64,
+    /// The job that works on it, as the request's header says.
+    pub job: Option<Guid>,
 }
 
 /// Reads what a request wants.

@@ -6,6 +6,8 @@ use odata::{Changes, Mode};
 
 use super::definitions::{self, CREATE, EDIT, VIEW};
 use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition, STORED_QUEUES};
+use super::leases;
+use super::queue::Queue;
 use super::retention::{self, QueueRetention, RetentionAction, RetentionType};
 use crate::body;
 use crate::cx::{Args, Cx, Listing, Reply};
@@ -117,9 +119,19 @@ fn edit(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     let current = definitions::current(cx, id)?;
     let current = current.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+    let before = queue(cx, id)?;
     definitions::change(cx, &current, changes)?;
+    let queue = queue(cx, id)?;
+    if queue.lease_seconds != before.lease_seconds {
+        leases::changed(cx, &queue)?;
+    }
     change_rules(cx, args, id)?;
     Ok(Reply::Ok)
+}
+
+fn queue(cx: &mut Cx<'_, '_>, id: i64) -> Result<Queue> {
+    let queue = Queue::numbered(cx.tx, id)?;
+    queue.ok_or_else(|| Error::not_found("QueueDefinition"))
 }
 
 /// `GetQueue(id=…)`

@@ -11,9 +11,10 @@ use super::Author;
 use super::ending::{ATTEMPT, Attempt};
 use super::engine::Batch;
 use super::entities::QueueItemStatus;
+use super::queue::Queue;
 use super::retrying::{self, Again, Who};
 use super::turn;
-use crate::cx::Cx;
+use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
 use crate::settings;
 
@@ -31,6 +32,32 @@ pub(super) fn limit(tx: &mut db::Tx<'_>, tenant: i64) -> Result<i64> {
     let text = settings::of_tenant(tx, tenant, LIMIT)?;
     let wrong = || Error::Internal(format!("the setting {LIMIT} is no number"));
     text.parse().map_err(|_| wrong())
+}
+
+/// A queue got another lease, or none any more, which counts for what is in progress, too: a lease
+/// begins anew, since nobody knows who gave a sign of life when.
+///
+/// # Errors
+/// The store's.
+pub(super) fn changed(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<()> {
+    let leased = queue.lease_seconds.is_some();
+    let seconds = match queue.lease_seconds {
+        Some(seconds) => seconds,
+        None => limit(cx.tx, cx.caller.tenant)?,
+    };
+    cx.tx.exec(
+        "UPDATE queue_items
+         SET lease_until = CASE WHEN $2 THEN $3 ELSE COALESCE(start_processing, $3) END + $4
+         WHERE queue_definition_id = $1 AND status = 1",
+        &[
+            queue.id.into(),
+            leased.into(),
+            cx.now.into(),
+            (seconds * 10_000_000).into(),
+        ],
+    )?;
+    cx.hint(Hint::Leases);
+    Ok(())
 }
 
 /// Queues in which somebody works on items.

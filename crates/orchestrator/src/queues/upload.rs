@@ -19,7 +19,7 @@ pub const OPS: &[Op] = &[
 ];
 
 /// Most rows of a file: those of the original's console.
-const MAX_ROWS: usize = 15_000;
+const MAX_ROWS: usize = adding::MOST_AT_ONCE;
 
 /// Most bytes of column names in all items of a file: they are repeated in each.
 const MAX_NAMES: usize = 30_000_000;
