@@ -32,6 +32,9 @@ const STATEMENTS: usize = 128;
 const WRITER_CACHE: i64 = 65_536;
 const READER_CACHE: i64 = 1024;
 
+/// Pages in the log before they are copied back into the file: 16 MiB.
+const CHECKPOINT: i64 = 4000;
+
 /// What the connections to one file share.
 pub(crate) struct Shared {
     path: PathBuf,
@@ -109,12 +112,8 @@ impl Sqlite {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
-            if let Ok(x) = std::env::var("EXP_CKPT") {
-                connection.pragma_update(None, "wal_autocheckpoint", x.parse::<i64>().unwrap())?;
-            }
-            if let Ok(x) = std::env::var("EXP_CACHE") {
-                connection.pragma_update(None, "cache_size", -x.parse::<i64>().unwrap())?;
-            }
+            // Pages that are written again and again are copied back into the file less often.
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
             // Once there are statistics, SQLite would plan a statement anew for each new value; those
             // of a writer are look-ups whose plan does not depend on values.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
