@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::direct::{Direct, Lists};
-use super::requests::Asker;
+use super::requests::{Asker, Script};
 use super::{Backend, Bench, INVOICES, Stock, close};
 use crate::Failure;
 use crate::figures::{self, ms};
 use crate::lean::Lean;
-use crate::load::{self, Limit, Load, drive};
+use crate::load::{Limit, Load, drive};
 
 /// Items in a request.
 const ITEMS: usize = 1_000;
@@ -67,29 +67,16 @@ impl Bulk {
     }
 }
 
-impl load::Source for Bulk {
-    type Caller = Caller;
-
-    async fn open(&self) -> Result<Caller, Failure> {
-        Ok(Caller {
-            connection: Lean::open(self.asker.address).await?,
-            request: self.request.clone(),
-        })
-    }
-}
-
-/// A connection that sends lists.
-struct Caller {
-    connection: Lean,
-    request: Vec<u8>,
-}
-
-impl load::Caller for Caller {
+impl Script for Bulk {
     type Turn = ();
 
-    async fn turn(&mut self) -> Result<(), Failure> {
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
         const DONE: &[u8] = b"\"Success\":true";
-        let answer = self.connection.exchange(&self.request).await?.expect(200)?;
+        let answer = over.exchange(&self.request).await?.expect(200)?;
         let body = answer.whole()?;
         if body.windows(DONE.len()).any(|window| window == DONE) {
             return Ok(());

@@ -8,14 +8,14 @@ use serde_json::json;
 use testkit::package;
 
 use super::direct::{Cycles, Direct};
-use super::requests::{self, Asker, Numbered, OfItem};
+use super::requests::{self, Asker, Numbered, OfItem, Script};
 use super::{Backend, Bench, INVOICES, Options, Stock, close, grouped};
 use crate::Failure;
 use crate::connection::{self, Connection, START_JOBS};
 use crate::figures::{self, Samples, ms};
 use crate::host::Host;
 use crate::lean::Lean;
-use crate::load::{self, Limit, Load, drive};
+use crate::load::{Limit, Load, drive};
 use crate::machine::{self, Store};
 
 /// The number of callers that a robot is measured with.
@@ -44,7 +44,7 @@ pub async fn measure(exe: &str, backend: Backend, options: &Options) -> Result<(
     let source = Http::new(application)?;
     for callers in &options.callers {
         let without = drive(Cycles(direct.clone()), *callers, limit, None).await?;
-        let bare = drive(Health(source.clone()), *callers, limit, None).await?;
+        let bare = drive(Health::new(&source.asker), *callers, limit, None).await?;
         let of = Compared {
             direct: without.rate(),
             health: bare.rate(),
@@ -162,73 +162,53 @@ impl Http {
     }
 }
 
-impl load::Source for Http {
-    type Caller = Caller;
-
-    async fn open(&self) -> Result<Caller, Failure> {
-        Ok(Caller {
-            connection: Lean::open(self.asker.address).await?,
-            requests: self.clone(),
-        })
-    }
-}
-
-/// A connection that goes through cycles.
-struct Caller {
-    connection: Lean,
-    requests: Http,
-}
-
-impl load::Caller for Caller {
+impl Script for Http {
     /// How long adding, taking and ending took.
     type Turn = [Duration; 3];
 
-    async fn turn(&mut self) -> Result<[Duration; 3], Failure> {
-        let Self {
-            connection,
-            requests,
-        } = self;
-        let number = requests.number.fetch_add(1, Ordering::Relaxed);
-        let kind = number as usize % requests.adds.len();
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<[Duration; 3], Failure> {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let kind = number as usize % self.adds.len();
         let begun = Instant::now();
-        let add = requests.adds[kind].with(number);
-        connection.exchange(add).await?.expect(201)?;
+        let add = self.adds[kind].with(number);
+        over.exchange(add).await?.expect(201)?;
         let added = Instant::now();
-        let taken = connection.exchange(&requests.take).await?.expect(200)?;
-        let end = requests.end.of(requests::id(taken.whole()?)?);
+        let taken = over.exchange(&self.take).await?.expect(200)?;
+        let end = self.end.of(requests::id(taken.whole()?)?);
         let was_taken = Instant::now();
-        connection.exchange(end).await?.expect(200)?;
+        over.exchange(end).await?.expect(200)?;
         Ok([added - begun, was_taken - added, was_taken.elapsed()])
     }
 }
 
 /// Bare round trips.
 #[derive(Clone)]
-struct Health(Http);
-
-impl load::Source for Health {
-    type Caller = Bare;
-
-    async fn open(&self) -> Result<Bare, Failure> {
-        let Self(Http { asker, .. }) = self;
-        Ok(Bare {
-            connection: Lean::open(asker.address).await?,
-            request: asker.health(),
-        })
-    }
-}
-
-/// A connection that asks for next to nothing.
-struct Bare {
-    connection: Lean,
+struct Health {
+    asker: Asker,
     request: Vec<u8>,
 }
 
-impl load::Caller for Bare {
+impl Health {
+    fn new(asker: &Asker) -> Self {
+        let request = asker.health();
+        let asker = asker.clone();
+        Self { asker, request }
+    }
+}
+
+impl Script for Health {
     type Turn = ();
 
-    async fn turn(&mut self) -> Result<(), Failure> {
-        self.connection.exchange(&self.request).await?.expect(200)?;
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
+        over.exchange(&self.request).await?.expect(200)?;
         Ok(())
     }
 }

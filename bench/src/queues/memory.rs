@@ -5,12 +5,12 @@ use std::fs;
 
 use testkit::Scene;
 
-use super::requests::{self, Asker, OfItem};
+use super::requests::{self, Asker, OfItem, Script};
 use super::{Backend, Bench, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures;
 use crate::lean::Lean;
-use crate::load::{self, Limit, drive};
+use crate::load::{Limit, drive};
 use crate::machine;
 
 const CALLERS: usize = 64;
@@ -79,36 +79,19 @@ impl Passing {
     }
 }
 
-impl load::Source for Passing {
-    type Caller = Caller;
-
-    async fn open(&self) -> Result<Caller, Failure> {
-        Ok(Caller {
-            connection: Lean::open(self.asker.address).await?,
-            requests: self.clone(),
-        })
-    }
-}
-
-/// A connection that adds a list and works off as many items.
-struct Caller {
-    connection: Lean,
-    requests: Passing,
-}
-
-impl load::Caller for Caller {
+impl Script for Passing {
     type Turn = ();
 
-    async fn turn(&mut self) -> Result<(), Failure> {
-        let Self {
-            connection,
-            requests,
-        } = self;
-        connection.exchange(&requests.add).await?.expect(200)?;
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
+        over.exchange(&self.add).await?.expect(200)?;
         for _ in 0..LIST {
-            let taken = connection.exchange(&requests.take).await?.expect(200)?;
-            let end = requests.end.of(requests::id(taken.whole()?)?);
-            connection.exchange(end).await?.expect(200)?;
+            let taken = over.exchange(&self.take).await?.expect(200)?;
+            let end = self.end.of(requests::id(taken.whole()?)?);
+            over.exchange(end).await?.expect(200)?;
         }
         Ok(())
     }

@@ -7,11 +7,50 @@ use testkit::Scene;
 
 use crate::Failure;
 use crate::connection;
+use crate::lean::Lean;
+use crate::load;
 
 /// Callers add items of each.
 pub const PRIORITIES: [&str; 3] = ["High", "Normal", "Low"];
 /// A number in a request that another takes the place of, digit by digit.
 const NUMBER: &str = "000000000000";
+
+/// What each caller sends over a connection of its own, again and again.
+pub trait Script: Clone + Send + 'static {
+    /// What one turn tells.
+    type Turn: Send;
+
+    /// Who asks.
+    fn asker(&self) -> &Asker;
+
+    /// One turn.
+    fn turn(&mut self, over: &mut Lean) -> impl Future<Output = Result<Self::Turn, Failure>>;
+}
+
+/// A connection with what is sent over it.
+pub struct Sending<S> {
+    connection: Lean,
+    script: S,
+}
+
+impl<S: Script> load::Source for S {
+    type Caller = Sending<S>;
+
+    async fn open(&self) -> Result<Sending<S>, Failure> {
+        Ok(Sending {
+            connection: Lean::open(self.asker().address).await?,
+            script: self.clone(),
+        })
+    }
+}
+
+impl<S: Script> load::Caller for Sending<S> {
+    type Turn = S::Turn;
+
+    async fn turn(&mut self) -> Result<S::Turn, Failure> {
+        self.script.turn(&mut self.connection).await
+    }
+}
 
 /// Who asks, and of which server.
 #[derive(Clone)]

@@ -3,12 +3,12 @@
 //! Two servers take turns, a thousand takes each, so that whatever else the machine does, it does to
 //! both. What was taken is added again while no clock runs.
 
-use super::requests::Asker;
+use super::requests::{Asker, Script};
 use super::{APPOINTMENTS, Backend, Bench, DEADLINES, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures::{self, ms};
 use crate::lean::Lean;
-use crate::load::{self, Limit, Load, drive};
+use crate::load::{Limit, Load, drive};
 
 /// Items that wait where there are few.
 const FEW: i64 = 1_000;
@@ -127,28 +127,15 @@ struct Takes {
     request: Vec<u8>,
 }
 
-impl load::Source for Takes {
-    type Caller = Caller;
-
-    async fn open(&self) -> Result<Caller, Failure> {
-        Ok(Caller {
-            connection: Lean::open(self.asker.address).await?,
-            request: self.request.clone(),
-        })
-    }
-}
-
-/// A connection that takes.
-struct Caller {
-    connection: Lean,
-    request: Vec<u8>,
-}
-
-impl load::Caller for Caller {
+impl Script for Takes {
     type Turn = ();
 
-    async fn turn(&mut self) -> Result<(), Failure> {
-        self.connection.exchange(&self.request).await?.expect(200)?;
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
+        over.exchange(&self.request).await?.expect(200)?;
         Ok(())
     }
 }
