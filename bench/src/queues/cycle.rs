@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::package;
 
 use super::direct::{Cycles, Direct};
-use super::requests::{self, Asker, Numbered, OfItem, Script};
+use super::requests::{self, Asker, Numbered, OfItem, Repeated, Script};
 use super::{Backend, Bench, INVOICES, Options, Stock, close, grouped};
 use crate::Failure;
 use crate::connection::{self, Connection, START_JOBS};
@@ -44,7 +44,13 @@ pub async fn measure(exe: &str, backend: Backend, options: &Options) -> Result<(
     let source = Http::new(application)?;
     for callers in &options.callers {
         let without = drive(Cycles(direct.clone()), *callers, limit, None).await?;
-        let bare = drive(Health::new(&source.asker), *callers, limit, None).await?;
+        let bare = drive(
+            Repeated::new(&source.asker, source.asker.health()),
+            *callers,
+            limit,
+            None,
+        )
+        .await?;
         let of = Compared {
             direct: without.rate(),
             health: bare.rate(),
@@ -182,33 +188,5 @@ impl Script for Http {
         let was_taken = Instant::now();
         over.exchange(end).await?.expect(200)?;
         Ok([added - begun, was_taken - added, was_taken.elapsed()])
-    }
-}
-
-/// Bare round trips.
-#[derive(Clone)]
-struct Health {
-    asker: Asker,
-    request: Vec<u8>,
-}
-
-impl Health {
-    fn new(asker: &Asker) -> Self {
-        let request = asker.health();
-        let asker = asker.clone();
-        Self { asker, request }
-    }
-}
-
-impl Script for Health {
-    type Turn = ();
-
-    fn asker(&self) -> &Asker {
-        &self.asker
-    }
-
-    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
-        over.exchange(&self.request).await?.expect(200)?;
-        Ok(())
     }
 }

@@ -52,6 +52,34 @@ impl<S: Script> load::Caller for Sending<S> {
     }
 }
 
+/// One request that is always answered in the same way.
+#[derive(Clone)]
+pub struct Repeated {
+    asker: Asker,
+    request: Vec<u8>,
+}
+
+impl Repeated {
+    /// By this one.
+    pub fn new(asker: &Asker, request: Vec<u8>) -> Self {
+        let asker = asker.clone();
+        Self { asker, request }
+    }
+}
+
+impl Script for Repeated {
+    type Turn = ();
+
+    fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
+        over.exchange(&self.request).await?.expect(200)?;
+        Ok(())
+    }
+}
+
 /// Who asks, and of which server.
 #[derive(Clone)]
 pub struct Asker {

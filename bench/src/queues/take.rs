@@ -3,7 +3,7 @@
 //! Two servers take turns, a thousand takes each, so that whatever else the machine does, it does to
 //! both. What was taken is added again while no clock runs.
 
-use super::requests::{Asker, Script};
+use super::requests::Repeated;
 use super::{APPOINTMENTS, Backend, Bench, DEADLINES, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures::{self, ms};
@@ -108,34 +108,11 @@ async fn takes(
     each: usize,
 ) -> Result<Load<()>, Failure> {
     let asker = bench.asker()?;
-    let source = Takes {
-        request: asker.take(queue),
-        asker: asker.clone(),
-    };
+    let source = Repeated::new(&asker, asker.take(queue));
     let load = drive(source, callers, Limit::Turns(each), bench.pid()).await?;
     let due = (queue != INVOICES).then_some(DUE);
     let refill = asker.bulk(queue, callers * each, due);
     let mut connection = Lean::open(asker.address).await?;
     connection.exchange(&refill).await?.expect(200)?;
     Ok(load)
-}
-
-/// Takes and nothing else.
-#[derive(Clone)]
-struct Takes {
-    asker: Asker,
-    request: Vec<u8>,
-}
-
-impl Script for Takes {
-    type Turn = ();
-
-    fn asker(&self) -> &Asker {
-        &self.asker
-    }
-
-    async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
-        over.exchange(&self.request).await?.expect(200)?;
-        Ok(())
-    }
 }
