@@ -34,7 +34,7 @@ impl Tx<'_> {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// Runs a statement for many rows of values and shows what it returns to `f`.
+    /// Runs a statement for many rows of values.
     ///
     /// In its text `{1}` … `{n}` are the values of a row, whose types are `types`; `{rows}` stands where
     /// a `FROM` clause does, and `{rows,}` where tables of its own follow; `{values}` inserts the rows as
@@ -48,18 +48,27 @@ impl Tx<'_> {
     /// # tx.exec("CREATE TABLE robots (id BIGINT, name TEXT)", &[])?;
     /// let rows = vec![vec![Value::from(1), "a".into()], vec![Value::from(2), Value::Null]];
     /// let insert = "INSERT INTO robots (id, name) {values}";
-    /// tx.many(insert, &["BIGINT", "TEXT"], &rows, &mut |_| Ok::<_, Error>(()))?;
-    /// let update = "UPDATE robots SET name = {2} {rows} WHERE id = {1} RETURNING name";
+    /// tx.exec_many(insert, &["BIGINT", "TEXT"], &rows)?;
+    /// let select = "SELECT r.name {rows,} robots r WHERE r.id = {1}";
     /// let mut names = 0;
-    /// tx.many(update, &["BIGINT", "TEXT"], &rows, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
+    /// tx.each_many(select, &["BIGINT", "TEXT"], &rows, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
     /// assert_eq!(names, 2);
     /// # Ok::<_, Error>(()) })?;
     /// # Ok::<(), db::Error>(())
     /// ```
     ///
     /// # Errors
+    /// As [`exec`](Self::exec); [`Error::Invalid`] for a row that does not fit the types.
+    pub fn exec_many(&mut self, sql: &str, types: &[&str], rows: &[Vec<Value>]) -> Result<()> {
+        self.each_many(sql, types, rows, &mut |_| Ok(()))
+    }
+
+    /// Runs a statement for many rows of values, as [`exec_many`](Self::exec_many), and shows every
+    /// row of its results to `f`.
+    ///
+    /// # Errors
     /// Those of `f`; as [`rows`](Self::rows); [`Error::Invalid`] for a row that does not fit the types.
-    pub fn many<E: From<Error>>(
+    pub fn each_many<E: From<Error>>(
         &mut self,
         sql: &str,
         types: &[&str],

@@ -63,8 +63,7 @@ pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
     if asks {
         tokio::spawn(serve(Arc::clone(app)));
     }
-    let lost = |_| Err(Error::Internal("a call was lost".into()));
-    answered.await.unwrap_or_else(lost)
+    answered.await.unwrap_or_else(|_| lost())
 }
 
 /// Has the store do what waits.

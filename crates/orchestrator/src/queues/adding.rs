@@ -189,24 +189,22 @@ impl QueueItemData {
         }
         Ok(data)
     }
+}
 
-    /// Fails unless it says which queue it is for.
-    ///
-    /// # Errors
-    /// 1009
-    pub(super) fn queue_must_be_named(&self) -> Result<()> {
-        match self.name.as_deref().is_some_and(|n| !n.trim().is_empty()) {
-            true => Ok(()),
-            false => Err(Error::invalid("The Name field is required.")),
-        }
-    }
+/// The name of the queue that a body is about.
+///
+/// # Errors
+/// 1009 when there is none.
+pub(super) fn named(name: Option<&str>) -> Result<&str> {
+    let name = name.filter(|name| !name.trim().is_empty());
+    name.ok_or_else(|| Error::invalid("The Name field is required."))
 }
 
 /// What `AddQueueItem {itemData}` wants.
 pub(super) fn read(args: &Args) -> Result<Work> {
     let item = args.body.as_ref().and_then(|b| body::get(b, "itemData"));
     let mut data = QueueItemData::read("itemData", item)?;
-    data.queue_must_be_named()?;
+    named(data.name.as_deref())?;
     data.creator_job_key = args.job;
     Ok(Work::Add(Box::new(data)))
 }
@@ -439,7 +437,7 @@ impl References {
         }
         for (queue, rows) in by_queue {
             let taken = self.0.entry(queue).or_default();
-            tx.many::<Error>(
+            tx.each_many::<Error>(
                 "SELECT i.unique_reference {rows,} queue_items i
                  WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
                      AND i.queue_definition_id + 0 = {1}",
@@ -499,7 +497,7 @@ fn insert(
     let ids = tx.new_ids("queue_items", items.len())?;
     let row = |(item, id): (&NewItem, &i64)| item.row(*id, now);
     let rows: Vec<Vec<Value>> = items.iter().zip(&ids).map(row).collect();
-    let inserted = tx.many::<Error>(
+    let inserted = tx.exec_many(
         "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
              due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
              unique_reference, source, parent_operation_id, progress, specific_content,
@@ -511,14 +509,11 @@ fn insert(
             "TEXT", "TEXT",
         ],
         &rows,
-        &mut |_| Ok(()),
     );
     inserted.map_err(|error| match error {
         // Somebody else was faster, or the database folds a letter as we do not.
-        Error::Db(db::Error::Unique { constraint }) if constraint.contains("reference") => {
-            duplicate()
-        }
-        error => error,
+        db::Error::Unique { constraint } if constraint.contains("reference") => duplicate(),
+        error => error.into(),
     })?;
     for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
         let of = Of {

@@ -62,9 +62,9 @@ impl Schedule {
     pub fn of(item: &Item) -> Self {
         Self {
             priority: item.priority,
-            defer_date: item.defer_date.map(Timestamp),
-            due_date: item.due_date.map(Timestamp),
-            risk_sla_date: item.risk_sla_date.map(Timestamp),
+            defer_date: item.defer_date,
+            due_date: item.due_date,
+            risk_sla_date: item.risk_sla_date,
         }
     }
 }
@@ -94,7 +94,6 @@ fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
     let content = match &data.content {
         Some(content) => {
             let queue = Queue::numbered(cx.tx, item.queue)?;
-            let queue = queue.ok_or_else(|| Error::not_found("QueueDefinition"))?;
             Some(content.kept(&cx.server.keys, &queue, &item.key)?)
         }
         None => None,
@@ -138,7 +137,6 @@ fn unlike(item: &Item, what: &str) -> Error {
 /// The first member that differs from the item's. What a body leaves out is null, but a name and a
 /// priority cannot be.
 fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
-    let at = |date: Option<Timestamp>| date.map(|d| d.0);
     let same_name = |name: &String| {
         let (given, known) = (name.trim().to_lowercase(), item.queue_name.trim());
         given == known.to_lowercase()
@@ -146,9 +144,9 @@ fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
     let checks = [
         ("Name", data.name.as_ref().is_none_or(same_name)),
         ("Priority", data.priority.is_none_or(|p| p == item.priority)),
-        ("DeferDate", at(data.defer_date) == item.defer_date),
-        ("DueDate", at(data.due_date) == item.due_date),
-        ("RiskSlaDate", at(data.risk_sla_date) == item.risk_sla_date),
+        ("DeferDate", data.defer_date == item.defer_date),
+        ("DueDate", data.due_date == item.due_date),
+        ("RiskSlaDate", data.risk_sla_date == item.risk_sla_date),
         ("Reference", data.reference == item.reference),
         ("Progress", data.progress == item.progress),
     ];

@@ -4,7 +4,6 @@
 //! of it is New. An item can also be given back for later.
 
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
 
 use db::Value;
 use odata::{Open, Timestamp};
@@ -264,7 +263,7 @@ fn attempts(
     let mut found = HashMap::with_capacity(asked.len());
     batch
         .tx
-        .many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
+        .each_many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
             found.insert(attempt.of.item, attempt);
             Ok(())
@@ -286,7 +285,7 @@ fn must_hold(batch: &mut Batch<'_, '_>, attempt: &Attempt, held: Held) -> Result
     };
     if attempt.status != QueueItemStatus::InProgress
         || job.to_string() == *holder
-        || batch.queue_of(attempt.of.queue)?.lease_seconds.is_none()
+        || batch.queue_of(attempt.of)?.lease_seconds.is_none()
     {
         return Ok(());
     }
@@ -317,7 +316,7 @@ fn ended(
             return Err(Error::refused(code, message));
         }
     }
-    let queue = batch.queue_of(attempt.of.queue)?;
+    let queue = batch.queue_of(attempt.of)?;
     let [output, analytics] = [&outcome.output, &outcome.analytics].map(|given| {
         let kept = given.as_ref();
         let kept = kept.map(|given| given.kept(batch.keys, &queue, &attempt.key));
@@ -411,7 +410,7 @@ fn progressed(
             message,
         ));
     }
-    let queue = batch.queue_of(attempt.of.queue)?;
+    let queue = batch.queue_of(attempt.of)?;
     // Who tells progress is alive; without a lease the time since the start is what counts.
     let lease = match queue.lease_seconds {
         Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
@@ -425,15 +424,14 @@ fn progressed(
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
     let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
-    batch.tx.many::<Error>(
+    batch.tx.exec_many(
         "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "TEXT", "BIGINT"],
         &progressed,
-        &mut |_| Ok(()),
     )?;
-    batch.tx.many::<Error>(
+    batch.tx.exec_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, processing_exception_type = {4},
              processing_exception = {5}, output = {6}, analytics = {7},
              progress = COALESCE({8}, progress), operation_id = {9}, lease_until = NULL,
@@ -443,16 +441,14 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
             "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
         ],
         &changes.ended,
-        &mut |_| Ok(()),
     )?;
-    batch.tx.many::<Error>(
+    batch.tx.exec_many(
         "UPDATE queue_items SET status = 0, defer_date = {2}, due_date = {3}, turn = {4},
              seconds_in_previous_attempts = seconds_in_previous_attempts + {5},
              progress = COALESCE({6}, progress), lease_until = NULL, version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
         &changes.postponed,
-        &mut |_| Ok(()),
     )?;
     retrying::add(
         batch.tx,
@@ -461,12 +457,4 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         Who::Itself,
         changes.again,
     )
-}
-
-/// The queue of an attempt is remembered for the others of the transaction.
-impl Batch<'_, '_> {
-    fn queue_of(&mut self, id: i64) -> Result<Rc<super::queue::Queue>> {
-        self.numbered(id)?
-            .ok_or_else(|| Error::not_found("QueueDefinition"))
-    }
 }

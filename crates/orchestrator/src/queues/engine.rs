@@ -16,7 +16,7 @@ use super::adding::{self, QueueItemData};
 use super::content;
 use super::ending::{self, Outcome};
 use super::entities::ITEMS_IN_PLACE;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Of};
 use super::queue::Queue;
 use super::taking::{self, Wanted};
 use crate::cx::{Args, Caller, Cx, Folder, Hint, Reply, Server};
@@ -72,7 +72,7 @@ pub(super) struct Batch<'a, 'c> {
     pub ledger: Ledger,
     pub hints: BTreeSet<Hint>,
     queues: HashMap<(i64, String), Option<Rc<Queue>>>,
-    by_number: HashMap<i64, Option<Rc<Queue>>>,
+    by_number: HashMap<i64, Rc<Queue>>,
     places: HashMap<(i64, i64), bool>,
     limits: HashMap<i64, i64>,
     robots: HashMap<(i64, Guid), Option<i64>>,
@@ -113,16 +113,16 @@ impl<'a, 'c> Batch<'a, 'c> {
         known.ok_or_else(|| Error::not_found(name))
     }
 
-    /// The queue with this number.
+    /// The queue of an item.
     ///
     /// # Errors
-    /// The store's.
-    pub fn numbered(&mut self, id: i64) -> Result<Option<Rc<Queue>>> {
-        if let Some(known) = self.by_number.get(&id) {
-            return Ok(known.clone());
+    /// 1002 when there is none any more.
+    pub fn queue_of(&mut self, of: Of) -> Result<Rc<Queue>> {
+        if let Some(known) = self.by_number.get(&of.queue) {
+            return Ok(Rc::clone(known));
         }
-        let found = Queue::numbered(self.tx, id)?.map(Rc::new);
-        self.by_number.insert(id, found.clone());
+        let found = Rc::new(Queue::numbered(self.tx, of.queue)?);
+        self.by_number.insert(of.queue, Rc::clone(&found));
         Ok(found)
     }
 
@@ -221,8 +221,11 @@ pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
     for hint in hints {
         cx.hint(hint);
     }
-    let answer = answers.into_iter().next();
-    answer.unwrap_or_else(|| Err(Error::Internal("a call without an answer".into())))
+    answers.into_iter().next().unwrap_or_else(unanswered)
+}
+
+fn unanswered() -> Result<Reply> {
+    Err(Error::Internal("a call without an answer".into()))
 }
 
 /// How far the answer to a call is.
@@ -269,10 +272,9 @@ impl<'a> Slots<'a> {
     }
 
     fn finish(self) -> Vec<Result<Reply>> {
-        let open = || Err(Error::Internal("a call without an answer".into()));
         let done = |slot| match slot {
             Slot::Done(answer) => answer,
-            Slot::Open | Slot::Item(..) => open(),
+            Slot::Open | Slot::Item(..) => unanswered(),
         };
         self.slots.into_iter().map(done).collect()
     }

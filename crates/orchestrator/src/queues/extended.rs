@@ -119,19 +119,14 @@ fn edit(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     let current = definitions::current(cx, id)?;
     let current = current.ok_or_else(|| Error::not_found("QueueDefinition"))?;
-    let before = queue(cx, id)?;
+    let before = Queue::numbered(cx.tx, id)?;
     definitions::change(cx, &current, changes)?;
-    let queue = queue(cx, id)?;
+    let queue = Queue::numbered(cx.tx, id)?;
     if queue.lease_seconds != before.lease_seconds {
         leases::changed(cx, &queue)?;
     }
     change_rules(cx, args, id)?;
     Ok(Reply::Ok)
-}
-
-fn queue(cx: &mut Cx<'_, '_>, id: i64) -> Result<Queue> {
-    let queue = Queue::numbered(cx.tx, id)?;
-    queue.ok_or_else(|| Error::not_found("QueueDefinition"))
 }
 
 /// `GetQueue(id=…)`

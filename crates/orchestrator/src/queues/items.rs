@@ -1,7 +1,7 @@
 //! Items as they are read, found and counted.
 
 use db::{Tx, Value};
-use odata::Version;
+use odata::{Timestamp, Version};
 use serde::Deserialize;
 
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
@@ -88,9 +88,9 @@ pub(super) struct Item {
     pub version: i64,
     pub key: String,
     pub priority: QueueItemPriority,
-    pub defer_date: Option<i64>,
-    pub due_date: Option<i64>,
-    pub risk_sla_date: Option<i64>,
+    pub defer_date: Option<Timestamp>,
+    pub due_date: Option<Timestamp>,
+    pub risk_sla_date: Option<Timestamp>,
     pub reference: Option<String>,
     pub progress: Option<String>,
 }
@@ -112,6 +112,7 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
     let row = row.ok_or_else(|| Error::not_found("QueueItem"))?;
     let status: i64 = row.get(2)?;
     let unknown = || Error::Internal(format!("a queue item with status {status}"));
+    let date = |at| Ok::<_, db::Error>(row.get::<Option<i64>>(at)?.map(Timestamp));
     Ok(Item {
         id,
         queue: row.get(0)?,
@@ -120,9 +121,9 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
         version: row.get(3)?,
         key: row.get(4)?,
         priority: QueueItemPriority::from_i64(row.get(5)?).ok_or_else(unknown)?,
-        defer_date: row.get(6)?,
-        due_date: row.get(7)?,
-        risk_sla_date: row.get(8)?,
+        defer_date: date(6)?,
+        due_date: date(7)?,
+        risk_sla_date: date(8)?,
         reference: row.get(9)?,
         progress: row.get(10)?,
     })

@@ -116,9 +116,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
     let mut batch = Batch::new(cx.tx, cx.now, &cx.server.keys);
     let (mut returned, mut given_up, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for attempt in attempts {
-        let Some(queue) = batch.numbered(attempt.of.queue)? else {
-            continue;
-        };
+        let queue = batch.queue_of(attempt.of)?;
         if queue.lease_seconds.is_some() && attempt.returns <= queue.retries {
             let seconds = attempt.took(batch.now) / 10_000_000;
             let turn = turn::of(attempt.priority, attempt.due_date, None, batch.now);
@@ -148,22 +146,20 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
             again.push(Again::by_itself(&attempt, author.clone(), batch.now));
         }
     }
-    batch.tx.many::<Error>(
+    batch.tx.exec_many(
         "UPDATE queue_items SET status = 0, turn = {2}, returns = returns + 1, lease_until = NULL,
              seconds_in_previous_attempts = seconds_in_previous_attempts + {3},
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
         &returned,
-        &mut |_| Ok(()),
     )?;
-    batch.tx.many::<Error>(
+    batch.tx.exec_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, lease_until = NULL,
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
         &given_up,
-        &mut |_| Ok(()),
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);
     retrying::add(tx, &mut ledger, cx.now, Who::Itself, again)?;

@@ -10,7 +10,7 @@ use super::Author;
 use super::entities::{ProcessingExceptionType, QueueItemReviewStatus, QueueItemStatus};
 use super::events::QueueItemEventAction;
 use super::records::{self, Results};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// An item as its history names it.
 #[derive(Debug, Clone, Copy)]
@@ -97,8 +97,7 @@ impl Ledger {
     /// # Errors
     /// The store's.
     pub fn settle(self, tx: &mut Tx<'_>) -> Result<()> {
-        let nothing = &mut |_: &db::Cells<'_>| Ok::<_, Error>(());
-        tx.many(
+        tx.exec_many(
             "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
                  timestamp, action, user_id, external_client_id, status, review_status)
              {values}",
@@ -107,18 +106,16 @@ impl Ledger {
                 "BIGINT",
             ],
             &self.events,
-            nothing,
         )?;
         let counts = self.counts.into_iter().filter(|(_, by)| *by != 0);
         let counts: Vec<Vec<Value>> = counts
             .map(|((queue, status), by)| vec![queue.into(), status.into(), by.into()])
             .collect();
-        tx.many(
+        tx.exec_many(
             "UPDATE queue_counts SET items = items + {3} {rows}
              WHERE queue_definition_id = {1} AND status = {2}",
             &["BIGINT", "BIGINT", "BIGINT"],
             &counts,
-            nothing,
         )?;
         records::add(tx, self.results, self.now)
     }

@@ -2,7 +2,7 @@
 
 use db::{Row, Tx};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A queue.
 #[derive(Debug)]
@@ -52,11 +52,11 @@ impl Queue {
     /// The queue with this number.
     ///
     /// # Errors
-    /// The store's.
-    pub fn numbered(tx: &mut Tx<'_>, id: i64) -> Result<Option<Self>> {
+    /// 1002 when there is none.
+    pub fn numbered(tx: &mut Tx<'_>, id: i64) -> Result<Self> {
         let sql = format!("SELECT {COLUMNS} FROM queue_definitions q WHERE q.id = $1");
         let row = tx.row(&sql, &[id.into()])?;
-        row.as_ref().map(Self::read).transpose()
+        Self::read(&row.ok_or_else(|| Error::not_found("QueueDefinition"))?)
     }
 
     fn read(row: &Row) -> Result<Self> {

@@ -347,7 +347,7 @@ pub(super) fn add(
             ]);
         }
     }
-    tx.many(
+    tx.exec_many(
         "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
              successful_time, application_exceptions, application_exceptions_time,
              business_exceptions, business_exceptions_time, retried, last_processed)
@@ -366,6 +366,6 @@ pub(super) fn add(
              last_processed = COALESCE(excluded.last_processed, queue_results.last_processed)",
         &["BIGINT"; 11],
         &rows,
-        &mut |_| Ok(()),
-    )
+    )?;
+    Ok(())
 }

@@ -62,7 +62,7 @@ pub(super) fn add(
     }
     let mut references = HashMap::new();
     let ids: Vec<Vec<Value>> = again.iter().map(|a| vec![a.of.item.into()]).collect();
-    tx.many::<Error>(
+    tx.each_many::<Error>(
         "SELECT i.id, i.unique_reference {rows,} queue_items i
          WHERE i.id = {1} AND i.unique_reference IS NOT NULL",
         &["BIGINT"],
@@ -75,21 +75,18 @@ pub(super) fn add(
         },
     )?;
     if !references.is_empty() {
-        tx.many::<Error>(
+        tx.exec_many(
             "UPDATE queue_items SET unique_reference = NULL {rows} WHERE id = {1}",
             &["BIGINT"],
             &ids,
-            &mut |_| Ok(()),
         )?;
     }
+    let copies = tx.new_ids("queue_items", again.len())?;
     let mut rows = Vec::with_capacity(again.len());
-    let mut keys = Vec::with_capacity(again.len());
-    for item in &again {
-        let key = Guid::sequential();
-        keys.push(key.to_string());
+    for (item, copy) in again.iter().zip(&copies) {
         rows.push(vec![
             item.of.item.into(),
-            key.into(),
+            Guid::sequential().into(),
             references.remove(&item.of.item).into(),
             item.defer_date.into(),
             item.due_date.into(),
@@ -97,37 +94,30 @@ pub(super) fn add(
             item.seconds.into(),
             now.into(),
             (who == Who::Somebody).into(),
+            (*copy).into(),
         ]);
     }
-    let mut ids: HashMap<String, i64> = HashMap::with_capacity(again.len());
-    tx.many::<Error>(
-        "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
+    tx.exec_many(
+        "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
              due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
              unique_reference, source, parent_operation_id, creator_job_key, specific_content,
              seconds_in_previous_attempts, retry_number, manual_retry_number, ancestor_id,
              ancestor_unique_key, manual_ancestor_id, manual_ancestor_unique_key)
-         SELECT i.tenant_id, i.queue_definition_id, 0, i.priority, {4}, {5}, i.risk_sla_date, {6},
+         SELECT {10}, i.tenant_id, i.queue_definition_id, 0, i.priority, {4}, {5}, i.risk_sla_date, {6},
              i.encrypted, {8}, i.key, {2}, i.reference, {3}, i.source, i.parent_operation_id,
              i.creator_job_key, i.specific_content, i.seconds_in_previous_attempts + {7},
              i.retry_number + CASE WHEN {9} THEN 0 ELSE 1 END,
              i.manual_retry_number + CASE WHEN {9} THEN 1 ELSE 0 END,
              CASE WHEN {9} THEN NULL ELSE i.id END, CASE WHEN {9} THEN NULL ELSE i.unique_key END,
              CASE WHEN {9} THEN i.id END, CASE WHEN {9} THEN i.unique_key END
-         {rows,} queue_items i WHERE i.id = {1} RETURNING id, unique_key",
+         {rows,} queue_items i WHERE i.id = {1}",
         &[
             "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BOOLEAN",
+            "BIGINT",
         ],
         &rows,
-        &mut |cells| {
-            if let (db::Cell::Int(id), db::Cell::Text(key)) = (cells.get(0), cells.get(1)) {
-                ids.insert(key.to_owned(), id);
-            }
-            Ok(())
-        },
     )?;
-    for (item, key) in again.iter().zip(keys) {
-        let copy = ids.get(&key).copied();
-        let copy = copy.ok_or_else(|| Error::Internal("a retry that was not added".into()))?;
+    for (item, copy) in again.iter().zip(copies) {
         ledger.added(
             Of {
                 item: copy,

@@ -1,7 +1,6 @@
 //! What people do with items that failed: review them, and have them retried.
 
 use db::Value;
-use odata::Timestamp;
 
 use super::Author;
 use super::editing::each;
@@ -100,8 +99,8 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
     let again = Again {
         of,
         priority: item.priority,
-        defer_date: item.defer_date.map(Timestamp),
-        due_date: item.due_date.map(Timestamp),
+        defer_date: item.defer_date,
+        due_date: item.due_date,
         seconds: 0,
         author,
     };

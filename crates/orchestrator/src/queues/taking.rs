@@ -8,7 +8,7 @@ use odata::{Guid, Open, Timestamp, edm_enum};
 use serde::Deserialize;
 
 use super::Author;
-use super::adding::{Added, QueueItemData};
+use super::adding::{Added, QueueItemData, named};
 use super::content::Dictionary;
 use super::engine::{self, Ask, Batch, Slots, Work};
 use super::entities::{QueueItemPriority, QueueItemStatus};
@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::turn;
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::idempotency;
 
 edm_enum! {
@@ -92,9 +92,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
         creator_job_key: args.job,
         ..QueueItemData::default()
     });
-    if name.trim().is_empty() {
-        return Err(Error::invalid("The Name field is required."));
-    }
+    named(Some(&name))?;
     let how = data.reference_filter_option;
     let how = how.unwrap_or(ReferenceFilterOption::Equals);
     Ok(Work::Take(Box::new(Wanted {
@@ -247,12 +245,12 @@ fn make_ready(batch: &mut Batch<'_, '_>, queue: i64) -> Result<()> {
         let turn = turn::of(priority, due.map(Timestamp), None, batch.now);
         ready.push(vec![row.get::<i64>(0)?.into(), turn.into()]);
     }
-    batch.tx.many(
+    batch.tx.exec_many(
         "UPDATE queue_items SET turn = {2} {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT"],
         &ready,
-        &mut |_| Ok(()),
-    )
+    )?;
+    Ok(())
 }
 
 /// Items that another server takes at the same moment are its.
@@ -348,12 +346,12 @@ fn begin(
         slots.show(taker.at, *item, 200);
     }
     batch.hints.insert(Hint::Leases);
-    batch.tx.many(
+    batch.tx.exec_many(
         "UPDATE queue_items SET status = {2}, turn = NULL, robot_id = {3}, executor_job_key = {4},
              start_processing = {5}, lease_until = {6}, version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT"],
         &rows,
-        &mut |_| Ok(()),
-    )
+    )?;
+    Ok(())
 }
