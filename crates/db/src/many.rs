@@ -51,7 +51,8 @@ impl Tx<'_> {
     /// tx.exec_many(insert, &["BIGINT", "TEXT"], &rows)?;
     /// let select = "SELECT r.name {rows,} robots r WHERE r.id = {1}";
     /// let mut names = 0;
-    /// tx.each_many(select, &["BIGINT", "TEXT"], &rows, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
+    /// let ids = vec![vec![Value::from(1)], vec![Value::from(2)]];
+    /// tx.each_many(select, &["BIGINT"], &ids, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
     /// assert_eq!(names, 2);
     /// # Ok::<_, Error>(()) })?;
     /// # Ok::<(), db::Error>(())
