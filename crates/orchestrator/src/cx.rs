@@ -92,7 +92,8 @@ pub enum Hint {
     Session(i64),
     /// The session is no more: nobody waits for its host.
     SessionGone(i64),
-    /// Users, roles, machines, robots or applications changed: cached identities are stale.
+    /// Users, roles, folders, machines, robots or applications changed: who a caller is and what
+    /// they may do is asked anew.
     Identities,
     /// Waiting jobs may have become startable for a reason that is not in the jobs' own tables.
     Dispatch,

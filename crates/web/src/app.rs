@@ -16,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
 use crate::engines;
+use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::packages;
@@ -118,6 +119,8 @@ pub struct App {
     pub(crate) leases: Notify,
     /// Calls about queues that are done together.
     pub(crate) together: Together,
+    /// What those who make them may do.
+    pub(crate) grants: Grants,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
     /// Held as long as this server uses the data folder.
@@ -165,6 +168,7 @@ impl App {
             dispatch: Notify::new(),
             leases: Notify::new(),
             together: Together::default(),
+            grants: Grants::default(),
             sweep: Notify::new(),
             _lock: lock,
         });

@@ -13,6 +13,7 @@ mod contract;
 mod engines;
 mod error;
 mod execute;
+mod grants;
 mod health;
 mod hub;
 mod identity;

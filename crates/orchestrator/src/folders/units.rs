@@ -99,7 +99,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     let id = known(cx, args.id()?)?;
     edit::check_editable(cx.tx, id)?;
-    edit::rename(cx.tx, id, &name)?;
+    edit::rename(cx, id, &name)?;
     Ok(Reply::json(cx.entity(&OrganizationUnit::SET, id, &[])?))
 }
 

@@ -442,7 +442,7 @@ impl References {
                  WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
                      AND i.queue_definition_id + 0 = {1}",
                 &["BIGINT", "TEXT"],
-                &rows,
+                rows,
                 &mut |cells| {
                     if let db::Cell::Text(reference) = cells.get(0) {
                         taken.insert(reference.to_lowercase());
@@ -508,7 +508,7 @@ fn insert(
             "BIGINT", "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
             "TEXT", "TEXT",
         ],
-        &rows,
+        rows,
     );
     inserted.map_err(|error| match error {
         // Somebody else was faster, or the database folds a letter as we do not.

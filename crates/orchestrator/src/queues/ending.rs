@@ -263,7 +263,7 @@ fn attempts(
     let mut found = HashMap::with_capacity(asked.len());
     batch
         .tx
-        .each_many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
+        .each_many::<Error>(&sql, &["BIGINT"], rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
             found.insert(attempt.of.item, attempt);
             Ok(())
@@ -274,7 +274,7 @@ fn attempts(
 /// Whether the item is one of the tenant's, in the folder of the call.
 fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
     let Of { tenant, queue, .. } = attempt.of;
-    Ok(tenant == ask.caller.tenant && batch.is_in(queue, ask.folder.id)?)
+    Ok(tenant == ask.caller.tenant && batch.queue_in(ask.folder.id, queue)?.is_some())
 }
 
 /// Fails when the item has returned to a queue with a lease since the job took it, and another job has
@@ -424,14 +424,14 @@ fn progressed(
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
     let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "TEXT", "BIGINT"],
-        &progressed,
+        progressed,
     )?;
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, processing_exception_type = {4},
              processing_exception = {5}, output = {6}, analytics = {7},
              progress = COALESCE({8}, progress), operation_id = {9}, lease_until = NULL,
@@ -440,15 +440,15 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         &[
             "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
         ],
-        &changes.ended,
+        changes.ended,
     )?;
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET status = 0, defer_date = {2}, due_date = {3}, turn = {4},
              seconds_in_previous_attempts = seconds_in_previous_attempts + {5},
              progress = COALESCE({6}, progress), lease_until = NULL, version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
-        &changes.postponed,
+        changes.postponed,
     )?;
     retrying::add(
         batch.tx,

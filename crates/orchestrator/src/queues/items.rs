@@ -186,6 +186,31 @@ pub(super) fn count(tx: &mut Tx<'_>, queue: i64, status: QueueItemStatus, by: i6
     Ok(())
 }
 
+/// Removes the items for which `condition` holds, with their events and comments, and says how many
+/// there were. The numbers of their queues stay.
+///
+/// # Errors
+/// The store's.
+pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<i64> {
+    let sql = format!("SELECT id FROM queue_items WHERE {condition}");
+    let ids: Result<Vec<Value>, db::Error> = tx
+        .rows(&sql, params)?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let ids = ids?;
+    for (table, column) in [
+        ("queue_item_events", "queue_item_id"),
+        ("queue_item_comments", "queue_item_id"),
+        ("queue_items", "id"),
+    ] {
+        let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT {{1}} {{rows}})");
+        let rows = ids.iter().map(|id| vec![id.clone()]).collect();
+        tx.exec_many(&sql, &["BIGINT"], rows)?;
+    }
+    Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
+}
+
 /// `QueueItems(id)/GetItemProcessingHistory`: all attempts at the item.
 fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;

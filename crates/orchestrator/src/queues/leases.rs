@@ -152,14 +152,14 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
-        &returned,
+        returned,
     )?;
     batch.tx.exec_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, lease_until = NULL,
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
-        &given_up,
+        given_up,
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);
     retrying::add(tx, &mut ledger, cx.now, Who::Itself, again)?;

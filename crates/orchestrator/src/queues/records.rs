@@ -347,7 +347,7 @@ pub(super) fn add(
             ]);
         }
     }
-    tx.exec_many(
+    tx.send_many(
         "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
              successful_time, application_exceptions, application_exceptions_time,
              business_exceptions, business_exceptions_time, retried, last_processed)
@@ -365,7 +365,7 @@ pub(super) fn add(
              retried = queue_results.retried + excluded.retried,
              last_processed = COALESCE(excluded.last_processed, queue_results.last_processed)",
         &["BIGINT"; 11],
-        &rows,
+        rows,
     )?;
     Ok(())
 }
