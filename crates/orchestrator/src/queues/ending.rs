@@ -317,12 +317,13 @@ fn ended(
         }
     }
     let queue = batch.queue_of(attempt.of)?;
-    let [output, analytics] = [&outcome.output, &outcome.analytics].map(|given| {
-        let kept = given.as_ref();
-        let kept = kept.map(|given| given.kept(batch.keys, &queue, &attempt.key));
-        kept.transpose()
-    });
-    let (output, analytics) = (output?, analytics?);
+    let kept = |kind, given: &Option<Dictionary>| match (&outcome.end, given) {
+        // Whoever failed may have nothing to show, and must be able to say so.
+        (End::Failed(..) | End::Postponed, None) => Ok(None),
+        (_, given) => content::kept(kind, given.as_ref(), batch.keys, &queue, &attempt.key),
+    };
+    let output = kept(Kind::Output, &outcome.output)?;
+    let analytics = kept(Kind::Analytics, &outcome.analytics)?;
     let author = Author::of(ask.caller);
     let ticks = attempt.took(batch.now);
     let (failure, exception) = match &outcome.end {
