@@ -280,7 +280,7 @@ pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let set = args
         .set
         .ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()
@@ -296,7 +296,7 @@ pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let set = args
         .set
         .ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     Ok(Reply::json(cx.entity_with(
         set,
         &args.id()?.into(),

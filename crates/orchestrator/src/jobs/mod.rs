@@ -90,7 +90,7 @@ fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         .tx
         .row("SELECT id FROM jobs WHERE key = $1", &[key.into()])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Job"))?.get(0)?;
-    let query = args.options(&Job::SET)?;
+    let query = args.options(cx, &Job::SET)?;
     Ok(Reply::json(cx.entity_with(
         &Job::SET,
         &id.into(),

@@ -134,7 +134,7 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.int("id")?;
     // Who sees none is told of a queue, not of this view of it.
     cx.entity(&QUEUES_IN_FOLDERS, id, &[])?;
-    let query = args.options(&QUEUES)?;
+    let query = args.options(cx, &QUEUES)?;
     Ok(Reply::json(cx.entity_with(
         &QUEUES,
         &id.into(),
@@ -145,7 +145,7 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `ListQueues`
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QUEUES)?;
+    let query = args.options(cx, &QUEUES)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()

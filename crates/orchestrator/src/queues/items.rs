@@ -190,7 +190,7 @@ pub(super) fn count(tx: &mut Tx<'_>, queue: i64, status: QueueItemStatus, by: i6
 fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_be_in_folders(cx, &QueueItem::SET, id)?;
-    let query = args.options(&QueueItem::SET)?;
+    let query = args.options(cx, &QueueItem::SET)?;
     let listing = Listing {
         restrict: Some("{t}.key = (SELECT k.key FROM queue_items k WHERE k.id = {item})"),
         vars: &[("item", id.into())],
@@ -221,7 +221,7 @@ fn last_retry_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn last_retry_of(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(&QueueItem::SET)?;
+    let query = args.options(cx, &QueueItem::SET)?;
     let last = "SELECT MAX(r.id) FROM queue_items i JOIN queue_items r ON r.key = i.key
         WHERE i.id = $1 AND r.id > i.id";
     let last: Option<i64> = match cx.tx.row(last, &[id.into()])? {
@@ -245,7 +245,7 @@ const REVIEWERS: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
 
 /// `GetReviewers`: who may review items in the folder.
 fn reviewers(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&User::SET)?;
+    let query = args.options(cx, &User::SET)?;
     let listing = Listing {
         restrict: Some(REVIEWERS),
         vars: &[],

@@ -91,7 +91,7 @@ fn asked(args: &Args) -> Result<RetentionType> {
 }
 
 fn shown(cx: &mut Cx<'_, '_>, args: &Args, queue: i64, kind: RetentionType) -> Result<Reply> {
-    let query = args.options(&OF_TYPE)?;
+    let query = args.options(cx, &OF_TYPE)?;
     let vars = [("type", kind.into())];
     let entity = cx.entity_with(&OF_TYPE, &queue.into(), &query, &vars)?;
     Ok(Reply::json(entity))

@@ -151,7 +151,7 @@ const ALIVE: &str = "{t}.deletion_time IS NULL";
 
 /// `GET /odata/Releases`
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Release::SET)?;
+    let query = args.options(cx, &Release::SET)?;
     let listing = Listing {
         restrict: Some(ALIVE),
         count: args.count,
@@ -173,7 +173,7 @@ fn read_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn one(cx: &mut Cx<'_, '_>, args: &Args, condition: &str, value: Value) -> Result<Reply> {
-    let query = args.options(&Release::SET)?;
+    let query = args.options(cx, &Release::SET)?;
     let sql = format!("SELECT id FROM releases WHERE deletion_time IS NULL AND {condition}");
     let row = cx.tx.row(&sql, &[value])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Release"))?.get(0)?;

@@ -115,7 +115,7 @@ fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
 
 /// One user under the request's options.
 fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(&User::SET)?;
+    let query = args.options(cx, &User::SET)?;
     let vars = entity_vars(cx, id)?;
     Ok(Reply::json(cx.entity_with(
         &User::SET,
