@@ -378,6 +378,16 @@ async fn retention_of_a_queue(backend: Backend) {
     }
     let put = json!({"Action": "None", "Period": 9});
     client.put(&stale, &put).await.ok(200);
+    for (kind, other) in [("Stale", "Final"), ("Final", "Stale")] {
+        let path = format!("{path}?retentionType={kind}");
+        let body = |kind: &str| json!({"Action": "None", "Period": 5, "Type": kind});
+        let refused = client.put(&path, &body(other)).await.refused(400, 1009);
+        assert!(text(&refused, "message").contains("Type"), "{refused}");
+        let kept = client.get(&path).await.ok(200);
+        assert_ne!(kept["Period"], 5, "{kind}");
+        let body = json!({"Action": kept["Action"], "Period": kept["Period"], "Type": kind});
+        client.put(&path, &body).await.ok(200);
+    }
     assert_eq!(client.get(&stale).await.ok(200)["Period"], 9);
     assert_eq!(client.get(&path).await.ok(200)["Period"], 30);
     client
