@@ -93,6 +93,8 @@ pub(super) struct Item {
     pub risk_sla_date: Option<Timestamp>,
     pub reference: Option<String>,
     pub progress: Option<String>,
+    start_processing: Option<Timestamp>,
+    end_processing: Option<Timestamp>,
 }
 
 /// The item with this number in the folder of the request.
@@ -103,7 +105,8 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
     let folder = cx.need_folder()?.id;
     let row = cx.tx.row(
         "SELECT i.queue_definition_id, q.name, i.status, i.version, i.key, i.priority,
-             i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress
+             i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress,
+             i.start_processing, i.end_processing
          FROM queue_items i JOIN queue_definitions q ON q.id = i.queue_definition_id
          JOIN queue_folders l ON l.queue_definition_id = q.id AND l.folder_id = $2
          WHERE i.id = $1 AND i.tenant_id = $3",
@@ -126,10 +129,20 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
         risk_sla_date: date(8)?,
         reference: row.get(9)?,
         progress: row.get(10)?,
+        start_processing: date(11)?,
+        end_processing: date(12)?,
     })
 }
 
 impl Item {
+    /// Seconds from when it was taken to the end of that attempt.
+    pub fn took(&self) -> i64 {
+        match (self.start_processing, self.end_processing) {
+            (Some(start), Some(end)) => (end.0 - start.0).max(0) / 10_000_000,
+            _ => 0,
+        }
+    }
+
     /// Fails unless the caller means the item as it is now.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         priority: item.priority,
         defer_date: item.defer_date,
         due_date: item.due_date,
-        seconds: 0,
+        seconds: item.took(),
         author,
     };
     retrying::add(cx.tx, &mut ledger, cx.now, Who::Somebody, vec![again])?;

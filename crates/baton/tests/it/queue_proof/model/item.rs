@@ -256,15 +256,20 @@ impl Item {
             && self.progress == data.progress
     }
 
-    pub fn postpone(&mut self, defer: Timestamp, due: Option<Timestamp>, at: Moment) {
-        let (least, most) = match self.started {
-            Some(started) => at.seconds_since(started),
-            None => (0, 0),
+    /// Seconds that attempts took, with this one: at least, and at most.
+    pub fn seconds_until(&self, end: Option<Moment>) -> (i64, i64) {
+        let (least, most) = match (self.started, end) {
+            (Some(started), Some(end)) => end.seconds_since(started),
+            _ => (0, 0),
         };
+        (self.seconds.0 + least, self.seconds.1 + most)
+    }
+
+    pub fn postpone(&mut self, defer: Timestamp, due: Option<Timestamp>, at: Moment) {
         self.status = Status::New;
         self.defer = Some(Moment::at(defer));
         self.due = due.map(Moment::at).or(self.due);
-        self.seconds = (self.seconds.0 + least, self.seconds.1 + most);
+        self.seconds = self.seconds_until(Some(at));
         self.did(Action::Status);
     }
 

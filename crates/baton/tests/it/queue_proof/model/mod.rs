@@ -268,14 +268,10 @@ impl Queue {
         at: Moment,
     ) {
         let old = &self.items[index];
-        let (least, most) = match old.started {
-            Some(started) => at.seconds_since(started),
-            None => (0, 0),
-        };
         let copy = Item {
             defer: defer.map(Moment::at),
             due: due.map(Moment::at).or(old.due),
-            seconds: (old.seconds.0 + least, old.seconds.1 + most),
+            seconds: old.seconds_until(Some(at)),
             retry: old.retry + 1,
             ancestor: Some(index),
             ..old.again(at)
@@ -402,7 +398,7 @@ impl Queue {
         if review == Review::Retried {
             let old = &self.items[index];
             let copy = Item {
-                seconds: old.seconds,
+                seconds: old.seconds_until(old.ended),
                 manual_retry: old.manual_retry + 1,
                 manual_ancestor: Some(index),
                 ..old.again(at)
