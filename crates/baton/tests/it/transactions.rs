@@ -322,6 +322,8 @@ async fn failures_are_tried_again(backend: Backend) {
     let original = get(client, &first).await;
     assert_eq!(text(&original, "Status"), "Retried");
     assert_eq!(original["ProcessingException"], exception);
+    // What jobs would call the error of an item has no way in.
+    assert_eq!(original["Error"], Value::Null);
     assert_eq!(
         text(&original, "ProcessingExceptionType"),
         "ApplicationException"
