@@ -8,6 +8,7 @@ use super::content::{self, Kind};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned};
+use super::ledger::Ledger;
 use super::queue::Queue;
 use super::{Author, bulk_reply, turn};
 use crate::body;
@@ -188,16 +189,11 @@ pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
          WHERE id = $1",
         &[item.id.into(), QueueItemStatus::Deleted.into()],
     )?;
-    items::count(cx.tx, item.queue, item.status, -1)?;
-    items::count(cx.tx, item.queue, QueueItemStatus::Deleted, 1)?;
-    let author = Author::of(cx.caller);
-    events::write(
-        cx.tx,
-        item.id,
-        QueueItemEventAction::Delete,
-        cx.now,
-        &author,
-    )
+    let mut ledger = Ledger::new(cx.now);
+    ledger.counted(item.queue, item.status, QueueItemStatus::Deleted);
+    ledger.settle(cx.tx)?;
+    let (action, author) = (QueueItemEventAction::Delete, Author::of(cx.caller));
+    events::write(cx.tx, item.id, action, cx.now, &author)
 }
 
 /// Does something to each of the items that a body names, in the version that it names; those to

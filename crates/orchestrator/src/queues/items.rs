@@ -1,6 +1,6 @@
 //! Items as they are read, found and counted.
 
-use db::{Tx, Value};
+use db::Value;
 use odata::{Timestamp, Version};
 use serde::Deserialize;
 
@@ -184,19 +184,6 @@ impl Versioned {
 pub(super) fn version(text: &str) -> Result<i64> {
     let version = Version::parse(text).map(|v| v.0);
     version.ok_or_else(|| Error::invalid("The field RowVersion must be the one that GET shows."))
-}
-
-/// Keeps the number of items in a status.
-///
-/// # Errors
-/// The store's.
-pub(super) fn count(tx: &mut Tx<'_>, queue: i64, status: QueueItemStatus, by: i64) -> Result<()> {
-    tx.exec(
-        "UPDATE queue_counts SET items = items + $3
-         WHERE queue_definition_id = $1 AND status = $2",
-        &[queue.into(), status.into(), by.into()],
-    )?;
-    Ok(())
 }
 
 /// `QueueItems(id)/GetItemProcessingHistory`: all attempts at the item.

@@ -94,7 +94,6 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         item: item.id,
     };
     ledger.counted(item.queue, item.status, status);
-    // The one event that tells of a review beside the status.
     events::write(cx.tx, item.id, QueueItemEventAction::Retry, cx.now, &author)?;
     let again = Again {
         of,

@@ -12,7 +12,6 @@ use db::Tx;
 use odata::Timestamp;
 
 use super::entities::QueueItemStatus;
-use super::items;
 use super::removal::AT_ONCE;
 use super::retention::{RetentionAction, RetentionType};
 use crate::cx::Cx;
@@ -222,7 +221,11 @@ pub fn remove(cx: &mut Cx<'_, '_>, task: Task, stretch: Stretch) -> Result<()> {
             );
             let params = [queue.into(), status.into(), after, until, before.into()];
             let removed = i64::try_from(cx.tx.exec(&sql, &params)?).unwrap_or(i64::MAX);
-            return items::count(cx.tx, queue, status, -removed);
+            cx.tx.exec(
+                "UPDATE queue_counts SET items = items - $3
+                 WHERE queue_definition_id = $1 AND status = $2",
+                &[queue.into(), status.into(), removed.into()],
+            )?
         }
         Task::Results { queue, .. } => cx.tx.exec(
             "DELETE FROM queue_results WHERE queue_definition_id = $1 AND period = 1
