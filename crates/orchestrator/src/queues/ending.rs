@@ -413,10 +413,7 @@ fn progressed(
     }
     let queue = batch.queue_of(attempt.of)?;
     // Who tells progress is alive; without a lease the time since the start is what counts.
-    let lease = match queue.lease_seconds {
-        Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
-        None => None,
-    };
+    let lease = batch.lease_until(&queue);
     let item = attempt.of.item;
     let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
     changes.progressed.insert(item, row);

@@ -10,7 +10,7 @@ use super::leases;
 use super::queue::Queue;
 use super::retention::{self, QueueRetention, RetentionAction, RetentionType};
 use crate::body;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{FolderRule, Op};
 
@@ -100,6 +100,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Err(Error::invalid("Invalid argument 'Period'"));
     }
     let id = definitions::make(cx, changes)?;
+    if given(args, "LeaseSeconds").is_some() {
+        cx.hint(Hint::Leases);
+    }
     change_rules(cx, args, id)?;
     Ok(Reply::created(cx.entity(&QUEUES, id, &[])?))
 }

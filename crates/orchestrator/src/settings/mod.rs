@@ -10,11 +10,13 @@ use odata::edm::{Edm, Kind};
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
 
-pub use catalogue::{Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE};
+pub use catalogue::{
+    ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
+};
 
 /// A setting as the tenant has it.
 #[odata::entity(
@@ -225,6 +227,9 @@ fn change(
                 ],
             )?;
         }
+    }
+    if setting.name == ABANDONED_AFTER {
+        cx.hint(Hint::Leases);
     }
     let (action, verb) = match value {
         Some(_) => (AuditAction::Update, "changed"),
