@@ -112,7 +112,8 @@ pub const OPS: &[Op] = &[
         ("MachineId", "Edm.Int64"),
         ("FolderId", "Edm.Int64"),
         ("InheritEnabled", "Edm.Boolean"),
-    ]),
+    ])
+    .answers(200),
     Op::action("Folders", "SetMachineRobots", WRITE, machines::set_robots)
         .params(&[("associations", "MachineRobotsAssociationsDto")]),
     Op::function("Folders", "GetUsersForFolder", READ, users::get_for_folder)

@@ -49,16 +49,19 @@ pub const OPS: &[Op] = &[
     Op::action("Jobs", "StartJobs", CREATE, start::start_jobs)
         .params(&[("startInfo", "StartProcessDto")])
         .returns("Collection(JobDto)")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Jobs", "StopJobs", EDIT, stop::stop_jobs)
         .params(&[
             ("jobIds", "Collection(Edm.Int64)"),
             ("strategy", "StopStrategy"),
         ])
+        .answers(200)
         .folder(FolderRule::Optional),
     Op::action("Jobs", "StopJob", EDIT, stop::stop_job)
         .bound()
         .params(&[("strategy", "StopStrategy")])
+        .answers(200)
         .folder(FolderRule::Optional),
     Op::action(
         "Sessions",

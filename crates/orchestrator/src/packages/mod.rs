@@ -68,7 +68,8 @@ pub const OPS: &[Op] = &[
         .params(&[("key", "Edm.String")])
         .returns("Edm.Stream"),
     Op::action("Processes", "SetArguments", EDIT, set_arguments)
-        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")]),
+        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")])
+        .answers(200),
     Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
 ];
 

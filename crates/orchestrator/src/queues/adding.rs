@@ -40,6 +40,7 @@ pub const OPS: &[Op] = &[
         .namespace(QUEUE_NAMESPACE)
         .params(&[("itemData", "QueueItemDataDto")])
         .returns("QueueItemDto")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Queues", "StartTransaction", TAKE, taking::start)
         .together(taking::read)
@@ -57,6 +58,7 @@ pub const OPS: &[Op] = &[
     .bound()
     .namespace(QUEUE_NAMESPACE)
     .params(&[("transactionResult", "TransactionResultDto")])
+    .answers(200)
     .folder(FolderRule::Required),
     Op::action("Queues", "BulkAddQueueItems", ADD, bulk_add)
         .namespace(QUEUE_NAMESPACE)

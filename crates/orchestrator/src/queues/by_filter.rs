@@ -55,6 +55,7 @@ const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
 const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
     Op::action("QueueItems", name, need, run)
         .namespace(OWN_NAMESPACE)
+        .filter(true)
         .search(search)
         .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)

@@ -18,8 +18,11 @@ use crate::op::{FolderRule, Op};
 pub const OPS: &[Op] = &[
     Op::action("QueueDefinitions", "CreateQueue", CREATE, create)
         .returns("QueueDefinitionExtendedDto")
+        .answers(201)
         .folder(FolderRule::Required),
-    Op::action("QueueDefinitions", "EditQueue", EDIT, edit).folder(FolderRule::Required),
+    Op::action("QueueDefinitions", "EditQueue", EDIT, edit)
+        .answers(200)
+        .folder(FolderRule::Required),
     Op::function("QueueDefinitions", "GetQueue", VIEW, read)
         .params(&[("id", "Edm.Int64")])
         .returns("QueueDefinitionExtendedDto")

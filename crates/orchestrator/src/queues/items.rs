@@ -61,6 +61,7 @@ pub const OPS: &[Op] = &[
     .bound()
     .namespace(QUEUE_NAMESPACE)
     .params(&[("Progress", "Edm.String")])
+    .answers(200)
     .folder(FolderRule::Required),
     bulk("DeleteBulk", DELETE_ITEMS, editing::delete_bulk),
     bulk("SetItemReviewStatus", EDIT_ITEMS, review::set_status),

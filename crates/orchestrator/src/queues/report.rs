@@ -15,6 +15,7 @@ pub const OPS: &[Op] = &[
         .bound()
         .namespace(QUEUE_NAMESPACE)
         .returns("Edm.Stream")
+        .filter(false)
         .folder(FolderRule::Required),
 ];
 

@@ -58,6 +58,7 @@ pub const OPS: &[Op] = &[
         .folder(FolderRule::Optional),
     Op::action("Releases", "CreateRelease", CREATE, edit::create)
         .returns("ReleaseDto")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Releases", "UpdateByKey", EDIT, edit::update_by_key)
         .params(&[
@@ -66,6 +67,7 @@ pub const OPS: &[Op] = &[
             ("entryPointPath", "Edm.String"),
             ("inputArgs", "Edm.String"),
         ])
+        .answers(200)
         .folder(FolderRule::Required),
     Op::action(
         "Releases",

@@ -62,7 +62,8 @@ pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
     Op::action("Settings", "UpdateBulk", EDIT, update_bulk)
-        .params(&[("settings", "Collection(SettingsDto)")]),
+        .params(&[("settings", "Collection(SettingsDto)")])
+        .answers(200),
     Op::action("Settings", "DeleteBulk", DELETE, delete_bulk)
         .params(&[("settingNames", "Collection(Edm.String)")]),
     Op::action(
@@ -71,7 +72,8 @@ pub const OPS: &[Op] = &[
         ONESELF,
         update_user_setting,
     )
-    .params(&[("setting", "SettingsDto")]),
+    .params(&[("setting", "SettingsDto")])
+    .answers(200),
     Op::function("Settings", "GetTimezones", ANYONE, installation::timezones)
         .returns("ListResultDtoOfNameValueDto"),
     Op::function("Settings", "GetLanguages", ANYONE, installation::languages)

@@ -74,18 +74,23 @@ pub const OPS: &[Op] = &[
         .returns("Dictionary"),
     Op::action("Users", "AssignRoles", ASSIGN, rights::assign_roles)
         .bound()
-        .params(&[("roleIds", "Collection(Edm.Int32)")]),
+        .params(&[("roleIds", "Collection(Edm.Int32)")])
+        .answers(200),
     Op::action("Users", "ToggleRole", EDIT, rights::toggle_role)
         .bound()
-        .params(&[("role", "Edm.String"), ("toggle", "Edm.Boolean")]),
+        .params(&[("role", "Edm.String"), ("toggle", "Edm.Boolean")])
+        .answers(200),
     Op::action("Users", "SetActive", EDIT, edit::set_active)
         .bound()
-        .params(&[("active", "Edm.Boolean")]),
+        .params(&[("active", "Edm.Boolean")])
+        .answers(200),
     Op::action("Users", "ChangeUserCulture", EDIT, change_user_culture)
         .bound()
-        .params(&[("culture", "Edm.String")]),
+        .params(&[("culture", "Edm.String")])
+        .answers(200),
     Op::action("Users", "ChangeCulture", ONESELF, change_culture)
-        .params(&[("culture", "Edm.String")]),
+        .params(&[("culture", "Edm.String")])
+        .answers(200),
 ];
 
 /// Structures that only its operations use.
