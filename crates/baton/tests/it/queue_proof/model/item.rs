@@ -232,6 +232,39 @@ pub struct Item {
 }
 
 impl Item {
+    /// An item that was just added, about nothing.
+    pub fn new(first: usize, at: Moment) -> Self {
+        Self {
+            status: Status::New,
+            review: Review::None,
+            priority: Priority::Normal,
+            reference: None,
+            content: None,
+            defer: None,
+            due: None,
+            risk: None,
+            progress: None,
+            output: None,
+            analytics: None,
+            operation: None,
+            exception: None,
+            failure: None,
+            robot: None,
+            created: at,
+            started: None,
+            ended: None,
+            seconds: (0, 0),
+            retry: 0,
+            manual_retry: 0,
+            ancestor: None,
+            manual_ancestor: None,
+            first,
+            events: vec![(Action::Create, Status::New, Review::None)],
+            changes: 0,
+            holds_reference: false,
+        }
+    }
+
     /// Its place in the line: deadlines first, by priority and date; then by priority.
     pub fn place(&self) -> (bool, Priority, Option<Timestamp>) {
         let due = self.due.map(|d| d.from);
@@ -281,24 +314,16 @@ impl Item {
     /// Another attempt at the same, as nobody has touched it yet.
     pub fn again(&self, at: Moment) -> Self {
         Self {
-            status: Status::New,
-            review: Review::None,
-            progress: None,
-            output: None,
-            analytics: None,
-            operation: None,
-            exception: None,
-            failure: None,
-            robot: None,
-            created: at,
-            started: None,
-            ended: None,
-            seconds: (0, 0),
-            ancestor: None,
-            manual_ancestor: None,
-            events: vec![(Action::Create, Status::New, Review::None)],
-            changes: 0,
-            ..self.clone()
+            priority: self.priority,
+            reference: self.reference.clone(),
+            content: self.content.clone(),
+            defer: self.defer,
+            due: self.due,
+            risk: self.risk,
+            retry: self.retry,
+            manual_retry: self.manual_retry,
+            holds_reference: self.holds_reference,
+            ..Self::new(self.first, at)
         }
     }
 }

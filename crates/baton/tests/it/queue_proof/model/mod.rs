@@ -72,8 +72,6 @@ impl Queue {
         };
         let index = self.items.len();
         self.items.push(Item {
-            status: Status::New,
-            review: Review::None,
             priority: data.priority.unwrap_or(usual),
             reference: data.reference.clone(),
             content: data.content.clone(),
@@ -84,24 +82,8 @@ impl Queue {
                 .map(Moment::at)
                 .or(sla.map(|(_, risk)| after(risk))),
             progress: data.progress.clone(),
-            output: None,
-            analytics: None,
-            operation: None,
-            exception: None,
-            failure: None,
-            robot: None,
-            created: at,
-            started: None,
-            ended: None,
-            seconds: (0, 0),
-            retry: 0,
-            manual_retry: 0,
-            ancestor: None,
-            manual_ancestor: None,
-            first: index,
-            events: vec![(Action::Create, Status::New, Review::None)],
-            changes: 0,
             holds_reference: self.config.unique,
+            ..Item::new(index, at)
         });
         Ok(index)
     }
