@@ -24,8 +24,11 @@ pub(crate) struct Pipeline {
     runtime: Runtime,
     client: Arc<Client>,
     connection: Pin<Box<dyn Io>>,
-    sent: VecDeque<Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>>,
+    sent: VecDeque<Sent>,
 }
+
+/// A statement that is under way.
+type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// What carries messages to and fro, whatever it does so over.
 trait Io: Future<Output = Result<(), Error>> + Send {}

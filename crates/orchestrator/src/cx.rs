@@ -100,6 +100,8 @@ pub enum Hint {
     /// A deadline of a job was set or moved.
     Deadlines,
     /// Items of queues were taken: if no result comes, they are given up.
+    Taken,
+    /// Items of queues are given up sooner or later than before.
     Leases,
     /// A queue was deleted whose rows are still there.
     Sweep,

@@ -115,7 +115,9 @@ pub struct App {
     pub(crate) watch: Notify,
     /// Wakes the dispatcher.
     pub(crate) dispatch: Notify,
-    /// Wakes the engine that gives up items of queues.
+    /// Tells the engine that gives up items of queues that some were taken.
+    pub(crate) taken: Notify,
+    /// Wakes it.
     pub(crate) leases: Notify,
     /// Calls about queues that are done together.
     pub(crate) together: Together,
@@ -166,6 +168,7 @@ impl App {
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),
+            taken: Notify::new(),
             leases: Notify::new(),
             together: Together::default(),
             grants: Grants::default(),
@@ -197,6 +200,7 @@ impl App {
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
+                Hint::Taken => self.taken.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
                 Hint::File(key) => packages::discard(self, key),

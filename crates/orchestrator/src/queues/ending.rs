@@ -317,12 +317,13 @@ fn ended(
         }
     }
     let queue = batch.queue_of(attempt.of)?;
-    let [output, analytics] = [&outcome.output, &outcome.analytics].map(|given| {
-        let kept = given.as_ref();
-        let kept = kept.map(|given| given.kept(batch.keys, &queue, &attempt.key));
-        kept.transpose()
-    });
-    let (output, analytics) = (output?, analytics?);
+    let kept = |kind, given: &Option<Dictionary>| match (&outcome.end, given) {
+        // Whoever failed may have nothing to show, and must be able to say so.
+        (End::Failed(..) | End::Postponed, None) => Ok(None),
+        (_, given) => content::kept(kind, given.as_ref(), batch.keys, &queue, &attempt.key),
+    };
+    let output = kept(Kind::Output, &outcome.output)?;
+    let analytics = kept(Kind::Analytics, &outcome.analytics)?;
     let author = Author::of(ask.caller);
     let ticks = attempt.took(batch.now);
     let (failure, exception) = match &outcome.end {
@@ -412,10 +413,7 @@ fn progressed(
     }
     let queue = batch.queue_of(attempt.of)?;
     // Who tells progress is alive; without a lease the time since the start is what counts.
-    let lease = match queue.lease_seconds {
-        Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
-        None => None,
-    };
+    let lease = batch.lease_until(&queue);
     let item = attempt.of.item;
     let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
     changes.progressed.insert(item, row);

@@ -74,7 +74,6 @@ pub(super) struct Batch<'a, 'c> {
     queues: HashMap<(i64, String), Option<Rc<Queue>>>,
     by_number: HashMap<i64, Rc<Queue>>,
     places: HashMap<(i64, i64), Option<Rc<Queue>>>,
-    limits: HashMap<i64, i64>,
     robots: HashMap<(i64, Guid), Option<i64>>,
     jobs: HashMap<i64, Option<String>>,
 }
@@ -90,7 +89,6 @@ impl<'a, 'c> Batch<'a, 'c> {
             queues: HashMap::new(),
             by_number: HashMap::new(),
             places: HashMap::new(),
-            limits: HashMap::new(),
             robots: HashMap::new(),
             jobs: HashMap::new(),
         }
@@ -145,18 +143,10 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(found)
     }
 
-    /// When an item that is taken now is given up.
-    pub fn lease_until(&mut self, tenant: i64, queue: &Queue) -> Result<i64> {
-        let seconds = match (queue.lease_seconds, self.limits.get(&tenant)) {
-            (Some(seconds), _) => seconds,
-            (None, Some(limit)) => *limit,
-            (None, None) => {
-                let limit = super::leases::limit(self.tx, tenant)?;
-                self.limits.insert(tenant, limit);
-                limit
-            }
-        };
-        Ok(self.now.0 + seconds * 10_000_000)
+    /// When the lease of an item ends whose holder is alive now.
+    pub fn lease_until(&self, queue: &Queue) -> Option<i64> {
+        let until = |seconds| self.now.0 + seconds * 10_000_000;
+        queue.lease_seconds.map(until)
     }
 
     /// The robot of a tenant with this key.

@@ -63,7 +63,8 @@ impl Ledger {
         self.event(of, action, to, author);
     }
 
-    /// As [`Self::moved`], for an item whose event is written where it is changed.
+    /// As [`Self::moved`], for an item that may have a review: its event, which tells of that, is
+    /// written where it is changed.
     pub fn counted(&mut self, queue: i64, from: QueueItemStatus, to: QueueItemStatus) {
         *self.count(queue, from) -= 1;
         *self.count(queue, to) += 1;

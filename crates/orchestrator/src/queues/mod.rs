@@ -114,7 +114,7 @@ fn page_in_folders(
     restrict: Option<&str>,
     vars: &[(&str, Value)],
 ) -> Result<Reply> {
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let folders = in_folders(cx);
     let restrict = match restrict {
         Some(restrict) => format!("{folders} AND {restrict}"),
@@ -148,7 +148,7 @@ fn must_be_in_folders(cx: &mut Cx<'_, '_>, set: &'static EntitySet, id: i64) -> 
 fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
     let id = args.id()?;
     must_be_in_folders(cx, set, id)?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
 }
 

@@ -269,7 +269,7 @@ fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         }
     };
     cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
-    let query = args.options(&QueueProcessingRecord::SET)?;
+    let query = args.options(cx, &QueueProcessingRecord::SET)?;
     let last = cx.now.0 - cx.now.0.rem_euclid(step);
     let listing = Listing {
         restrict: None,
@@ -292,7 +292,7 @@ fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `RetrieveQueuesProcessingStatus`
 fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QueueProcessingStatus::SET)?;
+    let query = args.options(cx, &QueueProcessingStatus::SET)?;
     let listing = Listing {
         restrict: None,
         vars: &[],

@@ -15,6 +15,7 @@ pub const OPS: &[Op] = &[
         .bound()
         .namespace(QUEUE_NAMESPACE)
         .returns("Edm.Stream")
+        .filter(false)
         .folder(FolderRule::Required),
 ];
 
@@ -49,7 +50,7 @@ const OPTIONS: &str = "$orderby=Id&$expand=Robot($select=Name),ReviewerUser($sel
 /// `QueueDefinitions(id)/Reports`: the items that `$filter` finds, the oldest first.
 fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let queue = args.id()?;
-    let asked = args.options(&QueueItem::SET)?;
+    let asked = args.options(cx, &QueueItem::SET)?;
     if !asked.only_filters() {
         return Err(Error::invalid(
             "A report has all items that $filter finds, the oldest first: leave out the other options.",

@@ -221,7 +221,11 @@ pub fn remove(cx: &mut Cx<'_, '_>, task: Task, stretch: Stretch) -> Result<()> {
             );
             let params = [queue.into(), status.into(), after, until, before.into()];
             let removed = items::remove(cx.tx, &due, &params)?;
-            return items::count(cx.tx, queue, status, -removed);
+            cx.tx.exec(
+                "UPDATE queue_counts SET items = items - $3
+                 WHERE queue_definition_id = $1 AND status = $2",
+                &[queue.into(), status.into(), removed.into()],
+            )?
         }
         Task::Results { queue, .. } => cx.tx.exec(
             "DELETE FROM queue_results WHERE queue_definition_id = $1 AND period = 1

@@ -341,7 +341,7 @@ fn begin(
             (None, Some(robot)) => batch.job_of(robot)?,
             (None, None) => None,
         };
-        let lease_until = batch.lease_until(taker.ask.caller.tenant, queue)?;
+        let lease_until = batch.lease_until(queue);
         rows.push(vec![
             (*item).into(),
             QueueItemStatus::InProgress.into(),
@@ -363,7 +363,7 @@ fn begin(
         );
         slots.show(taker.at, *item, 200);
     }
-    batch.hints.insert(Hint::Leases);
+    batch.hints.insert(Hint::Taken);
     batch.tx.send_many(
         "UPDATE queue_items SET status = {2}, turn = NULL, robot_id = {3}, executor_job_key = {4},
              start_processing = {5}, lease_until = {6}, version = version + 1
