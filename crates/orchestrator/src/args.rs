@@ -5,7 +5,7 @@ use odata::{Changes, Guid, Mode, Query};
 use serde::de::DeserializeOwned;
 
 use crate::body;
-use crate::cx::Count;
+use crate::cx::{Count, Place};
 use crate::error::{Error, Result};
 use crate::op::Found;
 
@@ -33,7 +33,7 @@ pub struct Args {
     /// What the operation's `search` found.
     pub found: Option<Found>,
     /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
-    pub after: Option<i64>,
+    pub after: Option<Place>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

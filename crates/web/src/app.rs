@@ -16,9 +16,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
 use crate::engines;
+use crate::files;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::packages;
 use crate::together::Together;
 
 /// Where things are and how this server is called.
@@ -120,6 +120,8 @@ pub struct App {
     pub(crate) together: Together,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
+    /// Wakes whoever writes exports.
+    pub(crate) exports: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -166,6 +168,7 @@ impl App {
             leases: Notify::new(),
             together: Together::default(),
             sweep: Notify::new(),
+            exports: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -195,7 +198,8 @@ impl App {
                 Hint::Deadlines => self.watch.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
-                Hint::File(key) => packages::discard(self, key),
+                Hint::Exports => self.exports.notify_one(),
+                Hint::File(key) => files::discard(self, key),
             }
         }
     }

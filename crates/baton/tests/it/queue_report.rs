@@ -1,7 +1,7 @@
 //! All items of a queue in one file.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Client, both};
+use testkit::{Answer, Backend, Client, both};
 
 use crate::queues::{BULK_ADD, add, folder, person, queue};
 use crate::support::{id, scene};
@@ -9,6 +9,7 @@ use crate::support::{id, scene};
 both!(
     a_report_has_every_item,
     a_report_is_read_in_parts,
+    a_report_can_be_sorted,
     reports_that_are_refused,
 );
 
@@ -17,9 +18,13 @@ fn report(queue: &Value, options: &str) -> String {
     format!("odata/QueueDefinitions({key})/UiPathODataSvc.Reports{options}")
 }
 
-/// The rows of a file, as objects by its headings.
+/// The rows of a report.
 async fn rows(client: &Client, path: &str) -> Vec<Value> {
-    let answer = client.get(path).await;
+    table(&client.get(path).await)
+}
+
+/// The rows of a file, as objects by its headings.
+pub fn table(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
     assert!(answer.header("content-disposition").ends_with(".csv\""));
@@ -101,6 +106,33 @@ async fn a_report_is_read_in_parts(backend: Backend) {
     }
 }
 
+async fn a_report_can_be_sorted(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    let made = queue(client, "Q", json!({})).await;
+    // More than two parts; half of the items have no due date.
+    let items: Vec<_> = (0..250)
+        .map(|n| match n % 2 {
+            0 => json!({"Reference": format!("r{n:03}")}),
+            _ => json!({"Reference": format!("r{n:03}"),
+                "DueDate": format!("2040-01-{:02}T00:00:00Z", n % 28 + 1)}),
+        })
+        .collect();
+    let body = json!({"queueName": "Q", "commitType": "AllOrNothing", "queueItems": items});
+    client.post(BULK_ADD, &body).await.ok(200);
+    let mut sorted: Vec<_> = items
+        .iter()
+        .map(|item| (item["DueDate"].as_str(), item["Reference"].as_str()))
+        .filter(|(_, reference)| *reference != Some("r100"))
+        .collect();
+    sorted.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    let options = "?$filter=Reference ne 'r100'&$orderby=DueDate desc,Reference";
+    let rows = rows(client, &report(&made, options)).await;
+    let found: Vec<_> = rows.iter().map(|row| row["Reference"].as_str()).collect();
+    let sorted: Vec<_> = sorted.iter().map(|(_, reference)| *reference).collect();
+    assert_eq!(found, sorted);
+}
+
 async fn reports_that_are_refused(backend: Backend) {
     let scene = scene(backend).await;
     let client = &scene.shared;
@@ -108,7 +140,6 @@ async fn reports_that_are_refused(backend: Backend) {
     for option in [
         "$top=1",
         "$skip=1",
-        "$orderby=Id",
         "$select=Id",
         "$expand=Robot",
         "$count=true",
@@ -116,8 +147,10 @@ async fn reports_that_are_refused(backend: Backend) {
         let path = report(&made, &format!("?{option}"));
         client.get(&path).await.refused(400, 1009);
     }
-    let nonsense = report(&made, "?$filter=Nothing eq 1");
-    client.get(&nonsense).await.refused(400, 1000);
+    for option in ["$filter=Nothing eq 1", "$orderby=Nothing", "$orderby="] {
+        let nonsense = report(&made, &format!("?{option}"));
+        client.get(&nonsense).await.refused(400, 1000);
+    }
     let nowhere = report(&json!({"Id": 999_999}), "");
     client.get(&nowhere).await.refused(404, 1002);
     scene.app.get(&report(&made, "")).await.refused(400, 1101);
