@@ -31,7 +31,7 @@ pub fn discard(app: &App, key: String) {
     let store = app.blobs.clone();
     tokio::task::spawn_blocking(move || {
         if let Err(error) = store.delete(&key) {
-            tracing::warn!(%error, key, "the file of a deleted package could not be removed");
+            tracing::warn!(%error, key, "a file that nothing refers to could not be removed");
         }
     });
 }
