@@ -423,8 +423,13 @@ pub struct Listing<'a> {
 /// Where a document that is given in parts goes on.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// Behind the row with this number.
-    After(i64),
+    /// With the rows behind one, in the order of their numbers.
+    After {
+        /// The number of the last row that was given.
+        row: i64,
+        /// The last row that is given: a document ends although rows are added meanwhile.
+        until: i64,
+    },
     /// With these rows, in this order, from one of them on.
     Rows {
         /// Their numbers.

@@ -90,7 +90,12 @@ impl Asked {
     /// each item.
     fn beginning(&self, cx: &mut Cx<'_, '_>) -> Result<Place> {
         if self.query.order.is_empty() {
-            return Ok(Place::After(i64::MIN));
+            let last =
+                "SELECT COALESCE(MAX(id), 0) FROM queue_items WHERE queue_definition_id = $1";
+            return Ok(Place::After {
+                row: 0,
+                until: cx.tx.number(last, &[self.queue.into()])?,
+            });
         }
         let listing = Listing {
             restrict: Some("{t}.queue_definition_id = {queue}"),
@@ -107,18 +112,25 @@ impl Asked {
     /// The items at a place, and the place behind them.
     fn part(&self, cx: &mut Cx<'_, '_>, place: &Place) -> Result<(Vec<Json>, Option<Place>)> {
         match place {
-            Place::After(id) => self.after(cx, *id),
+            Place::After { row, until } => self.after(cx, *row, *until),
             Place::Rows { ids, from } => self.listed(cx, ids, *from),
         }
     }
 
-    fn after(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<(Vec<Json>, Option<Place>)> {
-        let items = self.items(cx, "{t}.id > {after}", vec![("after", id.into())])?;
+    fn after(
+        &self,
+        cx: &mut Cx<'_, '_>,
+        row: i64,
+        until: i64,
+    ) -> Result<(Vec<Json>, Option<Place>)> {
+        let between = "{t}.id > {row} AND {t}.id <= {until}";
+        let vars = vec![("row", row.into()), ("until", until.into())];
+        let items = self.items(cx, between, vars)?;
         let next = match items.len() < AT_ONCE {
             true => None,
             false => items.last().and_then(|item| item["Id"].as_i64()),
         };
-        Ok((items, next.map(Place::After)))
+        Ok((items, next.map(|row| Place::After { row, until })))
     }
 
     fn listed(
