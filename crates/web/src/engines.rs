@@ -1,7 +1,7 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
-//! startable, items of queues that nobody works on any more, what is kept for a time only, exports that
-//! were asked for. Each engine
-//! sleeps until a hint or until the time it named itself; when nothing is due it writes nothing.
+//! startable, items of queues that nobody works on any more, what is kept for a time only, exports
+//! that were asked for. Each engine sleeps until a hint or until the time it named itself; when nothing
+//! is due it writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
