@@ -167,3 +167,27 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (tenant_id, caller, key)
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (creation_time);
+
+-- Exports: files that were asked for and are written behind the scenes. Who asked may be gone: accounts,
+-- applications, folders and what is exported are kept by number and name.
+CREATE TABLE exports (
+    id {id},
+    tenant_id BIGINT NOT NULL REFERENCES tenants (id),
+    name {text} NOT NULL,
+    type BIGINT NOT NULL,
+    status BIGINT NOT NULL,
+    requested_at BIGINT NOT NULL,
+    -- When it was completed, or failed.
+    executed_at BIGINT,
+    size BIGINT,
+    user_id BIGINT,
+    external_client_id {text},
+    -- Those of the token, with blanks between.
+    scopes {text} NOT NULL,
+    folder_id BIGINT NOT NULL,
+    -- Key and options of the report, as they were asked for.
+    subject_id BIGINT NOT NULL,
+    query {text} NOT NULL
+);
+CREATE INDEX exports_requests ON exports (tenant_id, requested_at);
+CREATE INDEX exports_status ON exports (status, id);

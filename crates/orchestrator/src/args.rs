@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::access;
 use crate::body;
-use crate::cx::{Count, Cx};
+use crate::cx::{Count, Cx, Place};
 use crate::error::{Error, Result};
 use crate::op::Found;
 
@@ -34,7 +34,7 @@ pub struct Args {
     /// What the operation's `search` found.
     pub found: Option<Found>,
     /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
-    pub after: Option<i64>,
+    pub after: Option<Place>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }

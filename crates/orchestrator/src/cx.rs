@@ -61,6 +61,15 @@ impl Caller {
         }
     }
 
+    /// The application that calls, if it is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        match &self.identity {
+            Identity::Application { client_id } => Some(client_id),
+            _ => None,
+        }
+    }
+
     /// Calls made from a running automation get no `@odata.count` unless they ask for it.
     #[must_use]
     pub fn is_robot(&self) -> bool {
@@ -105,6 +114,8 @@ pub enum Hint {
     Leases,
     /// A queue was deleted whose rows are still there.
     Sweep,
+    /// Somebody asked for an export.
+    Exports,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }
@@ -371,7 +382,7 @@ impl<'c> Cx<'_, 'c> {
         Ok(odata::read_count(self.tx, set, query, &scope)?)
     }
 
-    /// Numbers of the entities that the query's filter finds, from the smallest on.
+    /// Numbers of the entities that the query's filter finds, in its order or from the smallest on.
     ///
     /// # Errors
     /// As [`Cx::page`].
@@ -412,6 +423,25 @@ pub struct Listing<'a> {
     pub count: Count,
 }
 
+/// Where a document that is given in parts goes on.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// With the rows behind one, in the order of their numbers.
+    After {
+        /// The number of the last row that was given.
+        row: i64,
+        /// The last row that is given: a document ends although rows are added meanwhile.
+        until: i64,
+    },
+    /// With these rows, in this order, from one of them on.
+    Rows {
+        /// Their numbers.
+        ids: Arc<[i64]>,
+        /// The first that is still to be given.
+        from: usize,
+    },
+}
+
 /// What a domain function answers.
 #[derive(Debug)]
 pub enum Reply {
@@ -436,7 +466,7 @@ pub enum Reply {
         /// What the part holds.
         body: Vec<u8>,
         /// What comes next.
-        next: Option<i64>,
+        next: Option<Place>,
     },
     /// A stored file.
     File {

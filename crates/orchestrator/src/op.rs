@@ -38,7 +38,7 @@ impl Access {
 /// (users, robots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Need {
-    /// Base name of the OAuth scope, e.g. `OR.Jobs`.
+    /// Base name of the OAuth scope, e.g. `OR.Jobs`; empty = any token.
     pub scope: &'static str,
     /// Alternatives, e.g. `Units.View` or `SubFolders.View`; empty = any authenticated caller.
     pub any: &'static [(&'static str, Access)],
@@ -49,6 +49,9 @@ pub struct Need {
 }
 
 impl Need {
+    /// Whoever proves who they are.
+    pub const AUTHENTICATED: Self = Self::new("", &[], false);
+
     /// Permission `name.access` under `scope`.
     #[must_use]
     pub const fn new(

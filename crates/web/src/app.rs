@@ -16,10 +16,10 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
 use crate::engines;
+use crate::files;
 use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::packages;
 use crate::together::Together;
 
 /// Where things are and how this server is called.
@@ -125,6 +125,8 @@ pub struct App {
     pub(crate) grants: Grants,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
+    /// Wakes whoever writes exports.
+    pub(crate) exports: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -173,6 +175,7 @@ impl App {
             together: Together::default(),
             grants: Grants::default(),
             sweep: Notify::new(),
+            exports: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -203,7 +206,8 @@ impl App {
                 Hint::Taken => self.taken.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
-                Hint::File(key) => packages::discard(self, key),
+                Hint::Exports => self.exports.notify_one(),
+                Hint::File(key) => files::discard(self, key),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
-//! startable, items of queues that nobody works on any more, what is kept for a time only. Each engine
-//! sleeps until a hint or until the time it named itself; when nothing is due it writes nothing.
+//! startable, items of queues that nobody works on any more, what is kept for a time only, exports
+//! that were asked for. Each engine sleeps until a hint or until the time it named itself; when nothing
+//! is due it writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::{write, write_quietly};
+use crate::exports;
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
@@ -34,7 +36,11 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let (dispatched, stop_dispatch) = guard(app);
     let (given_up, stop_giving_up) = guard(app);
     let (swept, stop_sweep) = guard(app);
+    let (exported, stop_exports) = guard(app);
     vec![
+        tokio::spawn(async move {
+            stop_exports.run_until_cancelled(exporter(exported)).await;
+        }),
         tokio::spawn(async move {
             stop_giving_up.run_until_cancelled(leases(given_up)).await;
         }),
@@ -191,6 +197,21 @@ async fn dispatcher(app: Arc<App>) {
     }
 }
 
+/// Exports that were asked for, one after the other.
+async fn exporter(app: Arc<App>) {
+    loop {
+        // The first look finds those that the process before left.
+        match exports::run_next(&app).await {
+            Ok(true) => {}
+            Ok(false) => app.exports.notified().await,
+            Err(error) => {
+                tracing::error!(%error, "an export broke off and is begun again in 5 s");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
 /// Time from one sweep to the next: what is kept is kept for days.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How much longer than a removal the pause behind it is: others wait for the same lane.
@@ -220,7 +241,7 @@ async fn sweep_all(app: &Arc<App>) -> Result<()> {
             result = Err(error);
         }
     }
-    result
+    exports::sweep(app).await.and(result)
 }
 
 async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {

@@ -42,7 +42,7 @@ use db::Value;
 use odata::edm::{Edm, EntitySet, Kind};
 use serde_json::{Map, Value as Json};
 
-use crate::cx::{Args, Caller, Cx, Identity, Listing, Reply};
+use crate::cx::{Args, Caller, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 
@@ -84,13 +84,9 @@ struct Author {
 
 impl Author {
     fn of(caller: &Caller) -> Self {
-        let client = match &caller.identity {
-            Identity::Application { client_id } => Some(client_id.clone()),
-            _ => None,
-        };
         Self {
             user: caller.user(),
-            client,
+            client: caller.client().map(str::to_owned),
         }
     }
 }

@@ -344,8 +344,8 @@ fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
 
 /// Names and values, in the same order.
 #[odata::complex(name = "ResponseDictionaryDto")]
-#[derive(serde::Serialize)]
-struct Dictionary {
+#[derive(Default, serde::Serialize)]
+pub(crate) struct Dictionary {
     /// The names.
     keys: Vec<String>,
     /// The value of each.
