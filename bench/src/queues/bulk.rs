@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::direct::{Direct, Lists};
-use super::requests::{Asker, Script};
+use super::requests::{self, Asker, Numbered, Script};
 use super::{Backend, Bench, INVOICES, Stock, close};
 use crate::Failure;
 use crate::figures::{self, ms};
@@ -20,7 +20,7 @@ pub async fn measure(exe: &str, backend: Backend, time: Duration) -> Result<(), 
     let bench = Bench::start(exe, backend, &[INVOICES], Stock::default()).await?;
     let db = bench.copy()?;
     let place = Direct::open(&db, INVOICES).await?;
-    let source = Bulk::new(bench.asker()?);
+    let source = Bulk::new(bench.asker()?)?;
     let seconds = time.as_secs();
     figures::title(&format!(
         "queues, bulk: {ITEMS} items a request, {seconds} s each, {backend:?}"
@@ -53,17 +53,19 @@ fn row(load: &Load<()>) -> String {
     format!("{:>7.0} {p50:>8.2} {p99:>8.2}", load.rate() * ITEMS as f64)
 }
 
-/// One request again and again: references need not be unique here.
+/// Lists of items that nobody has added before.
 #[derive(Clone)]
 struct Bulk {
     asker: Asker,
-    request: Vec<u8>,
+    request: Numbered,
 }
 
 impl Bulk {
-    fn new(asker: Asker) -> Self {
-        let request = asker.bulk(INVOICES, ITEMS, None);
-        Self { asker, request }
+    fn new(asker: Asker) -> Result<Self, Failure> {
+        Ok(Self {
+            request: asker.bulk(INVOICES, ITEMS, None)?,
+            asker,
+        })
     }
 }
 
@@ -76,7 +78,8 @@ impl Script for Bulk {
 
     async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
         const DONE: &[u8] = b"\"Success\":true";
-        let answer = over.exchange(&self.request).await?.expect(200)?;
+        let request = self.request.with(requests::numbers(ITEMS));
+        let answer = over.exchange(request).await?.expect(200)?;
         let body = answer.whole()?;
         if body.windows(DONE.len()).any(|window| window == DONE) {
             return Ok(());

@@ -1,7 +1,5 @@
 //! Add, take, end: by an application, by a robot, by the store alone.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -57,7 +55,7 @@ pub async fn measure(exe: &str, backend: Backend, options: &Options) -> Result<(
         };
         over_http(&bench, &callers.to_string(), &source, *callers, limit, &of).await?;
         if *callers == ROBOT_CALLERS {
-            let robot = source.with(robot.clone())?;
+            let robot = Http::new(robot.clone())?;
             let name = format!("{callers}, as a robot");
             over_http(&bench, &name, &robot, *callers, limit, &of).await?;
         }
@@ -143,8 +141,6 @@ struct Http {
     adds: Vec<Numbered>,
     take: Vec<u8>,
     end: OfItem,
-    /// What references are made of: no two items have the same.
-    number: Arc<AtomicU64>,
 }
 
 impl Http {
@@ -153,17 +149,7 @@ impl Http {
             adds: asker.add(INVOICES)?,
             take: asker.take(INVOICES),
             end: asker.end(),
-            number: Arc::default(),
             asker,
-        })
-    }
-
-    /// The same by somebody else.
-    fn with(&self, asker: Asker) -> Result<Self, Failure> {
-        let number = Arc::clone(&self.number);
-        Ok(Self {
-            number,
-            ..Self::new(asker)?
         })
     }
 }
@@ -177,7 +163,7 @@ impl Script for Http {
     }
 
     async fn turn(&mut self, over: &mut Lean) -> Result<[Duration; 3], Failure> {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let number = requests::numbers(1);
         let kind = number as usize % self.adds.len();
         let begun = Instant::now();
         let add = self.adds[kind].with(number);

@@ -5,7 +5,7 @@ use std::fs;
 
 use testkit::Scene;
 
-use super::requests::{self, Asker, OfItem, Script};
+use super::requests::{self, Asker, Numbered, OfItem, Script};
 use super::{Backend, Bench, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures;
@@ -23,7 +23,7 @@ const SAMPLES: usize = 10;
 pub async fn measure(exe: &str, backend: Backend, rows: usize) -> Result<(), Failure> {
     let bench = Bench::start(exe, backend, &[INVOICES], Stock::default()).await?;
     let pid = bench.pid().ok_or("The server does not run.")?;
-    let source = Passing::new(bench.asker()?);
+    let source = Passing::new(bench.asker()?)?;
     let each = rows.div_ceil(SAMPLES * CALLERS * LIST).max(1);
     let part = each * CALLERS * LIST;
     figures::title(&format!(
@@ -63,19 +63,19 @@ fn on_disk(scene: &Scene) -> u64 {
 #[derive(Clone)]
 struct Passing {
     asker: Asker,
-    add: Vec<u8>,
+    add: Numbered,
     take: Vec<u8>,
     end: OfItem,
 }
 
 impl Passing {
-    fn new(asker: Asker) -> Self {
-        Self {
-            add: asker.bulk(INVOICES, LIST, None),
+    fn new(asker: Asker) -> Result<Self, Failure> {
+        Ok(Self {
+            add: asker.bulk(INVOICES, LIST, None)?,
             take: asker.take(INVOICES),
             end: asker.end(),
             asker,
-        }
+        })
     }
 }
 
@@ -87,7 +87,8 @@ impl Script for Passing {
     }
 
     async fn turn(&mut self, over: &mut Lean) -> Result<(), Failure> {
-        over.exchange(&self.add).await?.expect(200)?;
+        let add = self.add.with(requests::numbers(LIST));
+        over.exchange(add).await?.expect(200)?;
         for _ in 0..LIST {
             let taken = over.exchange(&self.take).await?.expect(200)?;
             let end = self.end.of(requests::id(taken.whole()?)?);

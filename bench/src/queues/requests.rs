@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value, json};
 use testkit::Scene;
 
@@ -141,24 +143,25 @@ impl Asker {
         let adds = PRIORITIES.map(|priority| {
             let mut data = item(NUMBER, priority, None);
             data["Name"] = queue.into();
-            Numbered::new(self.post(path, &json!({ "itemData": data })))
+            Numbered::new(self.post(path, &json!({ "itemData": data })), 1)
         });
         adds.into_iter().collect()
     }
 
-    /// `BulkAddQueueItems` of so many.
-    pub fn bulk(&self, queue: &str, items: usize, due: Option<&str>) -> Vec<u8> {
+    /// `BulkAddQueueItems` of so many, numbered in turn.
+    pub fn bulk(&self, queue: &str, count: usize, due: Option<&str>) -> Result<Numbered, Failure> {
         let path = "/odata/Queues/UiPathODataSvc.BulkAddQueueItems";
-        let items = PRIORITIES.iter().cycle().take(items).enumerate();
-        let items = items.map(|(n, priority)| item(&format!("{n:012}"), priority, due));
-        self.post(
+        let items = PRIORITIES.iter().cycle().take(count);
+        let items = items.map(|priority| item(NUMBER, priority, due));
+        let request = self.post(
             path,
             &json!({
                 "queueName": queue,
                 "commitType": "AllOrNothing",
                 "queueItems": items.collect::<Vec<_>>(),
             }),
-        )
+        );
+        Numbered::new(request, count)
     }
 
     /// `StartTransaction`
@@ -184,6 +187,12 @@ impl Asker {
     }
 }
 
+/// Numbers that no item has yet: the first of so many.
+pub fn numbers(count: usize) -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(count as u64, Ordering::Relaxed)
+}
+
 /// An item of five members.
 pub fn item(number: &str, priority: &str, due: Option<&str>) -> Value {
     let mut item = json!({
@@ -203,28 +212,35 @@ pub fn item(number: &str, priority: &str, due: Option<&str>) -> Value {
     item
 }
 
-/// A request that differs in a number.
+/// A request that differs in a number, or in those of its items.
 #[derive(Clone)]
 pub struct Numbered {
     request: Vec<u8>,
     places: Vec<usize>,
+    /// How often each item has its number.
+    each: usize,
 }
 
 impl Numbered {
-    fn new(request: Vec<u8>) -> Result<Self, Failure> {
+    fn new(request: Vec<u8>, items: usize) -> Result<Self, Failure> {
         let windows = request.windows(NUMBER.len()).enumerate();
         let found = windows.filter(|(_, digits)| *digits == NUMBER.as_bytes());
         let places: Vec<usize> = found.map(|(at, _)| at).collect();
-        match places.is_empty() {
-            true => Err("A request has no number.".into()),
-            false => Ok(Self { request, places }),
+        let each = places.len() / items;
+        match each {
+            0 => Err("A request has no number.".into()),
+            _ => Ok(Self {
+                request,
+                places,
+                each,
+            }),
         }
     }
 
-    /// The request with this number.
+    /// The request with this number, and those that follow it for further items.
     pub fn with(&mut self, number: u64) -> &[u8] {
-        for place in &self.places {
-            let mut rest = number;
+        for (at, place) in self.places.iter().enumerate() {
+            let mut rest = number + (at / self.each) as u64;
             for digit in self.request[*place..*place + NUMBER.len()].iter_mut().rev() {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
@@ -275,10 +291,12 @@ mod tests {
 
     #[test]
     fn the_number_is_written_wherever_it_stands() {
-        let mut request = Numbered::new(format!("a {NUMBER} b {NUMBER}").into_bytes()).unwrap();
+        let mut request = Numbered::new(format!("a {NUMBER} b {NUMBER}").into_bytes(), 1).unwrap();
         assert_eq!(request.with(1234), b"a 000000001234 b 000000001234");
         assert_eq!(request.with(5), b"a 000000000005 b 000000000005");
-        assert!(Numbered::new(b"a 12".to_vec()).is_err());
+        assert!(Numbered::new(b"a 12".to_vec(), 1).is_err());
+        let mut list = Numbered::new(format!("{NUMBER} {NUMBER}").into_bytes(), 2).unwrap();
+        assert_eq!(list.with(9), b"000000000009 000000000010");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Two servers take turns, a thousand takes each, so that whatever else the machine does, it does to
 //! both. What was taken is added again while no clock runs.
 
-use super::requests::Repeated;
+use super::requests::{self, Repeated};
 use super::{APPOINTMENTS, Backend, Bench, DEADLINES, INVOICES, Stock, grouped};
 use crate::Failure;
 use crate::figures::{self, ms};
@@ -111,8 +111,9 @@ async fn takes(
     let source = Repeated::new(&asker, asker.take(queue));
     let load = drive(source, callers, Limit::Turns(each), bench.pid()).await?;
     let due = (queue != INVOICES).then_some(DUE);
-    let refill = asker.bulk(queue, callers * each, due);
+    let mut refill = asker.bulk(queue, callers * each, due)?;
+    let refill = refill.with(requests::numbers(callers * each));
     let mut connection = Lean::open(asker.address).await?;
-    connection.exchange(&refill).await?.expect(200)?;
+    connection.exchange(refill).await?.expect(200)?;
     Ok(load)
 }

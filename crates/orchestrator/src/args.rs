@@ -8,7 +8,7 @@ use crate::access;
 use crate::body;
 use crate::cx::{Count, Cx, Place};
 use crate::error::{Error, Result};
-use crate::op::Found;
+use crate::op::{Found, Prepared};
 
 /// What a request says besides its address.
 #[derive(Clone, Default)]
@@ -26,7 +26,7 @@ pub struct Args {
     /// The set that a plain read is about.
     pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
-    pub prepared: Option<String>,
+    pub prepared: Option<Prepared>,
     /// Under which the request is done once, however often it is sent: `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// The job in which the caller runs: `X-UIPATH-JobKey`.

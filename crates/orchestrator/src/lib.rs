@@ -53,7 +53,7 @@ pub mod exports;
 pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Place, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
-    Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare,
+    Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare, Prepared,
     QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store,
 };
 
@@ -111,6 +111,7 @@ pub static OPS: &[&[Op]] = &[
     queues::items::OPS,
     queues::by_filter::OPS,
     queues::adding::OPS,
+    queues::bulk::OPS,
     queues::records::OPS,
     queues::report::OPS,
     logs::OPS,

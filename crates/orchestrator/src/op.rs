@@ -1,11 +1,14 @@
 //! Operations and resources are data: what exists, who may, in which folder, and the function that
 //! does it. The dispatcher reads these tables; `$metadata` and the coverage ledger do too.
 
+use std::sync::Arc;
+
 use odata::edm::EntitySet;
 use odata::metadata::OpSig;
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+use crate::queues::bulk::Bulk;
 use crate::queues::engine;
 
 /// What a caller wants to do with a kind of thing.
@@ -114,7 +117,16 @@ pub enum Store {
 pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
 
 /// Work before the transaction; it sees the body and no database.
-pub type Prepare = fn(&Args) -> Result<Option<String>>;
+pub type Prepare = fn(&Args) -> Result<Option<Prepared>>;
+
+/// What such work makes of a request.
+#[derive(Clone)]
+pub enum Prepared {
+    /// The hash of a password.
+    Hash(String),
+    /// Items that are to be added to a queue.
+    Items(Arc<Bulk>),
+}
 
 /// Looks for what is to be changed in a transaction that only reads: writers wait for each other, and
 /// finding what a filter asks for may mean reading everything.

@@ -16,7 +16,7 @@ use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::{Ledger, Of};
 use super::queue::Queue;
 use super::taking;
-use super::{Author, EDIT_ITEMS, VIEW_ITEMS, bulk_reply, ending, items_need, turn};
+use super::{Author, EDIT_ITEMS, VIEW_ITEMS, ending, items_need, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -60,15 +60,6 @@ pub const OPS: &[Op] = &[
     .params(&[("transactionResult", "TransactionResultDto")])
     .answers(200)
     .folder(FolderRule::Required),
-    Op::action("Queues", "BulkAddQueueItems", ADD, bulk_add)
-        .namespace(QUEUE_NAMESPACE)
-        .params(&[
-            ("queueName", "Edm.String"),
-            ("commitType", "Edm.String"),
-            ("queueItems", "Collection(QueueItemDataDto)"),
-        ])
-        .returns("BulkOperationResponseDtoOfFailedQueueItemDto")
-        .folder(FolderRule::Required),
 ];
 
 /// The set that items are added through. It cannot be read: items are in `QueueItems`.
@@ -128,31 +119,6 @@ pub struct QueueItemData {
     pub creator_job_key: Option<Guid>,
 }
 
-/// Why an item of many was not added.
-#[odata::complex(name = "FailedQueueItemDto")]
-#[derive(serde::Serialize)]
-struct FailedItem {
-    /// Its place in the request, from 1.
-    ordinal: i32,
-    /// Name of the code.
-    error_code: String,
-    /// What is wrong.
-    error_message: String,
-}
-
-/// Whether all items were added, and which were not.
-#[odata::complex(name = "BulkOperationResponseDtoOfFailedQueueItemDto")]
-pub(super) struct FailedItems {
-    /// Whether all were added.
-    success: bool,
-    /// What was not.
-    message: Option<String>,
-    /// Those that were refused.
-    failed_items: Vec<FailedItem>,
-}
-
-/// Most items that one request adds: others wait meanwhile.
-pub(super) const MOST_AT_ONCE: usize = 15_000;
 /// What adds items.
 const SOURCES: &[&str] = &["Manual", "Apps", "ProcessOrchestration"];
 
@@ -261,7 +227,7 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
         }
     }
     let author = |at: usize| Author::of(from[at].1.caller);
-    let ids = insert(batch.tx, &mut batch.ledger, batch.now, author, &items)?;
+    let ids = insert(batch.tx, &mut batch.ledger, batch.now, author, items)?;
     let mut started = Vec::new();
     for ((at, ask, queue), id) in from.into_iter().zip(ids) {
         match ask.work {
@@ -270,67 +236,6 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
         }
     }
     Ok(started)
-}
-
-odata::edm_enum! {
-    /// What happens to the others when one item of many is refused.
-    enum CommitType { AllOrNothing = 0, StopOnFirstFailure = 1, ProcessAllIndependently = 2 }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Bulk {
-    queue_name: String,
-    commit_type: CommitType,
-    queue_items: Vec<Json>,
-}
-
-/// `BulkAddQueueItems {queueName, commitType, queueItems}`
-pub(super) fn bulk_add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    idempotency::once(cx, args, |cx| add_list(cx, args))
-}
-
-fn add_list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let bulk: Bulk = args.body("bulkAddQueueItemsRequest")?;
-    let total = bulk.queue_items.len();
-    if total > MOST_AT_ONCE {
-        return Err(Error::invalid(format!(
-            "queueItems must not hold more than {MOST_AT_ONCE} entries: split the request."
-        )));
-    }
-    let folder = cx.need_folder()?.id;
-    let queue = Queue::named(cx.tx, folder, &bulk.queue_name)?;
-    let queue = Rc::new(queue.ok_or_else(|| Error::not_found(&bulk.queue_name))?);
-    let read = |(ordinal, item)| (ordinal, QueueItemData::read("queueItem", Some(item)));
-    let read: Vec<(i32, Result<QueueItemData>)> = (1..).zip(&bulk.queue_items).map(read).collect();
-    let mut references = References::default();
-    let readable = read.iter().filter_map(|(_, data)| data.as_ref().ok());
-    references.look_up(cx.tx, readable.map(|data| (&*queue, data)))?;
-    let (mut items, mut failed) = (Vec::new(), Vec::new());
-    for (ordinal, data) in read {
-        let item = data.and_then(|mut data| {
-            data.creator_job_key = args.job;
-            let keys = &cx.server.keys;
-            let item = NewItem::of(cx.caller.tenant, &queue, &data, cx.now, keys)?;
-            references.claim(&queue, &data)?;
-            Ok(item)
-        });
-        match item {
-            Ok(item) => items.push(item),
-            Err(error) => {
-                failed.push(failure(ordinal, error)?);
-                if bulk.commit_type == CommitType::StopOnFirstFailure {
-                    break;
-                }
-            }
-        }
-    }
-    if failed.is_empty() || bulk.commit_type != CommitType::AllOrNothing {
-        let (author, mut ledger) = (Author::of(cx.caller), Ledger::new(cx.now));
-        insert(cx.tx, &mut ledger, cx.now, |_| author.clone(), &items)?;
-        ledger.settle(cx.tx)?;
-    }
-    Ok(bulk_reply(cx, "FailedQueueItemDto", failed, total))
 }
 
 /// An item that may be added, as its row will be.
@@ -355,7 +260,7 @@ impl NewItem {
     ///
     /// # Errors
     /// The refusal.
-    fn of(
+    pub fn of(
         tenant: i64,
         queue: &Rc<Queue>,
         data: &QueueItemData,
@@ -388,9 +293,8 @@ impl NewItem {
         })
     }
 
-    fn row(&self, id: i64, now: Timestamp) -> Vec<Value> {
-        let unique = self.reference.as_ref();
-        let unique = unique.filter(|_| self.queue.unique_references).cloned();
+    fn row(self, id: i64, now: Timestamp) -> Vec<Value> {
+        let unique = self.queue.unique_references.then(|| self.reference.clone());
         vec![
             id.into(),
             self.tenant.into(),
@@ -405,12 +309,12 @@ impl NewItem {
             now.into(),
             self.key.into(),
             self.key.into(),
-            self.reference.clone().into(),
-            unique.into(),
-            self.source.clone().into(),
-            self.parent_operation_id.clone().into(),
-            self.progress.clone().into(),
-            self.content.clone().into(),
+            self.reference.into(),
+            unique.flatten().into(),
+            self.source.into(),
+            self.parent_operation_id.into(),
+            self.progress.into(),
+            self.content.into(),
             self.creator_job_key.into(),
         ]
     }
@@ -425,7 +329,7 @@ impl References {
     ///
     /// # Errors
     /// The store's.
-    fn look_up<'d>(
+    pub fn look_up<'d>(
         &mut self,
         tx: &mut Tx<'_>,
         wanted: impl Iterator<Item = (&'d Queue, &'d QueueItemData)>,
@@ -460,7 +364,7 @@ impl References {
     ///
     /// # Errors
     /// The refusal.
-    fn claim(&mut self, queue: &Queue, data: &QueueItemData) -> Result<()> {
+    pub fn claim(&mut self, queue: &Queue, data: &QueueItemData) -> Result<()> {
         if !queue.unique_references {
             return Ok(());
         }
@@ -489,16 +393,24 @@ fn duplicate() -> Error {
 ///
 /// # Errors
 /// The store's.
-fn insert(
+pub(super) fn insert(
     tx: &mut Tx<'_>,
     ledger: &mut Ledger,
     now: Timestamp,
     author: impl Fn(usize) -> Author,
-    items: &[NewItem],
+    items: Vec<NewItem>,
 ) -> Result<Vec<i64>> {
     let ids = tx.new_ids("queue_items", items.len())?;
-    let row = |(item, id): (&NewItem, &i64)| item.row(*id, now);
-    let rows: Vec<Vec<Value>> = items.iter().zip(&ids).map(row).collect();
+    for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
+        let of = Of {
+            tenant: item.tenant,
+            queue: item.queue.id,
+            item: *id,
+        };
+        ledger.added(of, &author(at));
+    }
+    let row = |(item, id): (NewItem, &i64)| item.row(*id, now);
+    let rows = items.into_iter().zip(&ids).map(row).collect();
     let inserted = tx.exec_many(
         "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
              due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
@@ -517,28 +429,5 @@ fn insert(
         db::Error::Unique { constraint } if constraint.contains("reference") => duplicate(),
         error => error.into(),
     })?;
-    for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
-        let of = Of {
-            tenant: item.tenant,
-            queue: item.queue.id,
-            item: *id,
-        };
-        ledger.added(of, &author(at));
-    }
     Ok(ids)
-}
-
-/// A refused item as the answer shows it. What is no refusal ends the request.
-fn failure(ordinal: i32, error: Error) -> Result<Json> {
-    let code = match &error {
-        Error::Refused { code, .. } => *code,
-        Error::NotNull { .. } | Error::OData(odata::Error::Field(_)) => Code::InvalidArgument,
-        _ => return Err(error),
-    };
-    let failed = FailedItem {
-        ordinal,
-        error_code: code.name().to_owned(),
-        error_message: error.to_string(),
-    };
-    Ok(serde_json::to_value(failed).unwrap_or_default())
 }

@@ -11,6 +11,7 @@
 //! and keeps `queue_counts`. What is old, and what is left of deleted queues, goes in a [`sweep`].
 
 pub mod adding;
+pub mod bulk;
 pub mod by_filter;
 pub mod comments;
 mod content;
@@ -57,7 +58,7 @@ pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET, &exte
 /// Structures that only operations on queues use.
 pub const TYPES: &[Kind] = &[
     <adding::QueueItemData as Edm>::KIND,
-    <adding::FailedItems as Edm>::KIND,
+    <bulk::FailedItems as Edm>::KIND,
     <ending::TransactionResult as Edm>::KIND,
     <taking::TransactionData as Edm>::KIND,
     <by_filter::Changed as Edm>::KIND,

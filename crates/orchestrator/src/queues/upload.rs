@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::adding;
+use super::{adding, bulk};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{FolderRule, OWN_NAMESPACE, Op};
@@ -19,7 +19,7 @@ pub const OPS: &[Op] = &[
 ];
 
 /// Most rows of a file: those of the original's console.
-const MAX_ROWS: usize = adding::MOST_AT_ONCE;
+const MAX_ROWS: usize = bulk::MOST_AT_ONCE;
 
 /// Most bytes of column names in all items of a file: they are repeated in each.
 const MAX_NAMES: usize = 30_000_000;
@@ -58,7 +58,7 @@ fn upload(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         body: Some(body),
         ..args.clone()
     };
-    adding::bulk_add(cx, &call)
+    bulk::add_all(cx, &call)
 }
 
 /// The items of a file.

@@ -12,6 +12,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Code, Error, Result};
+use crate::op::Prepared;
 use crate::robots::RobotType;
 use crate::roles;
 
@@ -49,7 +50,7 @@ fn changes(args: &Args, mode: Mode) -> Result<(Changes, &Json)> {
     if silent && body::get(dto, "UnattendedRobot").is_some_and(Json::is_object) {
         changes.set("may_have_unattended_session", true);
     }
-    if let Some(hash) = &args.prepared {
+    if let Some(Prepared::Hash(hash)) = &args.prepared {
         changes.set("password_hash", hash.as_str());
     }
     check_email(&changes)?;
@@ -73,13 +74,13 @@ fn check_email(changes: &Changes) -> Result<()> {
 }
 
 /// The hash of the password in the body; it takes 20 ms, so it is made before the transaction.
-pub(super) fn hash_password(args: &Args) -> Result<Option<String>> {
+pub(super) fn hash_password(args: &Args) -> Result<Option<Prepared>> {
     let password = args.body.as_ref().and_then(|b| body::get(b, "Password"));
     match password.and_then(|p| p.as_str()).filter(|p| !p.is_empty()) {
         Some(p) if p.chars().count() > 128 => Err(Error::invalid(
             "A password must not be longer than 128 characters.",
         )),
-        Some(p) => Ok(Some(identity::hash_password(p)?)),
+        Some(p) => Ok(Some(Prepared::Hash(identity::hash_password(p)?))),
         None => Ok(None),
     }
 }

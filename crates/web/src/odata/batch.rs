@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use db::Tx;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use orchestrator::{Caller, Code, Error, Hint, Result, Store};
+use orchestrator::{Caller, Code, Error, Hint, Prepared, Result, Store};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
@@ -275,7 +275,7 @@ struct Step {
     headers: HeaderMap,
     caller: Arc<Caller>,
     body: Option<Value>,
-    prepared: Option<String>,
+    prepared: Option<Prepared>,
 }
 
 /// Where a group failed, and why.
