@@ -102,6 +102,8 @@ pub enum Hint {
     Leases,
     /// A queue was deleted whose rows are still there.
     Sweep,
+    /// A search had to read many items of queues that are not in its index.
+    Search,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }

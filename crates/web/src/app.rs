@@ -120,6 +120,8 @@ pub struct App {
     pub(crate) together: Together,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
+    /// Wakes the engine that indexes items of queues for searches.
+    pub(crate) search: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -166,6 +168,7 @@ impl App {
             leases: Notify::new(),
             together: Together::default(),
             sweep: Notify::new(),
+            search: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -195,6 +198,7 @@ impl App {
                 Hint::Deadlines => self.watch.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
+                Hint::Search => self.search.notify_one(),
                 Hint::File(key) => packages::discard(self, key),
             }
         }

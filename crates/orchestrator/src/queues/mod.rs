@@ -32,6 +32,7 @@ pub mod retention;
 mod retrying;
 mod review;
 mod schemas;
+pub mod search;
 mod sharing;
 pub mod sweep;
 mod taking;

@@ -4,7 +4,7 @@ use odata::Query;
 use serde_json::Value as Json;
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
-use super::{VIEW_ITEMS, content};
+use super::{VIEW_ITEMS, content, search};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{FolderRule, Op, QUEUE_NAMESPACE};
@@ -66,8 +66,10 @@ fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         vars: &[("queue", queue.into()), ("after", after.into())],
         ..Listing::default()
     };
-    let page = Reply::json(cx.page(&QueueItem::SET, &query, &listing)?);
-    let Reply::Json { body, .. } = content::opened(&cx.server.keys, page)? else {
+    let page = search::narrowed(cx, &query, &listing, |cx, listing| {
+        cx.page(&QueueItem::SET, &query, listing)
+    })?;
+    let Reply::Json { body, .. } = content::opened(&cx.server.keys, Reply::json(page))? else {
         return Err(Error::Internal("a page that is no document".into()));
     };
     let page: Json = serde_json::from_slice(&body)
