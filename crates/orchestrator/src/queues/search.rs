@@ -76,11 +76,13 @@ fn useful<'q>(cx: &mut Cx<'_, '_>, query: &'q Query) -> Result<Option<(&'q str, 
     if indexed == 0 || behind > TOO_MANY_BEHIND {
         return Ok(None);
     }
-    let found = cx.tx.number(
+    // The limit is no parameter: of one that it does not know, PostgreSQL thinks that reading a part of
+    // the table is enough.
+    let count = format!(
         "SELECT COUNT(*) FROM (SELECT x.rowid FROM queue_item_texts(search_for(fold($1))) x
-             LIMIT $2) f",
-        &[sought.into(), (TOO_MANY_FOUND + 1).into()],
-    )?;
+             LIMIT {TOO_MANY_FOUND} + 1) f"
+    );
+    let found = cx.tx.number(&count, &[sought.into()])?;
     Ok((found <= TOO_MANY_FOUND).then_some((sought, indexed)))
 }
 
