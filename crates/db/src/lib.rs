@@ -48,6 +48,7 @@ mod memory;
 mod migrate;
 mod options;
 mod outage;
+mod pipeline;
 mod postgres;
 mod queue;
 mod sql;

@@ -3,7 +3,8 @@
 //! Writers run with bitmap scans, sorts, scans of whole tables and joins but nested loops switched off
 //! wherever there is another way. They do point look-ups and "first by index" only; on a table that has
 //! grown since it was last analysed, or since a plan was made, the planner otherwise prefers to collect,
-//! hash and sort thousands of rows, which is slower by orders of magnitude.
+//! hash and sort thousands of rows, which is slower by orders of magnitude. For the same reason their
+//! statements are planned once, not anew for each set of parameters.
 //!
 //! Nobody's statements are compiled (`jit`). Compiling pays for queries that run for seconds; here
 //! it would cost hundreds of milliseconds per call, because a plan that must sort although sorts
@@ -11,23 +12,21 @@
 
 use crate::lanes::Role;
 use crate::outage::{Outage, Presence};
+use crate::pipeline::{Pipeline, Refused};
 use crate::tls::Tls;
 use crate::tx::{Down, Mishap, Session};
-use crate::value::{Cells, Source};
-use crate::{Cell, Dialect, Error, Result, Value, wire};
-use postgres::config::SslMode;
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::types::ToSql;
-use postgres::{Client, Config, NoTls, Statement};
-use std::collections::HashMap;
+use crate::{Cell, Cells, Dialect, Error, Result, Value, wire};
+use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls, Statement};
 
 /// The oldest server this program works with, as `server_version_num`.
-const OLDEST: u32 = 15_00_00;
+const OLDEST: i64 = 15_00_00;
 
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 256;
@@ -43,6 +42,7 @@ const EVERYBODY: &str = "SET TimeZone = 'UTC'; SET client_min_messages = warning
     SET idle_in_transaction_session_timeout = '60s';";
 const WRITER: &str = "SET enable_bitmapscan = off; SET enable_sort = off; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET plan_cache_mode = force_generic_plan; \
     SET default_transaction_isolation = 'read committed';";
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '30s'; \
     SET default_transaction_isolation = 'repeatable read';";
@@ -58,7 +58,7 @@ impl Server {
     /// Reads the URL, or the `key=value` form, and fills in what it leaves open.
     pub(crate) fn new(url: &str, name: &str) -> Result<Self> {
         let url = url.replace("sslmode=verify-full", "sslmode=require");
-        let mut config: Config = url.parse().map_err(|cause: postgres::Error| {
+        let mut config: Config = url.parse().map_err(|cause: tokio_postgres::Error| {
             Error::Invalid(format!(
                 "the PostgreSQL URL is not valid: {}",
                 sentence(&cause)
@@ -78,16 +78,17 @@ impl Server {
         Ok(Self { config, tls })
     }
 
-    fn connect(&self) -> Result<Client> {
+    fn connect(&self) -> Result<Pipeline> {
         let connected = match &self.tls {
-            Some(tls) => self.config.connect(tls.clone()),
-            None => self.config.connect(NoTls),
+            Some(tls) => Pipeline::connect(&self.config, tls.clone()),
+            None => Pipeline::connect(&self.config, NoTls),
         };
-        connected.map_err(|cause| {
-            Error::Unavailable(format!(
-                "cannot connect to PostgreSQL: {}",
-                sentence(&cause)
-            ))
+        connected.map_err(|refused| {
+            let why = match refused {
+                Refused::Runtime(cause) => cause.to_string(),
+                Refused::Server(cause) => sentence(&cause),
+            };
+            Error::Unavailable(format!("cannot connect to PostgreSQL: {why}"))
         })
     }
 }
@@ -102,8 +103,9 @@ pub(crate) struct Postgres {
 }
 
 struct Live {
-    client: Client,
+    client: Pipeline,
     statements: Statements,
+    spare_ids: HashMap<String, VecDeque<i64>>,
     _presence: Presence,
 }
 
@@ -118,13 +120,21 @@ impl Postgres {
         }
     }
 
-    fn open(&self) -> Result<Client> {
+    fn open(&self) -> Result<Pipeline> {
         let mut client = self.server.connect()?;
-        let version = client
-            .query_one("SELECT current_setting('server_version_num')::int4", &[])
-            .and_then(|row| row.try_get::<_, i32>(0))
-            .map_err(|cause| Error::Unavailable(sentence(&cause)))?;
-        if version.unsigned_abs() < OLDEST {
+        let mut version = 0;
+        let asked = client
+            .prepare("SELECT CAST(current_setting('server_version_num') AS BIGINT)")
+            .and_then(|statement| {
+                client.each(&statement, &[], &mut |cells| {
+                    if let Cell::Int(number) = cells.get(0) {
+                        version = number;
+                    }
+                    true
+                })
+            });
+        asked.map_err(|cause| Error::Unavailable(sentence(&cause)))?;
+        if version < OLDEST {
             let (major, minor) = (version / 10_000, version % 10_000);
             return Err(Error::Invalid(format!(
                 "PostgreSQL 15 or newer is needed; this server is {major}.{minor}"
@@ -136,7 +146,7 @@ impl Postgres {
             READER
         };
         client
-            .batch_execute(&format!("{EVERYBODY} {role}"))
+            .script(&format!("{EVERYBODY} {role}"))
             .map_err(|cause| Error::Unavailable(sentence(&cause)))?;
         Ok(client)
     }
@@ -171,11 +181,11 @@ impl Postgres {
 /// A failure on this side, which leaves the connection as it was, or one the server reported.
 enum Failure {
     Ours(Error),
-    Server(postgres::Error),
+    Server(tokio_postgres::Error),
 }
 
-impl From<postgres::Error> for Failure {
-    fn from(cause: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for Failure {
+    fn from(cause: tokio_postgres::Error) -> Self {
         Self::Server(cause)
     }
 }
@@ -198,6 +208,7 @@ impl Session for Postgres {
                 self.live = Some(Live {
                     client,
                     statements: Statements::default(),
+                    spare_ids: HashMap::new(),
                     _presence,
                 });
                 Ok(())
@@ -250,18 +261,13 @@ impl Session for Postgres {
     }
 
     fn script(&mut self, sql: &str) -> Result<()> {
-        self.on(|live| Ok(live.client.batch_execute(sql)?))
+        self.on(|live| Ok(live.client.script(sql)?))
     }
 
     fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         self.on(|live| {
             let statement = live.prepared(sql, params)?;
-            let params: Vec<_> = params.iter().map(wire::Param).collect();
-            let params: Vec<_> = params
-                .iter()
-                .map(|param| param as &(dyn ToSql + Sync))
-                .collect();
-            Ok(live.client.execute(&statement, &params)?)
+            Ok(live.client.execute(&statement, params)?)
         })
     }
 
@@ -274,22 +280,30 @@ impl Session for Postgres {
         self.on(|live| {
             let statement = live.prepared(sql, params)?;
             check(&statement)?;
-            let mut rows = live
-                .client
-                .query_raw(&statement, params.iter().map(wire::Param))?;
-            // To the end in any case: the rows are on their way, and an error may be behind them.
-            let mut wanted = true;
-            while let Some(row) = rows.next()? {
-                wanted = wanted && f(&Cells(Source::Postgres(&row))).is_continue();
-            }
+            let mut f = |cells: &Cells<'_>| f(cells).is_continue();
+            Ok(live.client.each(&statement, params, &mut f)?)
+        })
+    }
+
+    fn send(&mut self, sql: &str, params: Vec<Value>) -> Result<()> {
+        self.on(|live| {
+            let statement = live.prepared(sql, &params)?;
+            live.client.send(statement, params);
             Ok(())
         })
     }
 
+    fn settle(&mut self) -> Result<()> {
+        self.on(|live| Ok(live.client.settle()?))
+    }
+
+    fn spare_ids(&mut self) -> Option<&mut HashMap<String, VecDeque<i64>>> {
+        self.live.as_mut().map(|live| &mut live.spare_ids)
+    }
+
     fn close(&mut self) {
         if let Some(live) = self.live.take() {
-            // The server notices a closed socket as well; this only spares it a line in its log.
-            let _ = live.client.close();
+            live.client.close();
         }
     }
 }
@@ -322,7 +336,7 @@ fn check(statement: &Statement) -> Result<(), Failure> {
 }
 
 /// The content of a column that exists.
-pub(crate) fn cell(row: &postgres::Row, index: usize) -> Cell<'_> {
+pub(crate) fn cell(row: &tokio_postgres::Row, index: usize) -> Cell<'_> {
     row.try_get(index)
         .expect("the types of the columns are checked before the first row")
 }
@@ -335,7 +349,11 @@ struct Statements {
 }
 
 impl Statements {
-    fn get(&mut self, client: &mut Client, sql: &str) -> Result<Statement, postgres::Error> {
+    fn get(
+        &mut self,
+        client: &mut Pipeline,
+        sql: &str,
+    ) -> Result<Statement, tokio_postgres::Error> {
         self.uses += 1;
         if let Some((statement, used)) = self.known.get_mut(sql) {
             *used = self.uses;
@@ -358,7 +376,7 @@ impl Statements {
     }
 }
 
-fn error(cause: &postgres::Error) -> Error {
+fn error(cause: &tokio_postgres::Error) -> Error {
     let Some(told) = cause.as_db_error() else {
         return Error::Sql(sentence(cause));
     };
@@ -377,7 +395,7 @@ fn error(cause: &postgres::Error) -> Error {
 }
 
 /// The error with its causes, in one line and without the values of parameters.
-fn sentence(cause: &postgres::Error) -> String {
+fn sentence(cause: &tokio_postgres::Error) -> String {
     if let Some(told) = cause.as_db_error() {
         return told.message().to_owned();
     }
@@ -387,7 +405,7 @@ fn sentence(cause: &postgres::Error) -> String {
     }
 }
 
-fn conflict(cause: &postgres::Error) -> bool {
+fn conflict(cause: &tokio_postgres::Error) -> bool {
     matches!(
         cause.code(),
         Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
@@ -395,14 +413,14 @@ fn conflict(cause: &postgres::Error) -> bool {
 }
 
 /// Whether a prepared statement no longer fits its table, because a migration changed it.
-fn stale(cause: &postgres::Error) -> bool {
+fn stale(cause: &tokio_postgres::Error) -> bool {
     cause.as_db_error().is_some_and(|told| {
         *told.code() == SqlState::FEATURE_NOT_SUPPORTED
             && told.routine() == Some("RevalidateCachedQuery")
     })
 }
 
-fn lost(cause: &postgres::Error) -> bool {
+fn lost(cause: &tokio_postgres::Error) -> bool {
     let Some(code) = cause.code() else {
         return cause.is_closed() || cause.source().is_some_and(|s| s.is::<std::io::Error>());
     };

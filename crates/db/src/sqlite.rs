@@ -372,6 +372,10 @@ impl rusqlite::ToSql for Param<'_> {
             Value::Real(r) => ValueRef::Real(*r),
             Value::Text(t) => ValueRef::Text(t.as_bytes()),
             Value::Blob(b) => ValueRef::Blob(b),
+            Value::List(_) => {
+                let refusal = "SQLite has no lists";
+                return Err(rusqlite::Error::ToSqlConversionFailure(refusal.into()));
+            }
         }))
     }
 }

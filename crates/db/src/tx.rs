@@ -3,6 +3,7 @@
 use crate::memory::{self, Memory};
 use crate::value::Cells;
 use crate::{Dialect, Error, Result, Row, Sql, Value};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl<'c> Tx<'c> {
     /// [`Error::Unique`], [`Error::ForeignKey`], [`Error::Sql`], [`Error::Unavailable`].
     pub fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         self.note(sql, params);
-        self.guarded(params, |session| session.exec(sql, params))
+        self.guarded(nul(params), |session| session.exec(sql, params))
     }
 
     /// Runs one statement and returns all rows of its result.
@@ -186,6 +187,29 @@ impl<'c> Tx<'c> {
         (result, inner)
     }
 
+    /// Runs a statement of which nothing is needed: its failure is that of a later one, or of the
+    /// closure. So nobody waits for a round trip to PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec), also of statements sent before.
+    pub(crate) fn send(&mut self, sql: &str, params: Vec<Value>) -> Result<()> {
+        self.note(sql, &params);
+        self.guarded(nul(&params), |session| session.send(sql, params))
+    }
+
+    /// Numbers for rows of a table that are left from before, `most` at the most.
+    pub(crate) fn spare_ids(&mut self, table: &str, most: usize) -> Vec<i64> {
+        let spare = self.session.spare_ids().and_then(|all| all.get_mut(table));
+        spare.map_or_else(Vec::new, |ids| ids.drain(..most.min(ids.len())).collect())
+    }
+
+    /// Keeps numbers for [`Self::spare_ids`].
+    pub(crate) fn keep_ids(&mut self, table: &str, ids: VecDeque<i64>) {
+        if let Some(all) = self.session.spare_ids() {
+            all.insert(table.to_owned(), ids);
+        }
+    }
+
     fn note(&mut self, sql: &str, params: &[Value]) {
         if let Some(record) = &mut self.record {
             record.push(Sql {
@@ -197,15 +221,19 @@ impl<'c> Tx<'c> {
 
     /// Runs a text of several statements without parameters or results.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
-        self.guarded(&[], |session| session.script(sql))
+        self.guarded(false, |session| session.script(sql))
     }
 
-    /// The result of a closure: `Ok` is none if it ignored a failed statement.
-    pub(crate) fn verdict<T, E: From<Error>>(&self, result: Result<T, E>) -> Result<T, E> {
+    /// The result of a closure: `Ok` is none if it ignored a failed statement, or one failed that
+    /// nobody has waited for.
+    pub(crate) fn verdict<T, E: From<Error>>(&mut self, result: Result<T, E>) -> Result<T, E> {
         if result.is_ok() && self.failed {
             return Err(gone_on().into());
         }
-        result
+        let settled = self.session.settle();
+        let result = result?;
+        settled?;
+        Ok(result)
     }
 
     /// How many statements were run so far.
@@ -220,12 +248,12 @@ impl<'c> Tx<'c> {
         f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.note(sql, params);
-        self.guarded(params, |session| session.each(sql, params, f))
+        self.guarded(nul(params), |session| session.each(sql, params, f))
     }
 
     fn guarded<T>(
         &mut self,
-        params: &[Value],
+        nul: bool,
         run: impl FnOnce(&mut dyn Session) -> Result<T>,
     ) -> Result<T> {
         if self.failed {
@@ -233,14 +261,22 @@ impl<'c> Tx<'c> {
         }
         self.statements += 1;
         // PostgreSQL cannot store it; SQLite could, and is held to the same.
-        let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
-        let result = match params.iter().any(has_nul) {
+        let result = match nul {
             true => Err(Error::Nul),
             false => run(&mut *self.session),
         };
         self.failed = result.is_err();
         result
     }
+}
+
+/// Whether a text has the character NUL.
+fn nul(params: &[Value]) -> bool {
+    params.iter().any(|value| match value {
+        Value::Text(text) => text.contains('\0'),
+        Value::List(values) => nul(values),
+        _ => false,
+    })
 }
 
 fn gone_on() -> Error {
@@ -289,8 +325,21 @@ pub(crate) trait Session: Send {
         params: &[Value],
         f: &mut dyn FnMut(&Cells<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
+    /// Runs a statement whose failure may show later: that of whatever is run next, or of
+    /// [`Self::settle`].
+    fn send(&mut self, sql: &str, params: Vec<Value>) -> Result<()> {
+        self.exec(sql, &params).map(drop)
+    }
+    /// Waits until everything that was sent has ended.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// What is known of the state that the open transaction reads, with the mark of that state.
     fn memory(&self) -> Option<(&Memory, u64)> {
+        None
+    }
+    /// Numbers that were taken from sequences and not used yet, by table.
+    fn spare_ids(&mut self) -> Option<&mut HashMap<String, VecDeque<i64>>> {
         None
     }
     /// What keeps the database quick, now and then, between transactions.

@@ -21,6 +21,9 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
+    /// An array, for a statement that unnests it (PostgreSQL only); see
+    /// [`Tx::exec_many`](crate::Tx::exec_many).
+    List(Vec<Value>),
 }
 
 macro_rules! value_from {
@@ -93,7 +96,13 @@ pub struct Cells<'a>(pub(crate) Source<'a>);
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
-    Postgres(&'a ::postgres::Row),
+    Postgres(&'a tokio_postgres::Row),
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn postgres(row: &'a tokio_postgres::Row) -> Self {
+        Self(Source::Postgres(row))
+    }
 }
 
 impl Cells<'_> {
@@ -175,6 +184,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
         Value::Real(_) => "a floating-point number",
         Value::Text(_) => "a text",
         Value::Blob(_) => "bytes",
+        Value::List(_) => "a list",
     }
 }
 

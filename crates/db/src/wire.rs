@@ -6,8 +6,8 @@
 use crate::value::kind;
 use crate::{Cell, Value};
 use bytes::BytesMut;
-use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use std::error::Error;
+use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 type Refusal = Box<dyn Error + Sync + Send>;
 
@@ -27,6 +27,9 @@ impl ToSql for Param<'_> {
             (Value::Real(r), &Type::FLOAT4) => single(*r).to_sql(ty, out),
             (Value::Text(t), ty) if <&str as ToSql>::accepts(ty) => t.as_str().to_sql(ty, out),
             (Value::Blob(b), &Type::BYTEA) => b.as_slice().to_sql(ty, out),
+            (Value::List(items), ty) if matches!(ty.kind(), Kind::Array(_)) => {
+                items.iter().map(Param).collect::<Vec<_>>().to_sql(ty, out)
+            }
             (value, ty) => Err(refusal(value, ty)),
         }
     }

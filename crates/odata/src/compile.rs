@@ -181,7 +181,7 @@ impl<'a> Builder<'a> {
             Value::Int(_) => "BIGINT",
             Value::Real(_) => "DOUBLE PRECISION",
             Value::Text(_) => "TEXT",
-            Value::Blob(_) => {
+            Value::Blob(_) | Value::List(_) => {
                 self.params.push(value);
                 return format!("${}", self.params.len());
             }

@@ -65,8 +65,12 @@ pub struct Endpoint<'a> {
     pub headers: &'a [Header<'a>],
     /// What it asks of the caller.
     pub access: Access<'a>,
+    /// The HTTP method, where it is not the usual one.
+    pub method: Option<&'a str>,
     /// Status of success, where it is not the usual one. 204 is an answer without a body.
     pub status: Option<u16>,
+    /// Whether an operation that gives no entities takes `$filter`, and if so whether it needs one.
+    pub filter: Option<bool>,
 }
 
 impl<'a> Endpoint<'a> {
@@ -78,7 +82,9 @@ impl<'a> Endpoint<'a> {
             description: String::new(),
             headers: &[],
             access: Access::Token,
+            method: None,
             status: None,
+            filter: None,
         }
     }
 }

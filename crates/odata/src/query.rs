@@ -100,8 +100,14 @@ impl Query {
     /// Whether it says no more than which entities are meant: nothing of how to show them.
     #[must_use]
     pub fn only_filters(&self) -> bool {
+        self.order.is_empty() && self.only_filters_and_sorts()
+    }
+
+    /// Whether it says no more than which entities are meant, and in which order.
+    #[must_use]
+    pub fn only_filters_and_sorts(&self) -> bool {
         let shows = self.top.is_some() || self.select.is_some() || self.count.is_some();
-        let pages = self.skip > 0 || !self.order.is_empty() || !self.expand.is_empty();
+        let pages = self.skip > 0 || !self.expand.is_empty();
         !shows && !pages
     }
 

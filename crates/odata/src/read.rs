@@ -118,8 +118,9 @@ pub fn read_count(
     count(tx, set, q, scope)
 }
 
-/// The keys of the entities that `$filter` finds, of a set with numbers as keys: the smallest come
-/// first, and no more than `most`. An entity that lists show in several folders is here for each.
+/// The keys of the entities that `$filter` finds, of a set with numbers as keys, and no more than
+/// `most`: in the order of `$orderby`, without it the smallest first. An entity that lists show in
+/// several folders is here for each.
 ///
 /// # Errors
 /// [`Error::Db`].
@@ -134,11 +135,20 @@ pub fn read_keys(
     let mut builder = Builder::new(tx.dialect(), scope);
     let key = builder.own(set.key_property()?)?;
     let conditions = where_clause(&conditions(&mut builder, set, q)?);
+    let order = match q.order.as_slice() {
+        [] => key.clone(),
+        order => order_list(&order_terms(&mut builder, set, order)?),
+    };
     let (limit, from) = (builder.bind(i64::from(most).into()), builder.from(set)?);
-    let sql = format!("SELECT {key}{from}{conditions} ORDER BY {key} LIMIT {limit}");
-    let rows = tx.rows(&sql, &builder.params)?;
-    let keys: db::Result<Vec<i64>> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(keys?)
+    let sql = format!("SELECT {key}{from}{conditions} ORDER BY {order} LIMIT {limit}");
+    let mut keys = Vec::new();
+    tx.each::<Error>(&sql, &builder.params, &mut |cells| {
+        if let Cell::Int(key) = cells.get(0) {
+            keys.push(key);
+        }
+        Ok(())
+    })?;
+    Ok(keys)
 }
 
 /// Appends one entity: `{"@odata.context":"…/$entity", …}`. Of `q`, what is selected and expanded

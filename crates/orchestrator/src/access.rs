@@ -7,11 +7,12 @@
 //! mixed kind counts wherever it is assigned.
 
 use db::{Tx, Value};
-use odata::Folders;
+use odata::{Folders, Query};
 
 use crate::cx::{Caller, Folder, Identity};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need};
+use crate::users::User;
 
 /// How a request names its folder: the four headers, of which a path wins over a key over an id,
 /// because clients send the key of their job's folder along with the path they mean.
@@ -91,6 +92,9 @@ fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
     let Identity::Application { .. } = caller.identity else {
         return Ok(());
     };
+    if need.scope.is_empty() {
+        return Ok(());
+    }
     if identity::scopes::grants(&caller.scopes, need.scope, need.write) {
         return Ok(());
     }
@@ -134,6 +138,21 @@ fn permitted(need: &Need, given: &str, params: &mut Vec<Value>) -> String {
 pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
     check_scope(caller, need)?;
     check_tenant(tx, caller, need)
+}
+
+/// Seeing accounts.
+const ACCOUNTS: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
+
+/// Whatever set a query begins at: going on to accounts, to show them or to find out by filters and
+/// orders what they hold, takes the permission to see accounts.
+///
+/// # Errors
+/// 403 without it.
+pub fn may_ask(tx: &mut Tx<'_>, caller: &Caller, query: &Query) -> Result<()> {
+    if query.leads_to(User::SET.entity) && !has_in_tenant(tx, caller, &ACCOUNTS)? {
+        return Err(forbidden(&ACCOUNTS));
+    }
+    Ok(())
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {

@@ -4,8 +4,9 @@ use odata::edm::EntitySet;
 use odata::{Changes, Guid, Mode, Query};
 use serde::de::DeserializeOwned;
 
+use crate::access;
 use crate::body;
-use crate::cx::Count;
+use crate::cx::{Count, Cx, Place};
 use crate::error::{Error, Result};
 use crate::op::Found;
 
@@ -33,7 +34,7 @@ pub struct Args {
     /// What the operation's `search` found.
     pub found: Option<Found>,
     /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
-    pub after: Option<i64>,
+    pub after: Option<Place>,
     /// The version that `If-Match` names: the change is meant for this state of the row only.
     pub if_match: Option<i64>,
 }
@@ -175,8 +176,10 @@ impl Args {
     /// The query options for a set.
     ///
     /// # Errors
-    /// 400 with the position of what is wrong.
-    pub fn options(&self, set: &'static EntitySet) -> Result<Query> {
-        Ok(Query::parse(set, &self.query)?)
+    /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
+    pub fn options(&self, cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
+        let query = Query::parse(set, &self.query)?;
+        access::may_ask(cx.tx, cx.caller, &query)?;
+        Ok(query)
     }
 }

@@ -61,6 +61,15 @@ impl Caller {
         }
     }
 
+    /// The application that calls, if it is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        match &self.identity {
+            Identity::Application { client_id } => Some(client_id),
+            _ => None,
+        }
+    }
+
     /// Calls made from a running automation get no `@odata.count` unless they ask for it.
     #[must_use]
     pub fn is_robot(&self) -> bool {
@@ -92,18 +101,23 @@ pub enum Hint {
     Session(i64),
     /// The session is no more: nobody waits for its host.
     SessionGone(i64),
-    /// Users, roles, machines, robots or applications changed: cached identities are stale.
+    /// Users, roles, folders, machines, robots or applications changed: who a caller is and what
+    /// they may do is asked anew.
     Identities,
     /// Waiting jobs may have become startable for a reason that is not in the jobs' own tables.
     Dispatch,
     /// A deadline of a job was set or moved.
     Deadlines,
     /// Items of queues were taken: if no result comes, they are given up.
+    Taken,
+    /// Items of queues are given up sooner or later than before.
     Leases,
     /// A queue was deleted whose rows are still there.
     Sweep,
     /// A search had to read many items of queues that are not in its index.
     Search,
+    /// Somebody asked for an export.
+    Exports,
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }
@@ -370,7 +384,7 @@ impl<'c> Cx<'_, 'c> {
         Ok(odata::read_count(self.tx, set, query, &scope)?)
     }
 
-    /// Numbers of the entities that the query's filter finds, from the smallest on.
+    /// Numbers of the entities that the query's filter finds, in its order or from the smallest on.
     ///
     /// # Errors
     /// As [`Cx::page`].
@@ -411,6 +425,25 @@ pub struct Listing<'a> {
     pub count: Count,
 }
 
+/// Where a document that is given in parts goes on.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// With the rows behind one, in the order of their numbers.
+    After {
+        /// The number of the last row that was given.
+        row: i64,
+        /// The last row that is given: a document ends although rows are added meanwhile.
+        until: i64,
+    },
+    /// With these rows, in this order, from one of them on.
+    Rows {
+        /// Their numbers.
+        ids: Arc<[i64]>,
+        /// The first that is still to be given.
+        from: usize,
+    },
+}
+
 /// What a domain function answers.
 #[derive(Debug)]
 pub enum Reply {
@@ -435,7 +468,7 @@ pub enum Reply {
         /// What the part holds.
         body: Vec<u8>,
         /// What comes next.
-        next: Option<i64>,
+        next: Option<Place>,
     },
     /// A stored file.
     File {

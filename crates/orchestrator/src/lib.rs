@@ -48,7 +48,9 @@ pub mod queues;
 pub mod schedules;
 pub mod webhooks;
 
-pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Reply, Server};
+pub mod exports;
+
+pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Place, Reply, Server};
 pub use error::{Code, Error, Result};
 pub use op::{
     Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare,
@@ -61,6 +63,7 @@ pub static RESOURCES: &[&Resource] = &[
     &audit::RESOURCE,
     &calendars::RESOURCE,
     &environments::RESOURCE,
+    &exports::RESOURCE,
     &folders::RESOURCE,
     &jobs::RESOURCE,
     &libraries::RESOURCE,
@@ -92,6 +95,7 @@ pub static OPS: &[&[Op]] = &[
     audit::OPS,
     calendars::OPS,
     environments::OPS,
+    exports::OPS,
     folders::OPS,
     folders::UNIT_OPS,
     jobs::OPS,
@@ -131,6 +135,7 @@ pub static RESULTS: &[&[&odata::EntitySet]] = &[
 /// Structures that only operations use, for the descriptions of the service.
 pub static TYPES: &[&[odata::Kind]] = &[
     bulk::TYPES,
+    exports::TYPES,
     folders::TYPES,
     jobs::TYPES,
     packages::TYPES,

@@ -38,7 +38,7 @@ impl Access {
 /// (users, robots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Need {
-    /// Base name of the OAuth scope, e.g. `OR.Jobs`.
+    /// Base name of the OAuth scope, e.g. `OR.Jobs`; empty = any token.
     pub scope: &'static str,
     /// Alternatives, e.g. `Units.View` or `SubFolders.View`; empty = any authenticated caller.
     pub any: &'static [(&'static str, Access)],
@@ -49,6 +49,9 @@ pub struct Need {
 }
 
 impl Need {
+    /// Whoever proves who they are.
+    pub const AUTHENTICATED: Self = Self::new("", &[], false);
+
     /// Permission `name.access` under `scope`.
     #[must_use]
     pub const fn new(
@@ -280,7 +283,7 @@ pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let set = args
         .set
         .ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()
@@ -296,7 +299,7 @@ pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let set = args
         .set
         .ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     Ok(Reply::json(cx.entity_with(
         set,
         &args.id()?.into(),
@@ -324,6 +327,10 @@ pub struct Op {
     /// The EDM type of the answer, for `$metadata`: `JobDto`, `Collection(JobDto)`,
     /// `Edm.Boolean`; empty for none.
     pub returns: &'static str,
+    /// The status of success where it is not the usual one: 200 for an answer, 204 without.
+    pub status: Option<u16>,
+    /// Whether `$filter` says what is meant, and if so whether it has to be there.
+    pub filter: Option<bool>,
     /// What it asks of the caller.
     pub need: Need,
     /// Folder rule.
@@ -351,6 +358,8 @@ impl Op {
             bound: false,
             params: &[],
             returns: "",
+            status: None,
+            filter: None,
             need,
             folder: FolderRule::Tenant,
             store: Store::Main,
@@ -430,6 +439,20 @@ impl Op {
     #[must_use]
     pub const fn returns(mut self, returns: &'static str) -> Self {
         self.returns = returns;
+        self
+    }
+
+    /// With another status of success than the usual one.
+    #[must_use]
+    pub const fn answers(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// With `$filter` to say what is meant.
+    #[must_use]
+    pub const fn filter(mut self, required: bool) -> Self {
+        self.filter = Some(required);
         self
     }
 

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::caller::{Proof, authenticate};
 use crate::error::json_response;
 use crate::execute::{Call, execute};
-use crate::{odata, parts, request};
+use crate::{files, odata, parts, request};
 
 /// An operation.
 pub struct Route {
@@ -132,6 +132,6 @@ pub async fn answer(
         Reply::Ok => Ok(json_response(200, Body::empty())),
         Reply::Json { status, body } => Ok(json_response(status, body)),
         part @ Reply::Part { .. } => parts::answer(app, call, route.run, part),
-        Reply::File { blob, name } => crate::packages::download(app, &blob, &name).await,
+        Reply::File { blob, name } => files::download(app, &blob, &name).await,
     }
 }

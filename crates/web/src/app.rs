@@ -16,9 +16,10 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
 use crate::engines;
+use crate::files;
+use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::packages;
 use crate::together::Together;
 
 /// Where things are and how this server is called.
@@ -114,14 +115,20 @@ pub struct App {
     pub(crate) watch: Notify,
     /// Wakes the dispatcher.
     pub(crate) dispatch: Notify,
-    /// Wakes the engine that gives up items of queues.
+    /// Tells the engine that gives up items of queues that some were taken.
+    pub(crate) taken: Notify,
+    /// Wakes it.
     pub(crate) leases: Notify,
     /// Calls about queues that are done together.
     pub(crate) together: Together,
+    /// What those who make them may do.
+    pub(crate) grants: Grants,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
     /// Wakes the engine that indexes items of queues for searches.
     pub(crate) search: Notify,
+    /// Wakes whoever writes exports.
+    pub(crate) exports: Notify,
     /// Held as long as this server uses the data folder.
     _lock: File,
 }
@@ -165,10 +172,13 @@ impl App {
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),
+            taken: Notify::new(),
             leases: Notify::new(),
             together: Together::default(),
+            grants: Grants::default(),
             sweep: Notify::new(),
             search: Notify::new(),
+            exports: Notify::new(),
             _lock: lock,
         });
         app.resume_presence()?;
@@ -196,10 +206,12 @@ impl App {
                 Hint::Identities => self.callers.forget_all(),
                 Hint::Dispatch => self.dispatch.notify_one(),
                 Hint::Deadlines => self.watch.notify_one(),
+                Hint::Taken => self.taken.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
                 Hint::Search => self.search.notify_one(),
-                Hint::File(key) => packages::discard(self, key),
+                Hint::Exports => self.exports.notify_one(),
+                Hint::File(key) => files::discard(self, key),
             }
         }
     }

@@ -49,7 +49,8 @@ impl Callers {
         self.known.invalidate_all();
     }
 
-    fn epoch(&self) -> u64 {
+    /// Grows with each change of accounts, roles or folders.
+    pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::SeqCst)
     }
 

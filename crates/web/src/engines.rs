@@ -1,7 +1,7 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
-//! startable, items of queues that nobody works on any more, what is kept for a time only, what searches
-//! look into. Each engine sleeps until a hint or until the time it named itself; when nothing is due it
-//! writes nothing.
+//! startable, items of queues that nobody works on any more, what is kept for a time only, exports
+//! that were asked for, what searches look into. Each engine sleeps until a hint or until the time it
+//! named itself; when nothing is due it writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::{write, write_quietly};
-
-/// No item of a queue is given up sooner after it was taken: how long an engine may wait before it
-/// looks at what was taken lately.
-const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+use crate::exports;
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
@@ -39,8 +36,12 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let (dispatched, stop_dispatch) = guard(app);
     let (given_up, stop_giving_up) = guard(app);
     let (swept, stop_sweep) = guard(app);
+    let (exported, stop_exports) = guard(app);
     let (searched, stop_searches) = guard(app);
     vec![
+        tokio::spawn(async move {
+            stop_exports.run_until_cancelled(exporter(exported)).await;
+        }),
         tokio::spawn(async move {
             stop_giving_up.run_until_cancelled(leases(given_up)).await;
         }),
@@ -131,32 +132,46 @@ async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> 
 /// Items of queues that nobody works on any more.
 async fn leases(app: Arc<App>) {
     // The first look finds what was overdue while the server was down.
-    let mut next = Some(Timestamp::now());
+    let (mut next, mut shortest) = (Some(Timestamp::now()), Duration::ZERO);
     loop {
-        if next.is_some_and(|at| at <= Timestamp::now()) {
-            next = match write(&app, system(0), leases::tick).await {
-                Ok(next) => next,
-                Err(error) => retry("leases", &error),
-            };
-        }
-        // Whatever was taken since may be due before the rest, but not sooner than this.
-        let hinted = app.leases.notified();
-        let soonest = |next: Option<Timestamp>| {
-            let soon = Timestamp::now().plus(SHORTEST_LEASE);
-            Some(next.map_or(soon, |next| next.min(soon)))
-        };
-        match next {
-            None => {
-                hinted.await;
-                next = soonest(None);
-            }
-            Some(at) => {
-                if tokio::time::timeout(pause_until(at), hinted).await.is_ok() {
-                    next = soonest(Some(at));
-                    tokio::time::sleep(next.map_or(SHORTEST_LEASE, pause_until)).await;
-                }
+        // What is taken now may be due before the rest, but not sooner than this.
+        let soonest = || Timestamp::now().plus(shortest);
+        tokio::select! {
+            () = until(next) => {}
+            () = app.leases.notified() => {}
+            () = app.taken.notified(), if next.is_none_or(|at| at > soonest()) => {
+                next = Some(soonest());
+                continue;
             }
         }
+        match give_up(&app).await {
+            Ok(looked) => (next, shortest) = looked,
+            Err(error) => next = retry("leases", &error),
+        }
+    }
+}
+
+/// Gives up what is due; when something else will be, and how soon after it was taken anything can be.
+async fn give_up(app: &Arc<App>) -> Result<(Option<Timestamp>, Duration)> {
+    loop {
+        let look = app.db.read(|tx| leases::look(tx, Timestamp::now()));
+        let leases::Look {
+            due,
+            next,
+            shortest,
+        } = look.await?;
+        if due.is_empty() {
+            return Ok((next, shortest));
+        }
+        write(app, system(0), move |cx| leases::give_up_due(cx, &due)).await?;
+    }
+}
+
+/// Returns when that time has come; never without one.
+async fn until(at: Option<Timestamp>) {
+    match at {
+        Some(at) => tokio::time::sleep(pause_until(at)).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -181,6 +196,21 @@ async fn dispatcher(app: Arc<App>) {
                     tokio::time::sleep(Duration::from_secs(5)).await;
                     app.dispatch.notify_one();
                 }
+            }
+        }
+    }
+}
+
+/// Exports that were asked for, one after the other.
+async fn exporter(app: Arc<App>) {
+    loop {
+        // The first look finds those that the process before left.
+        match exports::run_next(&app).await {
+            Ok(true) => {}
+            Ok(false) => app.exports.notified().await,
+            Err(error) => {
+                tracing::error!(%error, "an export broke off and is begun again in 5 s");
+                tokio::time::sleep(Duration::from_secs(5)).await;
             }
         }
     }
@@ -216,7 +246,7 @@ async fn sweep_all(app: &Arc<App>) -> Result<()> {
             result = Err(error);
         }
     }
-    result
+    exports::sweep(app).await.and(result)
 }
 
 async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {

@@ -32,10 +32,10 @@ pub fn respond(error: &Error, trace: &str) -> Response<Body> {
         body.insert("errorMessage".to_owned(), error.to_string().into());
     }
     let mut response = json_response(status, body.to_string());
-    if status == 503 {
+    if let Some(seconds) = retry_after(error, status) {
         response
             .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == 401 {
         let scheme = HeaderValue::from_static("Bearer");
@@ -44,6 +44,14 @@ pub fn respond(error: &Error, trace: &str) -> Response<Body> {
             .insert(header::WWW_AUTHENTICATE, scheme);
     }
     response
+}
+
+/// In how many seconds it is worth asking again.
+fn retry_after(error: &Error, status: u16) -> Option<u64> {
+    match error {
+        Error::Later { after, .. } => Some(after.as_secs() + 1),
+        _ => (status == 503).then_some(1),
+    }
 }
 
 /// What every error answers with, whatever else it adds.
@@ -58,7 +66,7 @@ pub fn envelope(message: &str, code: i64, trace: &str) -> Value {
 
 fn status(error: &Error) -> u16 {
     match error {
-        Error::Refused { code, .. } => code.status(),
+        Error::Refused { code, .. } | Error::Later { code, .. } => code.status(),
         Error::NotNull { .. } => 400,
         Error::Unauthenticated(_) => 401,
         Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
@@ -82,7 +90,7 @@ fn store_status(error: &db::Error) -> u16 {
 
 fn code(error: &Error) -> i64 {
     let code = match error {
-        Error::Refused { code, .. } => Some(*code),
+        Error::Refused { code, .. } | Error::Later { code, .. } => Some(*code),
         Error::Precondition(_) => Some(Code::OptimisticConcurrency),
         Error::OData(odata::Error::Field(_)) => Some(Code::InvalidArgument),
         Error::OData(odata::Error::Invalid(_)) => Some(Code::InvalidRequest),

@@ -1,9 +1,9 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
-//! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages` and `identity`
-//! serve the areas, `error` is the one place that maps errors to statuses, `engines` runs what
-//! happens without a request.
+//! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
+//! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs
+//! what happens without a request.
 
 mod address;
 mod api;
@@ -13,6 +13,9 @@ mod contract;
 mod engines;
 mod error;
 mod execute;
+mod exports;
+mod files;
+mod grants;
 mod health;
 mod hub;
 mod identity;

@@ -1,4 +1,4 @@
-//! Packages in and out: multipart uploads into the blob store and the feed, downloads as streams.
+//! Packages in: multipart uploads into the blob store and the feed.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use ::odata::Timestamp;
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart};
-use axum::http::{HeaderValue, Response, header};
+use axum::http::Response;
 use nupkg::{Limits, Package};
 use orchestrator::access::{self, FolderHeader};
 use orchestrator::packages::{self, Feed, Upload};
 use orchestrator::{Caller, Code, Error, FolderRule, Op, Result, releases};
 use serde_json::{Value, json};
-use tokio_util::io::ReaderStream;
 
 use crate::app::App;
 use crate::error::json_response;
+use crate::files::{blocking, storage};
 use crate::odata::ODataRequest;
 
 /// Files of one request.
@@ -190,16 +190,6 @@ async fn publish(
     Ok(names)
 }
 
-fn storage(error: blob::Error) -> Error {
-    Error::Internal(error.to_string())
-}
-
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(f)
-        .await
-        .unwrap_or_else(|e| Err(Error::Internal(format!("a blocking task failed: {e}"))))
-}
-
 type Outcome = (String, Result<(String, String)>);
 
 fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
@@ -234,32 +224,4 @@ fn answer(context: &str, mut results: Vec<Outcome>) -> Result<Response<Body>> {
         if failed { 207 } else { 200 },
         body.to_string(),
     ))
-}
-
-/// Removes a file that nothing refers to any more, in its own time: if it stays, it takes room only.
-pub fn discard(app: &App, key: String) {
-    let store = app.blobs.clone();
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = store.delete(&key) {
-            tracing::warn!(%error, key, "the file of a deleted package could not be removed");
-        }
-    });
-}
-
-/// Streams a stored package.
-pub async fn download(app: &App, blob: &str, name: &str) -> Result<Response<Body>> {
-    let (store, key) = (app.blobs.clone(), blob.to_owned());
-    let (file, size) = blocking(move || store.open_blob(&key).map_err(storage)).await?;
-    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
-    let mut response = Response::new(Body::from_stream(stream));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
 use futures_util::stream;
-use orchestrator::{Error, Reply, Result, Run};
+use orchestrator::{Error, Place, Reply, Result, Run};
 
 use crate::app::App;
 use crate::execute::{Call, execute};
@@ -49,7 +49,7 @@ struct Rest {
     run: Run,
     /// The part that was read last, unless it is sent.
     read: Option<Vec<u8>>,
-    next: Option<i64>,
+    next: Option<Place>,
 }
 
 impl Rest {
@@ -57,7 +57,7 @@ impl Rest {
         if let Some(body) = self.read.take() {
             return Ok(Some((body.into(), self)));
         }
-        let Some(after) = self.next else {
+        let Some(after) = self.next.take() else {
             return Ok(None);
         };
         Arc::make_mut(&mut self.call).args.after = Some(after);

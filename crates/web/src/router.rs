@@ -22,7 +22,9 @@ use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{api, contract, engines, health, identity, logs, odata, request, robots, swagger};
+use crate::{
+    api, contract, engines, exports, health, identity, logs, odata, request, robots, swagger,
+};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -218,6 +220,9 @@ async fn area_api(
             return Ok(answer);
         }
         return Err(unknown(&method, rest));
+    }
+    if let (&Method::GET, Some(id)) = (&method, lower.strip_prefix("exportfiles/")) {
+        return exports::download(app, id, request.uri().query()).await;
     }
     if let Some(route) = api::find(&method, rest) {
         return api::answer(app, route, tenant, request).await;

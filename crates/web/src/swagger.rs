@@ -93,8 +93,13 @@ fn describe(root: &str, issuer: &str) -> String {
         .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
-    let mut add = |call, folder: FolderRule, need: &Need| {
+    let mut add = |call, op: Option<&Op>, folder: FolderRule, need: &Need| {
         let mut endpoint = Endpoint::new(call);
+        if let Some(op) = op {
+            endpoint.method = Some(op.method);
+            endpoint.status = op.status;
+            endpoint.filter = op.filter;
+        }
         if folder != FolderRule::Tenant {
             endpoint.headers = FOLDER;
         }
@@ -106,11 +111,12 @@ fn describe(root: &str, issuer: &str) -> String {
     };
     for resource in RESOURCES {
         for (verb, need) in verbs(resource) {
-            add(Call::Set(resource.set, verb), resource.folder, &need);
+            let call = Call::Set(resource.set, verb);
+            add(call, None, resource.folder, &need);
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
-        add(Call::Operation(signature), op.folder, &op.need);
+        add(Call::Operation(signature), Some(op), op.folder, &op.need);
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
     for [all, half] in &scopes {

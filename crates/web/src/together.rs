@@ -4,7 +4,6 @@
 //! Whoever finds nobody waiting for the store asks it to come; when it does, it takes all calls that
 //! wait then. So calls share statements as the load grows, and a lone one waits for nobody.
 
-use std::collections::HashMap;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,9 +11,8 @@ use std::sync::Arc;
 use ::odata::Timestamp;
 use db::Tx;
 use futures_util::future::join_all;
-use orchestrator::access::{self, FolderHeader, Granted};
 use orchestrator::queues::engine::{self, Answers, Ask, Work};
-use orchestrator::{Caller, Error, Need, Reply, Result, Server};
+use orchestrator::{Error, Reply, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -69,7 +67,6 @@ pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
 /// Has the store do what waits.
 async fn serve(app: Arc<App>) {
     let line = Arc::clone(&app.together.0);
-    let server = Arc::clone(&app.server);
     let taken: Arc<Mutex<Vec<Waiting>>> = Arc::default();
     let (mine, more) = (Arc::clone(&taken), Arc::clone(&app));
     let runtime = tokio::runtime::Handle::current();
@@ -88,7 +85,7 @@ async fn serve(app: Arc<App>) {
                     runtime.spawn(again(Arc::clone(&more)));
                 }
             }
-            run(tx, &calls, &server)
+            run(tx, &calls, &more)
         })
         .await;
     let calls = mem::take(&mut *taken.lock());
@@ -132,11 +129,11 @@ async fn one_by_one(app: &Arc<App>, calls: Vec<Waiting>) {
 }
 
 async fn alone(app: &Arc<App>, Waiting { call, work, answer }: Waiting) {
-    let server = Arc::clone(&app.server);
+    let inside = Arc::clone(app);
     let done = app
         .db
         .write(move |tx| {
-            let (answers, hints) = run_all(tx, &[(&call, &work)], &server)?;
+            let (answers, hints) = run_all(tx, &[(&call, &work)], &inside)?;
             let answer = answers.into_iter().next();
             answer.unwrap_or_else(lost).map(|reply| (reply, hints))
         })
@@ -151,31 +148,18 @@ fn lost() -> Result<Reply> {
     Err(Error::Internal("a call was lost".into()))
 }
 
-fn run(tx: &mut Tx<'_>, calls: &[Waiting], server: &Server) -> Result<Answers> {
+fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Answers> {
     let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &w.work)).collect();
-    run_all(tx, &calls, server)
+    run_all(tx, &calls, app)
 }
 
-/// Who asks where, for what: what of it was granted once is granted to all of a transaction.
-type Asked<'a> = (*const Caller, &'a Need, &'a FolderHeader);
-
-fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], server: &Server) -> Result<Answers> {
-    let mut granted: HashMap<Asked<'_>, Arc<Granted>> = HashMap::new();
+fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Answers> {
+    let epoch = app.callers.epoch();
     let mut checked = Vec::with_capacity(calls.len());
     for (call, _) in calls {
-        let asked = (Arc::as_ptr(&call.caller), &call.need, &call.header);
-        if let Some(known) = granted.get(&asked) {
-            checked.push(Ok(Arc::clone(known)));
-            continue;
-        }
-        match access::grant(tx, &call.caller, &call.need, call.rule, &call.header) {
-            Ok(grant) => {
-                let grant = Arc::new(grant);
-                granted.insert(asked, Arc::clone(&grant));
-                checked.push(Ok(grant));
-            }
+        match app.grants.of(tx, call, epoch) {
             Err(error @ Error::Db(_)) => return Err(error),
-            Err(error) => checked.push(Err(error)),
+            grant => checked.push(grant),
         }
     }
     let mut asks = Vec::with_capacity(calls.len());
@@ -192,7 +176,7 @@ fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], server: &Server) -> Result
             });
         }
     }
-    let (answers, hints) = engine::run(tx, Timestamp::now(), server, &asks)?;
+    let (answers, hints) = engine::run(tx, Timestamp::now(), &app.server, &asks)?;
     let mut answers = answers.into_iter();
     let answers = checked.into_iter().map(|grant| match grant {
         Ok(grant) if grant.folder.is_some() => answers.next().unwrap_or_else(lost),

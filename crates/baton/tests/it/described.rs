@@ -5,12 +5,18 @@ use std::collections::HashSet;
 use odata::edm::{EntitySet, Kind};
 use odata::metadata::{Model, OpSig};
 use orchestrator::{OPS, Op, RESOURCES, RESULTS, TYPES};
-use serde_json::Value;
-use testkit::{Backend, both};
+use serde_json::{Value, json};
+use testkit::{Backend, both, package};
 
-use crate::support::{server, text, texts};
+use crate::queues::{add, at, item_data, queue};
+use crate::support::{id, scene, server, text, texts, with};
 
-both!(metadata_in_both_formats, the_openapi_document, the_page);
+both!(
+    metadata_in_both_formats,
+    the_openapi_document,
+    answers_have_the_status_of_the_document,
+    the_page,
+);
 
 /// Whatever an operation takes or gives is described, and no two things have one name.
 #[test]
@@ -102,6 +108,82 @@ async fn the_openapi_document(backend: Backend) {
     );
     assert!(jobs.to_string().contains("OR.Jobs.Read"), "{jobs}");
     assert!(text(jobs, "description").contains("Jobs.View"), "{jobs}");
+}
+
+async fn answers_have_the_status_of_the_document(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    let document = client.get("/swagger/v20.0/swagger.json").await.ok(200);
+    let made = queue(client, "Q", json!({})).await;
+    let item = add(client, "Q", json!({})).await;
+    let release = scene.release(&package("P", "1.0.0")).await;
+    let kept = json!({"RetentionAction": "Delete", "RetentionPeriod": 30});
+    let function = "UiPath.Server.Configuration.OData";
+    let result = format!(
+        "odata/Queues({})/UiPathODataSvc.SetTransactionResult",
+        id(&item)
+    );
+    let progress = at("QueueItems", &item) + "/UiPathODataSvc.SetTransactionProgress";
+    let setting = json!({"Name": "Alerts.Email.Enabled", "Value": "true"});
+    for (path, body) in [
+        (
+            "odata/Queues/UiPathODataSvc.AddQueueItem",
+            item_data("Q", json!({})),
+        ),
+        (
+            "odata/Queues/UiPathODataSvc.StartTransaction",
+            json!({"transactionData": {"Name": "Q"}}),
+        ),
+        (&progress, json!({"Progress": "half"})),
+        (
+            &result,
+            json!({"transactionResult": {"IsSuccessful": true}}),
+        ),
+        (
+            &format!("odata/QueueDefinitions/{function}.CreateQueue"),
+            with(json!({"Name": "New"}), kept),
+        ),
+        (
+            &format!("odata/QueueDefinitions/{function}.EditQueue"),
+            with(made, json!({"Description": "edited"})),
+        ),
+        (
+            &format!("odata/Jobs/{function}.StartJobs"),
+            scene.start_info(&release, json!({})),
+        ),
+        (
+            &format!("odata/Settings/{function}.UpdateBulk"),
+            json!({"settings": [setting]}),
+        ),
+        (
+            "odata/QueueItems/Baton.DeleteByFilter?$filter=Priority eq 'High'",
+            json!({}),
+        ),
+    ] {
+        let answer = client.post(path, &body).await;
+        assert!((200..300).contains(&answer.status), "{}", answer.text());
+        let documented = path.split('?').next().unwrap();
+        let documented = documented.replace(&format!("({})", id(&item)), "({key})");
+        let operation = &document["paths"][format!("/{documented}")]["post"];
+        let responses = operation["responses"].as_object();
+        let responses = responses.unwrap_or_else(|| panic!("no {documented}"));
+        let success: Vec<_> = responses.keys().filter(|name| *name != "default").collect();
+        assert_eq!(success, [&answer.status.to_string()], "{documented}");
+    }
+    let filter = |path: &str, method: &str| {
+        let operation = &document["paths"][path][method];
+        let parameters = operation["parameters"].as_array();
+        let named = |p: &&Value| p["name"] == "$filter";
+        parameters.and_then(|all| all.iter().find(named).map(|p| p["required"] == true))
+    };
+    for name in ["RetryByFilter", "EditByFilter", "DeleteByFilter"] {
+        let path = format!("/odata/QueueItems/Baton.{name}");
+        assert_eq!(filter(&path, "post"), Some(true), "{name}");
+    }
+    let reports = "/odata/QueueDefinitions({key})/UiPathODataSvc.Reports";
+    assert_eq!(filter(reports, "get"), Some(false));
+    let folder = &document["paths"][format!("/odata/Folders({{key}})/{function}.MoveFolder")];
+    assert!(folder["put"].is_object() && folder["post"].is_null());
 }
 
 async fn the_page(backend: Backend) {

@@ -20,6 +20,7 @@ mod crash;
 mod described;
 mod environments;
 mod errors;
+mod exports;
 mod folders;
 mod gate;
 mod guarded;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Entry, both, package, zip};
 
-use crate::support::{STOP_JOBS, UPLOAD, scene, text, texts};
+use crate::support::{STOP_JOBS, UPLOAD, scene, stored_files, text, texts};
 
 both!(
     a_package_goes_in_and_comes_out,
@@ -292,18 +292,7 @@ async fn uploads_that_are_no_packages(backend: Backend) {
         0
     );
     // Nothing of it stays on disk either.
-    let mut left = Vec::new();
-    let mut folders = vec![scene.server.data().join("blobs")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                left.push(path)
-            }
-        }
-    }
+    let left = stored_files(&scene);
     assert!(left.is_empty(), "{left:?}");
 
     scene.app.post(UPLOAD, &json!({})).await.refused(400, 1000);
@@ -450,21 +439,10 @@ async fn deleting_packages(backend: Backend) {
         (vec!["1.0.0"], &json!(true))
     );
     // Its file goes, too.
-    let files = || {
-        let mut found = 0;
-        let mut folders = vec![scene.server.data().join("blobs")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => found += 1,
-                }
-            }
-        }
-        found
-    };
-    testkit::eventually("the file is removed", async || (files() == 1).then_some(())).await;
+    testkit::eventually("the file is removed", async || {
+        (stored_files(&scene).len() == 1).then_some(())
+    })
+    .await;
     // A job that was started with a version needs it although the process has moved on.
     let job = scene.start_job(&made, json!({})).await;
     scene.upload(&package("p", "2.0.0")).await;

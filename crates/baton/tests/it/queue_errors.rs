@@ -131,6 +131,10 @@ async fn refusals_of_definitions(backend: Backend) {
         ))
     };
     let define = |body: Value| post("odata/QueueDefinitions", body);
+    let keeping = |action: &str, days: i64| {
+        let rule = json!({"Action": action, "Period": days, "Type": "Final"});
+        put(at("QueueRetention", &made), rule)
+    };
     let cases = [
         (
             "a name that is taken",
@@ -198,19 +202,13 @@ async fn refusals_of_definitions(backend: Backend) {
         ),
         (
             "a retention that is out of range",
-            put(
-                at("QueueRetention", &made),
-                json!({"Action": "Delete", "Period": 181, "Type": "Final"}),
-            ),
+            keeping("Delete", 181),
             400,
             Code::InvalidArgument,
         ),
         (
             "an archive without a bucket",
-            put(
-                at("QueueRetention", &made),
-                json!({"Action": "Archive", "Period": 30, "Type": "Final"}),
-            ),
+            keeping("Archive", 30),
             400,
             Code::InvalidArgument,
         ),

@@ -1,9 +1,9 @@
 //! What is said, decided and counted of queue items, and how long they are kept.
 
 use serde_json::{Value, json};
-use testkit::{Backend, both};
+use testkit::{Backend, Client, both};
 
-use crate::queues::{ADD, BULK_ADD, add, at, folder, item_data, meanwhile, queue};
+use crate::queues::{ADD, BULK_ADD, add, at, folder, item_data, meanwhile, person, queue};
 use crate::support::{self, assert_members, column, id, scene, text, texts};
 
 both!(
@@ -228,6 +228,29 @@ async fn comments_belong_to_their_authors(backend: Backend) {
     elsewhere.delete(&path).await.refused(404, 1002);
     admin.delete(&path).await.ok(204);
     admin.get(&path).await.refused(404, 1002);
+
+    // Editing items is not enough to remove what others said of them; deleting items is.
+    let may = |name: &str, more: &[&str]| {
+        let all = ["Queues.View", "Transactions.View", "Transactions.Edit"];
+        let names = all.iter().chain(more).map(|name| json!({"Name": name}));
+        json!({"Name": name, "Type": "Folder", "Permissions": names.collect::<Vec<_>>()})
+    };
+    for role in [may("Editor", &[]), may("Deleter", &["Transactions.Delete"])] {
+        scene.app.post("odata/Roles", &role).await.ok(201);
+    }
+    let editor = person(&scene, "editor", "Editor").await;
+    let deleter = person(&scene, "deleter", "Deleter").await;
+    let say = async |client: &Client| {
+        let comment = client.post("odata/QueueItemComments", &body).await.ok(201);
+        at("QueueItemComments", &comment)
+    };
+    let (own, others) = (say(&editor).await, say(&admin).await);
+    let refused = editor.delete(&others).await.refused(403, 1017);
+    assert!(text(&refused, "message").contains("author"), "{refused}");
+    admin.get(&others).await.ok(200);
+    editor.delete(&own).await.ok(204);
+    deleter.delete(&others).await.ok(204);
+    admin.get(&others).await.refused(404, 1002);
 }
 
 async fn what_happened_to_an_item(backend: Backend) {
@@ -378,6 +401,16 @@ async fn retention_of_a_queue(backend: Backend) {
     }
     let put = json!({"Action": "None", "Period": 9});
     client.put(&stale, &put).await.ok(200);
+    for (kind, other) in [("Stale", "Final"), ("Final", "Stale")] {
+        let path = format!("{path}?retentionType={kind}");
+        let body = |kind: &str| json!({"Action": "None", "Period": 5, "Type": kind});
+        let refused = client.put(&path, &body(other)).await.refused(400, 1009);
+        assert!(text(&refused, "message").contains("Type"), "{refused}");
+        let kept = client.get(&path).await.ok(200);
+        assert_ne!(kept["Period"], 5, "{kind}");
+        let body = json!({"Action": kept["Action"], "Period": kept["Period"], "Type": kind});
+        client.put(&path, &body).await.ok(200);
+    }
     assert_eq!(client.get(&stale).await.ok(200)["Period"], 9);
     assert_eq!(client.get(&path).await.ok(200)["Period"], 30);
     client

@@ -6,12 +6,14 @@ use tokio::time::{Duration, sleep};
 
 use crate::queues::{add, at};
 use crate::support::{id, running, scene, text, with};
-use crate::transactions::{end, take};
+use crate::transactions::{end, set_limit, take};
 
 both!(
     items_return_when_their_lease_ends,
     items_of_a_lost_host_return,
     another_lease_is_for_what_is_in_progress,
+    another_limit_is_for_what_is_in_progress,
+    who_waits_for_the_end_of_a_lease_writes_nothing,
 );
 
 fn operation(name: &str) -> String {
@@ -153,4 +155,52 @@ async fn another_lease_is_for_what_is_in_progress(backend: Backend) {
     for item in &items[..2] {
         assert_eq!(text(&get(client, item).await, "Status"), "InProgress");
     }
+}
+
+async fn another_limit_is_for_what_is_in_progress(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    crate::queues::queue(client, "Q", json!({})).await;
+    leased(client, "Leased", json!({"LeaseSeconds": 3600})).await;
+    let taken = async |queue: &str| {
+        add(client, queue, json!({})).await;
+        take(client, queue, json!({})).await
+    };
+    set_limit(&scene, 5).await;
+    let (item, leased) = (taken("Q").await, taken("Leased").await);
+    set_limit(&scene, 3600).await;
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(text(&get(client, &item).await, "Status"), "InProgress");
+    set_limit(&scene, 1).await;
+    until(client, &item, "Abandoned").await;
+    assert_eq!(text(&get(client, &leased).await, "Status"), "InProgress");
+
+    // The default counts again.
+    let last = taken("Q").await;
+    let reset = "odata/Settings/UiPath.Server.Configuration.OData.DeleteBulk";
+    let names = json!({"settingNames": ["Queues.AbandonedAfterSeconds"]});
+    scene.app.post(reset, &names).await.ok(204);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(text(&get(client, &last).await, "Status"), "InProgress");
+}
+
+async fn who_waits_for_the_end_of_a_lease_writes_nothing(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    leased(client, "Q", json!({"LeaseSeconds": 3600})).await;
+    add(client, "Q", json!({})).await;
+    let item = take(client, "Q", json!({})).await;
+    let written = async || {
+        let page = scene.server.anonymous().get("/metrics").await.text();
+        let main = |line: &&str| line.starts_with("baton_db_writes_total{store=\"main\"}");
+        let line = page.lines().find(main);
+        line.expect("the number of writes").to_owned()
+    };
+    let before = written().await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(written().await, before);
+    end(client, &item, json!({"IsSuccessful": true}))
+        .await
+        .ok(200);
+    assert_ne!(written().await, before);
 }

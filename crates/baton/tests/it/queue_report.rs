@@ -1,14 +1,21 @@
 //! All items of a queue in one file.
 
-use serde_json::{Value, json};
-use testkit::{Backend, Client, both};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::queues::{BULK_ADD, add, folder, person, queue};
+use odata::{Folders, Metadata, Timestamp};
+use orchestrator::{Args, Caller, Cx, Folder, Identity, OPS, Reply, Server};
+use serde_json::{Value, json};
+use testkit::{Answer, Backend, Client, Scene, both};
+
+use crate::queues::{BULK_ADD, add, between, folder, person, queue};
 use crate::support::{id, scene};
 
 both!(
     a_report_has_every_item,
     a_report_is_read_in_parts,
+    a_report_can_be_sorted,
+    a_report_ends_whatever_happens_meanwhile,
     reports_that_are_refused,
 );
 
@@ -17,9 +24,13 @@ fn report(queue: &Value, options: &str) -> String {
     format!("odata/QueueDefinitions({key})/UiPathODataSvc.Reports{options}")
 }
 
-/// The rows of a file, as objects by its headings.
+/// The rows of a report.
 async fn rows(client: &Client, path: &str) -> Vec<Value> {
-    let answer = client.get(path).await;
+    table(&client.get(path).await)
+}
+
+/// The rows of a file, as objects by its headings.
+pub fn table(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
     assert!(answer.header("content-disposition").ends_with(".csv\""));
@@ -101,6 +112,141 @@ async fn a_report_is_read_in_parts(backend: Backend) {
     }
 }
 
+async fn a_report_can_be_sorted(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    let made = queue(client, "Q", json!({})).await;
+    // More than two parts; half of the items have no due date.
+    let items: Vec<_> = (0..250)
+        .map(|n| match n % 2 {
+            0 => json!({"Reference": format!("r{n:03}")}),
+            _ => json!({"Reference": format!("r{n:03}"),
+                "DueDate": format!("2040-01-{:02}T00:00:00Z", n % 28 + 1)}),
+        })
+        .collect();
+    let body = json!({"queueName": "Q", "commitType": "AllOrNothing", "queueItems": items});
+    client.post(BULK_ADD, &body).await.ok(200);
+    let mut sorted: Vec<_> = items
+        .iter()
+        .map(|item| (item["DueDate"].as_str(), item["Reference"].as_str()))
+        .filter(|(_, reference)| *reference != Some("r100"))
+        .collect();
+    sorted.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    let options = "?$filter=Reference ne 'r100'&$orderby=DueDate desc,Reference";
+    let rows = rows(client, &report(&made, options)).await;
+    let found: Vec<_> = rows.iter().map(|row| row["Reference"].as_str()).collect();
+    let sorted: Vec<_> = sorted.iter().map(|(_, reference)| *reference).collect();
+    assert_eq!(found, sorted);
+}
+
+/// A report that is read part by part, as the server does it.
+struct Parts {
+    server: Arc<Server>,
+    caller: Caller,
+    folder: Folder,
+    args: Args,
+}
+
+impl Parts {
+    fn of(scene: &Scene, tenant: i64, queue: &Value, query: &str) -> Self {
+        let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
+        Self {
+            server: Arc::new(Server { keys }),
+            caller: Caller {
+                tenant,
+                identity: Identity::Application {
+                    client_id: "test".into(),
+                },
+                scopes: Vec::new(),
+            },
+            folder: Folder {
+                id: scene.folder,
+                key: String::new(),
+                path: "Shared".into(),
+                modern: true,
+            },
+            args: Args {
+                key: Some(odata::path::Literal::Int(id(queue))),
+                query: query.into(),
+                ..Args::default()
+            },
+        }
+    }
+
+    /// The file, between whose first two parts something happens.
+    fn read(&mut self, tx: &mut db::Tx<'_>, meanwhile: &[&str]) -> Vec<u8> {
+        let mut file = self.part(tx);
+        for statement in meanwhile {
+            tx.exec(statement, &[]).unwrap();
+        }
+        while self.args.after.is_some() {
+            file.extend(self.part(tx));
+        }
+        file
+    }
+
+    fn part(&mut self, tx: &mut db::Tx<'_>) -> Vec<u8> {
+        let mut all = OPS.iter().flat_map(|ops| ops.iter());
+        let op = all.find(|op| (op.set, op.name) == ("QueueDefinitions", "Reports"));
+        let mut cx = Cx {
+            tx,
+            now: Timestamp::now(),
+            caller: &self.caller,
+            folder: Some(&self.folder),
+            folders: Folders::One(self.folder.id),
+            base: "",
+            metadata: Metadata::None,
+            server: &self.server,
+            hints: BTreeSet::new(),
+        };
+        match op.unwrap().run.unwrap()(&mut cx, &self.args).unwrap() {
+            Reply::Part { body, next, .. } => {
+                self.args.after = next;
+                body
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn a_report_ends_whatever_happens_meanwhile(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let made = queue(&scene.shared, "Q", json!({})).await;
+    let items: Vec<_> = (0..250)
+        .map(|n| json!({"Reference": format!("r{n:03}")}))
+        .collect();
+    let body = json!({"queueName": "Q", "commitType": "AllOrNothing", "queueItems": items});
+    scene.shared.post(BULK_ADD, &body).await.ok(200);
+    let tenant = |tx: &mut db::Tx<'_>| tx.number("SELECT tenant_id FROM queue_definitions", &[]);
+    let tenant = between(&mut scene, tenant).await;
+    let mut oldest_first = Parts::of(&scene, tenant, &made, "");
+    let wanted = "$filter=Reference ne 'r010'&$orderby=Reference desc";
+    let mut sorted = Parts::of(&scene, tenant, &made, wanted);
+    let files = between(&mut scene, move |tx| {
+        let late = "INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority,
+                 creation_time, key, unique_key, reference)
+             SELECT tenant_id, queue_definition_id, 0, 1, 1, key, key, 'late' FROM queue_items";
+        let gone = "DELETE FROM queue_items WHERE reference IN ('r120', 'late')";
+        let changed = "UPDATE queue_items SET reference = 'r010' WHERE reference = 'r100'";
+        Ok([
+            oldest_first.read(tx, &[late]),
+            sorted.read(tx, &[gone, late, changed]),
+        ])
+    })
+    .await;
+    let references = |file: &[u8]| -> Vec<String> {
+        let mut reader = csv::Reader::from_reader(file);
+        let rows = reader.records().map(|row| row.unwrap()[2].to_owned());
+        rows.collect()
+    };
+    let all: Vec<_> = (0..250).map(|n| format!("r{n:03}")).collect();
+    assert_eq!(references(&files[0]), all);
+    // What was removed, or is not what was asked for any more, is left out; what came is, too.
+    let left = |reference: &&String| !["r010", "r100", "r120"].contains(&reference.as_str());
+    let left: Vec<_> = all.iter().rev().filter(left).cloned().collect();
+    assert_eq!(references(&files[1]), left);
+}
+
 async fn reports_that_are_refused(backend: Backend) {
     let scene = scene(backend).await;
     let client = &scene.shared;
@@ -108,7 +254,6 @@ async fn reports_that_are_refused(backend: Backend) {
     for option in [
         "$top=1",
         "$skip=1",
-        "$orderby=Id",
         "$select=Id",
         "$expand=Robot",
         "$count=true",
@@ -116,8 +261,10 @@ async fn reports_that_are_refused(backend: Backend) {
         let path = report(&made, &format!("?{option}"));
         client.get(&path).await.refused(400, 1009);
     }
-    let nonsense = report(&made, "?$filter=Nothing eq 1");
-    client.get(&nonsense).await.refused(400, 1000);
+    for option in ["$filter=Nothing eq 1", "$orderby=Nothing", "$orderby="] {
+        let nonsense = report(&made, &format!("?{option}"));
+        client.get(&nonsense).await.refused(400, 1000);
+    }
     let nowhere = report(&json!({"Id": 999_999}), "");
     client.get(&nowhere).await.refused(404, 1002);
     scene.app.get(&report(&made, "")).await.refused(400, 1101);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Host, Scene, both, package};
 
 use crate::classic::Classic;
-use crate::queues::{SHARE, at, folder, person, queue};
+use crate::queues::{SHARE, add, at, folder, person, queue};
 use crate::support::{self, ASSIGN_USERS, assignment, id, scene, text};
 
 both!(
@@ -15,6 +15,7 @@ both!(
     a_folder_stays_until_its_queues_are_gone,
     a_folder_goes_with_processes_that_are_gone,
     lists_are_bounded,
+    accounts_are_shown_to_who_may_see_accounts,
 );
 
 /// Puts a queue into one more folder.
@@ -191,4 +192,66 @@ async fn lists_are_bounded(backend: Backend) {
             "{refused}"
         );
     }
+}
+
+async fn accounts_are_shown_to_who_may_see_accounts(backend: Backend) {
+    let scene = scene(backend).await;
+    let host = Host::new(scene.server.machine());
+    host.start(1).await;
+    let release = scene.release(&package("P", "1.0.0")).await;
+    let job = scene.start_job(&release, json!({})).await;
+    queue(&scene.shared, "Q", json!({})).await;
+    let item = at("QueueItems", &add(&scene.shared, "Q", json!({})).await);
+
+    let role = |name: &str, kind: &str, permissions: &[&str]| {
+        let permissions = permissions.iter().map(|name| json!({"Name": name}));
+        let permissions: Vec<_> = permissions.collect();
+        json!({"Name": name, "Type": kind, "Permissions": permissions})
+    };
+    let work = ["Queues.View", "Transactions.View", "Transactions.Edit"];
+    let work = [&work[..], &["Jobs.View"]].concat();
+    for role in [
+        role("Worker", "Folder", &work),
+        role("Seer", "Tenant", &["Users.View"]),
+    ] {
+        scene.app.post("odata/Roles", &role).await.ok(201);
+    }
+    let person = person(&scene, "worker", "Worker").await;
+    for path in ["odata/QueueItems?$expand=Robot", "odata/Jobs?$expand=Robot"] {
+        person.get(path).await.ok(200);
+    }
+    let history = format!("{item}/UiPathODataSvc.GetItemProcessingHistory");
+    let by_key = format!(
+        "odata/Jobs/UiPath.Server.Configuration.OData.GetByKey(identifier={})",
+        text(&job, "Key")
+    );
+    let asked = [
+        "odata/QueueItems?$expand=ReviewerUser".to_owned(),
+        "odata/QueueItems?$expand=Robot($expand=User)".to_owned(),
+        "odata/QueueItems?$filter=startswith(ReviewerUser/EmailAddress,'x')".to_owned(),
+        "odata/QueueItems?$orderby=ReviewerUser/UserName".to_owned(),
+        "odata/QueueItems/$count?$filter=ReviewerUser/UserName eq 'x'".to_owned(),
+        format!("{item}?$expand=ReviewerUser"),
+        format!("{history}?$expand=ReviewerUser"),
+        "odata/Jobs?$expand=Robot($expand=User)".to_owned(),
+        "odata/Jobs?$filter=Robot/User/UserName eq 'x'".to_owned(),
+        format!("{}?$expand=Robot($expand=User)", at("Jobs", &job)),
+        format!("{by_key}?$expand=Robot($expand=User)"),
+    ];
+    for path in &asked {
+        person.get(path).await.refused(403, 0);
+        scene.app.get(path).await.ok(200);
+    }
+    let retry = "odata/QueueItems/Baton.RetryByFilter?$filter=ReviewerUser/UserName eq 'x'";
+    person.post(retry, &json!({})).await.refused(403, 0);
+
+    let (seer, user) = scene.server.user("seer", &["Seer"]).await;
+    let worker = support::role(&scene, "Worker").await;
+    let assign = assignment(user, scene.folder, &[worker]);
+    scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
+    let seer = seer.folder(scene.folder);
+    for path in &asked {
+        seer.get(path).await.ok(200);
+    }
+    seer.post(retry, &json!({})).await.ok(200);
 }

@@ -8,7 +8,9 @@ use crate::support::{id, scene, text};
 
 both!(
     contents_are_as_the_queue_says,
+    a_content_that_is_left_out_counts_as_empty,
     results_are_as_the_queue_says,
+    a_result_that_is_left_out_counts_as_empty_unless_it_failed,
     a_changed_schema_counts_at_once,
 );
 
@@ -72,6 +74,94 @@ async fn contents_are_as_the_queue_says(backend: Backend) {
     let numbers: Vec<_> = all["value"].as_array().unwrap().iter().collect();
     let numbers: Vec<_> = numbers.iter().map(|i| &i["SpecificContent"]["n"]).collect();
     assert_eq!(numbers, [1, 2, 3]);
+}
+
+async fn a_content_that_is_left_out_counts_as_empty(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    queue(client, "Q", json!({"SpecificDataJsonSchema": number()})).await;
+    for nothing in [json!({}), json!({"SpecificContent": null})] {
+        let body = item_data("Q", nothing);
+        let refused = client.post(ADD, &body).await.refused(400, 1906);
+        let message = text(&refused, "message");
+        assert!(message.contains("\"n\" is a required"), "{message}");
+    }
+    let bulk = json!({"queueName": "Q", "commitType": "ProcessAllIndependently", "queueItems": [
+        {"Reference": "none"}, {"Reference": "one", "SpecificContent": {"n": 1}},
+    ]});
+    let answer = client.post(BULK_ADD, &bulk).await.ok(200);
+    assert_eq!(answer["FailedItems"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["FailedItems"][0]["Ordinal"], 1, "{answer}");
+    let all = client.get("odata/QueueItems").await.ok(200);
+    assert_eq!(all["value"].as_array().unwrap().len(), 1, "{all}");
+    let item = &all["value"][0];
+    // What an edit leaves out is removed, which a schema may not allow either.
+    let put = json!({"Name": "Q", "Priority": "High"});
+    client
+        .put(&at("QueueItems", item), &put)
+        .await
+        .refused(400, 1906);
+    let read = client.get(&at("QueueItems", item)).await.ok(200);
+    assert_eq!(read["SpecificContent"], json!({"n": 1}));
+    assert_eq!(text(&read, "Priority"), "Normal");
+
+    // A schema that requires nothing has nothing against items without content.
+    let lenient = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
+    let with = json!({"SpecificDataJsonSchema": lenient.to_string()});
+    queue(client, "Lenient", with).await;
+    let item = add(client, "Lenient", json!({})).await;
+    assert_eq!(item["SpecificContent"], Value::Null);
+}
+
+async fn a_result_that_is_left_out_counts_as_empty_unless_it_failed(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    let schemas = json!({"OutputDataJsonSchema": number(), "AnalyticsDataJsonSchema": number()});
+    queue(client, "Q", schemas).await;
+    let take = async || {
+        add(client, "Q", json!({"SpecificContent": {"a": 1}})).await;
+        let start = json!({"transactionData": {"Name": "Q"}});
+        let item = client.post(START, &start).await.ok(200);
+        let number = id(&item);
+        let path = format!("odata/Queues({number})/UiPathODataSvc.SetTransactionResult");
+        (item, path)
+    };
+    let of = |result: Value| json!({"transactionResult": result});
+    let (item, path) = take().await;
+    for (missing, result) in [
+        ("Output", json!({"IsSuccessful": true})),
+        (
+            "Output",
+            json!({"IsSuccessful": true, "Analytics": {"n": 1}}),
+        ),
+        (
+            "Analytics",
+            json!({"IsSuccessful": true, "Output": {"n": 1}, "Analytics": null}),
+        ),
+    ] {
+        let refused = client.post(&path, &of(result)).await.refused(400, 1906);
+        let message = text(&refused, "message");
+        assert!(
+            message.starts_with(&format!("{missing} is not")),
+            "{message}"
+        );
+    }
+    let read = client.get(&at("QueueItems", &item)).await.ok(200);
+    assert_eq!(text(&read, "Status"), "InProgress");
+    let good = json!({"IsSuccessful": true, "Output": {"n": 1}, "Analytics": {"n": 2}});
+    client.post(&path, &of(good)).await.ok(200);
+
+    let (item, path) = take().await;
+    let later = json!({"IsSuccessful": false, "DeferDate": "2020-01-01T00:00:00Z"});
+    client.post(&path, &of(later)).await.ok(200);
+    let start = json!({"transactionData": {"Name": "Q"}});
+    let again = client.post(START, &start).await.ok(200);
+    assert_eq!(id(&again), id(&item));
+    let failed = json!({"IsSuccessful": false, "ProcessingException": {"Reason": "no printer"}});
+    client.post(&path, &of(failed)).await.ok(200);
+    let read = client.get(&at("QueueItems", &item)).await.ok(200);
+    assert_eq!(text(&read, "Status"), "Failed");
+    assert_eq!(read["Output"], Value::Null);
 }
 
 async fn results_are_as_the_queue_says(backend: Backend) {

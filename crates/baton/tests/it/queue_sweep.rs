@@ -3,7 +3,7 @@
 
 use orchestrator::queues::sweep::{self, Task};
 use serde_json::{Value, json};
-use testkit::{Backend, Client, Scene, both, eventually};
+use testkit::{Answer, Backend, Client, Scene, both, eventually};
 
 use crate::queues::{ADD, BULK_ADD, SHARE, add, at, between, folder, item_data, meanwhile, queue};
 use crate::support::{id, scene, text, texts};
@@ -178,6 +178,10 @@ async fn what_no_report_asks_for_goes(backend: Backend) {
     .await;
 }
 
+async fn remove(client: &Client, queue: &Value) -> Answer {
+    client.delete(&at("QueueDefinitions", queue)).await
+}
+
 async fn a_queue_with_many_items_is_gone_at_once(backend: Backend) {
     let mut scene = scene(backend).await;
     let made = queue(&scene.shared, "Q", json!({})).await;
@@ -190,11 +194,7 @@ async fn a_queue_with_many_items_is_gone_at_once(backend: Backend) {
     let comment = comment.ok(201);
     fill(&scene.shared, "Q", 3_000).await;
 
-    scene
-        .shared
-        .delete(&at("QueueDefinitions", &made))
-        .await
-        .ok(204);
+    remove(&scene.shared, &made).await.ok(204);
     for set in [
         "QueueItemEvents",
         "QueueItemComments",
@@ -228,21 +228,13 @@ async fn a_queue_with_many_items_is_gone_at_once(backend: Backend) {
     scene.app.post(SHARE, &share).await.refused(404, 1002);
     let body = item_data("Q", json!({}));
     scene.shared.post(ADD, &body).await.refused(404, 1002);
-    scene
-        .shared
-        .delete(&at("QueueDefinitions", &made))
-        .await
-        .refused(404, 1002);
+    remove(&scene.shared, &made).await.refused(404, 1002);
 
     let again = queue(&scene.shared, "Q", json!({})).await;
     assert_ne!(again["Id"], made["Id"]);
     let count = "odata/QueueItems?$top=0&$count=true";
     assert_eq!(scene.shared.get(count).await.ok(200)["@odata.count"], 0);
-    scene
-        .shared
-        .delete(&at("QueueDefinitions", &again))
-        .await
-        .ok(204);
+    remove(&scene.shared, &again).await.ok(204);
     for table in [
         "queue_definitions",
         "queue_item_events",

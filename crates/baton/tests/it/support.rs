@@ -1,6 +1,8 @@
 //! What the tests of this suite share beyond the test kit: the binary, and ways to compare answers
 //! with the documents that clients were written after.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use testkit::{Backend, Client, Host, Scene, Server, package};
 
@@ -69,6 +71,22 @@ pub async fn running(scene: &Scene) -> (Host, Value) {
         .await
         .ok(200);
     (host, job)
+}
+
+/// The files that the server keeps.
+pub fn stored_files(scene: &Scene) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![scene.server.data().join("blobs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(path),
+            }
+        }
+    }
+    found
 }
 
 /// The first object with the members of the second added or replaced.

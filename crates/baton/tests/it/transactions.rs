@@ -322,6 +322,8 @@ async fn failures_are_tried_again(backend: Backend) {
     let original = get(client, &first).await;
     assert_eq!(text(&original, "Status"), "Retried");
     assert_eq!(original["ProcessingException"], exception);
+    // What jobs would call the error of an item has no way in.
+    assert_eq!(original["Error"], Value::Null);
     assert_eq!(
         text(&original, "ProcessingExceptionType"),
         "ApplicationException"
@@ -670,7 +672,7 @@ async fn a_batch_takes_and_ends(backend: Backend) {
     assert_eq!(text(&get(client, &item).await, "Status"), "Successful");
 }
 
-/// What was given back, and each attempt before the last, counts.
+/// What was given back, and each attempt before the last, counts, whoever had it tried again.
 async fn seconds_of_all_attempts_add_up(backend: Backend) {
     let mut scene = scene(backend).await;
     let retried = json!({"AcceptAutomaticallyRetry": true, "MaxNumberOfRetries": 2});
@@ -678,7 +680,14 @@ async fn seconds_of_all_attempts_add_up(backend: Backend) {
     add(&scene.shared, "Q", json!({})).await;
     let back = json!({"IsSuccessful": false, "DeferDate": "2020-01-01T00:00:00Z"});
     let failed = json!({"IsSuccessful": false});
-    for (result, least) in [(&back, 0), (&back, 100), (&failed, 200), (&failed, 300)] {
+    let attempts = [
+        (&back, 0),
+        (&back, 100),
+        (&failed, 200),
+        (&failed, 300),
+        (&failed, 400),
+    ];
+    for (result, least) in attempts {
         let item = take(&scene.shared, "Q", json!({})).await;
         let seconds = item["SecondsInPreviousAttempts"].as_i64().unwrap();
         assert!((least..least + 100).contains(&seconds), "{item:#}");
@@ -690,8 +699,15 @@ async fn seconds_of_all_attempts_add_up(backend: Backend) {
         meanwhile(&mut scene, earlier).await;
         end(&scene.shared, &item, result.clone()).await.ok(200);
     }
+    let failed = "odata/QueueItems?$filter=Status eq 'Failed'";
+    let failed = scene.shared.get(failed).await.ok(200);
+    let retry = json!({"status": "Retried", "queueItems": [{"Id": failed["value"][0]["Id"]}]});
+    let path = "odata/QueueItems/UiPathODataSvc.SetItemReviewStatus";
+    let answer = scene.shared.post(path, &retry).await.ok(200);
+    assert_eq!(answer["Success"], true, "{answer}");
     let last = take(&scene.shared, "Q", json!({})).await;
     let seconds = last["SecondsInPreviousAttempts"].as_i64().unwrap();
-    assert!((400..500).contains(&seconds), "{last:#}");
-    assert_eq!(last["RetryNumber"], 2);
+    assert!((500..600).contains(&seconds), "{last:#}");
+    let numbers = (&last["RetryNumber"], &last["ManualRetryNumber"]);
+    assert_eq!(numbers, (&json!(2), &json!(1)));
 }

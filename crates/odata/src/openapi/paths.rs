@@ -26,7 +26,8 @@ pub(super) fn write(service: &Service<'_>, types: &Types) -> (Map<String, Value>
         let methods = paths
             .entry(format!("{}/{}", service.root, route.path))
             .or_insert_with(|| json!({}));
-        methods[route.method] = operation;
+        let method = endpoint.method.unwrap_or(route.method);
+        methods[method.to_ascii_lowercase()] = operation;
     }
     (paths, tags)
 }
@@ -266,6 +267,15 @@ pub(super) fn shared_parameters() -> Value {
     })
 }
 
+/// The `$filter` of an operation that does something with what it finds.
+fn meant(required: bool) -> Value {
+    json!({
+        "name": "$filter", "in": "query", "required": required, "schema": of_kind(Kind::String),
+        "description": format!(
+            "Says which entities are meant. The maximum number of expressions is {MAX_NODES}."),
+    })
+}
+
 fn shared(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
@@ -299,6 +309,7 @@ fn entity_options(set: &EntitySet, parameters: &mut Vec<Value>) {
 
 fn operation(endpoint: &Endpoint<'_>, route: &Route, ids: &mut HashSet<String>) -> Value {
     let mut parameters = route.parameters.clone();
+    parameters.extend(endpoint.filter.map(meant));
     parameters.extend(endpoint.headers.iter().map(|header| {
         json!({
             "name": header.name, "in": "header", "required": header.required,

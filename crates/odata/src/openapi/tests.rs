@@ -320,6 +320,20 @@ fn answers_and_access() {
 }
 
 #[test]
+fn an_operation_may_have_another_method_and_take_a_filter() {
+    let mut endpoint = Endpoint::new(Call::Operation(&OPS[1]));
+    (endpoint.method, endpoint.filter) = (Some("PUT"), Some(true));
+    let document: Value = serde_json::from_str(&text(&[endpoint])).unwrap();
+    let wake = &document["paths"]["/odata/Pets/Zoo.Ops.Wake"];
+    assert_eq!(wake["post"], Value::Null);
+    let filter = &wake["put"]["parameters"][0];
+    assert_eq!(
+        (&filter["name"], &filter["in"], &filter["required"]),
+        (&json!("$filter"), &json!("query"), &json!(true))
+    );
+}
+
+#[test]
 fn a_status_of_the_program_replaces_the_usual_one() {
     let mut endpoint = Endpoint::new(Call::Set(&Pet::SET, Verb::Merge));
     endpoint.status = Some(204);

@@ -252,7 +252,9 @@ fn keys_are_those_that_a_filter_finds() {
         keys.unwrap()
     };
     assert_eq!(keys("", 10), [3, 5, 7], "none of another tenant");
-    assert_eq!(keys("$orderby=Id desc", 2), [3, 5]);
+    assert_eq!(keys("", 2), [3, 5]);
+    assert_eq!(keys("$orderby=Id desc", 2), [7, 5]);
+    assert_eq!(keys("$orderby=State desc,Id", 10), [5, 7, 3]);
     assert_eq!(keys("$filter=State eq 1", 10), [5, 7]);
     assert_eq!(keys("$filter=State eq 4", 10), [0; 0]);
 }

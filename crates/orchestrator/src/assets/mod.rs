@@ -238,7 +238,7 @@ pub static RESOURCE: Resource = Resource::new(
 
 /// `GET /odata/Assets`: all but secrets, which clients of this address do not know.
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Asset::SET)?;
+    let query = args.options(cx, &Asset::SET)?;
     let listing = Listing {
         restrict: Some("{t}.value_type <> 8"),
         count: args.count,

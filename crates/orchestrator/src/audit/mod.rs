@@ -217,7 +217,7 @@ fn get_details(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if cx.tx.row(known, &[entry.into(), tenant.into()])?.is_none() {
         return Err(Error::not_found("AuditLog"));
     }
-    let query = args.options(&AuditLogEntity::SET)?;
+    let query = args.options(cx, &AuditLogEntity::SET)?;
     let listing = Listing {
         restrict: Some("{t}.audit_log_id = {entry}"),
         vars: &[("entry", entry.into())],

@@ -337,7 +337,7 @@ fn get_robot_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `GetRobotsForEnvironment(key=…)`: the robots of the folder, those of the environment first.
 fn get_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = asked_for(cx, args)?;
-    let query = args.options(&ROBOTS_AND_MEMBERSHIP)?;
+    let query = args.options(cx, &ROBOTS_AND_MEMBERSHIP)?;
     let listing = Listing {
         restrict: Some("{t}.folder_id = {folder}"),
         vars: &[("environment", id.into())],

@@ -20,7 +20,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     access::managed(cx.tx, cx.caller, &EDIT, id)?;
     check_fixed(cx.tx, id, &mut folder)?;
     if let Some(Value::Text(name)) = folder.remove("display_name") {
-        rename(cx.tx, id, &name)?;
+        rename(cx, id, &name)?;
     }
     cx.update(folder, id)?;
     audit::done(cx, &AUDITED, AuditAction::Update, id)?;
@@ -75,7 +75,7 @@ pub fn patch_name_description(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply>
                 "The field Name must be a string with a maximum length of 115.",
             ));
         }
-        rename(cx.tx, id, &name)?;
+        rename(cx, id, &name)?;
     }
     cx.update(folder, id)?;
     Ok(Reply::Ok)
@@ -153,21 +153,23 @@ pub(super) fn check_editable(tx: &mut Tx<'_>, id: i64) -> Result<()> {
 ///
 /// # Errors
 /// 2810 for a name that is none, 1001 for one that is taken under the same parent.
-pub(super) fn rename(tx: &mut Tx<'_>, id: i64, name: &str) -> Result<()> {
+pub(super) fn rename(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
     check_name(name)?;
-    let row = tx.row(
+    let row = cx.tx.row(
         "SELECT f.fully_qualified_name, p.fully_qualified_name FROM folders f
          LEFT JOIN folders p ON p.id = f.parent_id WHERE f.id = $1",
         &[id.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Folder"))?;
     let (old, parent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
-    tx.exec(
+    cx.tx.exec(
         "UPDATE folders SET display_name = $2 WHERE id = $1",
         &[id.into(), name.into()],
     )?;
+    // Requests may name a folder by its path.
+    cx.hint(Hint::Identities);
     let new = super::path_below(parent.as_deref(), name);
-    rebase(tx, id, &old, &new).map_err(|e| e.name_taken(name))
+    rebase(cx.tx, id, &old, &new).map_err(|e| e.name_taken(name))
 }
 
 /// Gives a folder and all below it the path `new` instead of `old`.

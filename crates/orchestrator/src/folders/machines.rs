@@ -53,7 +53,7 @@ fn modern(cx: &mut Cx<'_, '_>, id: i64) -> Result<Folder> {
 /// assigned ones first.
 pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
-    let query = args.options(&MachineFolder::SET)?;
+    let query = args.options(cx, &MachineFolder::SET)?;
     let listing = Listing {
         vars: &[("target", folder.id.into())],
         name: Some("MachineFolder"),

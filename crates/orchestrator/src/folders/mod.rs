@@ -112,7 +112,8 @@ pub const OPS: &[Op] = &[
         ("MachineId", "Edm.Int64"),
         ("FolderId", "Edm.Int64"),
         ("InheritEnabled", "Edm.Boolean"),
-    ]),
+    ])
+    .answers(200),
     Op::action("Folders", "SetMachineRobots", WRITE, machines::set_robots)
         .params(&[("associations", "MachineRobotsAssociationsDto")]),
     Op::function("Folders", "GetUsersForFolder", READ, users::get_for_folder)
@@ -204,7 +205,7 @@ const OWN: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 
 /// `GET /odata/Folders`: all of them with the permission for the tenant, else the caller's own.
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Folder::SET)?;
+    let query = args.options(cx, &Folder::SET)?;
     let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
     if !all && cx.caller.user().is_none() {
         return Err(access::forbidden(&VIEW));
@@ -241,7 +242,7 @@ fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
     access::managed(cx.tx, cx.caller, &VIEW, id)?;
-    let query = args.options(&Folder::SET)?;
+    let query = args.options(cx, &Folder::SET)?;
     Ok(Reply::json(cx.entity_with(
         &Folder::SET,
         &id.into(),

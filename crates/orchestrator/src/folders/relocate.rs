@@ -149,7 +149,7 @@ pub struct MoveFolderMachineChange {
 pub(super) fn get_changes(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (source, target) = places(cx, args.int("folderId")?, args)?;
     check(cx.tx, &source, target.as_ref())?;
-    let query = args.options(&MoveFolderMachineChange::SET)?;
+    let query = args.options(cx, &MoveFolderMachineChange::SET)?;
     let listing = Listing {
         vars: &[
             ("source", source.id.into()),
@@ -175,7 +175,7 @@ const HAVE_MACHINE: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 /// `GetSubfoldersWithAssignedMachine?rootFolderId=…&machineId=…`
 pub(super) fn get_subfolders_with_machine(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let root = access::managed(cx.tx, cx.caller, &VIEW, args.int("rootFolderId")?)?;
-    let query = args.options(&super::Folder::SET)?;
+    let query = args.options(cx, &super::Folder::SET)?;
     let listing = Listing {
         restrict: Some(HAVE_MACHINE),
         vars: &[

@@ -99,7 +99,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     let id = known(cx, args.id()?)?;
     edit::check_editable(cx.tx, id)?;
-    edit::rename(cx.tx, id, &name)?;
+    edit::rename(cx, id, &name)?;
     Ok(Reply::json(cx.entity(&OrganizationUnit::SET, id, &[])?))
 }
 
@@ -160,7 +160,7 @@ fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
     known(cx, args.int("key")?)?;
-    let query = args.options(&User::SET)?;
+    let query = args.options(cx, &User::SET)?;
     let listing = Listing {
         restrict: Some("{t}.type NOT IN (1, 4)"),
         count: args.count,

@@ -186,7 +186,7 @@ pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
             }
         },
     };
-    let query = args.options(&UserRoles::SET)?;
+    let query = args.options(cx, &UserRoles::SET)?;
     let listing = Listing {
         vars: &[
             ("target", folder.id.into()),

@@ -49,16 +49,19 @@ pub const OPS: &[Op] = &[
     Op::action("Jobs", "StartJobs", CREATE, start::start_jobs)
         .params(&[("startInfo", "StartProcessDto")])
         .returns("Collection(JobDto)")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Jobs", "StopJobs", EDIT, stop::stop_jobs)
         .params(&[
             ("jobIds", "Collection(Edm.Int64)"),
             ("strategy", "StopStrategy"),
         ])
+        .answers(200)
         .folder(FolderRule::Optional),
     Op::action("Jobs", "StopJob", EDIT, stop::stop_job)
         .bound()
         .params(&[("strategy", "StopStrategy")])
+        .answers(200)
         .folder(FolderRule::Optional),
     Op::action(
         "Sessions",
@@ -90,7 +93,7 @@ fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         .tx
         .row("SELECT id FROM jobs WHERE key = $1", &[key.into()])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Job"))?.get(0)?;
-    let query = args.options(&Job::SET)?;
+    let query = args.options(cx, &Job::SET)?;
     Ok(Reply::json(cx.entity_with(
         &Job::SET,
         &id.into(),

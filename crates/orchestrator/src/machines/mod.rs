@@ -75,7 +75,7 @@ pub const OPS: &[Op] = &[
 
 /// `GET /odata/Machines(id)`: never shows a secret again.
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Machine::SET)?;
+    let query = args.options(cx, &Machine::SET)?;
     let vars = [("secret", db::Value::Null)];
     Ok(Reply::json(cx.entity_with(
         &Machine::SET,
@@ -110,7 +110,7 @@ pub(crate) use usable;
 fn get_assigned(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
     let robot = args.optional_int("robotId")?;
-    let query = args.options(&Machine::SET)?;
+    let query = args.options(cx, &Machine::SET)?;
     let listing = Listing {
         restrict: Some(usable!("id")),
         vars: &[("target", folder.id.into()), ("robot", robot.into())],

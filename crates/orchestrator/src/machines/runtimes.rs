@@ -87,7 +87,7 @@ pub struct MachineRuntime {
 /// `GetRuntimesForFolder(folderId=…)`
 pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
-    let query = args.options(&MachineRuntime::SET)?;
+    let query = args.options(cx, &MachineRuntime::SET)?;
     let listing = Listing {
         vars: &[("target", folder.id.into())],
         name: Some("MachineRuntimeDto"),

@@ -68,7 +68,8 @@ pub const OPS: &[Op] = &[
         .params(&[("key", "Edm.String")])
         .returns("Edm.Stream"),
     Op::action("Processes", "SetArguments", EDIT, set_arguments)
-        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")]),
+        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")])
+        .answers(200),
     Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
 ];
 
@@ -163,7 +164,7 @@ fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `GetPackageEntryPoints(key='Id:Version')`
 fn get_package_entry_points(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
-    let query = args.options(&EntryPoint::SET)?;
+    let query = args.options(cx, &EntryPoint::SET)?;
     let vars = [("package", Value::from(found.id))];
     let listing = Listing {
         restrict: Some("{t}.package_id = {package}"),
@@ -178,7 +179,7 @@ fn get_package_entry_points(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 fn get_package_main_entry_point(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
     let entry = main_entry_point(cx.tx, found.id)?.ok_or_else(|| Error::not_found("EntryPoint"))?;
-    let query = args.options(&EntryPoint::SET)?;
+    let query = args.options(cx, &EntryPoint::SET)?;
     let body = cx.entity_with(&EntryPoint::SET, &entry.into(), &query, &[])?;
     Ok(Reply::json(body))
 }
@@ -197,7 +198,7 @@ pub(crate) fn latest(
     set: &'static EntitySet,
     kind: Feed,
 ) -> Result<Reply> {
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let feed = feed_param(cx, args, kind)?;
     let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
     let like = term.as_ref().map(|t| format!("%{}%", escape_like(t)));
@@ -230,7 +231,7 @@ pub(crate) fn versions(
     kind: Feed,
     param: &str,
 ) -> Result<Reply> {
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let feed = feed_param(cx, args, kind)?;
     let package = args.text(param)?;
     let vars = [("feed", Value::from(feed)), ("package", package.into())];

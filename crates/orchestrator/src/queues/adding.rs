@@ -10,7 +10,7 @@ use odata::{Guid, Open, Timestamp};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::content::{self, Dictionary};
+use super::content::{self, Dictionary, Kind};
 use super::engine::{self, Batch, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::{Ledger, Of};
@@ -40,6 +40,7 @@ pub const OPS: &[Op] = &[
         .namespace(QUEUE_NAMESPACE)
         .params(&[("itemData", "QueueItemDataDto")])
         .returns("QueueItemDto")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Queues", "StartTransaction", TAKE, taking::start)
         .together(taking::read)
@@ -57,6 +58,7 @@ pub const OPS: &[Op] = &[
     .bound()
     .namespace(QUEUE_NAMESPACE)
     .params(&[("transactionResult", "TransactionResultDto")])
+    .answers(200)
     .folder(FolderRule::Required),
     Op::action("Queues", "BulkAddQueueItems", ADD, bulk_add)
         .namespace(QUEUE_NAMESPACE)
@@ -362,7 +364,7 @@ impl NewItem {
     ) -> Result<Self> {
         let key = Guid::sequential();
         let content = data.content.as_ref();
-        let content = content.map(|content| content.kept(keys, queue, &key.to_string()));
+        let content = content::kept(Kind::Specific, content, keys, queue, &key.to_string())?;
         let after = |minutes: u32| now.plus(Duration::from_secs(u64::from(minutes) * 60));
         // A queue with a deadline puts its items first.
         let usual = match queue.sla_minutes {
@@ -381,7 +383,7 @@ impl NewItem {
             source: data.source.clone(),
             parent_operation_id: data.parent_operation_id.clone(),
             progress: data.progress.clone(),
-            content: content.transpose()?,
+            content,
             creator_job_key: data.creator_job_key,
         })
     }
@@ -442,7 +444,7 @@ impl References {
                  WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
                      AND i.queue_definition_id + 0 = {1}",
                 &["BIGINT", "TEXT"],
-                &rows,
+                rows,
                 &mut |cells| {
                     if let db::Cell::Text(reference) = cells.get(0) {
                         taken.insert(reference.to_lowercase());
@@ -508,7 +510,7 @@ fn insert(
             "BIGINT", "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
             "TEXT", "TEXT",
         ],
-        &rows,
+        rows,
     );
     inserted.map_err(|error| match error {
         // Somebody else was faster, or the database folds a letter as we do not.

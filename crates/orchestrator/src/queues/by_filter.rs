@@ -55,6 +55,7 @@ const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
 const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
     Op::action("QueueItems", name, need, run)
         .namespace(OWN_NAMESPACE)
+        .filter(true)
         .search(search)
         .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)
@@ -231,8 +232,8 @@ impl Edit {
 }
 
 /// The filter, which has to be there: nobody changes everything by leaving something out.
-fn filter(args: &Args) -> Result<Query> {
-    let query = args.options(&QueueItem::SET)?;
+fn filter(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Query> {
+    let query = args.options(cx, &QueueItem::SET)?;
     if query.filter.is_none() {
         return Err(Error::invalid(
             "$filter is required: it says which queue items are meant, e.g. $filter=QueueDefinitionId eq 1.",
@@ -248,7 +249,7 @@ fn filter(args: &Args) -> Result<Query> {
 
 /// Finds the items while others write. A dry run is over with that.
 fn search(cx: &mut Cx<'_, '_>, args: &Args, read: Read) -> Result<Searched> {
-    let (query, wish) = (filter(args)?, Wish::read(args)?);
+    let (query, wish) = (filter(cx, args)?, Wish::read(args)?);
     let change = read(args, &wish)?;
     let (restrict, vars) = (change.restrict(), change.vars());
     let listing = Listing {
@@ -305,6 +306,6 @@ fn still(cx: &mut Cx<'_, '_>, args: &Args, change: &Change, found: &[i64]) -> Re
         vars: &vars,
         ..Listing::default()
     };
-    let query = filter(args)?;
+    let query = filter(cx, args)?;
     cx.keys(&QueueItem::SET, &query, &listing, MAX_NAMED as u32)
 }

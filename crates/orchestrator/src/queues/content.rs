@@ -108,13 +108,36 @@ impl Dictionary {
     /// # Errors
     /// 1906 when it is not as the queue's schema says.
     pub fn kept(&self, keys: &identity::Keys, queue: &Queue, key: &str) -> Result<String> {
-        if let Some(schema) = &queue.schemas[self.kind as usize] {
-            schemas::check(self.kind.name(), schema, &self.document)?;
-        }
+        check(self.kind, &self.document, queue)?;
         Ok(match queue.encrypted {
             true => keys.encrypt(&place(key), &self.text),
             false => self.text.clone(),
         })
+    }
+}
+
+/// What is kept of a dictionary that an item should have. One that is left out stays out, but is
+/// checked as if it were empty: what the schema requires cannot be missed by saying nothing.
+///
+/// # Errors
+/// As [`Dictionary::kept`].
+pub(super) fn kept(
+    kind: Kind,
+    given: Option<&Dictionary>,
+    keys: &identity::Keys,
+    queue: &Queue,
+    key: &str,
+) -> Result<Option<String>> {
+    match given {
+        Some(given) => given.kept(keys, queue, key).map(Some),
+        None => check(kind, &Value::Object(Map::new()), queue).map(|()| None),
+    }
+}
+
+fn check(kind: Kind, document: &Value, queue: &Queue) -> Result<()> {
+    match &queue.schemas[kind as usize] {
+        Some(schema) => schemas::check(kind.name(), schema, document),
+        None => Ok(()),
     }
 }
 

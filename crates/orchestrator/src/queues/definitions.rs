@@ -266,7 +266,7 @@ fn check_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
 
 /// `GetByKey(identifier=…)`
 fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(SET)?;
+    let query = args.options(cx, SET)?;
     let row = cx.tx.row(
         "SELECT id FROM queue_definitions WHERE key = $1 AND tenant_id = $2",
         &[args.guid("identifier")?.into(), cx.caller.tenant.into()],

@@ -4,11 +4,13 @@ use odata::Timestamp;
 use serde_json::Value as Json;
 
 use super::adding::QueueItemData;
+use super::content::{self, Kind};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned};
+use super::ledger::Ledger;
 use super::queue::Queue;
-use super::{Author, bulk_reply, content, turn};
+use super::{Author, bulk_reply, turn};
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -91,13 +93,9 @@ pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Res
 }
 
 fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
-    let content = match &data.content {
-        Some(content) => {
-            let queue = Queue::numbered(cx.tx, item.queue)?;
-            Some(content.kept(&cx.server.keys, &queue, &item.key)?)
-        }
-        None => None,
-    };
+    let queue = Queue::numbered(cx.tx, item.queue)?;
+    let (keys, content) = (&cx.server.keys, data.content.as_ref());
+    let content = content::kept(Kind::Specific, content, keys, &queue, &item.key)?;
     let schedule = Schedule {
         priority: data.priority.unwrap_or(item.priority),
         defer_date: data.defer_date,
@@ -191,16 +189,11 @@ pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
          WHERE id = $1",
         &[item.id.into(), QueueItemStatus::Deleted.into()],
     )?;
-    items::count(cx.tx, item.queue, item.status, -1)?;
-    items::count(cx.tx, item.queue, QueueItemStatus::Deleted, 1)?;
-    let author = Author::of(cx.caller);
-    events::write(
-        cx.tx,
-        item.id,
-        QueueItemEventAction::Delete,
-        cx.now,
-        &author,
-    )
+    let mut ledger = Ledger::new(cx.now);
+    ledger.counted(item.queue, item.status, QueueItemStatus::Deleted);
+    ledger.settle(cx.tx)?;
+    let (action, author) = (QueueItemEventAction::Delete, Author::of(cx.caller));
+    events::write(cx.tx, item.id, action, cx.now, &author)
 }
 
 /// Does something to each of the items that a body names, in the version that it names; those to

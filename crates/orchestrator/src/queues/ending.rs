@@ -263,7 +263,7 @@ fn attempts(
     let mut found = HashMap::with_capacity(asked.len());
     batch
         .tx
-        .each_many::<Error>(&sql, &["BIGINT"], &rows, &mut |cells| {
+        .each_many::<Error>(&sql, &["BIGINT"], rows, &mut |cells| {
             let attempt = Attempt::read(cells)?;
             found.insert(attempt.of.item, attempt);
             Ok(())
@@ -274,7 +274,7 @@ fn attempts(
 /// Whether the item is one of the tenant's, in the folder of the call.
 fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
     let Of { tenant, queue, .. } = attempt.of;
-    Ok(tenant == ask.caller.tenant && batch.is_in(queue, ask.folder.id)?)
+    Ok(tenant == ask.caller.tenant && batch.queue_in(ask.folder.id, queue)?.is_some())
 }
 
 /// Fails when the item has returned to a queue with a lease since the job took it, and another job has
@@ -317,12 +317,13 @@ fn ended(
         }
     }
     let queue = batch.queue_of(attempt.of)?;
-    let [output, analytics] = [&outcome.output, &outcome.analytics].map(|given| {
-        let kept = given.as_ref();
-        let kept = kept.map(|given| given.kept(batch.keys, &queue, &attempt.key));
-        kept.transpose()
-    });
-    let (output, analytics) = (output?, analytics?);
+    let kept = |kind, given: &Option<Dictionary>| match (&outcome.end, given) {
+        // Whoever failed may have nothing to show, and must be able to say so.
+        (End::Failed(..) | End::Postponed, None) => Ok(None),
+        (_, given) => content::kept(kind, given.as_ref(), batch.keys, &queue, &attempt.key),
+    };
+    let output = kept(Kind::Output, &outcome.output)?;
+    let analytics = kept(Kind::Analytics, &outcome.analytics)?;
     let author = Author::of(ask.caller);
     let ticks = attempt.took(batch.now);
     let (failure, exception) = match &outcome.end {
@@ -412,10 +413,7 @@ fn progressed(
     }
     let queue = batch.queue_of(attempt.of)?;
     // Who tells progress is alive; without a lease the time since the start is what counts.
-    let lease = match queue.lease_seconds {
-        Some(_) => Some(batch.lease_until(attempt.of.tenant, &queue)?),
-        None => None,
-    };
+    let lease = batch.lease_until(&queue);
     let item = attempt.of.item;
     let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
     changes.progressed.insert(item, row);
@@ -424,14 +422,14 @@ fn progressed(
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
     let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "TEXT", "BIGINT"],
-        &progressed,
+        progressed,
     )?;
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, processing_exception_type = {4},
              processing_exception = {5}, output = {6}, analytics = {7},
              progress = COALESCE({8}, progress), operation_id = {9}, lease_until = NULL,
@@ -440,15 +438,15 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         &[
             "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
         ],
-        &changes.ended,
+        changes.ended,
     )?;
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET status = 0, defer_date = {2}, due_date = {3}, turn = {4},
              seconds_in_previous_attempts = seconds_in_previous_attempts + {5},
              progress = COALESCE({6}, progress), lease_until = NULL, version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
-        &changes.postponed,
+        changes.postponed,
     )?;
     retrying::add(
         batch.tx,

@@ -1,7 +1,7 @@
 //! Taking from queues and giving back, for many callers at once.
 //!
 //! What arrives while a transaction is under way is done together in the next one: results first,
-//! then new items, then whoever wants one. Each kind is a few statements whatever the number of
+//! then whoever wants an item, then new items. Each kind is a few statements whatever the number of
 //! callers, and each caller has an answer of its own. A refusal is found before anything of it is
 //! written, so it concerns nobody else; when a statement fails all of it is undone, and each call is
 //! run again by itself.
@@ -73,8 +73,7 @@ pub(super) struct Batch<'a, 'c> {
     pub hints: BTreeSet<Hint>,
     queues: HashMap<(i64, String), Option<Rc<Queue>>>,
     by_number: HashMap<i64, Rc<Queue>>,
-    places: HashMap<(i64, i64), bool>,
-    limits: HashMap<i64, i64>,
+    places: HashMap<(i64, i64), Option<Rc<Queue>>>,
     robots: HashMap<(i64, Guid), Option<i64>>,
     jobs: HashMap<i64, Option<String>>,
 }
@@ -90,7 +89,6 @@ impl<'a, 'c> Batch<'a, 'c> {
             queues: HashMap::new(),
             by_number: HashMap::new(),
             places: HashMap::new(),
-            limits: HashMap::new(),
             robots: HashMap::new(),
             jobs: HashMap::new(),
         }
@@ -126,34 +124,29 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(found)
     }
 
-    /// Whether a queue is in a folder.
+    /// The queue with this number, if it is in the folder.
     ///
     /// # Errors
     /// The store's.
-    pub fn is_in(&mut self, queue: i64, folder: i64) -> Result<bool> {
+    pub fn queue_in(&mut self, folder: i64, queue: i64) -> Result<Option<Rc<Queue>>> {
         if let Some(known) = self.places.get(&(queue, folder)) {
-            return Ok(*known);
+            return Ok(known.clone());
         }
-        let row = self.tx.row(
-            "SELECT 1 FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
-            &[queue.into(), folder.into()],
-        )?;
-        self.places.insert((queue, folder), row.is_some());
-        Ok(row.is_some())
+        let found = Queue::placed(self.tx, folder, queue)?;
+        let found = found.map(|(queue, name)| {
+            let queue = Rc::new(queue);
+            self.queues.insert((folder, name), Some(Rc::clone(&queue)));
+            self.by_number.insert(queue.id, Rc::clone(&queue));
+            queue
+        });
+        self.places.insert((queue, folder), found.clone());
+        Ok(found)
     }
 
-    /// When an item that is taken now is given up.
-    pub fn lease_until(&mut self, tenant: i64, queue: &Queue) -> Result<i64> {
-        let seconds = match (queue.lease_seconds, self.limits.get(&tenant)) {
-            (Some(seconds), _) => seconds,
-            (None, Some(limit)) => *limit,
-            (None, None) => {
-                let limit = super::leases::limit(self.tx, tenant)?;
-                self.limits.insert(tenant, limit);
-                limit
-            }
-        };
-        Ok(self.now.0 + seconds * 10_000_000)
+    /// When the lease of an item ends whose holder is alive now.
+    pub fn lease_until(&self, queue: &Queue) -> Option<i64> {
+        let until = |seconds| self.now.0 + seconds * 10_000_000;
+        queue.lease_seconds.map(until)
     }
 
     /// The robot of a tenant with this key.
@@ -192,10 +185,10 @@ pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -
     let mut batch = Batch::new(tx, now, &server.keys);
     let mut answers = Slots::new(asks);
     ending::end(&mut batch, &mut answers)?;
+    // Items that are added now are for those who come later: whoever adds one sees it as it was added.
+    taking::take(&mut batch, &mut answers)?;
     let added = adding::add_all(&mut batch, &mut answers)?;
-    // Whoever adds an item sees it as it was added, even if it is taken at once.
-    read_back(&mut batch, &mut answers)?;
-    taking::take(&mut batch, &mut answers, added)?;
+    taking::start_added(&mut batch, &mut answers, added)?;
     read_back(&mut batch, &mut answers)?;
     let Batch {
         tx, ledger, hints, ..
@@ -253,6 +246,11 @@ impl<'a> Slots<'a> {
         let slots = self.slots.iter().zip(self.asks).enumerate();
         let open = slots.filter(|(_, (slot, _))| matches!(slot, Slot::Open));
         open.map(|(at, (_, ask))| (at, ask)).collect()
+    }
+
+    /// All calls.
+    pub fn asks(&self) -> &'a [Ask<'a>] {
+        self.asks
     }
 
     /// Answers a call; a failure of the store is everybody's.

@@ -138,7 +138,7 @@ pub struct ProcessingException {
 }
 
 /// Why an item failed, in the words that jobs use.
-#[odata::complex(name = "WrappedQueueItemErrorDto")]
+#[odata::complex(name = "QueueItemErrorDto")]
 pub struct QueueItemError {
     /// A code of the runtime.
     pub code: Option<String>,
@@ -148,6 +148,8 @@ pub struct QueueItemError {
     pub detail: Option<String>,
     /// Whose business it is.
     pub category: Option<String>,
+    /// An HTTP status, when one was the cause.
+    pub status: Option<i32>,
     /// When it happened.
     pub timestamp: Option<Timestamp>,
 }
@@ -314,7 +316,8 @@ pub struct QueueItem {
     pub id: i64,
     /// Why it failed.
     pub processing_exception: Option<ProcessingException>,
-    /// The same in the words that jobs use: comes with the results of transactions.
+    /// The same in the words that jobs use. Always null: a result has no member for it, and what a
+    /// robot says of a failure is `ProcessingException`.
     #[edm(json = "null")]
     pub error: Option<QueueItemError>,
     /// What it is about.

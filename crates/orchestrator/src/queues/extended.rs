@@ -10,7 +10,7 @@ use super::leases;
 use super::queue::Queue;
 use super::retention::{self, QueueRetention, RetentionAction, RetentionType};
 use crate::body;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{FolderRule, Op};
 
@@ -18,8 +18,11 @@ use crate::op::{FolderRule, Op};
 pub const OPS: &[Op] = &[
     Op::action("QueueDefinitions", "CreateQueue", CREATE, create)
         .returns("QueueDefinitionExtendedDto")
+        .answers(201)
         .folder(FolderRule::Required),
-    Op::action("QueueDefinitions", "EditQueue", EDIT, edit).folder(FolderRule::Required),
+    Op::action("QueueDefinitions", "EditQueue", EDIT, edit)
+        .answers(200)
+        .folder(FolderRule::Required),
     Op::function("QueueDefinitions", "GetQueue", VIEW, read)
         .params(&[("id", "Edm.Int64")])
         .returns("QueueDefinitionExtendedDto")
@@ -100,6 +103,9 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Err(Error::invalid("Invalid argument 'Period'"));
     }
     let id = definitions::make(cx, changes)?;
+    if given(args, "LeaseSeconds").is_some() {
+        cx.hint(Hint::Leases);
+    }
     change_rules(cx, args, id)?;
     Ok(Reply::created(cx.entity(&QUEUES, id, &[])?))
 }
@@ -134,7 +140,7 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.int("id")?;
     // Who sees none is told of a queue, not of this view of it.
     cx.entity(&QUEUES_IN_FOLDERS, id, &[])?;
-    let query = args.options(&QUEUES)?;
+    let query = args.options(cx, &QUEUES)?;
     Ok(Reply::json(cx.entity_with(
         &QUEUES,
         &id.into(),
@@ -145,7 +151,7 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `ListQueues`
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QUEUES)?;
+    let query = args.options(cx, &QUEUES)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()

@@ -59,6 +59,7 @@ pub const OPS: &[Op] = &[
     .bound()
     .namespace(QUEUE_NAMESPACE)
     .params(&[("Progress", "Edm.String")])
+    .answers(200)
     .folder(FolderRule::Required),
     bulk("DeleteBulk", DELETE_ITEMS, editing::delete_bulk),
     bulk("SetItemReviewStatus", EDIT_ITEMS, review::set_status),
@@ -79,7 +80,7 @@ const fn bulk(name: &'static str, need: Need, run: crate::op::Run) -> Op {
 
 /// The items that the request may see.
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QueueItem::SET)?;
+    let query = args.options(cx, &QueueItem::SET)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()
@@ -104,6 +105,8 @@ pub(super) struct Item {
     pub risk_sla_date: Option<Timestamp>,
     pub reference: Option<String>,
     pub progress: Option<String>,
+    start_processing: Option<Timestamp>,
+    end_processing: Option<Timestamp>,
 }
 
 /// The item with this number in the folder of the request.
@@ -114,7 +117,8 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
     let folder = cx.need_folder()?.id;
     let row = cx.tx.row(
         "SELECT i.queue_definition_id, q.name, i.status, i.version, i.key, i.priority,
-             i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress
+             i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress,
+             i.start_processing, i.end_processing
          FROM queue_items i JOIN queue_definitions q ON q.id = i.queue_definition_id
          JOIN queue_folders l ON l.queue_definition_id = q.id AND l.folder_id = $2
          WHERE i.id = $1 AND i.tenant_id = $3",
@@ -137,10 +141,20 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
         risk_sla_date: date(8)?,
         reference: row.get(9)?,
         progress: row.get(10)?,
+        start_processing: date(11)?,
+        end_processing: date(12)?,
     })
 }
 
 impl Item {
+    /// Seconds from when it was taken to the end of that attempt.
+    pub fn took(&self) -> i64 {
+        match (self.start_processing, self.end_processing) {
+            (Some(start), Some(end)) => (end.0 - start.0).max(0) / 10_000_000,
+            _ => 0,
+        }
+    }
+
     /// Fails unless the caller means the item as it is now.
     ///
     /// # Errors
@@ -184,24 +198,36 @@ pub(super) fn version(text: &str) -> Result<i64> {
     version.ok_or_else(|| Error::invalid("The field RowVersion must be the one that GET shows."))
 }
 
-/// Keeps the number of items in a status.
+/// Removes the items for which `condition` holds, with their events and comments, and says how many
+/// there were. The numbers of their queues stay.
 ///
 /// # Errors
 /// The store's.
-pub(super) fn count(tx: &mut Tx<'_>, queue: i64, status: QueueItemStatus, by: i64) -> Result<()> {
-    tx.exec(
-        "UPDATE queue_counts SET items = items + $3
-         WHERE queue_definition_id = $1 AND status = $2",
-        &[queue.into(), status.into(), by.into()],
-    )?;
-    Ok(())
+pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<i64> {
+    let sql = format!("SELECT id FROM queue_items WHERE {condition}");
+    let ids: Result<Vec<Value>, db::Error> = tx
+        .rows(&sql, params)?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let ids = ids?;
+    for (table, column) in [
+        ("queue_item_events", "queue_item_id"),
+        ("queue_item_comments", "queue_item_id"),
+        ("queue_items", "id"),
+    ] {
+        let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT {{1}} {{rows}})");
+        let rows = ids.iter().map(|id| vec![id.clone()]).collect();
+        tx.exec_many(&sql, &["BIGINT"], rows)?;
+    }
+    Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
 }
 
 /// `QueueItems(id)/GetItemProcessingHistory`: all attempts at the item.
 fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_be_in_folders(cx, &QueueItem::SET, id)?;
-    let query = args.options(&QueueItem::SET)?;
+    let query = args.options(cx, &QueueItem::SET)?;
     let listing = Listing {
         restrict: Some("{t}.key = (SELECT k.key FROM queue_items k WHERE k.id = {item})"),
         vars: &[("item", id.into())],
@@ -232,7 +258,7 @@ fn last_retry_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn last_retry_of(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(&QueueItem::SET)?;
+    let query = args.options(cx, &QueueItem::SET)?;
     let last = "SELECT MAX(r.id) FROM queue_items i JOIN queue_items r ON r.key = i.key
         WHERE i.id = $1 AND r.id > i.id";
     let last: Option<i64> = match cx.tx.row(last, &[id.into()])? {
@@ -256,7 +282,7 @@ const REVIEWERS: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
 
 /// `GetReviewers`: who may review items in the folder.
 fn reviewers(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&User::SET)?;
+    let query = args.options(cx, &User::SET)?;
     let listing = Listing {
         restrict: Some(REVIEWERS),
         vars: &[],

@@ -2,9 +2,13 @@
 //!
 //! In a queue with a lease such an item returns, for whoever comes next; after as many returns as the
 //! queue has retries, and one, it counts as abandoned. In others it is abandoned once the tenant's
-//! limit has passed. Items in progress are as many as there are robots, so they are looked through.
+//! limit has passed. Items in progress are as many as there are robots, so they are looked through: in
+//! a read, since others wait for a write, which then looks at what is due once more.
 
-use db::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use db::{Tx, Value};
 use odata::Timestamp;
 
 use super::Author;
@@ -19,18 +23,15 @@ use crate::error::{Error, Result};
 use crate::settings;
 
 /// Most items that one transaction gives up: others wait for it.
-const AT_ONCE: i64 = 500;
-
-/// The setting that says after how many seconds an item without a result is abandoned.
-const LIMIT: &str = "Queues.AbandonedAfterSeconds";
+const AT_ONCE: usize = 500;
+/// However long leases and limits are, what was taken is looked at after this time.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+const TICKS: i64 = 10_000_000;
 
 /// Seconds after which an item without a result is abandoned, in queues without a lease.
-///
-/// # Errors
-/// The store's.
-pub(super) fn limit(tx: &mut db::Tx<'_>, tenant: i64) -> Result<i64> {
-    let text = settings::of_tenant(tx, tenant, LIMIT)?;
-    let wrong = || Error::Internal(format!("the setting {LIMIT} is no number"));
+fn limit(tx: &mut Tx<'_>, tenant: i64) -> Result<i64> {
+    let text = settings::of_tenant(tx, tenant, settings::ABANDONED_AFTER)?;
+    let wrong = || Error::Internal(format!("a limit that is no number: {text}"));
     text.parse().map_err(|_| wrong())
 }
 
@@ -40,48 +41,128 @@ pub(super) fn limit(tx: &mut db::Tx<'_>, tenant: i64) -> Result<i64> {
 /// # Errors
 /// The store's.
 pub(super) fn changed(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<()> {
-    let leased = queue.lease_seconds.is_some();
-    let seconds = match queue.lease_seconds {
-        Some(seconds) => seconds,
-        None => limit(cx.tx, cx.caller.tenant)?,
-    };
+    let until = queue.lease_seconds.map(|lease| cx.now.0 + lease * TICKS);
     cx.tx.exec(
-        "UPDATE queue_items
-         SET lease_until = CASE WHEN $2 THEN $3 ELSE COALESCE(start_processing, $3) END + $4
-         WHERE queue_definition_id = $1 AND status = 1",
-        &[
-            queue.id.into(),
-            leased.into(),
-            cx.now.into(),
-            (seconds * 10_000_000).into(),
-        ],
+        "UPDATE queue_items SET lease_until = $2 WHERE queue_definition_id = $1 AND status = 1",
+        &[queue.id.into(), until.into()],
     )?;
     cx.hint(Hint::Leases);
     Ok(())
 }
 
-/// Queues in which somebody works on items.
-const BUSY: &str = "queue_counts c JOIN queue_items i
-    ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
-    WHERE c.status = 1 AND c.items > 0";
+/// How the items in progress stand.
+#[derive(Debug)]
+pub struct Look {
+    /// What is due, no more than one transaction gives up.
+    pub due: Vec<Due>,
+    /// When something else will be.
+    pub next: Option<Timestamp>,
+    /// Nothing is due sooner than this after it was taken.
+    pub shortest: Duration,
+}
 
-/// Gives up what is overdue, and says when to look again.
+/// An item that nobody works on any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    item: i64,
+    /// Whether its lease has ended, or the limit has passed since it was taken.
+    leased: bool,
+    /// By when that was so.
+    by: i64,
+}
+
+/// Looks through the items in progress, of all tenants.
 ///
 /// # Errors
 /// The store's.
-pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
-    let sql = format!("SELECT {ATTEMPT} FROM {BUSY} AND i.lease_until <= $1 LIMIT $2");
-    let overdue = attempts(cx, &sql, &[cx.now.into(), AT_ONCE.into()])?;
-    if !overdue.is_empty() {
-        give_up(cx, overdue)?;
-        return Ok(Some(cx.now));
+pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
+    let mut limits = HashMap::new();
+    for row in tx.rows("SELECT id FROM tenants", &[])? {
+        let tenant: i64 = row.get(0)?;
+        limits.insert(tenant, limit(tx, tenant)?);
     }
-    let next = format!("SELECT MIN(i.lease_until) FROM {BUSY}");
-    let next: Option<i64> = match cx.tx.row(&next, &[])? {
-        Some(row) => row.get(0)?,
-        None => None,
+    let mut look = Look {
+        due: Vec::new(),
+        next: None,
+        shortest: shortest(tx, &limits)?,
     };
-    Ok(next.map(Timestamp))
+    let busy = tx.rows(
+        "SELECT q.id, q.tenant_id, q.lease_seconds,
+             (SELECT MIN(CASE WHEN q.lease_seconds IS NULL THEN i.start_processing
+                     ELSE i.lease_until END)
+                 FROM queue_items i WHERE i.queue_definition_id = q.id AND i.status = 1)
+         FROM queue_counts c JOIN queue_definitions q ON q.id = c.queue_definition_id
+         WHERE c.status = 1 AND c.items > 0",
+        &[],
+    )?;
+    for row in &busy {
+        let (queue, tenant): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let leased = row.get::<Option<i64>>(2)?.is_some();
+        let allowed = match leased {
+            true => 0,
+            false => limits.get(&tenant).map_or(0, |seconds| seconds * TICKS),
+        };
+        match row.get::<Option<i64>>(3)? {
+            Some(first) if first + allowed <= now.0 => {
+                overdue(tx, queue, leased, now.0 - allowed, &mut look.due)?;
+            }
+            Some(first) => {
+                let at = Timestamp(first + allowed);
+                look.next = Some(look.next.map_or(at, |next| next.min(at)));
+            }
+            None => {}
+        }
+    }
+    Ok(look)
+}
+
+/// The shortest time that an item may be anybody's, by the leases of queues and the limits of tenants.
+fn shortest(tx: &mut Tx<'_>, limits: &HashMap<i64, i64>) -> Result<Duration> {
+    let lease = tx.row("SELECT MIN(lease_seconds) FROM queue_definitions", &[])?;
+    let lease: Option<i64> = lease.map_or(Ok(None), |row| row.get(0))?;
+    let shortest = limits.values().copied().chain(lease).min();
+    let shortest = shortest.and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(shortest.map_or(LONGEST, |seconds| LONGEST.min(Duration::from_secs(seconds))))
+}
+
+/// Finds the items of a queue whose lease ended, or that were taken, by then.
+fn overdue(tx: &mut Tx<'_>, queue: i64, leased: bool, by: i64, due: &mut Vec<Due>) -> Result<()> {
+    let room = AT_ONCE.saturating_sub(due.len());
+    let rows = tx.rows(
+        "SELECT id FROM queue_items WHERE queue_definition_id = $1 AND status = 1
+             AND CASE WHEN $2 THEN lease_until ELSE start_processing END <= $3
+         ORDER BY id LIMIT $4",
+        &[
+            queue.into(),
+            leased.into(),
+            by.into(),
+            i64::try_from(room).unwrap_or(i64::MAX).into(),
+        ],
+    )?;
+    for row in &rows {
+        let item = row.get(0)?;
+        due.push(Due { item, leased, by });
+    }
+    Ok(())
+}
+
+/// Gives up what a look found, if nobody has done anything with it since.
+///
+/// # Errors
+/// The store's.
+pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
+    let row = |due: &Due| vec![due.item.into(), due.leased.into(), due.by.into()];
+    let rows: Vec<Vec<Value>> = due.iter().map(row).collect();
+    let sql = format!(
+        "SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}} AND i.status = 1
+             AND CASE WHEN {{2}} THEN i.lease_until ELSE i.start_processing END <= {{3}}"
+    );
+    let (mut found, types) = (Vec::new(), ["BIGINT", "BOOLEAN", "BIGINT"]);
+    cx.tx.each_many::<Error>(&sql, &types, rows, &mut |cells| {
+        found.push(Attempt::read(cells)?);
+        Ok(())
+    })?;
+    give_up(cx, found)
 }
 
 /// The host of these jobs is lost: what they took from queues with a lease returns at once.
@@ -97,17 +178,12 @@ pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
              AND i.executor_job_key = j.key
          WHERE j.session_id = $1 AND j.state IN (0, 1, 2, 3, 8)"
     );
-    let held = attempts(cx, &sql, &[session.into()])?;
-    give_up(cx, held)
-}
-
-fn attempts(cx: &mut Cx<'_, '_>, sql: &str, params: &[Value]) -> Result<Vec<Attempt>> {
-    let mut found = Vec::new();
-    cx.tx.each::<Error>(sql, params, &mut |cells| {
-        found.push(Attempt::read(cells)?);
+    let mut held = Vec::new();
+    cx.tx.each::<Error>(&sql, &[session.into()], &mut |cells| {
+        held.push(Attempt::read(cells)?);
         Ok(())
     })?;
-    Ok(found)
+    give_up(cx, held)
 }
 
 fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
@@ -118,7 +194,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
     for attempt in attempts {
         let queue = batch.queue_of(attempt.of)?;
         if queue.lease_seconds.is_some() && attempt.returns <= queue.retries {
-            let seconds = attempt.took(batch.now) / 10_000_000;
+            let seconds = attempt.took(batch.now) / TICKS;
             let turn = turn::of(attempt.priority, attempt.due_date, None, batch.now);
             returned.push(vec![attempt.of.item.into(), turn.into(), seconds.into()]);
             let status = QueueItemStatus::New;
@@ -152,14 +228,14 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
-        &returned,
+        returned,
     )?;
     batch.tx.exec_many(
         "UPDATE queue_items SET status = {2}, end_processing = {3}, lease_until = NULL,
              version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT"],
-        &given_up,
+        given_up,
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);
     retrying::add(tx, &mut ledger, cx.now, Who::Itself, again)?;

@@ -63,7 +63,8 @@ impl Ledger {
         self.event(of, action, to, author);
     }
 
-    /// As [`Self::moved`], for an item whose event is written where it is changed.
+    /// As [`Self::moved`], for an item that may have a review: its event, which tells of that, is
+    /// written where it is changed.
     pub fn counted(&mut self, queue: i64, from: QueueItemStatus, to: QueueItemStatus) {
         *self.count(queue, from) -= 1;
         *self.count(queue, to) += 1;
@@ -97,7 +98,7 @@ impl Ledger {
     /// # Errors
     /// The store's.
     pub fn settle(self, tx: &mut Tx<'_>) -> Result<()> {
-        tx.exec_many(
+        tx.send_many(
             "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
                  timestamp, action, user_id, external_client_id, status, review_status)
              {values}",
@@ -105,17 +106,17 @@ impl Ledger {
                 "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT",
                 "BIGINT",
             ],
-            &self.events,
+            self.events,
         )?;
         let counts = self.counts.into_iter().filter(|(_, by)| *by != 0);
         let counts: Vec<Vec<Value>> = counts
             .map(|((queue, status), by)| vec![queue.into(), status.into(), by.into()])
             .collect();
-        tx.exec_many(
+        tx.send_many(
             "UPDATE queue_counts SET items = items + {3} {rows}
              WHERE queue_definition_id = {1} AND status = {2}",
             &["BIGINT", "BIGINT", "BIGINT"],
-            &counts,
+            counts,
         )?;
         records::add(tx, self.results, self.now)
     }

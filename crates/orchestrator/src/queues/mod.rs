@@ -44,7 +44,7 @@ use db::Value;
 use odata::edm::{Edm, EntitySet, Kind};
 use serde_json::{Map, Value as Json};
 
-use crate::cx::{Args, Caller, Cx, Identity, Listing, Reply};
+use crate::cx::{Args, Caller, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 
@@ -86,13 +86,9 @@ struct Author {
 
 impl Author {
     fn of(caller: &Caller) -> Self {
-        let client = match &caller.identity {
-            Identity::Application { client_id } => Some(client_id.clone()),
-            _ => None,
-        };
         Self {
             user: caller.user(),
-            client,
+            client: caller.client().map(str::to_owned),
         }
     }
 }
@@ -116,7 +112,7 @@ fn page_in_folders(
     restrict: Option<&str>,
     vars: &[(&str, Value)],
 ) -> Result<Reply> {
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     let folders = in_folders(cx);
     let restrict = match restrict {
         Some(restrict) => format!("{folders} AND {restrict}"),
@@ -150,7 +146,7 @@ fn must_be_in_folders(cx: &mut Cx<'_, '_>, set: &'static EntitySet, id: i64) -> 
 fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
     let id = args.id()?;
     must_be_in_folders(cx, set, id)?;
-    let query = args.options(set)?;
+    let query = args.options(cx, set)?;
     Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Queue {
     pub retries_abandoned: bool,
     /// Seconds without a sign of life after which an item returns.
     pub lease_seconds: Option<i64>,
+    /// When the first of its deferred items is due.
+    pub first_deferred: Option<i64>,
     /// The schemas of specific contents, outputs and analytics.
     pub schemas: [Option<String>; 3],
 }
@@ -32,7 +34,9 @@ pub(super) struct Queue {
 pub(super) const COLUMNS: &str = "q.id, q.enforce_unique_reference, q.encrypted, q.sla_in_minutes,
     q.risk_sla_in_minutes, q.max_number_of_retries, q.accept_automatically_retry,
     q.retry_abandoned_items, q.lease_seconds, q.specific_data_json_schema,
-    q.output_data_json_schema, q.analytics_data_json_schema";
+    q.output_data_json_schema, q.analytics_data_json_schema,
+    (SELECT MIN(i.defer_date) FROM queue_items i
+        WHERE i.queue_definition_id = q.id AND i.status = 0 AND i.turn IS NULL)";
 
 impl Queue {
     /// The queue of this name in a folder.
@@ -47,6 +51,21 @@ impl Queue {
         );
         let row = tx.row(&sql, &[folder.into(), name.into()])?;
         row.as_ref().map(Self::read).transpose()
+    }
+
+    /// The queue with this number and its name, if it is in the folder.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn placed(tx: &mut Tx<'_>, folder: i64, id: i64) -> Result<Option<(Self, String)>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, l.name FROM queue_folders l
+             JOIN queue_definitions q ON q.id = l.queue_definition_id
+             WHERE l.queue_definition_id = $2 AND l.folder_id = $1"
+        );
+        let row = tx.row(&sql, &[folder.into(), id.into()])?;
+        let with_name = |row: Row| Ok((Self::read(&row)?, row.get(row.len() - 1)?));
+        row.map(with_name).transpose()
     }
 
     /// The queue with this number.
@@ -76,6 +95,7 @@ impl Queue {
             retries_abandoned: row.get(7)?,
             lease_seconds: row.get(8)?,
             schemas: [row.get(9)?, row.get(10)?, row.get(11)?],
+            first_deferred: row.get(12)?,
         })
     }
 }

@@ -269,7 +269,7 @@ fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         }
     };
     cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
-    let query = args.options(&QueueProcessingRecord::SET)?;
+    let query = args.options(cx, &QueueProcessingRecord::SET)?;
     let last = cx.now.0 - cx.now.0.rem_euclid(step);
     let listing = Listing {
         restrict: None,
@@ -292,7 +292,7 @@ fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `RetrieveQueuesProcessingStatus`
 fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QueueProcessingStatus::SET)?;
+    let query = args.options(cx, &QueueProcessingStatus::SET)?;
     let listing = Listing {
         restrict: None,
         vars: &[],
@@ -347,7 +347,7 @@ pub(super) fn add(
             ]);
         }
     }
-    tx.exec_many(
+    tx.send_many(
         "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
              successful_time, application_exceptions, application_exceptions_time,
              business_exceptions, business_exceptions_time, retried, last_processed)
@@ -365,7 +365,7 @@ pub(super) fn add(
              retried = queue_results.retried + excluded.retried,
              last_processed = COALESCE(excluded.last_processed, queue_results.last_processed)",
         &["BIGINT"; 11],
-        &rows,
+        rows,
     )?;
     Ok(())
 }

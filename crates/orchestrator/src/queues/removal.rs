@@ -2,6 +2,7 @@
 //! by piece: nobody waits for a transaction that removes millions.
 
 use super::entities::STORED_QUEUES;
+use super::items;
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
 
@@ -14,6 +15,7 @@ pub(super) const AT_ONCE: i64 = 500;
 /// The store's.
 pub(super) fn remove(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
     if rows(cx, queue)? <= AT_ONCE {
+        items::remove(cx.tx, "queue_definition_id = $1", &[queue.into()])?;
         return cx.delete(&STORED_QUEUES, queue);
     }
     // Whatever shows a queue, or what belongs to one, does so through the folders that it is in, and

@@ -91,7 +91,7 @@ fn asked(args: &Args) -> Result<RetentionType> {
 }
 
 fn shown(cx: &mut Cx<'_, '_>, args: &Args, queue: i64, kind: RetentionType) -> Result<Reply> {
-    let query = args.options(&OF_TYPE)?;
+    let query = args.options(cx, &OF_TYPE)?;
     let vars = [("type", kind.into())];
     let entity = cx.entity_with(&OF_TYPE, &queue.into(), &query, &vars)?;
     Ok(Reply::json(entity))
@@ -104,15 +104,21 @@ fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     shown(cx, args, queue, kind)
 }
 
-/// `PUT /odata/QueueRetention(queue)`; the body's Type says which rule.
+/// `PUT /odata/QueueRetention(queue)?retentionType=…`; the body's Type may say instead which rule.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let queue = args.id()?;
     let changes = args.changes("retentionSettingDto", &QueueRetention::SET, Mode::Replace)?;
     cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    let asked = asked(args)?;
     let kind = match changes.get("type") {
-        Some(Value::Int(kind)) => RetentionType::from_i64(*kind).unwrap_or(RetentionType::Final),
-        _ => asked(args)?,
+        Some(Value::Int(kind)) => RetentionType::from_i64(*kind).unwrap_or(asked),
+        _ => asked,
     };
+    if kind != asked && args.param("retentionType").is_some() {
+        return Err(Error::invalid(
+            "The parameter retentionType and the Type of the body name different rules: leave one of them out.",
+        ));
+    }
     change(cx, queue, kind, changes)?;
     audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
     shown(cx, args, queue, kind)

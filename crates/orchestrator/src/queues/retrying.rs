@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::{Guid, Timestamp};
 
 use super::Author;
@@ -61,12 +61,12 @@ pub(super) fn add(
         return Ok(());
     }
     let mut references = HashMap::new();
-    let ids: Vec<Vec<Value>> = again.iter().map(|a| vec![a.of.item.into()]).collect();
+    let ids = || again.iter().map(|a| vec![a.of.item.into()]).collect();
     tx.each_many::<Error>(
         "SELECT i.id, i.unique_reference {rows,} queue_items i
          WHERE i.id = {1} AND i.unique_reference IS NOT NULL",
         &["BIGINT"],
-        &ids,
+        ids(),
         &mut |cells| {
             if let (db::Cell::Int(id), db::Cell::Text(text)) = (cells.get(0), cells.get(1)) {
                 references.insert(id, text.to_owned());
@@ -75,10 +75,10 @@ pub(super) fn add(
         },
     )?;
     if !references.is_empty() {
-        tx.exec_many(
+        tx.send_many(
             "UPDATE queue_items SET unique_reference = NULL {rows} WHERE id = {1}",
             &["BIGINT"],
-            &ids,
+            ids(),
         )?;
     }
     let copies = tx.new_ids("queue_items", again.len())?;
@@ -115,7 +115,7 @@ pub(super) fn add(
             "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BOOLEAN",
             "BIGINT",
         ],
-        &rows,
+        rows,
     )?;
     for (item, copy) in again.iter().zip(copies) {
         ledger.added(

@@ -94,14 +94,13 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         item: item.id,
     };
     ledger.counted(item.queue, item.status, status);
-    // The one event that tells of a review beside the status.
     events::write(cx.tx, item.id, QueueItemEventAction::Retry, cx.now, &author)?;
     let again = Again {
         of,
         priority: item.priority,
         defer_date: item.defer_date,
         due_date: item.due_date,
-        seconds: 0,
+        seconds: item.took(),
         author,
     };
     retrying::add(cx.tx, &mut ledger, cx.now, Who::Somebody, vec![again])?;

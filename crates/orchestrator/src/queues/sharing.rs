@@ -190,7 +190,7 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
 /// `GetQueuesAcrossFolders`: the queues of every folder in which the caller may see queues, except
 /// one. Who may nowhere gets an empty list.
 pub(super) fn get_queues_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&QUEUES_IN_FOLDERS)?;
+    let query = args.options(cx, &QUEUES_IN_FOLDERS)?;
     let excluded = args.optional_int("excludeFolderId")?.unwrap_or(0);
     cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
     let listing = Listing {

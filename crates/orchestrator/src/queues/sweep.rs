@@ -215,14 +215,17 @@ pub fn remove(cx: &mut Cx<'_, '_>, task: Task, stretch: Stretch) -> Result<()> {
             status,
             before,
         } => {
-            let sql = format!(
-                "DELETE FROM queue_items WHERE queue_definition_id = $1 AND status = $2
-                     AND id > $3 AND id <= $4 AND {} < $5",
+            let due = format!(
+                "queue_definition_id = $1 AND status = $2 AND id > $3 AND id <= $4 AND {} < $5",
                 Task::age(status)
             );
             let params = [queue.into(), status.into(), after, until, before.into()];
-            let removed = i64::try_from(cx.tx.exec(&sql, &params)?).unwrap_or(i64::MAX);
-            return items::count(cx.tx, queue, status, -removed);
+            let removed = items::remove(cx.tx, &due, &params)?;
+            cx.tx.exec(
+                "UPDATE queue_counts SET items = items - $3
+                 WHERE queue_definition_id = $1 AND status = $2",
+                &[queue.into(), status.into(), removed.into()],
+            )?
         }
         Task::Results { queue, .. } => cx.tx.exec(
             "DELETE FROM queue_results WHERE queue_definition_id = $1 AND period = 1
@@ -233,10 +236,11 @@ pub fn remove(cx: &mut Cx<'_, '_>, task: Task, stretch: Stretch) -> Result<()> {
             "DELETE FROM idempotency_keys WHERE creation_time > $1 AND creation_time <= $2",
             &[after, until],
         )?,
-        Task::ItemsOfDeleted { queue } => cx.tx.exec(
-            "DELETE FROM queue_items WHERE queue_definition_id = $1 AND id > $2 AND id <= $3",
-            &[queue.into(), after, until],
-        )?,
+        Task::ItemsOfDeleted { queue } => {
+            let all = "queue_definition_id = $1 AND id > $2 AND id <= $3";
+            items::remove(cx.tx, all, &[queue.into(), after, until])?;
+            return Ok(());
+        }
         Task::Deleted { queue } => cx.tx.exec(
             "DELETE FROM queue_definitions WHERE id = $1 AND deletion_time IS NOT NULL",
             &[queue.into()],

@@ -121,56 +121,72 @@ struct Taker<'a> {
     robot: Option<i64>,
 }
 
-/// Gives items to all who want one, and those just added to whoever brought them.
-///
-/// # Errors
-/// The store's.
-pub(super) fn take(
-    batch: &mut Batch<'_, '_>,
-    slots: &mut Slots<'_>,
-    added: Vec<Added>,
-) -> Result<()> {
-    let mut added: BTreeMap<usize, (i64, Rc<Queue>)> = added
-        .into_iter()
-        .map(|(at, item, queue)| (at, (item, queue)))
-        .collect();
-    let (mut started, mut waiting) = (Vec::new(), BTreeMap::new());
-    for (at, ask) in slots.open() {
-        let Work::Take(wanted) = ask.work else {
-            continue;
-        };
-        let robot = match robot(batch, ask, wanted) {
-            Ok(robot) => robot,
-            Err(error) => {
-                slots.answer(at, Err(error))?;
-                continue;
-            }
-        };
-        let taker = Taker {
+impl<'a> Taker<'a> {
+    /// # Errors
+    /// 1002 when there is no robot with the key that the call names.
+    fn new(
+        batch: &mut Batch<'_, '_>,
+        at: usize,
+        ask: &'a Ask<'a>,
+        wanted: &'a Wanted,
+    ) -> Result<Self> {
+        let robot = robot(batch, ask, wanted)?;
+        Ok(Self {
             at,
             ask,
             wanted,
             robot,
+        })
+    }
+}
+
+/// Gives items to all who want one that is there.
+///
+/// # Errors
+/// The store's.
+pub(super) fn take(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
+    let mut waiting = BTreeMap::new();
+    for (at, ask) in slots.open() {
+        let Work::Take(wanted) = ask.work else {
+            continue;
         };
-        if let Some((item, queue)) = added.remove(&at) {
-            started.push((taker, item, queue));
+        if wanted.content.is_some() {
             continue;
         }
-        match batch.queue(ask.folder.id, &wanted.name) {
-            Ok(queue) => {
+        let taker = Taker::new(batch, at, ask, wanted);
+        let taker = taker.and_then(|t| Ok((t, batch.queue(ask.folder.id, &wanted.name)?)));
+        match taker {
+            Ok((taker, queue)) => {
                 let (_, takers) = waiting.entry(queue.id).or_insert((queue, Vec::new()));
                 takers.push(taker);
             }
             Err(error) => slots.answer(at, Err(error))?,
         }
     }
-    // What was just added belongs to whoever brought it: nobody else may choose it.
-    begin(batch, slots, started)?;
     let mut chosen = Vec::new();
     for (queue, takers) in waiting.into_values() {
         choose(batch, slots, &queue, takers, &mut chosen)?;
     }
     begin(batch, slots, chosen)
+}
+
+/// Gives items that were just added to whoever brought them.
+///
+/// # Errors
+/// The store's.
+pub(super) fn start_added(
+    batch: &mut Batch<'_, '_>,
+    slots: &mut Slots<'_>,
+    added: Vec<Added>,
+) -> Result<()> {
+    let mut started = Vec::with_capacity(added.len());
+    for (at, item, queue) in added {
+        let ask = &slots.asks()[at];
+        if let Work::Take(wanted) = ask.work {
+            started.push((Taker::new(batch, at, ask, wanted)?, item, queue));
+        }
+    }
+    begin(batch, slots, started)
 }
 
 /// The robot that a call is for: the one it names, else the caller.
@@ -198,7 +214,9 @@ fn choose<'a>(
     takers: Vec<Taker<'a>>,
     started: &mut Vec<(Taker<'a>, i64, Rc<Queue>)>,
 ) -> Result<()> {
-    make_ready(batch, queue.id)?;
+    if queue.first_deferred.is_some_and(|date| date <= batch.now.0) {
+        make_ready(batch, queue.id)?;
+    }
     let (certain, any): (Vec<_>, Vec<_>) = takers
         .into_iter()
         .partition(|t| t.wanted.reference.is_some());
@@ -245,10 +263,10 @@ fn make_ready(batch: &mut Batch<'_, '_>, queue: i64) -> Result<()> {
         let turn = turn::of(priority, due.map(Timestamp), None, batch.now);
         ready.push(vec![row.get::<i64>(0)?.into(), turn.into()]);
     }
-    batch.tx.exec_many(
+    batch.tx.send_many(
         "UPDATE queue_items SET turn = {2} {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT"],
-        &ready,
+        ready,
     )?;
     Ok(())
 }
@@ -323,7 +341,7 @@ fn begin(
             (None, Some(robot)) => batch.job_of(robot)?,
             (None, None) => None,
         };
-        let lease_until = batch.lease_until(taker.ask.caller.tenant, queue)?;
+        let lease_until = batch.lease_until(queue);
         rows.push(vec![
             (*item).into(),
             QueueItemStatus::InProgress.into(),
@@ -345,13 +363,13 @@ fn begin(
         );
         slots.show(taker.at, *item, 200);
     }
-    batch.hints.insert(Hint::Leases);
-    batch.tx.exec_many(
+    batch.hints.insert(Hint::Taken);
+    batch.tx.send_many(
         "UPDATE queue_items SET status = {2}, turn = NULL, robot_id = {3}, executor_job_key = {4},
              start_processing = {5}, lease_until = {6}, version = version + 1
          {rows} WHERE id = {1}",
         &["BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT"],
-        &rows,
+        rows,
     )?;
     Ok(())
 }

@@ -58,6 +58,7 @@ pub const OPS: &[Op] = &[
         .folder(FolderRule::Optional),
     Op::action("Releases", "CreateRelease", CREATE, edit::create)
         .returns("ReleaseDto")
+        .answers(201)
         .folder(FolderRule::Required),
     Op::action("Releases", "UpdateByKey", EDIT, edit::update_by_key)
         .params(&[
@@ -66,6 +67,7 @@ pub const OPS: &[Op] = &[
             ("entryPointPath", "Edm.String"),
             ("inputArgs", "Edm.String"),
         ])
+        .answers(200)
         .folder(FolderRule::Required),
     Op::action(
         "Releases",
@@ -151,7 +153,7 @@ const ALIVE: &str = "{t}.deletion_time IS NULL";
 
 /// `GET /odata/Releases`
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Release::SET)?;
+    let query = args.options(cx, &Release::SET)?;
     let listing = Listing {
         restrict: Some(ALIVE),
         count: args.count,
@@ -173,7 +175,7 @@ fn read_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 fn one(cx: &mut Cx<'_, '_>, args: &Args, condition: &str, value: Value) -> Result<Reply> {
-    let query = args.options(&Release::SET)?;
+    let query = args.options(cx, &Release::SET)?;
     let sql = format!("SELECT id FROM releases WHERE deletion_time IS NULL AND {condition}");
     let row = cx.tx.row(&sql, &[value])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Release"))?.get(0)?;

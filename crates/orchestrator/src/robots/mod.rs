@@ -119,6 +119,7 @@ pub const OPS: &[Op] = &[
         ("robotIds", "Collection(Edm.Int64)"),
         ("enabled", "Edm.Boolean"),
     ])
+    .answers(200)
     .folder(FolderRule::OptionalOrTenant),
     Op::action(
         "Robots",
@@ -127,6 +128,7 @@ pub const OPS: &[Op] = &[
         actions::convert_to_floating,
     )
     .params(&[("robotId", "Edm.Int64")])
+    .answers(200)
     .folder(FolderRule::OptionalOrTenant),
 ];
 

@@ -1,8 +1,8 @@
 //! Reading robots: the set, and the functions that choose among its rows.
 
 use db::Value;
+use odata::Folders;
 use odata::edm::EntitySet;
-use odata::{Folders, Query};
 
 use super::entities::{ABLE_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
 use super::{CREATE, Robot};
@@ -10,7 +10,6 @@ use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, FolderRule, Need};
-use crate::users::User;
 
 /// The robots whose account is assigned to one of the folders or above it; the account of a classic
 /// robot is assigned to the robot's folder.
@@ -18,7 +17,6 @@ const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
     JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
     WHERE ft.folder_id IN (FOLDERS) AND fu.user_id = {t}.user_id)";
 
-const VIEW_USERS: Need = Need::new("OR.Robots", &[("Users", Access::View)], false);
 const VIEW_MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
 const VIEW_PROCESSES: Need = Need::new("OR.Robots", &[("Processes", Access::View)], false);
 const VIEW_ENVIRONMENTS: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
@@ -63,15 +61,6 @@ struct Page<'a> {
     vars: &'a [(&'a str, Value)],
 }
 
-/// The options of a request; those that look at accounts take the permission to see these.
-fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Query> {
-    let query = args.options(set)?;
-    if query.leads_to(User::SET.entity) && !access::has_in_tenant(cx.tx, cx.caller, &VIEW_USERS)? {
-        return Err(access::forbidden(&VIEW_USERS));
-    }
-    Ok(query)
-}
-
 /// The robots of the folders that the request may show, and of them those that fulfil a condition.
 fn page(
     cx: &mut Cx<'_, '_>,
@@ -79,7 +68,7 @@ fn page(
     set: &'static EntitySet,
     page: &Page<'_>,
 ) -> Result<Reply> {
-    let query = options(cx, args, set)?;
+    let query = args.options(cx, set)?;
     let in_folder = cx.in_folders(IN_FOLDER);
     let conditions: Vec<&str> = in_folder.as_deref().into_iter().chain(page.which).collect();
     let restrict = conditions.join(" AND ");
@@ -140,7 +129,7 @@ pub(super) fn must_manage(cx: &mut Cx<'_, '_>, id: i64, need: &Need) -> Result<(
 pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_see(cx, id)?;
-    let query = options(cx, args, &Robot::SET)?;
+    let query = args.options(cx, &Robot::SET)?;
     Ok(Reply::json(cx.entity_with(
         &Robot::SET,
         &id.into(),
@@ -273,7 +262,7 @@ pub(super) fn get_machine_keys(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply
     };
     must_have(cx, &create)?;
     access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
-    let query = args.options(&MachineKey::SET)?;
+    let query = args.options(cx, &MachineKey::SET)?;
     let listing = Listing {
         restrict: Some("{t}.type = 0"),
         name: Some("Collection(KeyValuePairOfStringString)"),

@@ -52,7 +52,7 @@ pub static PERMISSIONS: Resource =
 
 /// `GET /odata/Permissions`: all there are, not those of a role.
 fn list_permissions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&Permission::SET)?;
+    let query = args.options(cx, &Permission::SET)?;
     let listing = Listing {
         restrict: Some("{t}.role_id = 0"),
         count: args.count,

@@ -14,7 +14,6 @@ use crate::jobs::Job;
 use crate::machines;
 use crate::op::{Access, FolderRule, Need, Op, Resource};
 use crate::robots::RobotType;
-use crate::users::User;
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
@@ -120,14 +119,12 @@ fn page(
     Ok(Reply::json(cx.page(set, &query, listing)?))
 }
 
-/// The options of a request; those that look at accounts or jobs take the permission to see these,
-/// and for jobs that of the whole tenant, because a host runs those of any folder.
+/// The options of a request; those that look at jobs take the permission to see these in the whole
+/// tenant, because a host runs those of any folder.
 fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Query> {
-    let query = args.options(set)?;
-    for (entity, need) in [(User::SET.entity, &PEOPLE), (Job::SET.entity, &JOBS)] {
-        if query.leads_to(entity) {
-            access::tenant_wide(cx.tx, cx.caller, need)?;
-        }
+    let query = args.options(cx, set)?;
+    if query.leads_to(Job::SET.entity) {
+        access::tenant_wide(cx.tx, cx.caller, &JOBS)?;
     }
     Ok(query)
 }

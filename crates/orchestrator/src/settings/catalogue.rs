@@ -53,6 +53,9 @@ pub const TIME_ZONE: &str = "Abp.Timing.TimeZone";
 /// The language of people who say nothing else.
 pub const LANGUAGE: &str = "Abp.Localization.DefaultLanguageName";
 
+/// Seconds after which an item of a queue that was taken is abandoned, if no result comes.
+pub const ABANDONED_AFTER: &str = "Queues.AbandonedAfterSeconds";
+
 /// The languages of the server's messages: name and name as shown.
 pub const LANGUAGES: &[(&str, &str)] = &[("en", "English")];
 
@@ -133,6 +136,10 @@ mod tests {
             assert!(SETTINGS[i + 1..].iter().all(|s| s.name != setting.name));
             assert!(find(&setting.name.to_uppercase()).is_some());
         }
-        assert!(find(TIME_ZONE).is_some() && find(LANGUAGE).is_some());
+        assert!(
+            [TIME_ZONE, LANGUAGE, ABANDONED_AFTER]
+                .iter()
+                .all(|name| find(name).is_some())
+        );
     }
 }

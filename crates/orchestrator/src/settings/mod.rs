@@ -10,11 +10,13 @@ use odata::edm::{Edm, Kind};
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource};
 
-pub use catalogue::{Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE};
+pub use catalogue::{
+    ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
+};
 
 /// A setting as the tenant has it.
 #[odata::entity(
@@ -60,7 +62,8 @@ pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
     Op::action("Settings", "UpdateBulk", EDIT, update_bulk)
-        .params(&[("settings", "Collection(SettingsDto)")]),
+        .params(&[("settings", "Collection(SettingsDto)")])
+        .answers(200),
     Op::action("Settings", "DeleteBulk", DELETE, delete_bulk)
         .params(&[("settingNames", "Collection(Edm.String)")]),
     Op::action(
@@ -69,7 +72,8 @@ pub const OPS: &[Op] = &[
         ONESELF,
         update_user_setting,
     )
-    .params(&[("setting", "SettingsDto")]),
+    .params(&[("setting", "SettingsDto")])
+    .answers(200),
     Op::function("Settings", "GetTimezones", ANYONE, installation::timezones)
         .returns("ListResultDtoOfNameValueDto"),
     Op::function("Settings", "GetLanguages", ANYONE, installation::languages)
@@ -226,6 +230,9 @@ fn change(
             )?;
         }
     }
+    if setting.name == ABANDONED_AFTER {
+        cx.hint(Hint::Leases);
+    }
     let (action, verb) = match value {
         Some(_) => (AuditAction::Update, "changed"),
         None => (AuditAction::Delete, "reset"),
@@ -337,8 +344,8 @@ fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
 
 /// Names and values, in the same order.
 #[odata::complex(name = "ResponseDictionaryDto")]
-#[derive(serde::Serialize)]
-struct Dictionary {
+#[derive(Default, serde::Serialize)]
+pub(crate) struct Dictionary {
     /// The names.
     keys: Vec<String>,
     /// The value of each.

@@ -140,7 +140,7 @@ static BY_MEMBERSHIP: EntitySet = EntitySet {
 fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     may_view_users(cx)?;
     let role = roles::find(cx.tx, cx.caller.tenant, args.int("key")?)?;
-    let query = args.options(&BY_MEMBERSHIP)?;
+    let query = args.options(cx, &BY_MEMBERSHIP)?;
     let listing = Listing {
         vars: &[("role", role.id.into())],
         count: args.count,

@@ -74,18 +74,23 @@ pub const OPS: &[Op] = &[
         .returns("Dictionary"),
     Op::action("Users", "AssignRoles", ASSIGN, rights::assign_roles)
         .bound()
-        .params(&[("roleIds", "Collection(Edm.Int32)")]),
+        .params(&[("roleIds", "Collection(Edm.Int32)")])
+        .answers(200),
     Op::action("Users", "ToggleRole", EDIT, rights::toggle_role)
         .bound()
-        .params(&[("role", "Edm.String"), ("toggle", "Edm.Boolean")]),
+        .params(&[("role", "Edm.String"), ("toggle", "Edm.Boolean")])
+        .answers(200),
     Op::action("Users", "SetActive", EDIT, edit::set_active)
         .bound()
-        .params(&[("active", "Edm.Boolean")]),
+        .params(&[("active", "Edm.Boolean")])
+        .answers(200),
     Op::action("Users", "ChangeUserCulture", EDIT, change_user_culture)
         .bound()
-        .params(&[("culture", "Edm.String")]),
+        .params(&[("culture", "Edm.String")])
+        .answers(200),
     Op::action("Users", "ChangeCulture", ONESELF, change_culture)
-        .params(&[("culture", "Edm.String")]),
+        .params(&[("culture", "Edm.String")])
+        .answers(200),
 ];
 
 /// Structures that only its operations use.
@@ -115,7 +120,7 @@ fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
 
 /// One user under the request's options.
 fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(&User::SET)?;
+    let query = args.options(cx, &User::SET)?;
     let vars = entity_vars(cx, id)?;
     Ok(Reply::json(cx.entity_with(
         &User::SET,

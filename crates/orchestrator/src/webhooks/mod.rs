@@ -44,7 +44,7 @@ pub const OPS: &[Op] = &[
 
 /// `GetEventTypes()`
 fn get_event_types(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(&WebhookEventType::SET)?;
+    let query = args.options(cx, &WebhookEventType::SET)?;
     let listing = Listing {
         count: args.count,
         ..Listing::default()

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::plan::Expect;
 use super::target::Kind;
 use crate::app::App;
-use crate::packages;
+use crate::files;
 
 /// Answers a reply.
 ///
@@ -20,7 +20,7 @@ use crate::packages;
 /// Those of a download.
 pub async fn answer(app: &Arc<App>, expect: &Expect, reply: Reply) -> Result<Response<Body>> {
     match reply {
-        Reply::File { blob, name } => packages::download(app, &blob, &name).await,
+        Reply::File { blob, name } => files::download(app, &blob, &name).await,
         reply => Ok(http(immediate(expect, reply)?)),
     }
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use odata::Timestamp;
 use serde_json::{Value, json};
 use testkit::Client;
 
@@ -22,6 +23,7 @@ pub enum Deed {
     TakeNamed(String),
     Tell(i64),
     End(i64, How),
+    Delete(i64),
 }
 
 #[derive(Debug, Clone)]
@@ -37,8 +39,8 @@ pub enum How {
     Success,
     Application,
     Business,
-    /// It does not: the item waits again.
-    Postpone,
+    /// It does not: the item waits again, until then.
+    Postpone(Option<Instant>),
 }
 
 /// What was answered.
@@ -52,6 +54,10 @@ pub enum Answer {
     Done,
     /// The attempt had ended already.
     Over,
+    /// The item was not deleted, as somebody works on it.
+    InUse,
+    /// Whoever says it does not hold the item any more.
+    NotHeld,
     /// What no caller expects.
     Other(String),
 }
@@ -65,6 +71,9 @@ pub struct Call {
     pub answer: Option<Answer>,
 }
 
+/// For how long items are postponed, at most.
+const LATER: Duration = Duration::from_millis(200);
+
 /// One caller.
 pub struct Caller {
     /// The ways to the queue: in each of its folders.
@@ -75,7 +84,11 @@ pub struct Caller {
     rng: Rng,
     /// One of so many requests is cut off before its answer.
     cut: Option<u32>,
+    /// It forgets one of so many items that it holds.
+    forgets: Option<u32>,
     added: usize,
+    /// What it added and may delete.
+    own: Vec<i64>,
     held: Vec<i64>,
     /// What was not answered, and is asked for again.
     unsure: Option<Deed>,
@@ -93,7 +106,9 @@ impl Caller {
             name,
             rng: Rng::with_seed(seed),
             cut: None,
+            forgets: None,
             added: 0,
+            own: Vec::new(),
             held: Vec::new(),
             unsure: None,
             gone: false,
@@ -103,6 +118,12 @@ impl Caller {
     /// Cuts off one of so many requests.
     pub fn cutting(mut self, one_of: u32) -> Self {
         self.cut = Some(one_of);
+        self
+    }
+
+    /// Forgets one of so many items.
+    pub fn forgetting(mut self, one_of: u32) -> Self {
+        self.forgets = Some(one_of);
         self
     }
 
@@ -124,14 +145,16 @@ impl Caller {
     /// Clears up: asks again for what was not answered, ends what it holds, and works off what is
     /// left in the queue.
     pub async fn settle(mut self) -> Self {
-        (self.cut, self.gone) = (None, false);
+        (self.cut, self.forgets, self.gone) = (None, None, false);
+        // What was postponed until later is due by then.
+        tokio::time::sleep(LATER).await;
         loop {
             let deed = match (self.unsure.take(), self.held.pop()) {
                 (Some(deed), held) => {
                     self.held.extend(held);
                     deed
                 }
-                (None, Some(id)) => Deed::End(id, self.outcome()),
+                (None, Some(id)) => Deed::End(id, self.outcome(None)),
                 (None, None) => self.take(4),
             };
             self.act(deed).await;
@@ -150,8 +173,16 @@ impl Caller {
                 let held = self.rng.usize(0..self.held.len());
                 match self.rng.u32(0..5) {
                     0 => Deed::Tell(self.held[held]),
-                    _ => Deed::End(self.held.swap_remove(held), self.outcome()),
+                    _ => {
+                        let later = self.rng.bool().then(|| self.rng.u32(1..200));
+                        let later = later.map(|ms| Duration::from_millis(ms.into()));
+                        Deed::End(self.held.swap_remove(held), self.outcome(later))
+                    }
                 }
+            }
+            50..55 if !self.own.is_empty() => {
+                let own = self.rng.usize(0..self.own.len());
+                Deed::Delete(self.own.swap_remove(own))
             }
             0..60 => self.take(2),
             60..90 => Deed::Add(vec![self.item()]),
@@ -170,12 +201,13 @@ impl Caller {
         }
     }
 
-    fn outcome(&mut self) -> How {
+    /// How an attempt ends; until when if the item is to wait.
+    fn outcome(&mut self, later: Option<Duration>) -> How {
         match self.rng.u32(0..100) {
             0..55 => How::Success,
             55..75 => How::Application,
             75..85 => How::Business,
-            _ => How::Postpone,
+            _ => How::Postpone(later.map(|later| Instant::now() + later)),
         }
     }
 
@@ -195,16 +227,28 @@ impl Caller {
     }
 
     async fn act(&mut self, deed: Deed) {
-        let (path, body) = self.request(&deed);
+        let (method, path, body) = self.request(&deed);
         let began = Instant::now();
-        let answer = self.send(&path, &body).await;
+        let told = self.send(method, &path, &body).await;
         let ended = Instant::now();
-        let answer = answer.map(|(status, body)| read(&deed, status, &body));
+        let answer = told.as_ref().map(|told| read(&deed, told));
         match (&deed, &answer) {
-            (_, Some(Answer::Took(id))) => self.held.push(*id),
-            // Who takes the item next is nobody's business here any more.
+            (_, Some(Answer::Took(id))) => {
+                let forgets = self
+                    .forgets
+                    .is_some_and(|one_of| self.rng.u32(0..one_of) == 0);
+                self.held.extend((!forgets).then_some(*id));
+            }
+            (Deed::Add(_), Some(Answer::Added)) => {
+                self.own.extend(told.and_then(|told| told.number("Id")));
+            }
+            // Who takes the item next, or whether it is there, is nobody's business here any more.
             (
-                Deed::Take | Deed::TakeNamed(_) | Deed::Tell(_) | Deed::End(_, How::Postpone),
+                Deed::Take
+                | Deed::TakeNamed(_)
+                | Deed::Tell(_)
+                | Deed::End(_, How::Postpone(_))
+                | Deed::Delete(_),
                 None,
             )
             | (_, Some(_)) => {}
@@ -218,12 +262,12 @@ impl Caller {
         });
     }
 
-    fn request(&self, deed: &Deed) -> (String, Value) {
+    fn request(&self, deed: &Deed) -> (&'static str, String, Value) {
         let item = |added: &Added| {
             json!({"Name": self.queue, "Reference": added.reference, "Priority": added.priority,
                 "DueDate": added.due, "SpecificContent": {"Text": added.reference}})
         };
-        match deed {
+        let (path, body) = match deed {
             Deed::Add(items) => match items.as_slice() {
                 [one] => (ADD.into(), json!({"itemData": item(one)})),
                 several => {
@@ -251,23 +295,36 @@ impl Caller {
                     How::Success => json!({"IsSuccessful": true, "Output": {"By": self.name}}),
                     How::Application => exception("ApplicationException"),
                     How::Business => exception("BusinessException"),
-                    How::Postpone => {
-                        json!({"IsSuccessful": false, "DeferDate": "2020-01-01T00:00:00Z"})
+                    How::Postpone(until) => {
+                        let until = until.map(|until| until.duration_since(Instant::now()));
+                        let until = until.map(|later| Timestamp::now().plus(later).to_string());
+                        let until = until.unwrap_or("2020-01-01T00:00:00Z".into());
+                        json!({"IsSuccessful": false, "DeferDate": until})
                     }
                 };
                 (path, json!({"transactionResult": result}))
             }
-        }
+            Deed::Delete(id) => {
+                let path = format!("odata/QueueItems({id})");
+                return ("DELETE", path, Value::Null);
+            }
+        };
+        ("POST", path, body)
     }
 
-    /// Status and body, unless the connection ended before: by the server, or by this caller.
-    async fn send(&mut self, path: &str, body: &Value) -> Option<(u16, String)> {
+    /// What was answered, unless the connection ended before: by the server, or by this caller.
+    async fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<Told> {
         let way = self.rng.usize(0..self.clients.len());
-        let request = self.clients[way].request("POST", path).json(body);
+        let request = self.clients[way].request(method, path);
+        let request = match body {
+            Value::Null => request,
+            body => request.json(body),
+        };
         let sending = async {
             let answer = request.send().await?;
             let status = answer.status().as_u16();
-            Ok::<_, reqwest::Error>((status, answer.text().await?))
+            let text = answer.text().await?;
+            Ok::<_, reqwest::Error>(Told { status, text })
         };
         let patience = match self.cut {
             Some(one_of) if self.rng.u32(0..one_of) == 0 => {
@@ -290,9 +347,25 @@ fn exception(kind: &str) -> Value {
     json!({"IsSuccessful": false, "ProcessingException": {"Reason": "told so", "Type": kind}})
 }
 
+/// Status and body of an answer.
+struct Told {
+    status: u16,
+    text: String,
+}
+
+impl Told {
+    fn body(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    fn number(&self, member: &str) -> Option<i64> {
+        self.body()[member].as_i64()
+    }
+}
+
 /// What an answer says.
-fn read(deed: &Deed, status: u16, text: &str) -> Answer {
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
+fn read(deed: &Deed, told: &Told) -> Answer {
+    let (status, text, body) = (told.status, &told.text, told.body());
     match (deed, status, body["errorCode"].as_i64()) {
         (Deed::Add(items), 201, _) if items.len() == 1 => Answer::Added,
         (Deed::Add(items), 409, Some(1016)) if items.len() == 1 => Answer::Duplicate,
@@ -305,6 +378,9 @@ fn read(deed: &Deed, status: u16, text: &str) -> Answer {
         (Deed::Take | Deed::TakeNamed(_), 204, _) => Answer::Nothing,
         (Deed::Tell(_) | Deed::End(..), 200, _) => Answer::Done,
         (Deed::End(..), 409, Some(1915)) => Answer::Over,
+        (Deed::Tell(_) | Deed::End(..), 409, Some(1901 | 1902)) => Answer::NotHeld,
+        (Deed::Delete(_), 204, _) => Answer::Done,
+        (Deed::Delete(_), 409, Some(1013)) => Answer::InUse,
         _ => Answer::Other(format!("{status}: {text}")),
     }
 }

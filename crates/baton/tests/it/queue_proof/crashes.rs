@@ -11,8 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Backend, Scene, both};
 
 use super::callers::{Call, Caller, Deed};
-use super::history::{self, Row, Rules};
+use super::history::{self, Rules};
 use super::model::Status;
+use super::rows::{self, Row};
 use super::together::{assert_nothing, at_once, histories, shared_queue};
 use crate::support::scene;
 
@@ -21,7 +22,7 @@ both!(a_server_killed_under_load);
 /// Kills of an ordinary run.
 const KILLS: u64 = 3;
 const CALLERS: u64 = 16;
-const RULES: Rules = Rules { retries: 2 };
+const RULES: Rules = Rules::new(2);
 /// For how long callers work until the server is killed.
 const LOAD: std::ops::Range<u64> = 20..600;
 
@@ -89,7 +90,7 @@ impl Crashes {
         }
         let callers = at_once(callers, Caller::settle).await;
         let rows = self.check(queue, &histories(&callers)).await;
-        assert_nothing(&history::left_over(&rows), self.seed);
+        assert_nothing(&rows::left_over(&rows), self.seed);
         self.seen.rows += rows.len();
         self.queues.push((queue, statuses(&rows)));
     }
@@ -110,9 +111,9 @@ impl Crashes {
 
     /// Holds what callers saw against what is there.
     async fn check(&self, queue: i64, history: &[Call]) -> Vec<Row> {
-        let rows = history::rows(&self.scene.shared, queue).await;
+        let rows = rows::all(&self.scene.shared, queue).await;
         let mut wrong = history::contradictions(history, &rows, RULES);
-        wrong.extend(history::miscounted(&self.scene.shared, queue, &rows).await);
+        wrong.extend(rows::miscounted(&self.scene.shared, queue, &rows).await);
         assert_nothing(&wrong, self.seed);
         rows
     }
@@ -131,7 +132,7 @@ impl Crashes {
     /// Later kills took nothing from earlier rounds.
     async fn check_all(&self) {
         for (queue, expected) in &self.queues {
-            let rows = history::rows(&self.scene.shared, *queue).await;
+            let rows = rows::all(&self.scene.shared, *queue).await;
             assert_eq!(statuses(&rows), *expected, "QUEUE_SEED={}", self.seed);
         }
     }

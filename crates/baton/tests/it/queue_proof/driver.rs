@@ -380,26 +380,52 @@ impl Run<'_> {
         bulk(&answer, &failed)
     }
 
-    /// Only this item is handed out while the limit is short, so that no other one runs into it.
+    /// What is in progress runs into a limit that is short all at once, and so does one more item.
     async fn abandon(&mut self) -> Checked {
+        let from = Timestamp::now();
         self.abandon_after(1).await;
+        let items = self.model.items.iter().enumerate();
+        let held = items.filter(|(_, item)| item.status == Status::InProgress);
+        let held: Vec<usize> = held.map(|(index, _)| index).collect();
+        self.abandoned(held, from).await?;
+        self.check_items().await?;
         let from = Timestamp::now();
         let taken = self.take(None, Taker::Application).await;
         if let Ok(Some(index)) = taken {
-            let path = format!(
-                "odata/QueueItems({})?$select=Status",
-                self.number(Some(index))
-            );
+            self.abandoned(vec![index], from).await?;
+        }
+        self.abandon_after(86_400).await;
+        taken.map(drop)
+    }
+
+    /// Waits until these items are given up. The model follows in the order in which they were tried
+    /// again.
+    async fn abandoned(&mut self, mut items: Vec<usize>, from: Timestamp) -> Checked {
+        for index in &items {
+            let path = format!("odata/QueueItems({})?$select=Status", self.shown.id(*index));
             eventually("an item is abandoned", async || {
                 let item = self.client().get(&path).await.ok(200);
                 (item["Status"] != "InProgress").then_some(())
             })
             .await;
-            let to = Timestamp::now();
+        }
+        let to = Timestamp::now();
+        let copies = format!(
+            "odata/QueueItems?$filter=QueueDefinitionId eq {} and AncestorId ne null\
+             &$orderby=Id desc&$top=100&$select=AncestorId",
+            self.queue
+        );
+        let copies = done(&self.client().get(&copies).await, 200)?;
+        let copies = copies["value"].as_array().ok_or("no list of copies")?;
+        let place = |index: &usize| {
+            let id = self.shown.id(*index);
+            copies.iter().rposition(|copy| copy["AncestorId"] == id)
+        };
+        items.sort_by_key(|index| std::cmp::Reverse(place(index)));
+        for index in items {
             self.model.abandon(index, Moment { from, to });
         }
-        self.abandon_after(86_400).await;
-        taken.map(drop)
+        Ok(())
     }
 
     async fn abandon_after(&self, seconds: i64) {

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::callers::{Added, Answer, Call, Deed, How};
-use super::history::{Row, Rules, contradictions};
+use super::history::{Rules, contradictions};
 use super::model::{Priority, Status};
+use super::rows::Row;
 
 /// What callers saw, at seconds since the beginning, and what is there now.
 struct Story {
     begin: Instant,
     calls: Vec<Call>,
     rows: Vec<Row>,
+    rules: Rules,
 }
 
 fn add(references: &[&str]) -> Deed {
@@ -32,6 +34,7 @@ fn row(id: i64, reference: &str, status: Status) -> Row {
         retry: 0,
         ancestor: None,
         failure: None,
+        ended: false,
         place: (true, Priority::Normal, None, id),
     }
 }
@@ -53,6 +56,7 @@ impl Story {
             begin: Instant::now(),
             calls: Vec::new(),
             rows: vec![row(1, "a", status)],
+            rules: Rules::new(1),
         };
         story.call(add(&["a"]), 0, 1, Some(Answer::Added))
     }
@@ -76,13 +80,29 @@ impl Story {
         self.call(Deed::End(1, how), from, to, Some(Answer::Done))
     }
 
+    /// The holder gives the item back until so many seconds after the beginning.
+    fn postponed(self, until: u64, from: u64, to: u64) -> Self {
+        let until = self.begin + Duration::from_secs(until);
+        self.ended(How::Postpone(Some(until)), from, to)
+    }
+
+    fn deleted(self, from: u64, to: u64, answer: Option<Answer>) -> Self {
+        self.call(Deed::Delete(1), from, to, answer)
+    }
+
+    /// In a queue with a lease of five seconds.
+    fn leased(mut self) -> Self {
+        self.rules.lease = Some(Duration::from_secs(5));
+        self
+    }
+
     fn row(mut self, row: Row) -> Self {
         self.rows.push(row);
         self
     }
 
     fn seen(&self) -> Vec<String> {
-        contradictions(&self.calls, &self.rows, Rules { retries: 1 })
+        contradictions(&self.calls, &self.rows, self.rules)
     }
 
     #[track_caller]
@@ -110,7 +130,7 @@ fn stories_that_can_be() {
     let lost = Story::begin(Status::InProgress).call(Deed::Take, 2, 3, None);
     lost.is_fine();
     // Postponed, and taken by another one who asked before that.
-    let twice = done().ended(How::Postpone, 4, 6).took(1, 3, 7);
+    let twice = done().ended(How::Postpone(None), 4, 6).took(1, 3, 7);
     twice.ended(How::Success, 8, 9).is_fine();
     // Tried again.
     let failed = Story::begin(Status::Retried).took(1, 2, 3);
@@ -144,7 +164,7 @@ fn items_with_two_holders_or_none() {
     let held = || Story::begin(Status::InProgress).took(1, 2, 4);
     held().is_fine();
     held().took(1, 3, 5).is_wrong("handed out 2 times");
-    let early = held().took(1, 3, 5).ended(How::Postpone, 6, 7);
+    let early = held().took(1, 3, 5).ended(How::Postpone(None), 6, 7);
     early.is_wrong("to two");
     Story::begin(Status::New)
         .took(1, 2, 3)
@@ -214,4 +234,94 @@ fn those_who_come_first_wait_no_longer() {
     empty
         .call(Deed::Take, 4, 5, Some(Answer::Nothing))
         .is_wrong("while this waited");
+}
+
+#[test]
+fn items_that_wait_until_later() {
+    let held = || Story::begin(Status::InProgress).took(1, 2, 3);
+    held().postponed(9, 4, 5).took(1, 8, 10).is_fine();
+    let early = held().postponed(9, 4, 5).took(1, 6, 8);
+    early.is_wrong("too early");
+    // Nobody is passed over who does not wait yet.
+    let back = || Story::begin(Status::New).took(1, 2, 3).postponed(9, 4, 5);
+    let nothing = |from| back().call(Deed::Take, from, from + 1, Some(Answer::Nothing));
+    nothing(6).is_fine();
+    nothing(8).is_fine();
+    nothing(10).is_wrong("while this waited");
+}
+
+#[test]
+fn items_that_are_deleted() {
+    let gone = || Story::begin(Status::Deleted).deleted(2, 3, Some(Answer::Done));
+    gone().is_fine();
+    // Whoever asks while it is deleted may have been first, or may get nothing.
+    let nothing = |from, to| gone().call(Deed::Take, from, to, Some(Answer::Nothing));
+    nothing(4, 5).is_fine();
+    nothing(2, 4).is_fine();
+    let before = Story::begin(Status::Deleted).call(Deed::Take, 1, 2, Some(Answer::Nothing));
+    let before = before.deleted(4, 5, Some(Answer::Done));
+    before.is_wrong("while this waited");
+    // No answer: it may be gone or not.
+    for status in [Status::Deleted, Status::New] {
+        Story::begin(status).deleted(2, 3, None).is_fine();
+    }
+    let ended = Story::begin(Status::Deleted).took(1, 2, 3);
+    let ended = ended.ended(How::Success, 4, 5);
+    ended.deleted(6, 7, Some(Answer::Done)).is_fine();
+    let held = || Story::begin(Status::InProgress).took(1, 2, 3);
+    held().deleted(4, 5, Some(Answer::InUse)).is_fine();
+
+    Story::begin(Status::Deleted).is_wrong("nobody deleted it");
+    let acknowledged = Story::begin(Status::New).deleted(2, 3, Some(Answer::Done));
+    acknowledged.is_wrong("was deleted and is New");
+    gone().took(1, 4, 5).is_wrong("before it was handed out");
+    let taken = Story::begin(Status::Deleted).took(1, 2, 3);
+    let taken = taken.deleted(4, 5, Some(Answer::Done));
+    let taken = taken.ended(How::Success, 6, 7);
+    taken.is_wrong("while somebody held it");
+    let waiting = Story::begin(Status::New).deleted(2, 3, Some(Answer::InUse));
+    waiting.is_wrong("nobody took it");
+    let ended = Story::begin(Status::Successful).took(1, 2, 3);
+    let ended = ended.ended(How::Success, 4, 5);
+    let late = ended.deleted(6, 7, Some(Answer::InUse));
+    late.is_wrong("in use after its end");
+    // Who is not deleted goes on waiting.
+    let back = Story::begin(Status::New).took(1, 2, 3);
+    let back = back.deleted(4, 5, Some(Answer::InUse));
+    let back = back.ended(How::Postpone(None), 6, 7);
+    let passed = back.call(Deed::Take, 8, 9, Some(Answer::Nothing));
+    passed.is_wrong("while this waited");
+}
+
+#[test]
+fn a_deleted_attempt_was_tried_again_before() {
+    let failed = Story::begin(Status::Deleted).took(1, 2, 3);
+    let failed = failed.ended(How::Application, 4, 5);
+    let failed = failed.deleted(6, 7, Some(Answer::Done));
+    let next = copy(&failed.rows[0], 2);
+    failed.row(next).is_fine();
+    let failed = Story::begin(Status::Deleted).took(1, 2, 3);
+    let failed = failed.ended(How::Application, 4, 5);
+    let lost = failed.deleted(6, 7, Some(Answer::Done));
+    lost.is_wrong("do not follow");
+}
+
+#[test]
+fn items_that_return_by_themselves() {
+    let held = || Story::begin(Status::InProgress).leased().took(1, 2, 3);
+    held().took(1, 4, 7).is_fine();
+    held().took(1, 4, 6).is_wrong("handed out 2 times");
+    let told = || held().call(Deed::Tell(1), 5, 6, Some(Answer::Done));
+    told().took(1, 7, 10).is_fine();
+    told().took(1, 7, 9).is_wrong("handed out 2 times");
+    // Nothing is renewed by what was refused.
+    let late = held().call(Deed::Tell(1), 7, 8, Some(Answer::NotHeld));
+    late.took(1, 9, 10).is_fine();
+
+    let end = |story: Story| story.call(Deed::End(1, How::Success), 8, 9, Some(Answer::NotHeld));
+    end(held().took(1, 4, 7)).is_fine();
+    let early = held().call(Deed::End(1, How::Success), 4, 6, Some(Answer::NotHeld));
+    early.is_wrong("not to be held");
+    let plain = Story::begin(Status::InProgress).took(1, 2, 3);
+    end(plain).is_wrong("not to be held");
 }

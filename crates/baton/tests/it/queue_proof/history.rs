@@ -3,131 +3,31 @@
 //! done, and what was asked for after an answer came after it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
-
-use serde_json::Value;
-use testkit::Client;
+use std::time::{Duration, Instant};
 
 use super::callers::{Answer, Call, Deed, How};
-use super::model::{Priority, Status};
+use super::model::Status;
+use super::rows::Row;
 
 /// How the queue was made: with unique references, and items that failed are retried by themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub retries: i64,
+    /// For how long an item is its holder's after a sign of life; for ever without.
+    pub lease: Option<Duration>,
 }
 
-/// An attempt, as the database has it.
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub id: i64,
-    pub status: Status,
-    pub key: String,
-    pub unique_key: String,
-    pub reference: String,
-    pub retry: i64,
-    pub ancestor: Option<i64>,
-    pub failure: Option<String>,
-    /// Its place in the line.
-    pub place: (bool, Priority, Option<String>, i64),
-}
-
-impl Row {
-    fn read(row: &Value) -> Self {
-        let text = |member: &str| row[member].as_str().map(str::to_owned);
-        let needed = |member: &str| text(member).unwrap_or_else(|| panic!("no {member}: {row}"));
-        let status = Status::ALL
-            .into_iter()
-            .find(|s| row["Status"] == format!("{s:?}"));
-        let priorities = [Priority::High, Priority::Normal, Priority::Low];
-        let priority = priorities
-            .into_iter()
-            .find(|p| row["Priority"] == format!("{p:?}"));
-        let (id, due) = (row["Id"].as_i64().unwrap(), text("DueDate"));
+impl Rules {
+    pub const fn new(retries: i64) -> Self {
         Self {
-            id,
-            status: status.unwrap(),
-            key: needed("Key"),
-            unique_key: needed("UniqueKey"),
-            reference: needed("Reference"),
-            retry: row["RetryNumber"].as_i64().unwrap(),
-            ancestor: row["AncestorId"].as_i64(),
-            failure: text("ProcessingExceptionType"),
-            place: (due.is_none(), priority.unwrap(), due, id),
+            retries,
+            lease: None,
         }
     }
 }
 
-/// All rows of a queue.
-pub async fn rows(client: &Client, queue: i64) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let last = rows.last().map_or(0, |row| row.id);
-        let page = format!(
-            "odata/QueueItems?$filter=QueueDefinitionId eq {queue} and Id gt {last}&$orderby=Id\
-             &$top=100&$select=Id,Status,Key,UniqueKey,Reference,RetryNumber,AncestorId,Priority,\
-             DueDate,ProcessingExceptionType"
-        );
-        let page = client.get(&page).await.ok(200);
-        let page = page["value"].as_array().unwrap();
-        rows.extend(page.iter().map(Row::read));
-        if page.len() < 100 {
-            return rows;
-        }
-    }
-}
-
-/// What the counters of a queue say otherwise than its rows.
-pub async fn miscounted(client: &Client, queue: i64, rows: &[Row]) -> Vec<String> {
-    let count = |wanted: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).count();
-    let failed = |kind: &str| count(&|row| row.failure.as_deref() == Some(kind));
-    let mut wrong = Vec::new();
-    for status in Status::ALL {
-        let filter = format!("QueueDefinitionId eq {queue} and Status eq '{status:?}'");
-        let list = format!("odata/QueueItems?$filter={filter}&$top=0&$count=true");
-        let told = client.get(&list).await.ok(200)["@odata.count"].clone();
-        let expected = count(&|row| row.status == status);
-        if told != expected {
-            wrong.push(format!(
-                "{told} items are counted as {status:?}, there are {expected}"
-            ));
-        }
-    }
-    let path = format!(
-        "odata/QueueProcessingRecords/UiPathODataSvc.RetrieveQueuesProcessingStatus\
-         ?$filter=QueueDefinitionId eq {queue}"
-    );
-    let told = client.get(&path).await.ok(200)["value"][0].clone();
-    for (member, expected) in [
-        ("ItemsToProcess", count(&|row| row.status == Status::New)),
-        (
-            "ItemsInProgress",
-            count(&|row| row.status == Status::InProgress),
-        ),
-        (
-            "SuccessfulTransactionsNo",
-            count(&|row| row.status == Status::Successful),
-        ),
-        ("ApplicationExceptionsNo", failed("ApplicationException")),
-        ("BusinessExceptionsNo", failed("BusinessException")),
-    ] {
-        if told[member] != expected {
-            wrong.push(format!(
-                "{member} is {}, there are {expected}",
-                told[member]
-            ));
-        }
-    }
-    wrong
-}
-
-/// What waits although everything was worked off.
-pub fn left_over(rows: &[Row]) -> Vec<String> {
-    let waits = rows.iter().filter(|row| row.status == Status::New);
-    waits
-        .map(|row| format!("nobody was given {row:?}"))
-        .collect()
-}
+/// How much earlier a time may be as the server knows it.
+const ROUNDED: Duration = Duration::from_millis(1);
 
 /// Everything that cannot be, seen what callers saw and what is there now.
 pub fn contradictions(history: &[Call], rows: &[Row], rules: Rules) -> Vec<String> {
@@ -137,6 +37,7 @@ pub fn contradictions(history: &[Call], rows: &[Row], rules: Rules) -> Vec<Strin
     check.adds(&mut wrong);
     check.hand_outs(&mut wrong);
     check.ends(&mut wrong);
+    check.deletes(&mut wrong);
     check.chains(&mut wrong);
     check.order(&mut wrong);
     wrong
@@ -149,6 +50,8 @@ struct Check<'h> {
     /// The calls about an item, in the order in which they began.
     takes: BTreeMap<i64, Vec<&'h Call>>,
     ends: BTreeMap<i64, Vec<(How, &'h Call)>>,
+    tells: BTreeMap<i64, Vec<&'h Call>>,
+    deletes: BTreeMap<i64, Vec<&'h Call>>,
 }
 
 impl<'h> Check<'h> {
@@ -161,31 +64,45 @@ impl<'h> Check<'h> {
             rules,
             takes: BTreeMap::new(),
             ends: BTreeMap::new(),
+            tells: BTreeMap::new(),
+            deletes: BTreeMap::new(),
         };
         for call in sorted {
             match (&call.deed, &call.answer) {
                 (Deed::Take | Deed::TakeNamed(_), Some(Answer::Took(id))) => {
                     check.takes.entry(*id).or_default().push(call);
                 }
+                (Deed::End(..), Some(Answer::NotHeld)) => {}
                 (Deed::End(id, how), _) => {
                     check.ends.entry(*id).or_default().push((*how, call));
                 }
+                (Deed::Tell(id), _) => check.tells.entry(*id).or_default().push(call),
+                (Deed::Delete(id), _) => check.deletes.entry(*id).or_default().push(call),
                 _ => {}
             }
         }
         check
     }
 
-    fn postpones(&self, id: i64) -> impl Iterator<Item = &'h Call> {
+    /// Calls that give an item back, and until when.
+    fn postpones(&self, id: i64) -> impl Iterator<Item = (Option<Instant>, &'h Call)> {
         let ends = self.ends.get(&id).into_iter().flatten();
-        ends.filter(|(how, _)| *how == How::Postpone)
-            .map(|(_, call)| *call)
+        ends.filter_map(|(how, call)| match how {
+            How::Postpone(until) => Some((*until, *call)),
+            _ => None,
+        })
     }
 
     /// Calls that end an attempt for good.
     fn finals(&self, id: i64) -> impl Iterator<Item = (How, &'h Call)> {
         let ends = self.ends.get(&id).into_iter().flatten().copied();
-        ends.filter(|(how, _)| *how != How::Postpone)
+        ends.filter(|(how, _)| !matches!(how, How::Postpone(_)))
+    }
+
+    /// Calls that deleted an item, or may have.
+    fn removals(&self, id: i64) -> impl Iterator<Item = &'h Call> {
+        let deletes = self.deletes.get(&id).into_iter().flatten().copied();
+        deletes.filter(|call| call.answer != Some(Answer::InUse))
     }
 
     /// Nobody was answered anything that has no reason.
@@ -193,6 +110,14 @@ impl<'h> Check<'h> {
         for call in self.history {
             if let Some(Answer::Other(text)) = &call.answer {
                 wrong.push(format!("{:?} was answered {text}", call.deed));
+            }
+            if let (Deed::Tell(id) | Deed::End(id, _), Some(Answer::NotHeld)) =
+                (&call.deed, &call.answer)
+                && !self
+                    .takes_of(*id)
+                    .any(|take| self.may_return(take.began, call))
+            {
+                wrong.push(format!("{id} is said not to be held: {call:?}"));
             }
         }
     }
@@ -233,23 +158,54 @@ impl<'h> Check<'h> {
         }
     }
 
-    /// An item is with one holder at a time: it is handed out again only after it was postponed.
-    /// What was handed out is in progress until somebody asks for something else.
+    fn takes_of(&self, id: i64) -> impl Iterator<Item = &'h Call> {
+        self.takes.get(&id).into_iter().flatten().copied()
+    }
+
+    /// Whether a lease that began then, at the earliest, may have ended before a call did.
+    fn may_return(&self, began: Instant, before: &Call) -> bool {
+        let lease = self.rules.lease;
+        lease.is_some_and(|lease| before.ended >= began + lease)
+    }
+
+    /// Whether an item may have come back between two takes by itself.
+    fn returned(&self, id: i64, first: &Call, second: &Call) -> bool {
+        let tells = self.tells.get(&id).into_iter().flatten();
+        let tells = tells.filter(|tell| {
+            let between = tell.began >= first.began && tell.ended <= second.began;
+            between && tell.answer == Some(Answer::Done)
+        });
+        let sign = tells.map(|tell| tell.began).max();
+        self.may_return(sign.unwrap_or(first.began), second)
+    }
+
+    /// An item is with one holder at a time: it is handed out again only after it was postponed, and
+    /// not too early, or after the lease of its holder. What was handed out is in progress until
+    /// somebody asks for something else.
     fn hand_outs(&self, wrong: &mut Vec<String>) {
         for (id, takes) in &self.takes {
             let mut takes = takes.clone();
             takes.sort_by_key(|call| call.ended);
-            let postpones: Vec<&Call> = self.postpones(*id).collect();
-            if takes.len() > postpones.len() + 1 {
+            let again = takes
+                .windows(2)
+                .filter(|pair| !self.returned(*id, pair[0], pair[1]));
+            let again: Vec<&Call> = again.map(|pair| pair[1]).collect();
+            let postpones: Vec<_> = self.postpones(*id).collect();
+            if again.len() > postpones.len() {
                 wrong.push(format!(
                     "{id} was handed out {} times: {takes:#?}",
                     takes.len()
                 ));
             }
-            for (take, postpone) in takes.iter().skip(1).zip(&postpones) {
+            for (take, (until, postpone)) in again.iter().zip(&postpones) {
                 if take.ended < postpone.began {
                     wrong.push(format!(
                         "{id} was handed out to two: {take:?}, {postpone:?}"
+                    ));
+                }
+                if until.is_some_and(|until| take.ended + ROUNDED < until) {
+                    wrong.push(format!(
+                        "{id} was handed out too early: {take:?}, {postpone:?}"
                     ));
                 }
             }
@@ -263,7 +219,7 @@ impl<'h> Check<'h> {
                 }
             }
             let held = self.ends.get(id).map_or(0, Vec::len) < takes.len();
-            if held && row.status != Status::InProgress {
+            if held && self.rules.lease.is_none() && row.status != Status::InProgress {
                 wrong.push(format!("{id} is held and yet {:?}", row.status));
             }
         }
@@ -316,18 +272,76 @@ impl<'h> Check<'h> {
             });
             let expected: Vec<Status> = expected.collect();
             let may_go_on = ended + over == 0 && row.status == Status::InProgress;
+            let deleted = row.status == Status::Deleted && self.removals(*id).next().is_some();
+            let may_go_on = may_go_on || deleted;
             if !finals.is_empty() && !may_go_on && !expected.contains(&row.status) {
                 wrong.push(format!("{id} is {:?} after {finals:#?}", row.status));
             }
         }
         for row in self.rows.values() {
-            let over = !matches!(row.status, Status::New | Status::InProgress);
+            let goes_on = matches!(row.status, Status::New | Status::InProgress);
+            let over = !goes_on && row.status != Status::Deleted;
             if over && self.finals(row.id).next().is_none() {
                 wrong.push(format!(
                     "{} is {:?}, but nobody ended it",
                     row.id, row.status
                 ));
             }
+        }
+    }
+
+    /// What was deleted is gone for good, and nobody held it; what was not was in somebody's hands.
+    fn deletes(&self, wrong: &mut Vec<String>) {
+        for (id, deletes) in &self.deletes {
+            let Some(row) = self.rows.get(id) else {
+                wrong.push(format!("{id} was deleted and is not there"));
+                continue;
+            };
+            for delete in deletes {
+                match delete.answer {
+                    Some(Answer::Done) => self.deleted(row, delete, wrong),
+                    Some(Answer::InUse) => self.in_use(*id, delete, wrong),
+                    _ => {}
+                }
+            }
+        }
+        for row in self.rows.values() {
+            if row.status == Status::Deleted && self.removals(row.id).next().is_none() {
+                wrong.push(format!("{} is Deleted, but nobody deleted it", row.id));
+            }
+        }
+    }
+
+    fn deleted(&self, row: &Row, delete: &Call, wrong: &mut Vec<String>) {
+        let id = row.id;
+        if row.status != Status::Deleted {
+            wrong.push(format!("{id} was deleted and is {:?}", row.status));
+        }
+        if let Some(late) = self.takes_of(id).find(|take| take.began > delete.ended) {
+            wrong.push(format!(
+                "{id} was deleted before it was handed out: {late:?}"
+            ));
+        }
+        let taken = self.takes_of(id).filter(|take| take.ended < delete.began);
+        let ends = self.ends.get(&id).into_iter().flatten();
+        let ended = ends.filter(|(_, end)| end.began < delete.ended);
+        if self.rules.lease.is_none() && taken.count() > ended.count() {
+            wrong.push(format!("{id} was deleted while somebody held it"));
+        }
+    }
+
+    fn in_use(&self, id: i64, delete: &Call, wrong: &mut Vec<String>) {
+        let lost = |call: &&Call| {
+            call.answer.is_none() && matches!(call.deed, Deed::Take | Deed::TakeNamed(_))
+        };
+        let unknown = self.history.iter().filter(lost);
+        let mut takes = self.takes_of(id).chain(unknown);
+        if !takes.any(|take| take.began < delete.ended) {
+            wrong.push(format!("{id} is said to be in use, but nobody took it"));
+        }
+        let done = |call: &Call| call.answer == Some(Answer::Done) && call.ended < delete.began;
+        if self.finals(id).any(|(_, call)| done(call)) {
+            wrong.push(format!("{id} is said to be in use after its end"));
         }
     }
 
@@ -344,15 +358,26 @@ impl<'h> Check<'h> {
                 .zip(0..)
                 .all(|(row, number)| row.retry == number)
                 && chain.windows(2).all(|pair| {
-                    pair[0].status == Status::Retried && pair[1].ancestor == Some(pair[0].id)
+                    let retried = matches!(pair[0].status, Status::Retried | Status::Deleted);
+                    retried && pair[1].ancestor == Some(pair[0].id)
                 });
-            let ends = chain
-                .last()
-                .is_some_and(|row| row.status != Status::Retried);
+            let ends = chain.last().is_some_and(|row| !self.has_to_go_on(row));
             let few = i64::try_from(chain.len()).unwrap() <= self.rules.retries + 1;
             if !(begins && follows && ends && few) {
                 wrong.push(format!("attempts that do not follow: {chain:#?}"));
             }
+        }
+    }
+
+    /// Whether another attempt has to follow this one.
+    fn has_to_go_on(&self, row: &Row) -> bool {
+        let failed = |(how, call): (How, &Call)| {
+            how == How::Application && call.answer == Some(Answer::Done)
+        };
+        match row.status {
+            Status::Retried => true,
+            Status::Deleted => row.retry < self.rules.retries && self.finals(row.id).any(failed),
+            _ => false,
         }
     }
 
@@ -385,7 +410,8 @@ impl<'h> Check<'h> {
         for (id, row) in &self.rows {
             let answered = |call: &&Call| call.answer.is_some();
             // A take or postpone without an answer leaves open when it was where.
-            if orphans.contains(id) || !self.postpones(*id).all(|call| answered(&call)) {
+            let unsure = self.postpones(*id).any(|(_, call)| call.answer.is_none());
+            if orphans.contains(id) || unsure {
                 continue;
             }
             let begins = match row.ancestor {
@@ -397,9 +423,13 @@ impl<'h> Check<'h> {
             };
             let takes = self.takes.get(id).into_iter().flatten();
             let mut takes = takes.map(|call| call.began);
-            let again = self.postpones(*id).map(|call| Some(call.ended));
+            let again = self.postpones(*id).map(|(until, call)| {
+                let until = until.unwrap_or(call.ended);
+                Some(until.max(call.ended))
+            });
+            let gone = self.removals(*id).map(|call| call.began).min();
             for from in std::iter::once(begins).chain(again) {
-                let until = takes.next();
+                let until = takes.next().into_iter().chain(gone).min();
                 waits.extend(from.map(|from| Wait { row, from, until }));
             }
         }

@@ -12,6 +12,7 @@ mod forged;
 mod history;
 mod model;
 mod operations;
+mod rows;
 mod sequences;
 mod showing;
 mod together;

@@ -232,6 +232,39 @@ pub struct Item {
 }
 
 impl Item {
+    /// An item that was just added, about nothing.
+    pub fn new(first: usize, at: Moment) -> Self {
+        Self {
+            status: Status::New,
+            review: Review::None,
+            priority: Priority::Normal,
+            reference: None,
+            content: None,
+            defer: None,
+            due: None,
+            risk: None,
+            progress: None,
+            output: None,
+            analytics: None,
+            operation: None,
+            exception: None,
+            failure: None,
+            robot: None,
+            created: at,
+            started: None,
+            ended: None,
+            seconds: (0, 0),
+            retry: 0,
+            manual_retry: 0,
+            ancestor: None,
+            manual_ancestor: None,
+            first,
+            events: vec![(Action::Create, Status::New, Review::None)],
+            changes: 0,
+            holds_reference: false,
+        }
+    }
+
     /// Its place in the line: deadlines first, by priority and date; then by priority.
     pub fn place(&self) -> (bool, Priority, Option<Timestamp>) {
         let due = self.due.map(|d| d.from);
@@ -256,15 +289,20 @@ impl Item {
             && self.progress == data.progress
     }
 
-    pub fn postpone(&mut self, defer: Timestamp, due: Option<Timestamp>, at: Moment) {
-        let (least, most) = match self.started {
-            Some(started) => at.seconds_since(started),
-            None => (0, 0),
+    /// Seconds that attempts took, with this one: at least, and at most.
+    pub fn seconds_until(&self, end: Option<Moment>) -> (i64, i64) {
+        let (least, most) = match (self.started, end) {
+            (Some(started), Some(end)) => end.seconds_since(started),
+            _ => (0, 0),
         };
+        (self.seconds.0 + least, self.seconds.1 + most)
+    }
+
+    pub fn postpone(&mut self, defer: Timestamp, due: Option<Timestamp>, at: Moment) {
         self.status = Status::New;
         self.defer = Some(Moment::at(defer));
         self.due = due.map(Moment::at).or(self.due);
-        self.seconds = (self.seconds.0 + least, self.seconds.1 + most);
+        self.seconds = self.seconds_until(Some(at));
         self.did(Action::Status);
     }
 
@@ -276,24 +314,16 @@ impl Item {
     /// Another attempt at the same, as nobody has touched it yet.
     pub fn again(&self, at: Moment) -> Self {
         Self {
-            status: Status::New,
-            review: Review::None,
-            progress: None,
-            output: None,
-            analytics: None,
-            operation: None,
-            exception: None,
-            failure: None,
-            robot: None,
-            created: at,
-            started: None,
-            ended: None,
-            seconds: (0, 0),
-            ancestor: None,
-            manual_ancestor: None,
-            events: vec![(Action::Create, Status::New, Review::None)],
-            changes: 0,
-            ..self.clone()
+            priority: self.priority,
+            reference: self.reference.clone(),
+            content: self.content.clone(),
+            defer: self.defer,
+            due: self.due,
+            risk: self.risk,
+            retry: self.retry,
+            manual_retry: self.manual_retry,
+            holds_reference: self.holds_reference,
+            ..Self::new(self.first, at)
         }
     }
 }

@@ -72,8 +72,6 @@ impl Queue {
         };
         let index = self.items.len();
         self.items.push(Item {
-            status: Status::New,
-            review: Review::None,
             priority: data.priority.unwrap_or(usual),
             reference: data.reference.clone(),
             content: data.content.clone(),
@@ -84,24 +82,8 @@ impl Queue {
                 .map(Moment::at)
                 .or(sla.map(|(_, risk)| after(risk))),
             progress: data.progress.clone(),
-            output: None,
-            analytics: None,
-            operation: None,
-            exception: None,
-            failure: None,
-            robot: None,
-            created: at,
-            started: None,
-            ended: None,
-            seconds: (0, 0),
-            retry: 0,
-            manual_retry: 0,
-            ancestor: None,
-            manual_ancestor: None,
-            first: index,
-            events: vec![(Action::Create, Status::New, Review::None)],
-            changes: 0,
             holds_reference: self.config.unique,
+            ..Item::new(index, at)
         });
         Ok(index)
     }
@@ -268,14 +250,10 @@ impl Queue {
         at: Moment,
     ) {
         let old = &self.items[index];
-        let (least, most) = match old.started {
-            Some(started) => at.seconds_since(started),
-            None => (0, 0),
-        };
         let copy = Item {
             defer: defer.map(Moment::at),
             due: due.map(Moment::at).or(old.due),
-            seconds: (old.seconds.0 + least, old.seconds.1 + most),
+            seconds: old.seconds_until(Some(at)),
             retry: old.retry + 1,
             ancestor: Some(index),
             ..old.again(at)
@@ -402,7 +380,7 @@ impl Queue {
         if review == Review::Retried {
             let old = &self.items[index];
             let copy = Item {
-                seconds: old.seconds,
+                seconds: old.seconds_until(old.ended),
                 manual_retry: old.manual_retry + 1,
                 manual_ancestor: Some(index),
                 ..old.again(at)

@@ -1,0 +1,154 @@
+//! Running exports, and removing what is left of them: what the engine of the edge asks for and reports.
+//!
+//! The key of a file follows from the number of its export. So a run that broke off is begun again by
+//! removing what it may have left, and a file is removed before its row: whatever happens in between,
+//! no file stays that nobody knows of.
+
+use std::sync::Arc;
+
+use db::{Tx, Value};
+use odata::Timestamp;
+
+use super::{ExportModelStatus, ExportModelType, kept_since, requests};
+use crate::cx::{Caller, Cx, Identity};
+use crate::error::{Error, Result};
+use crate::op::{Op, Run};
+use crate::queues::report;
+use crate::users;
+
+/// Rows that are removed in one transaction.
+const AT_ONCE: i64 = 500;
+
+/// An export to be run.
+#[derive(Clone)]
+pub struct Task {
+    /// Its number.
+    pub id: i64,
+    /// Who asked for it.
+    pub caller: Arc<Caller>,
+    /// In which folder.
+    pub folder: i64,
+    /// The key of what is exported.
+    pub subject: i64,
+    /// With which options.
+    pub query: String,
+    /// As what they asked for it: the same is needed to run it.
+    pub op: &'static Op,
+    /// What gives the file, part by part.
+    pub report: Run,
+}
+
+/// The oldest export that has not ended, whether it was begun or not: an earlier process may have begun
+/// it.
+///
+/// # Errors
+/// The store's.
+pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
+    let row = tx.row(
+        "SELECT id, tenant_id, type, user_id, external_client_id, scopes, folder_id, subject_id, query
+         FROM exports WHERE status IN ($1, $2) ORDER BY id LIMIT 1",
+        &[
+            ExportModelStatus::New.into(),
+            ExportModelStatus::InProgress.into(),
+        ],
+    )?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let identity = match row.get(3)? {
+        Some(id) => Identity::User { id },
+        None => Identity::Application {
+            client_id: row.get(4)?,
+        },
+    };
+    let scopes: String = row.get(5)?;
+    let caller = Caller {
+        tenant: row.get(1)?,
+        identity,
+        scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+    };
+    let (op, report) = match ExportModelType::from_i64(row.get(2)?) {
+        Some(ExportModelType::Queues) => (&requests::QUEUE_ITEMS, report::report as Run),
+        _ => return Err(Error::Internal("an export that nobody can ask for".into())),
+    };
+    Ok(Some(Task {
+        id: row.get(0)?,
+        caller: Arc::new(caller),
+        folder: row.get(6)?,
+        subject: row.get(7)?,
+        query: row.get(8)?,
+        op,
+        report,
+    }))
+}
+
+/// Marks an export as begun.
+///
+/// # Errors
+/// 401 when the account of whoever asked is gone or was switched off; the store's.
+pub fn begin(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    if !users::is_live(cx.tx, &cx.caller.identity)? {
+        return Err(Error::Unauthenticated(
+            "The account that asked for the export does not exist any more or is not active."
+                .into(),
+        ));
+    }
+    cx.tx.exec(
+        "UPDATE exports SET status = $2 WHERE id = $1",
+        &[id.into(), ExportModelStatus::InProgress.into()],
+    )?;
+    Ok(())
+}
+
+/// Marks an export as ended: with a file of this size, or without one.
+///
+/// # Errors
+/// The store's.
+pub fn end(cx: &mut Cx<'_, '_>, id: i64, size: Option<u64>) -> Result<()> {
+    let status = match size {
+        Some(_) => ExportModelStatus::Completed,
+        None => ExportModelStatus::Failed,
+    };
+    let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
+    cx.tx.exec(
+        "UPDATE exports SET status = $2, executed_at = $3, size = $4 WHERE id = $1",
+        &[id.into(), status.into(), cx.now.into(), size.into()],
+    )?;
+    Ok(())
+}
+
+/// The file of an export in the blob store.
+#[must_use]
+pub fn blob_key(id: i64) -> String {
+    format!("exports/{id}")
+}
+
+/// Exports that are kept no longer, some at a time; nobody sees them any more.
+///
+/// # Errors
+/// The store's.
+pub fn over(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<i64>> {
+    let rows = tx.rows(
+        "SELECT id FROM exports WHERE status IN ($1, $2) AND executed_at <= $3
+         ORDER BY id LIMIT $4",
+        &[
+            ExportModelStatus::Completed.into(),
+            ExportModelStatus::Failed.into(),
+            kept_since(now).into(),
+            AT_ONCE.into(),
+        ],
+    )?;
+    let ids: db::Result<Vec<i64>> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(ids?)
+}
+
+/// Removes exports whose files are removed.
+///
+/// # Errors
+/// The store's.
+pub fn forget(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
+    let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![(*id).into()]).collect();
+    let delete = "DELETE FROM exports WHERE id IN (SELECT {1} {rows})";
+    tx.exec_many(delete, &["BIGINT"], rows)?;
+    Ok(())
+}

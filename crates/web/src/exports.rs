@@ -1,0 +1,140 @@
+//! Exports: written one at a time by an engine, part by part, and fetched with an address that needs no
+//! token.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use ::odata::path::Literal;
+use ::odata::{Metadata, Timestamp};
+use axum::body::Body;
+use axum::http::Response;
+use orchestrator::access::FolderHeader;
+use orchestrator::exports::links;
+use orchestrator::exports::runs::{self, Task};
+use orchestrator::{Args, Error, Reply, Result};
+
+use crate::app::App;
+use crate::execute::{Call, execute, write};
+use crate::files::{self, blocking, storage};
+use crate::odata;
+
+/// Runs the export that was asked for first and has not ended; `false` when there is none.
+///
+/// # Errors
+/// When the store is busy or cannot be reached: then the export is begun again. Whatever else goes wrong
+/// is the end of it.
+pub async fn run_next(app: &Arc<App>) -> Result<bool> {
+    let Some(task) = app.db.read(runs::next).await? else {
+        return Ok(false);
+    };
+    let id = task.id;
+    let size = match run(app, &task).await {
+        Ok(size) => Some(size),
+        Err(error @ Error::Db(db::Error::Overloaded | db::Error::Unavailable(_))) => {
+            return Err(error);
+        }
+        Err(error) => {
+            tracing::warn!(%error, export = id, "an export failed");
+            None
+        }
+    };
+    write(app, task.caller, move |cx| runs::end(cx, id, size)).await?;
+    Ok(true)
+}
+
+/// Writes the file as a report would answer whoever asked: their rights and the folder are looked at
+/// for each part. Gives the size of the file.
+async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
+    let id = task.id;
+    write(app, Arc::clone(&task.caller), move |cx| runs::begin(cx, id)).await?;
+    let (store, key) = (app.blobs.clone(), runs::blob_key(id));
+    let mut file = blocking(move || {
+        // What a run that broke off has left.
+        store.delete(&key).map_err(storage)?;
+        store.incoming().map_err(storage)
+    })
+    .await?;
+    let mut call = Arc::new(call(task));
+    loop {
+        let part = execute(app, Arc::clone(&call), task.report).await?;
+        let Reply::Part { body, next, .. } = part else {
+            return Err(Error::Internal("an export without a part".into()));
+        };
+        file = blocking(move || {
+            file.write_all(&body)
+                .map_err(|e| Error::Internal(format!("write of an export: {e}")))?;
+            Ok(file)
+        })
+        .await?;
+        if next.is_none() {
+            break;
+        }
+        Arc::make_mut(&mut call).args.after = next;
+    }
+    let (store, key) = (app.blobs.clone(), runs::blob_key(id));
+    blocking(move || store.keep(file, &key).map_err(storage)).await
+}
+
+/// The report, as whoever asked would call it.
+fn call(task: &Task) -> Call {
+    Call {
+        caller: Arc::clone(&task.caller),
+        need: task.op.need,
+        rule: task.op.folder,
+        header: FolderHeader {
+            id: Some(task.folder),
+            ..FolderHeader::default()
+        },
+        base: String::new(),
+        metadata: Metadata::None,
+        args: Args {
+            key: Some(Literal::Int(task.subject)),
+            query: task.query.clone(),
+            ..Args::default()
+        },
+        store: task.op.store,
+        write: false,
+        search: None,
+    }
+}
+
+/// Removes exports that are kept no longer: first their files, so that none stays without its row.
+///
+/// # Errors
+/// Those of the store and of the files.
+pub async fn sweep(app: &Arc<App>) -> Result<()> {
+    loop {
+        let over = app.db.read(|tx| runs::over(tx, Timestamp::now())).await?;
+        if over.is_empty() {
+            return Ok(());
+        }
+        let (store, ids) = (app.blobs.clone(), over.clone());
+        blocking(move || {
+            let mut keys = ids.iter().map(|id| runs::blob_key(*id));
+            keys.try_for_each(|key| store.delete(&key).map_err(storage))
+        })
+        .await?;
+        app.db.write(move |tx| runs::forget(tx, &over)).await?;
+    }
+}
+
+/// `GET /api/ExportFiles/{id}?expires=…&signature=…`, an address that `GetDownloadLink` has given.
+///
+/// # Errors
+/// 403 when it has ended or is another one, 404 when the file is gone.
+pub async fn download(app: &Arc<App>, id: &str, query: Option<&str>) -> Result<Response<Body>> {
+    let args = Args {
+        params: odata::query_params(query.unwrap_or_default()),
+        ..Args::default()
+    };
+    let (id, expires) = (id.parse().unwrap_or(0), args.int("expires")?);
+    let signature = args.text("signature")?;
+    let server = Arc::clone(&app.server);
+    let work = move |tx: &mut db::Tx<'_>| {
+        links::open(tx, &server, Timestamp::now(), id, expires, &signature)
+    };
+    match app.db.read(work).await? {
+        Reply::File { blob, name } => files::download(app, &blob, &name).await,
+        _ => Err(Error::Internal("an address without a file".into())),
+    }
+}

@@ -1,0 +1,64 @@
+//! Files of the blob store: work on them off the event loop, and downloads as streams.
+
+use std::path::Path;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
+use orchestrator::{Error, Result};
+use tokio_util::io::ReaderStream;
+
+use crate::app::App;
+
+/// Runs what waits for the disk.
+///
+/// # Errors
+/// Those of the work.
+pub async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(f)
+        .await
+        .unwrap_or_else(|e| Err(Error::Internal(format!("a blocking task failed: {e}"))))
+}
+
+/// What went wrong with a file is for the log only.
+pub fn storage(error: blob::Error) -> Error {
+    Error::Internal(error.to_string())
+}
+
+/// Removes a file that nothing refers to any more, in its own time: if it stays, it takes room only.
+pub fn discard(app: &App, key: String) {
+    let store = app.blobs.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = store.delete(&key) {
+            tracing::warn!(%error, key, "a file that nothing refers to could not be removed");
+        }
+    });
+}
+
+/// Streams a stored file.
+///
+/// # Errors
+/// When it is not there, or cannot be read.
+pub async fn download(app: &App, blob: &str, name: &str) -> Result<Response<Body>> {
+    let (store, key) = (app.blobs.clone(), blob.to_owned());
+    let (file, size) = blocking(move || store.open_blob(&key).map_err(storage)).await?;
+    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type(name));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+/// What a file of that name holds; packages are bytes to everybody but robots.
+fn media_type(name: &str) -> HeaderValue {
+    let extension = Path::new(name).extension();
+    HeaderValue::from_static(match extension.and_then(|e| e.to_str()) {
+        Some("csv") => "text/csv; charset=utf-8",
+        _ => "application/octet-stream",
+    })
+}
