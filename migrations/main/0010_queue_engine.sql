@@ -191,3 +191,64 @@ CREATE TABLE exports (
 );
 CREATE INDEX exports_requests ON exports (tenant_id, requested_at);
 CREATE INDEX exports_status ON exports (status, id);
+
+-- What searches in specific contents look into first: texts without case, by the parts of three
+-- characters that are in them. An item is in it by its number, unless it is encrypted or a later one
+-- than `indexed`. There is no such row before the first search of many items.
+CREATE TABLE queue_item_search (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    indexed BIGINT NOT NULL
+);
+{sqlite:
+CREATE VIRTUAL TABLE queue_item_texts USING fts5 (
+    text, content = '', contentless_delete = 1, detail = none,
+    tokenize = 'trigram case_sensitive 1'
+);
+CREATE TRIGGER queue_item_texts_out AFTER DELETE ON queue_items BEGIN
+    DELETE FROM queue_item_texts WHERE rowid = OLD.id;
+END;
+CREATE TRIGGER queue_item_texts_on AFTER UPDATE OF specific_content ON queue_items
+WHEN OLD.specific_content IS NOT NEW.specific_content BEGIN
+    DELETE FROM queue_item_texts WHERE rowid = NEW.id;
+    INSERT INTO queue_item_texts (rowid, text)
+    SELECT NEW.id, fold(NEW.specific_content) FROM queue_item_search
+    WHERE indexed >= NEW.id AND NOT NEW.encrypted AND NEW.specific_content IS NOT NULL;
+END;
+}
+{postgres:
+CREATE TABLE queue_item_texts (
+    rowid BIGINT PRIMARY KEY,
+    text {text} NOT NULL
+);
+-- SQLite has a function like this for each of its indexes.
+CREATE FUNCTION queue_item_texts(pattern TEXT) RETURNS TABLE (rowid BIGINT) LANGUAGE sql STABLE
+    AS $$ SELECT t.rowid FROM queue_item_texts t WHERE t.text LIKE pattern $$;
+-- Without the extension there is no index, and no row that says how far it goes.
+CREATE FUNCTION queue_item_search_begins() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    CREATE INDEX IF NOT EXISTS queue_item_texts_trigrams
+        ON queue_item_texts USING gin (text gin_trgm_ops);
+    RETURN NEW;
+EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'no index for searches: %', SQLERRM;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER queue_item_search_begins BEFORE INSERT ON queue_item_search
+    FOR EACH ROW EXECUTE FUNCTION queue_item_search_begins();
+CREATE FUNCTION queue_item_texts_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM queue_item_texts WHERE rowid = OLD.id;
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO queue_item_texts (rowid, text)
+        SELECT NEW.id, fold(NEW.specific_content) FROM queue_item_search
+        WHERE indexed >= NEW.id AND NOT NEW.encrypted AND NEW.specific_content IS NOT NULL;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER queue_item_texts_out AFTER DELETE ON queue_items
+    FOR EACH ROW EXECUTE FUNCTION queue_item_texts_changes();
+CREATE TRIGGER queue_item_texts_on AFTER UPDATE OF specific_content ON queue_items
+    FOR EACH ROW WHEN (OLD.specific_content IS DISTINCT FROM NEW.specific_content)
+    EXECUTE FUNCTION queue_item_texts_changes();
+}

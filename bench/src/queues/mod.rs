@@ -1,5 +1,6 @@
 //! Queues: cycles of adding, taking and ending items over HTTP, beside the same rows written through
-//! the store alone; what a take costs when millions wait or are done; lists of items; memory.
+//! the store alone; what a take costs when millions wait or are done; lists of items; memory; words in
+//! contents.
 
 mod bulk;
 mod cycle;
@@ -7,6 +8,7 @@ mod direct;
 mod fill;
 mod memory;
 mod requests;
+mod search;
 mod take;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ use requests::Asker;
 #[derive(Args)]
 pub struct Options {
     /// Only these.
-    #[arg(value_enum, default_values_t = [Part::Cycle, Part::Take, Part::Bulk, Part::Memory])]
+    #[arg(value_enum, default_values_t = [Part::Cycle, Part::Take, Part::Bulk, Part::Memory, Part::Search])]
     pub parts: Vec<Part>,
     /// Items that wait while cycles are measured.
     #[arg(long, default_value_t = 100_000)]
@@ -41,6 +43,9 @@ pub struct Options {
     /// Items that are added and ended while memory is watched.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: usize,
+    /// Items whose contents are searched.
+    #[arg(long, default_value_t = 200_000)]
+    pub contents: i64,
     /// Length of each of the measurements.
     #[arg(long, default_value_t = 5)]
     pub seconds: u64,
@@ -60,6 +65,8 @@ pub enum Part {
     Bulk,
     /// Memory while items pass through.
     Memory,
+    /// Words in contents.
+    Search,
 }
 
 impl Options {
@@ -72,6 +79,7 @@ impl Options {
             callers: vec![64],
             many: 100_000,
             rows: 100_000,
+            contents: 50_000,
             seconds: 2,
             postgres: false,
         }
@@ -90,6 +98,7 @@ pub async fn measure(exe: &str, backend: Backend, options: &Options) -> Result<(
             Part::Take => take::measure(exe, backend, options.many).await?,
             Part::Bulk => bulk::measure(exe, backend, options.time()).await?,
             Part::Memory => memory::measure(exe, backend, options.rows).await?,
+            Part::Search => search::measure(exe, backend, options.contents).await?,
         }
     }
     Ok(())

@@ -37,7 +37,9 @@
 //!
 //! **One text for two engines.** Placeholders are `$1 … $n`. Text is compared without case by
 //! `fold(a) = fold(b)`: a function both engines have here, Unicode lower case on either. Its order
-//! is that of code points, provided the column is declared `{text}`, see [`Migration`].
+//! is that of code points, provided the column is declared `{text}`, see [`Migration`]. What an index
+//! of parts of texts is asked for differs; `search_for(text)` is that on either: a query of FTS5's, or
+//! a pattern of `LIKE`.
 
 mod error;
 mod lanes;

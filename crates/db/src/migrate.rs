@@ -43,6 +43,11 @@ const JSON_QUOTE: &str = r#"CREATE OR REPLACE FUNCTION json_quote(text) RETURNS 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT COALESCE(to_json($1)::text, 'null') $$"#;
 
+/// The pattern of texts that have this one in them.
+const SEARCH_FOR: &str = r"CREATE OR REPLACE FUNCTION search_for(text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT '%' || regexp_replace($1, '[\\%_]', '\\\&', 'g') || '%' $$";
+
 /// Applies what is missing and returns the names of what was applied.
 pub(crate) fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
     if let Some([before, after]) = migrations
@@ -84,7 +89,11 @@ fn prepare(tx: &mut Tx<'_>) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {
         tx.script(ADVISORY_LOCK)?;
         let exists = "SELECT to_regprocedure($1) IS NOT NULL";
-        for (signature, create) in [("fold(text)", FOLD), ("json_quote(text)", JSON_QUOTE)] {
+        for (signature, create) in [
+            ("fold(text)", FOLD),
+            ("json_quote(text)", JSON_QUOTE),
+            ("search_for(text)", SEARCH_FOR),
+        ] {
             let known = tx.row(exists, &[signature.into()])?;
             if !known.is_some_and(|row| row.get(0) == Ok(true)) {
                 tx.script(create)?;

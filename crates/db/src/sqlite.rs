@@ -131,6 +131,14 @@ impl Sqlite {
                 | FunctionFlags::SQLITE_INNOCUOUS,
             |args| Ok(args.get_raw(0).as_str_or_null()?.map(str::to_lowercase)),
         )?;
+        connection.create_scalar_function(
+            "search_for",
+            1,
+            FunctionFlags::SQLITE_UTF8
+                | FunctionFlags::SQLITE_DETERMINISTIC
+                | FunctionFlags::SQLITE_INNOCUOUS,
+            |args| Ok(args.get_raw(0).as_str_or_null()?.map(trigrams)),
+        )?;
         Ok(connection)
     }
 
@@ -286,6 +294,27 @@ fn optimize(connection: &Connection) {
     if let Err(cause) = connection.execute_batch(OPTIMIZE) {
         tracing::warn!(%cause, "no statistics could be gathered");
     }
+}
+
+/// More of them narrow a search no further, and each is looked up.
+const TRIGRAMS: usize = 32;
+
+/// What an FTS5 index is asked for to find texts that have this one in them, and perhaps others: the
+/// first of its parts of three characters, the smallest that such an index knows.
+fn trigrams(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut parts: Vec<String> = Vec::new();
+    for part in chars.windows(3) {
+        let part = String::from_iter(part).replace('"', "\"\"");
+        let part = format!("\"{part}\"");
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+        if parts.len() == TRIGRAMS {
+            break;
+        }
+    }
+    parts.join(" AND ")
 }
 
 fn run(

@@ -198,6 +198,35 @@ impl Expr {
         paths
     }
 
+    /// The texts that a property of the entity contains wherever the condition holds.
+    pub fn contained<'e>(&'e self, property: &str, texts: &mut Vec<&'e str>) {
+        match self {
+            Expr::And(left, right) => {
+                left.contained(property, texts);
+                right.contained(property, texts);
+            }
+            Expr::Call(Function::Contains, args) => {
+                if let [within, Expr::Const(Const::Text(text))] = args.as_slice()
+                    && within.is_folded(property)
+                {
+                    texts.push(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it is this property of the entity, or what only differs from it in case.
+    fn is_folded(&self, property: &str) -> bool {
+        match self {
+            Expr::Prop(it) => it.row == 0 && it.path.is_empty() && it.prop.name == property,
+            Expr::Call(Function::ToLower | Function::ToUpper, args) => {
+                args.iter().all(|arg| arg.is_folded(property))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a navigation like this stands anywhere in it.
     pub fn any_nav(&self, wanted: &dyn Fn(&Nav) -> bool) -> bool {
         match self {

@@ -111,6 +111,17 @@ impl Query {
         !shows && !pages
     }
 
+    /// Texts that this property contains in every entity that `$filter` finds, without case: whoever
+    /// keeps an index of such texts can restrict the read to what that finds.
+    #[must_use]
+    pub fn contained(&self, property: &str) -> Vec<&str> {
+        let mut texts = Vec::new();
+        if let Some(filter) = &self.filter {
+            filter.0.contained(property, &mut texts);
+        }
+        texts
+    }
+
     /// Whether any option goes to entities of this type: to see them, or to find out what they hold
     /// by filters and orders, may take a permission of its own.
     #[must_use]

@@ -114,6 +114,8 @@ pub enum Hint {
     Leases,
     /// A queue was deleted whose rows are still there.
     Sweep,
+    /// A search had to read many items of queues that are not in its index.
+    Search,
     /// Somebody asked for an export.
     Exports,
     /// Nothing refers to this file of the blob store any more.

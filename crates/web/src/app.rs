@@ -125,6 +125,8 @@ pub struct App {
     pub(crate) grants: Grants,
     /// Wakes the sweeper.
     pub(crate) sweep: Notify,
+    /// Wakes the engine that indexes items of queues for searches.
+    pub(crate) search: Notify,
     /// Wakes whoever writes exports.
     pub(crate) exports: Notify,
     /// Held as long as this server uses the data folder.
@@ -175,6 +177,7 @@ impl App {
             together: Together::default(),
             grants: Grants::default(),
             sweep: Notify::new(),
+            search: Notify::new(),
             exports: Notify::new(),
             _lock: lock,
         });
@@ -206,6 +209,7 @@ impl App {
                 Hint::Taken => self.taken.notify_one(),
                 Hint::Leases => self.leases.notify_one(),
                 Hint::Sweep => self.sweep.notify_one(),
+                Hint::Search => self.search.notify_one(),
                 Hint::Exports => self.exports.notify_one(),
                 Hint::File(key) => files::discard(self, key),
             }

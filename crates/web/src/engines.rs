@@ -1,15 +1,15 @@
 //! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
 //! startable, items of queues that nobody works on any more, what is kept for a time only, exports
-//! that were asked for. Each engine sleeps until a hint or until the time it named itself; when nothing
-//! is due it writes nothing.
+//! that were asked for, what searches look into. Each engine sleeps until a hint or until the time it
+//! named itself; when nothing is due it writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::odata::Timestamp;
 use orchestrator::jobs::{deadlines, dispatch, hosts};
-use orchestrator::queues::leases;
 use orchestrator::queues::sweep::{self, Task};
+use orchestrator::queues::{leases, search};
 use orchestrator::{Caller, Hint, Identity, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
     let (given_up, stop_giving_up) = guard(app);
     let (swept, stop_sweep) = guard(app);
     let (exported, stop_exports) = guard(app);
+    let (searched, stop_searches) = guard(app);
     vec![
         tokio::spawn(async move {
             stop_exports.run_until_cancelled(exporter(exported)).await;
@@ -54,6 +55,9 @@ pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinH
         }),
         tokio::spawn(async move {
             stop_sweep.run_until_cancelled(sweeper(swept)).await;
+        }),
+        tokio::spawn(async move {
+            stop_searches.run_until_cancelled(indexer(searched)).await;
         }),
     ]
 }
@@ -214,8 +218,9 @@ async fn exporter(app: Arc<App>) {
 
 /// Time from one sweep to the next: what is kept is kept for days.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How much longer than a removal the pause behind it is: others wait for the same lane.
-const SWEEP_REST: u32 = 3;
+/// How much longer than a piece of work without hurry the pause behind it is: others wait for the
+/// same lane.
+const REST: u32 = 3;
 
 /// What is kept for a time only.
 async fn sweeper(app: Arc<App>) {
@@ -250,9 +255,46 @@ async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {
         if stretch.due {
             let began = Instant::now();
             write(app, system(0), move |cx| sweep::remove(cx, task, stretch)).await?;
-            tokio::time::sleep(began.elapsed() * SWEEP_REST).await;
+            tokio::time::sleep(began.elapsed() * REST).await;
         }
         after = stretch.until;
     }
     Ok(())
+}
+
+/// What searches in items of queues look into. Only a search that would have been glad of it wakes
+/// this engine, and it does no more than what was there by then.
+async fn indexer(app: Arc<App>) {
+    loop {
+        app.search.notified().await;
+        match index_all(&app).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(
+                    "searches in queue items read all of them: PostgreSQL's extension pg_trgm is \
+                     needed for an index. Install it and start this server again"
+                );
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, "indexing failed and is tried again");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                app.search.notify_one();
+            }
+        }
+    }
+}
+
+/// Whether this database can have an index.
+async fn index_all(app: &Arc<App>) -> Result<bool> {
+    let Some(goal) = write(app, system(0), search::begin).await? else {
+        return Ok(false);
+    };
+    loop {
+        let began = Instant::now();
+        if !write(app, system(0), move |cx| search::index(cx, goal)).await? {
+            return Ok(true);
+        }
+        tokio::time::sleep(began.elapsed() * REST).await;
+    }
 }

@@ -60,7 +60,9 @@ pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Re
     let writes = call.write;
     let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, run);
     if !writes {
-        return app.db.read(work).await.map(|(reply, _)| reply);
+        let (reply, hints) = app.db.read(work).await?;
+        app.publish(hints);
+        return Ok(reply);
     }
     let following = Arc::clone(app);
     to_the_end(async move {
@@ -75,7 +77,9 @@ pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Re
 async fn look(app: &App, call: Arc<Call>, search: Search) -> Result<Searched> {
     let server = Arc::clone(&app.server);
     let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, search);
-    app.db.read(work).await.map(|(searched, _)| searched)
+    let (searched, hints) = app.db.read(work).await?;
+    app.publish(hints);
+    Ok(searched)
 }
 
 /// Runs what writes to its end even if the caller hangs up meanwhile: the commit happens on the

@@ -48,6 +48,7 @@ mod queue_proof;
 mod queue_report;
 mod queue_rights;
 mod queue_schemas;
+mod queue_search;
 mod queue_sweep;
 mod queue_upload;
 mod queues;

@@ -323,6 +323,44 @@ fn fold_is_unicode_lower_case_and_orders_by_code_point() {
     }
 }
 
+/// Whatever is in a text: an index of parts of texts finds it wherever it is in one.
+#[test]
+fn search_for_finds_what_is_in_a_text() {
+    for place in Place::all() {
+        let db = place.open();
+        let (index, count) = match db.dialect() {
+            Dialect::Sqlite => (
+                "CREATE VIRTUAL TABLE texts USING fts5 (
+                     text, detail = none, tokenize = 'trigram case_sensitive 1')",
+                "SELECT COUNT(*) FROM texts WHERE texts MATCH search_for($1)",
+            ),
+            Dialect::Postgres => (
+                "CREATE TABLE texts (text TEXT NOT NULL)",
+                "SELECT COUNT(*) FROM texts WHERE text LIKE search_for($1)",
+            ),
+        };
+        db.write_blocking(|tx| tx.exec(index, &[])).unwrap();
+        let text = "a 100%_b \\ c \"AND\" 'd' * ^ -x NEAR(y) {z}: 👍🏽é 株式会社";
+        let add = "INSERT INTO texts VALUES ($1)";
+        db.write_blocking(move |tx| tx.exec(add, &[text.into()]))
+            .unwrap();
+        let all: Vec<char> = text.chars().collect();
+        for length in 3..=all.len() {
+            for part in all.windows(length) {
+                let part = String::from_iter(part);
+                let row = one(&db, count, vec![part.as_str().into()]).unwrap();
+                assert_eq!(row.get::<i64>(0), Ok(1), "{part}");
+            }
+        }
+        for other in ["100_%", "1000", "\\\\ c", "and", "\"AND ", "株式会杜"] {
+            let row = one(&db, count, vec![other.into()]).unwrap();
+            assert_eq!(row.get::<i64>(0), Ok(0), "{other}");
+        }
+        let row = one(&db, "SELECT search_for(NULL)", vec![]).unwrap();
+        assert_eq!(row.get::<Option<String>>(0), Ok(None));
+    }
+}
+
 #[test]
 fn a_failed_statement_fails_the_closure_on_both_engines() {
     for place in Place::all() {

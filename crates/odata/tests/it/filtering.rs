@@ -259,6 +259,42 @@ proptest! {
     }
 }
 
+/// Whoever has an index of texts may use it for these, and for nothing else.
+#[test]
+fn what_a_property_must_contain_is_known() {
+    for (options, expected) in [
+        ("$filter=contains(Info,'a''b')", &["a'b"][..]),
+        (
+            "$filter=Id gt 1 and (contains(info,'a') and contains(toupper(Info),'b'))",
+            &["a", "b"],
+        ),
+        ("$filter=contains(Info,@text)&@text='a'", &["a"]),
+        ("$filter=contains(Info,'a') or Id eq 1", &[]),
+        ("$filter=not contains(Info,'a')", &[]),
+        ("$filter=contains(Info,'a') eq false", &[]),
+        ("$filter=contains(Info,Name)", &[]),
+        ("$filter=contains('text',Info)", &[]),
+        ("$filter=contains(trim(Info),'a')", &[]),
+        ("$filter=contains(concat(Info,Name),'a')", &[]),
+        (
+            "$filter=startswith(Info,'a') and indexof(Info,'b') ge 0",
+            &[],
+        ),
+        (
+            "$filter=contains(Name,'a') and contains(Machine/Name,'b')",
+            &[],
+        ),
+        ("$filter=Steps/any(s:contains(s/Run/Info,'a'))", &[]),
+        ("$orderby=Info", &[]),
+    ] {
+        let query = Query::parse(&crate::model::Run::SET, options).unwrap();
+        assert_eq!(query.contained("Info"), expected, "{options}");
+    }
+    let info_of_another = "$filter=contains(Machine/Name,'a') and contains(Name,'b')";
+    let query = Query::parse(&crate::model::Run::SET, info_of_another).unwrap();
+    assert_eq!(query.contained("Name"), ["b"]);
+}
+
 #[track_caller]
 fn refused(filter: &str, part: &str) {
     let encoded = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);

@@ -13,7 +13,7 @@ use super::editing::{self, Schedule};
 use super::entities::{QueueItem, QueueItemPriority};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, DELETE_ITEMS, Item, REPLACE_ITEMS};
-use super::{Author, EDIT_ITEMS, review};
+use super::{Author, EDIT_ITEMS, review, search};
 use crate::body::{self, MAX_NAMED};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
@@ -257,16 +257,18 @@ fn search(cx: &mut Cx<'_, '_>, args: &Args, read: Read) -> Result<Searched> {
         vars: &vars,
         ..Listing::default()
     };
-    let total = cx.count(&QueueItem::SET, &query, &listing)?;
-    if wish.is_dry_run() {
-        let counted = Changed::of(total, 0, true);
-        return Ok(Searched::Answer(cx.answer(&counted)));
-    }
-    let ids = match total {
-        0 => Vec::new(),
-        _ => cx.keys(&QueueItem::SET, &query, &listing, MAX_NAMED as u32)?,
-    };
-    Ok(Searched::Found(Found { ids, total }))
+    search::narrowed(cx, &query, &listing, |cx, listing| {
+        let total = cx.count(&QueueItem::SET, &query, listing)?;
+        if wish.is_dry_run() {
+            let counted = Changed::of(total, 0, true);
+            return Ok(Searched::Answer(cx.answer(&counted)));
+        }
+        let ids = match total {
+            0 => Vec::new(),
+            _ => cx.keys(&QueueItem::SET, &query, listing, MAX_NAMED as u32)?,
+        };
+        Ok(Searched::Found(Found { ids, total }))
+    })
 }
 
 /// Changes those items that are still what was looked for.

@@ -5,12 +5,10 @@ use odata::{Timestamp, Version};
 use serde::Deserialize;
 
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
-use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, ending, must_be_in_folders, review};
+use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, ending, must_be_in_folders, review, search};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{
-    Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity, plain_page,
-};
+use crate::op::{Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity};
 use crate::users::User;
 
 /// Deleting items.
@@ -22,7 +20,7 @@ pub(super) const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Acces
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| plain_page(cx, args).and_then(|page| content::opened(&cx.server.keys, page)))
+    .list(list)
     .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(&cx.server.keys, item)))
     .replace(Command::new(REPLACE_ITEMS, editing::replace))
     .delete(Command::new(DELETE_ITEMS, editing::delete));
@@ -78,6 +76,19 @@ const fn bulk(name: &'static str, need: Need, run: crate::op::Run) -> Op {
         .params(&[("queueItems", "Collection(LongVersionedEntity)")])
         .returns("BulkOperationResponseDtoOfInt64")
         .folder(FolderRule::Required)
+}
+
+/// The items that the request may see.
+fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let query = args.options(cx, &QueueItem::SET)?;
+    let listing = Listing {
+        count: args.count,
+        ..Listing::default()
+    };
+    let page = search::narrowed(cx, &query, &listing, |cx, listing| {
+        cx.page(&QueueItem::SET, &query, listing)
+    })?;
+    content::opened(&cx.server.keys, Reply::json(page))
 }
 
 /// An item as changes need it.

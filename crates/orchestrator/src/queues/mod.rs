@@ -8,7 +8,8 @@
 //! ```
 //! A queue is seen through the folders it is in: every read joins `queue_folders`. Items change in
 //! [`items`], [`adding`], [`editing`] and [`review`]; each change moves the row's version, writes an event
-//! and keeps `queue_counts`. What is old, and what is left of deleted queues, goes in a [`sweep`].
+//! and keeps `queue_counts`. What is old, and what is left of deleted queues, goes in a [`sweep`]; an
+//! index of contents, for whoever looks for items by them, is kept in [`search`].
 
 pub mod adding;
 pub mod bulk;
@@ -33,6 +34,7 @@ pub mod retention;
 mod retrying;
 mod review;
 mod schemas;
+pub mod search;
 mod sharing;
 pub mod sweep;
 mod taking;

@@ -8,7 +8,7 @@ use odata::Query;
 use serde_json::Value as Json;
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
-use super::{VIEW_ITEMS, content, items_need};
+use super::{VIEW_ITEMS, content, items_need, search};
 use crate::cx::{Args, Cx, Listing, Place, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE};
@@ -103,7 +103,9 @@ impl Asked {
             vars: &[("queue", self.queue.into())],
             ..Listing::default()
         };
-        let ids = cx.keys(&QueueItem::SET, &self.query, &listing, u32::MAX)?;
+        let ids = search::narrowed(cx, &self.query, &listing, |cx, listing| {
+            cx.keys(&QueueItem::SET, &self.query, listing, u32::MAX)
+        })?;
         Ok(Place::Rows {
             ids: ids.into(),
             from: 0,
@@ -178,8 +180,10 @@ impl Asked {
             vars: &vars,
             ..Listing::default()
         };
-        let page = Reply::json(cx.page(&QueueItem::SET, &query, &listing)?);
-        let Reply::Json { body, .. } = content::opened(&cx.server.keys, page)? else {
+        let page = search::narrowed(cx, &query, &listing, |cx, listing| {
+            cx.page(&QueueItem::SET, &query, listing)
+        })?;
+        let Reply::Json { body, .. } = content::opened(&cx.server.keys, Reply::json(page))? else {
             return Err(Error::Internal("a page that is no document".into()));
         };
         let mut page: Json = serde_json::from_slice(&body)
