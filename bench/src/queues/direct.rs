@@ -7,6 +7,7 @@ use db::{Db, Row, Tx, Value};
 use uuid::Uuid;
 
 use super::fill::{self, SAME};
+use super::requests;
 use crate::Failure;
 use crate::load;
 
@@ -75,8 +76,9 @@ impl Direct {
 
     /// An item and the event of that.
     fn add(&self, tx: &mut Tx<'_>) -> Result<(), db::Error> {
-        let key = Uuid::new_v4().to_string();
-        let (queue, reference) = (self.queue, &key[..16]);
+        let key = Uuid::now_v7().to_string();
+        let reference = format!("{:012}", requests::numbers(1));
+        let queue = self.queue;
         let own = [
             queue.into(),
             key.as_str().into(),

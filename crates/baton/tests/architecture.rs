@@ -65,7 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("rusqlite", &["baton-db"]),
     ("postgres", &["baton-db", "baton-testkit"]),
-    ("tokio-postgres", &[]),
+    ("tokio-postgres", &["baton-db"]),
     ("axum", &["baton-web"]),
 ];
 
