@@ -154,7 +154,7 @@ impl Lane {
         self.session.begin()?;
         if let [job] = jobs {
             // Alone, the transaction itself is what is rolled back.
-            return match self.closure(&mut **job)? {
+            return match self.closure(&mut **job, true)? {
                 Ran::Well => self.commit(),
                 Ran::Badly | Ran::Panicking => {
                     self.session.rollback();
@@ -165,7 +165,7 @@ impl Lane {
         let mut mark = "SAVEPOINT closure";
         for job in jobs {
             self.script(mark)?;
-            mark = match self.closure(&mut **job)? {
+            mark = match self.closure(&mut **job, false)? {
                 Ran::Well => "RELEASE SAVEPOINT closure; SAVEPOINT closure",
                 Ran::Badly | Ran::Panicking => "ROLLBACK TO SAVEPOINT closure",
             };
@@ -176,10 +176,11 @@ impl Lane {
         self.commit()
     }
 
-    /// Runs one closure once; `Err` when it took the whole transaction down with it.
-    fn closure(&mut self, job: &mut dyn Job) -> Result<Ran, Mishap> {
+    /// Runs one closure once, the `last` before the end of the transaction or not; `Err` when it took
+    /// the whole transaction down with it.
+    fn closure(&mut self, job: &mut dyn Job, last: bool) -> Result<Ran, Mishap> {
         let started = Instant::now();
-        let mut tx = Tx::new(&mut *self.session);
+        let mut tx = Tx::new(&mut *self.session, last);
         let ran = job.run(&mut tx);
         let statements = tx.statements();
         let took = started.elapsed();

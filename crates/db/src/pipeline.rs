@@ -115,10 +115,19 @@ impl Pipeline {
     /// Sends a statement without waiting for its end.
     pub(crate) fn send(&mut self, statement: Statement, params: Vec<Value>) {
         let client = Arc::clone(&self.client);
-        let mut sent = Box::pin(async move {
+        self.begin(Box::pin(async move {
             let params = params.iter().map(Param);
             client.execute_raw(&statement, params).await.map(drop)
-        });
+        }));
+    }
+
+    /// Sends a script without waiting for its end.
+    pub(crate) fn send_script(&mut self, sql: &'static str) {
+        let client = Arc::clone(&self.client);
+        self.begin(Box::pin(async move { client.batch_execute(sql).await }));
+    }
+
+    fn begin(&mut self, mut sent: Sent) {
         let connection = &mut self.connection;
         let ended = self.runtime.block_on(poll_fn(|cx| {
             let ended = sent.as_mut().poll(cx);

@@ -20,7 +20,7 @@ use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls, Statement};
@@ -36,6 +36,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// After how long a connection whose other end does not answer counts as lost.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// A connection that was used so short a time ago is taken for alive: nobody waits for its BEGIN.
+const BUSY: Duration = Duration::from_millis(1);
 
 /// What writers and readers have in common, and what not.
 const EVERYBODY: &str = "SET TimeZone = 'UTC'; SET client_min_messages = warning; SET jit = off; \
@@ -106,6 +109,8 @@ struct Live {
     client: Pipeline,
     statements: Statements,
     spare_ids: HashMap<String, VecDeque<i64>>,
+    /// When a transaction on it ended.
+    used: Option<Instant>,
     _presence: Presence,
 }
 
@@ -209,6 +214,7 @@ impl Session for Postgres {
                     client,
                     statements: Statements::default(),
                     spare_ids: HashMap::new(),
+                    used: None,
                     _presence,
                 });
                 Ok(())
@@ -222,6 +228,12 @@ impl Session for Postgres {
 
     fn begin(&mut self) -> Result<(), Mishap> {
         self.mishap = None;
+        if let Some(live) = &mut self.live
+            && live.used.is_some_and(|used| used.elapsed() < BUSY)
+        {
+            live.client.send_script("BEGIN");
+            return Ok(());
+        }
         let Err(error) = self.script("BEGIN") else {
             return Ok(());
         };
@@ -239,6 +251,9 @@ impl Session for Postgres {
 
     fn commit(&mut self) -> Result<(), Mishap> {
         let Err(error) = self.script("COMMIT") else {
+            if let Some(live) = &mut self.live {
+                live.used = Some(Instant::now());
+            }
             return Ok(());
         };
         if let Some(mishap) = self.mishap.clone() {

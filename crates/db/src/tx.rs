@@ -25,17 +25,20 @@ pub struct Tx<'c> {
     depth: u32,
     statements: u64,
     failed: bool,
+    /// Whether COMMIT is next: it waits for what was sent.
+    last: bool,
     /// The statements so far, while somebody wants to see them.
     record: Option<Vec<Sql>>,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(session: &'c mut dyn Session) -> Self {
+    pub(crate) fn new(session: &'c mut dyn Session, last: bool) -> Self {
         Self {
             session,
             depth: 0,
             statements: 0,
             failed: false,
+            last,
             record: None,
         }
     }
@@ -159,6 +162,7 @@ impl<'c> Tx<'c> {
             depth,
             statements: 0,
             failed: false,
+            last: false,
             record: self.record.take(),
         };
         let result = f(&mut inner);
@@ -229,6 +233,9 @@ impl<'c> Tx<'c> {
     pub(crate) fn verdict<T, E: From<Error>>(&mut self, result: Result<T, E>) -> Result<T, E> {
         if result.is_ok() && self.failed {
             return Err(gone_on().into());
+        }
+        if result.is_ok() && self.last {
+            return result;
         }
         let settled = self.session.settle();
         let result = result?;
