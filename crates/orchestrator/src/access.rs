@@ -144,15 +144,15 @@ pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> 
 const ACCOUNTS: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
 
 /// Whatever set a query begins at: going on to accounts, to show them or to find out by filters and
-/// orders what they hold, takes the permission to see accounts.
+/// orders what they hold, takes the permission to see accounts; applications have the scope for it.
 ///
 /// # Errors
 /// 403 without it.
 pub fn may_ask(tx: &mut Tx<'_>, caller: &Caller, query: &Query) -> Result<()> {
-    if query.leads_to(User::SET.entity) && !has_in_tenant(tx, caller, &ACCOUNTS)? {
-        return Err(forbidden(&ACCOUNTS));
+    match query.leads_to(User::SET.entity) {
+        true => tenant_wide(tx, caller, &ACCOUNTS),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {

@@ -140,7 +140,8 @@ async fn leases(app: Arc<App>) {
             () = until(next) => {}
             () = app.leases.notified() => {}
             () = app.taken.notified(), if next.is_none_or(|at| at > soonest()) => {
-                next = Some(soonest());
+                // While nobody took anything, the time of something else may have come nearer.
+                next = next.into_iter().chain([soonest()]).min();
                 continue;
             }
         }

@@ -10,6 +10,7 @@ use crate::transactions::{end, set_limit, take};
 
 both!(
     items_return_when_their_lease_ends,
+    a_take_puts_off_no_other_lease,
     items_of_a_lost_host_return,
     another_lease_is_for_what_is_in_progress,
     another_limit_is_for_what_is_in_progress,
@@ -92,6 +93,22 @@ async fn items_return_when_their_lease_ends(backend: Backend) {
         (&copy["AncestorId"], &copy["RetryNumber"]),
         (&retried["Id"], &json!(1))
     );
+}
+
+async fn a_take_puts_off_no_other_lease(backend: Backend) {
+    let scene = scene(backend).await;
+    let client = &scene.shared;
+    leased(client, "Short", json!({})).await;
+    leased(client, "Long", json!({"LeaseSeconds": 13})).await;
+    let long = add(client, "Long", json!({})).await;
+    add(client, "Short", json!({})).await;
+    let taken = take(client, "Long", json!({})).await;
+    assert_eq!(id(&taken), id(&long));
+    // By now the engine has looked, found nothing due, and knows when the lease ends.
+    sleep(Duration::from_millis(11_500)).await;
+    take(client, "Short", json!({})).await;
+    sleep(Duration::from_millis(3_000)).await;
+    assert_eq!(text(&get(client, &long).await, "Status"), "New");
 }
 
 async fn items_of_a_lost_host_return(backend: Backend) {

@@ -254,4 +254,16 @@ async fn accounts_are_shown_to_who_may_see_accounts(backend: Backend) {
         seer.get(path).await.ok(200);
     }
     seer.post(retry, &json!({})).await.ok(200);
+
+    // An application's permissions are the scopes of its token.
+    let scopes = ["OR.Queues", "OR.Jobs.Read"];
+    let less = scene.server.app_with(&scopes).await.folder(scene.folder);
+    let more = [&scopes[..], &["OR.Users.Read"]].concat();
+    let more = scene.server.app_with(&more).await.folder(scene.folder);
+    for path in &asked {
+        less.get(path).await.refused(403, 0);
+        more.get(path).await.ok(200);
+    }
+    less.post(retry, &json!({})).await.refused(403, 0);
+    more.post(retry, &json!({})).await.ok(200);
 }

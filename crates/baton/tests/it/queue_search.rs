@@ -21,6 +21,7 @@ both!(
     any_part_of_a_content_is_found,
     a_search_of_many_items_has_them_indexed,
     edits_and_removals_reach_the_index,
+    what_is_taken_back_leaves_the_index_as_it_was,
     actions_and_reports_find_what_searches_find,
     the_database_looks_into_the_index,
     a_database_without_the_extension_is_searched_all_the_same,
@@ -243,6 +244,82 @@ async fn edits_and_removals_reach_the_index(backend: Backend) {
         (entries(&mut scene, "filler").await == 0).then_some(())
     })
     .await;
+}
+
+async fn what_is_taken_back_leaves_the_index_as_it_was(backend: Backend) {
+    let mut scene = scene(backend).await;
+    stock(&mut scene).await;
+    indexed(&mut scene, i64::MAX).await;
+    // Edits of one item, of which some are taken back, in one transaction.
+    between(&mut scene, |tx| {
+        let says = |tx: &mut Tx<'_>, text: &str| {
+            let sql = "UPDATE queue_items SET specific_content = $1 WHERE reference = 'umlaut'";
+            tx.exec(sql, &[json!({"Text": text}).to_string().into()])
+        };
+        let taken_back = |tx: &mut Tx<'_>, text: &str| {
+            let failed: Result<(), db::Error> = tx.savepoint(|tx| {
+                says(tx, text)?;
+                tx.exec("DELETE FROM queue_items WHERE reference = 'sharp'", &[])?;
+                Err(db::Error::OutOfRange)
+            });
+            assert_eq!(failed, Err(db::Error::OutOfRange));
+        };
+        taken_back(tx, "first");
+        says(tx, "second")?;
+        taken_back(tx, "third");
+        says(tx, "fourth")?;
+        says(tx, "second")?;
+        says(tx, "fifth")?;
+        taken_back(tx, "sixth");
+        Ok(())
+    })
+    .await;
+    let expected = [
+        ("ärzte", 0),
+        ("first", 0),
+        ("second", 0),
+        ("third", 0),
+        ("fourth", 0),
+        ("fifth", 1),
+        ("sixth", 0),
+        ("straße", 1),
+    ];
+    for (sought, expected) in expected {
+        assert_eq!(entries(&mut scene, sought).await, expected, "{sought}");
+        let found = found(&scene.shared, sought).await;
+        assert_eq!(found.len() as i64, expected, "{sought}");
+    }
+    // Over HTTP: the second of two changes that are done together fails.
+    let client = &scene.shared;
+    let item = found(client, "fifth").await.remove(0);
+    let content = |text: &str| {
+        json!({"Name": "Plain", "Reference": "umlaut", "RowVersion": item["RowVersion"],
+            "SpecificContent": {"Text": text}})
+    };
+    let request = |id: &str, text: &str| {
+        json!({"id": id, "method": "PUT", "atomicityGroup": "g", "url": format!("/{}", at("QueueItems", &item)),
+            "headers": {"content-type": "application/json"}, "body": content(text)})
+    };
+    // The second names a version that is gone by then.
+    let batch = json!({"requests": [request("1", "seventh"), request("2", "eighth")]});
+    let answer = client.post("odata/$batch", &batch).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for (sought, expected) in [("fifth", 1), ("seventh", 0), ("eighth", 0)] {
+        assert_eq!(found(client, sought).await.len(), expected, "{sought}");
+        assert_eq!(
+            without_index(client, sought).await.len(),
+            expected,
+            "{sought}"
+        );
+    }
+    // Texts that no column can have are refused, as they are without an index.
+    for filter in [
+        "contains(SpecificData,'abc\u{0}def')",
+        "contains(SpecificData,'abc\u{0}def') or Id lt 0",
+    ] {
+        let path = format!("odata/QueueItems?$filter={}", encoded(filter));
+        assert_eq!(client.get(&path).await.status, 400);
+    }
 }
 
 async fn actions_and_reports_find_what_searches_find(backend: Backend) {

@@ -227,8 +227,8 @@ fn lines(items: &[Json], first: bool) -> csv::Result<Vec<u8>> {
     file.into_inner().map_err(|e| e.into_error().into())
 }
 
-/// What a text begins with that spreadsheets take for a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// What a text begins with that spreadsheets take for a formula, or skip before one.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// What a column shows of an item. A text is shown as a text: what callers write into items must not
 /// be run by whoever opens the file.
@@ -261,5 +261,16 @@ mod tests {
         assert_eq!(cell("Reference"), "a \"b\", c\nd");
         assert_eq!(cell("Specific Data"), "{\"k\":\"v\"}");
         assert_eq!(lines(&[], false).unwrap(), b"");
+    }
+
+    #[test]
+    fn no_text_is_a_formula() {
+        for first in ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"] {
+            let item = json!({ "Progress": format!("{first}cmd|' /C calc'!A0") });
+            assert!(cell(&item, "/Progress").starts_with('\''), "{first:?}");
+        }
+        let item = json!({"Progress": "50 %", "Id": -1});
+        assert_eq!(cell(&item, "/Progress"), "50 %");
+        assert_eq!(cell(&item, "/Id"), "-1");
     }
 }
