@@ -79,7 +79,7 @@ where
             }
             Err(payload) => {
                 tracing::error!(message = message(&*payload), "a database closure panicked");
-                (Err(Error::Panic.into()), Ran::Panicking)
+                (tx.verdict(Err(Error::Panic.into())), Ran::Panicking)
             }
         };
         self.result = Some(result);

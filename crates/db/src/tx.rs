@@ -225,12 +225,13 @@ impl<'c> Tx<'c> {
     }
 
     /// The result of a closure: `Ok` is none if it ignored a failed statement, or one failed that
-    /// nobody has waited for.
+    /// nobody has waited for. Nothing of it is under way any more, whatever it was: a failure that
+    /// shows later would be taken for that of the next closure.
     pub(crate) fn verdict<T, E: From<Error>>(&mut self, result: Result<T, E>) -> Result<T, E> {
+        let settled = self.session.settle();
         if result.is_ok() && self.failed {
             return Err(gone_on().into());
         }
-        let settled = self.session.settle();
         let result = result?;
         settled?;
         Ok(result)
