@@ -229,11 +229,13 @@ impl<'c> Tx<'c> {
     }
 
     /// The result of a closure: `Ok` is none if it ignored a failed statement, or one failed that
-    /// nobody has waited for.
+    /// nobody has waited for. Nothing of it is under way any more, unless COMMIT is next and waits for
+    /// it: a failure that shows later would be taken for that of the next closure.
     pub(crate) fn verdict<T, E: From<Error>>(&mut self, result: Result<T, E>) -> Result<T, E> {
-        if result.is_ok() && self.failed {
-            return Err(gone_on().into());
-        }
+        let result = match result {
+            Ok(_) if self.failed => Err(gone_on().into()),
+            result => result,
+        };
         if result.is_ok() && self.last {
             return result;
         }

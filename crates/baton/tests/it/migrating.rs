@@ -4,16 +4,16 @@ use db::{Db, Options, Url};
 use orchestrator::MIGRATIONS;
 use testkit::{Backend, Database, both};
 
-both!(processes_keep_their_version,);
+both!(processes_keep_their_version, queues_keep_what_is_in_them,);
 
-/// A database as the first version made it, and what keeps it alive.
+/// A database as an older version made it, and what keeps it alive.
 struct Old {
     db: Db,
     _folder: tempfile::TempDir,
     _database: Option<Database>,
 }
 
-fn old(backend: Backend) -> Old {
+fn old(backend: Backend, version: usize) -> Old {
     let folder = tempfile::tempdir().unwrap();
     let database = (backend == Backend::Postgres).then(Database::create);
     let url = match &database {
@@ -21,12 +21,23 @@ fn old(backend: Backend) -> Old {
         None => Url::Sqlite(folder.path().join("main.db")),
     };
     let db = Db::open(Options::new(url, "main")).unwrap();
-    db.migrate(&MIGRATIONS[..1]).unwrap();
+    db.migrate(&MIGRATIONS[..version]).unwrap();
     Old {
         db,
         _folder: folder,
         _database: database,
     }
+}
+
+/// Runs statements one by one.
+fn run(db: &Db, statements: &'static str) {
+    let all = |tx: &mut db::Tx<'_>| {
+        for statement in statements.split(";\n").filter(|s| !s.trim().is_empty()) {
+            tx.exec(statement, &[])?;
+        }
+        Ok::<_, db::Error>(())
+    };
+    db.write_blocking(all).unwrap();
 }
 
 const PROCESS: &str = r#"
@@ -46,14 +57,8 @@ const PROCESS: &str = r#"
 
 async fn processes_keep_their_version(backend: Backend) {
     let work = move || {
-        let old = old(backend);
-        let statements = |tx: &mut db::Tx<'_>| {
-            for statement in PROCESS.split(";\n").filter(|s| !s.trim().is_empty()) {
-                tx.exec(statement, &[])?;
-            }
-            Ok::<_, db::Error>(())
-        };
-        old.db.write_blocking(statements).unwrap();
+        let old = old(backend, 1);
+        run(&old.db, PROCESS);
         old.db.migrate(MIGRATIONS).unwrap();
         let read = |tx: &mut db::Tx<'_>| {
             tx.row(
@@ -68,6 +73,102 @@ async fn processes_keep_their_version(backend: Backend) {
         assert_eq!((row.get::<i64>(0), row.get::<i64>(1)), (Ok(1), Ok(6)));
         assert_eq!(row.get::<String>(2).as_deref(), Ok("[{\"name\":\"ä\"}]"));
         assert_eq!(row.get::<Option<String>>(3), Ok(None));
+        old.db.close();
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+const QUEUE: &str = r#"
+    INSERT INTO tenants (id, key, name, display_name, organization_key, organization_name,
+        creation_time) VALUES (1, 't', 'T', 'T', 'o', 'O', 1);
+    INSERT INTO queue_definitions (id, tenant_id, key, name, creation_time) VALUES (7, 1, 'q', 'Q', 1);
+    INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date, due_date,
+        risk_sla_date, version, robot_id, start_processing, end_processing,
+        seconds_in_previous_attempts, review_status, reviewer_user_id, processing_exception_type,
+        retry_number, manual_retry_number, ancestor_id, manual_ancestor_id, encrypted, creation_time,
+        key, unique_key, ancestor_unique_key, manual_ancestor_unique_key, creator_job_key,
+        executor_job_key, reference, unique_reference, source, parent_operation_id, operation_id,
+        progress, processing_exception, specific_content, output, analytics)
+    VALUES (1, 7, 5, 2, 11, 12, 13, 14, 15, 16, 17, 18, 1, 19, 1, 20, 21, 22, 23, TRUE, 24, 'k1', 'k1',
+        'a1', 'm1', 'c1', 'e1', 'Ref', NULL, 'Manual', 'p1', 'o1', 'half', '{"R":1}', 's', 'u', 'y');
+    INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, due_date, creation_time,
+        key, unique_key, reference, unique_reference)
+    VALUES (1, 7, 0, 1, 17000000000000000, 25, 'k1', 'k2', 'REF', 'REF'),
+        (1, 7, 0, 1, NULL, 26, 'k3', 'k3', NULL, NULL), (1, 7, 0, 0, NULL, 27, 'k4', 'k4', NULL, NULL),
+        (1, 7, 0, 0, -5, 28, 'k5', 'k5', NULL, NULL), (1, 7, 1, 0, NULL, 29, 'k6', 'k6', NULL, NULL);
+    INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, defer_date,
+        creation_time, key, unique_key) VALUES (1, 7, 0, 0, 31, 30, 'k7', 'k7');
+    INSERT INTO queue_items (tenant_id, queue_definition_id, status, priority, creation_time, key,
+        unique_key) VALUES (1, 7, 0, 0, 32, 'k8', 'k8');
+    INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id, timestamp, action,
+        data, user_id, external_client_id, status, review_status, reviewer_user_id)
+    VALUES (1, 7, 1, 41, 3, 'd', 42, 'x', 5, 1, 43), (1, 7, 8, 44, 0, NULL, NULL, NULL, 0, 0, NULL);
+    INSERT INTO queue_item_comments (tenant_id, queue_definition_id, queue_item_id, text,
+        creation_time, user_id, external_client_id)
+    VALUES (1, 7, 1, 'ä', 51, 52, 'x'), (1, 7, 8, 'gone', 53, NULL, NULL);
+    DELETE FROM queue_items WHERE key = 'k8';
+"#;
+
+/// What the version before the engine kept of items.
+const KEPT: [&str; 3] = [
+    "SELECT id, tenant_id, queue_definition_id, status, priority, defer_date, due_date, risk_sla_date,
+         version, robot_id, start_processing, end_processing, seconds_in_previous_attempts,
+         review_status, reviewer_user_id, processing_exception_type, retry_number,
+         manual_retry_number, ancestor_id, manual_ancestor_id, encrypted, creation_time, key,
+         unique_key, ancestor_unique_key, manual_ancestor_unique_key, creator_job_key,
+         executor_job_key, reference, unique_reference, source, parent_operation_id, operation_id,
+         progress, processing_exception, specific_content, output, analytics
+     FROM queue_items ORDER BY id",
+    "SELECT id, tenant_id, queue_definition_id, queue_item_id, timestamp, action, data, user_id,
+         external_client_id, status, review_status, reviewer_user_id
+     FROM queue_item_events ORDER BY id",
+    "SELECT id, tenant_id, queue_definition_id, queue_item_id, text, creation_time, user_id,
+         external_client_id FROM queue_item_comments ORDER BY id",
+];
+
+async fn queues_keep_what_is_in_them(backend: Backend) {
+    let work = move || {
+        let old = old(backend, 9);
+        run(&old.db, QUEUE);
+        let kept = || {
+            let all = |tx: &mut db::Tx<'_>| {
+                let rows = KEPT.iter().map(|sql| tx.rows(sql, &[]));
+                rows.collect::<Result<Vec<_>, db::Error>>()
+            };
+            old.db.read_blocking(all).unwrap()
+        };
+        let before = kept();
+        assert_eq!(before.iter().map(Vec::len).collect::<Vec<_>>(), [7, 1, 1]);
+        old.db.migrate(MIGRATIONS).unwrap();
+        assert_eq!(kept(), before);
+
+        let look = |tx: &mut db::Tx<'_>| {
+            let turns = "SELECT id FROM queue_items WHERE turn IS NOT NULL ORDER BY turn, id";
+            let ids = tx.rows(turns, &[])?.into_iter().map(|row| row.get(0));
+            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+            let turn = tx.number("SELECT turn FROM queue_items WHERE id = 2", &[])?;
+            // Numbers of items that are gone are not given again.
+            let next = tx.new_ids("queue_items", 1)?;
+            let comment = "INSERT INTO queue_item_comments (tenant_id, queue_definition_id,
+                queue_item_id, text, creation_time) VALUES (1, 7, 1, 'next', 1) RETURNING id";
+            let comment = tx.insert(comment, &[])?;
+            Ok::<_, db::Error>((ids, turn, next, comment))
+        };
+        let (ids, turn, next, comment) = old.db.write_blocking(look).unwrap();
+        assert_eq!(ids, [5, 2, 4, 3], "due dates first, then priorities");
+        assert_eq!(turn, (1 << 59) + 17_000_000_000_000_000);
+        assert_eq!((next, comment), (vec![9], 3));
+
+        for (unique_key, reference) in [("k9", "ref"), ("k2", "other")] {
+            let insert =
+                "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority,
+                creation_time, key, unique_key, unique_reference)
+                VALUES (90, 1, 7, 0, 0, 1, 'k9', $1, $2)";
+            let twice =
+                |tx: &mut db::Tx<'_>| tx.exec(insert, &[unique_key.into(), reference.into()]);
+            let twice: Result<u64, db::Error> = old.db.write_blocking(twice);
+            assert!(matches!(twice, Err(db::Error::Unique { .. })), "{twice:?}");
+        }
         old.db.close();
     };
     tokio::task::spawn_blocking(work).await.unwrap();

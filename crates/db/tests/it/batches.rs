@@ -73,6 +73,37 @@ fn each_closure_of_a_batch_fails_alone() {
     }
 }
 
+/// On PostgreSQL the failure of what it sent shows when the next closure asks for something.
+#[test]
+fn what_a_panicking_closure_has_sent_fails_with_it() {
+    for place in Place::all() {
+        let db = place.open();
+        let gate = Gate::close(&db);
+        let send = |tx: &mut db::Tx<'_>| {
+            let taken = vec![vec!["a".into()]];
+            tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], taken)
+        };
+        let first = queue(&db, |tx| insert(tx, "a"));
+        let panicking = queue(&db, move |tx| -> Result<(), Error> {
+            let sent = send(tx);
+            panic!("this panic is part of a test: {sent:?}");
+        });
+        let ignoring = queue(&db, move |tx| {
+            let _ = send(tx);
+            let _ = tx.exec("UPDATE items SET name = $1", &["\0".into()]);
+            Ok(())
+        });
+        let last = queue(&db, |tx| insert(tx, "b"));
+        gate.open();
+        assert!(first.join().unwrap().is_ok());
+        assert_eq!(panicking.join().unwrap(), Err(Error::Panic));
+        assert!(ignoring.join().unwrap().is_err());
+        let last = last.join().unwrap();
+        assert!(last.is_ok(), "{last:?}");
+        assert_eq!(names(&db), ["a", "b"]);
+    }
+}
+
 #[test]
 fn the_last_of_a_batch_fails_alone() {
     for place in Place::all() {
