@@ -32,6 +32,13 @@ impl FolderHeader {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Bytes of the names in it.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        let texts = [&self.key, &self.path].into_iter().flatten();
+        texts.map(String::len).sum()
+    }
 }
 
 /// The folder and the folders a request may work on.

@@ -1,5 +1,6 @@
 //! The shared state of the edge, and how it is put together.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -213,6 +214,27 @@ impl App {
                 Hint::Exports => self.exports.notify_one(),
                 Hint::File(key) => files::discard(self, key),
             }
+        }
+    }
+
+    /// Follows the hints of a transaction, if it was committed.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn follow<T>(
+        &self,
+        done: Result<(T, BTreeSet<Hint>), orchestrator::Error>,
+    ) -> Result<T, orchestrator::Error> {
+        let (value, hints) = done.inspect_err(|error| self.doubt(error))?;
+        self.publish(hints);
+        Ok(value)
+    }
+
+    /// When nobody knows whether a transaction was committed, it may have changed accounts, roles or
+    /// folders.
+    pub(crate) fn doubt(&self, error: &orchestrator::Error) {
+        if matches!(error, orchestrator::Error::Db(db::Error::Unavailable(_))) {
+            self.callers.forget_all();
         }
     }
 

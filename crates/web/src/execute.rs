@@ -65,12 +65,7 @@ pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Re
         return Ok(reply);
     }
     let following = Arc::clone(app);
-    to_the_end(async move {
-        let (reply, hints) = following.db.write(work).await?;
-        following.publish(hints);
-        Ok(reply)
-    })
-    .await
+    to_the_end(async move { following.follow(following.db.write(work).await) }).await
 }
 
 /// Looks for what a call is to change. Its permission is checked here and again where it writes.
@@ -143,12 +138,7 @@ where
     F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
 {
     let app = Arc::clone(app);
-    to_the_end(async move {
-        let (value, hints) = write_quietly(&app, caller, move |cx| f(cx)).await?;
-        app.publish(hints);
-        Ok(value)
-    })
-    .await
+    to_the_end(async move { app.follow(write_quietly(&app, caller, move |cx| f(cx)).await) }).await
 }
 
 /// As [`write()`], but the hints are the caller's to follow.

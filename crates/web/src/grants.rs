@@ -18,6 +18,8 @@ use crate::execute::Call;
 
 /// Most grants that are remembered.
 const MOST: usize = 10_000;
+/// Longest name of a folder with which they are.
+const LONGEST_NAME: usize = 1_000;
 
 /// Grants by who asked for what.
 #[derive(Default)]
@@ -28,6 +30,23 @@ struct Known {
     /// What accounts, roles and folders were like.
     epoch: u64,
     grants: HashMap<Asked, Arc<Granted>>,
+}
+
+/// What a transaction has looked up. It is remembered when that is committed: until then, others in
+/// it may have given rights that come to nothing.
+pub struct Learnt {
+    epoch: u64,
+    grants: HashMap<Asked, Arc<Granted>>,
+}
+
+impl Learnt {
+    /// Nothing yet. `epoch` is what accounts, roles and folders were like before the first look.
+    pub fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            grants: HashMap::new(),
+        }
+    }
 }
 
 /// Who asks for what, where. A caller is known by its address, which is its own while it is kept here.
@@ -56,20 +75,22 @@ impl Hash for Asked {
 }
 
 impl Grants {
-    /// What the caller may do, as [`access::grant`] says. `epoch` is what accounts, roles and folders
-    /// were like before the transaction began.
+    /// What the caller may do, as [`access::grant`] says.
     ///
     /// # Errors
     /// The refusal, which is not remembered, or the store's.
-    pub fn of(&self, tx: &mut Tx<'_>, call: &Call, epoch: u64) -> Result<Arc<Granted>> {
+    pub fn of(&self, tx: &mut Tx<'_>, call: &Call, learnt: &mut Learnt) -> Result<Arc<Granted>> {
         let asked = Asked {
             caller: Arc::clone(&call.caller),
             need: call.need,
             header: call.header.clone(),
         };
+        if let Some(granted) = learnt.grants.get(&asked) {
+            return Ok(Arc::clone(granted));
+        }
         {
             let known = self.0.lock();
-            if known.epoch == epoch
+            if known.epoch == learnt.epoch
                 && let Some(granted) = known.grants.get(&asked)
             {
                 return Ok(Arc::clone(granted));
@@ -77,14 +98,24 @@ impl Grants {
         }
         let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
         let granted = Arc::new(granted);
-        let mut known = self.0.lock();
-        if known.epoch < epoch || known.grants.len() >= MOST {
-            known.grants.clear();
-            known.epoch = epoch;
-        }
-        if known.epoch == epoch {
-            known.grants.insert(asked, Arc::clone(&granted));
+        if call.header.text_len() <= LONGEST_NAME {
+            learnt.grants.insert(asked, Arc::clone(&granted));
         }
         Ok(granted)
+    }
+
+    /// Remembers what a transaction has looked up that was committed.
+    pub fn keep(&self, learnt: Learnt) {
+        if learnt.grants.is_empty() {
+            return;
+        }
+        let mut known = self.0.lock();
+        if known.epoch < learnt.epoch || known.grants.len() + learnt.grants.len() > MOST {
+            known.grants.clear();
+            known.epoch = known.epoch.max(learnt.epoch);
+        }
+        if known.epoch == learnt.epoch {
+            known.grants.extend(learnt.grants);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Whoever finds nobody waiting for the store asks it to come; when it does, it takes all calls that
 //! wait then. So calls share statements as the load grows, and a lone one waits for nobody.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use ::odata::Timestamp;
 use db::Tx;
 use futures_util::future::join_all;
-use orchestrator::queues::engine::{self, Answers, Ask, Work};
-use orchestrator::{Error, Reply, Result};
+use orchestrator::queues::engine::{self, Ask, Work};
+use orchestrator::{Error, Hint, Reply, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::execute::Call;
+use crate::grants::Learnt;
 
 /// Most calls that are done together: others wait for the store meanwhile.
 const MOST: usize = 128;
@@ -90,9 +92,8 @@ async fn serve(app: Arc<App>) {
         .await;
     let calls = mem::take(&mut *taken.lock());
     match done {
-        Ok((answers, hints)) => {
-            app.publish(hints);
-            for (call, answer) in calls.into_iter().zip(answers) {
+        Ok(done) => {
+            for (call, answer) in calls.into_iter().zip(done.committed(&app)) {
                 // Who has hung up needs no answer.
                 let _ = call.answer.send(answer);
             }
@@ -133,13 +134,13 @@ async fn alone(app: &Arc<App>, Waiting { call, work, answer }: Waiting) {
     let done = app
         .db
         .write(move |tx| {
-            let (answers, hints) = run_all(tx, &[(&call, &work)], &inside)?;
-            let answer = answers.into_iter().next();
-            answer.unwrap_or_else(lost).map(|reply| (reply, hints))
+            let mut done = run_all(tx, &[(&call, &work)], &inside)?;
+            let reply = done.answers.pop().unwrap_or_else(lost)?;
+            Ok((reply, done))
         })
         .await;
-    let _ = answer.send(done.map(|(reply, hints)| {
-        app.publish(hints);
+    let _ = answer.send(done.map(|(reply, done)| {
+        done.committed(app);
         reply
     }));
 }
@@ -148,16 +149,32 @@ fn lost() -> Result<Reply> {
     Err(Error::Internal("a call was lost".into()))
 }
 
-fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Answers> {
+/// What became of calls in a transaction that is not committed yet.
+struct Done {
+    answers: Vec<Result<Reply>>,
+    hints: BTreeSet<Hint>,
+    learnt: Learnt,
+}
+
+impl Done {
+    /// The answers, once the transaction is committed.
+    fn committed(self, app: &App) -> Vec<Result<Reply>> {
+        app.grants.keep(self.learnt);
+        app.publish(self.hints);
+        self.answers
+    }
+}
+
+fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Done> {
     let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &w.work)).collect();
     run_all(tx, &calls, app)
 }
 
-fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Answers> {
-    let epoch = app.callers.epoch();
+fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Done> {
+    let mut learnt = Learnt::new(app.callers.epoch());
     let mut checked = Vec::with_capacity(calls.len());
     for (call, _) in calls {
-        match app.grants.of(tx, call, epoch) {
+        match app.grants.of(tx, call, &mut learnt) {
             Err(error @ Error::Db(_)) => return Err(error),
             grant => checked.push(grant),
         }
@@ -183,5 +200,9 @@ fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Answe
         Ok(_) => lost(),
         Err(error) => Err(error),
     });
-    Ok((answers.collect(), hints))
+    Ok(Done {
+        answers: answers.collect(),
+        hints,
+        learnt,
+    })
 }

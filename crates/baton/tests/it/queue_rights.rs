@@ -2,11 +2,12 @@
 //! name, and what goes on when a process or a folder goes.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Host, Scene, both, package};
+use testkit::{Backend, Client, Host, Scene, both, package};
 
 use crate::classic::Classic;
 use crate::queues::{SHARE, add, at, folder, person, queue};
 use crate::support::{self, ASSIGN_USERS, assignment, id, scene, text};
+use crate::transactions::START;
 
 both!(
     a_shared_queue_is_removed_by_who_may_in_each_folder,
@@ -16,7 +17,16 @@ both!(
     a_folder_goes_with_processes_that_are_gone,
     lists_are_bounded,
     accounts_are_shown_to_who_may_see_accounts,
+    rights_that_are_taken_away_are_gone,
 );
+
+/// On SQLite everybody knows whether something was committed.
+mod rights_that_may_be_gone_are_asked_for_anew {
+    #[test]
+    fn postgres() {
+        testkit::run(testkit::Backend::Postgres, super::rights_that_may_be_gone);
+    }
+}
 
 /// Puts a queue into one more folder.
 async fn share(scene: &Scene, queue: &Value, folder: i64) {
@@ -266,4 +276,82 @@ async fn accounts_are_shown_to_who_may_see_accounts(backend: Backend) {
     }
     less.post(retry, &json!({})).await.refused(403, 0);
     more.post(retry, &json!({})).await.ok(200);
+}
+
+/// Whether somebody may take items from the queue `Q`.
+async fn takes(client: &Client) -> u16 {
+    let body = json!({"transactionData": {"Name": "Q"}});
+    client.post(START, &body).await.status
+}
+
+async fn rights_that_are_taken_away_are_gone(backend: Backend) {
+    let scene = scene(backend).await;
+    queue(&scene.shared, "Q", json!({})).await;
+    let (person, user) = scene.server.user("taker", &[]).await;
+    let person = person.folder(scene.folder);
+    let role = support::role(&scene, "Automation User").await;
+    let give = async |roles: &[i64]| {
+        let assign = assignment(user, scene.folder, roles);
+        scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
+    };
+    give(&[role]).await;
+    for _ in 0..2 {
+        assert_eq!(takes(&person).await, 204);
+    }
+    give(&[]).await;
+    assert_eq!(takes(&person).await, 403);
+    give(&[role]).await;
+    assert_eq!(takes(&person).await, 204);
+
+    let by_path = scene.app.with("X-UIPATH-FolderPath", "Shared");
+    assert_eq!(takes(&by_path).await, 204);
+    let shared = format!("odata/Folders({})", scene.folder);
+    let key = scene.app.get(&shared).await.ok(200)["Key"].clone();
+    let rename = format!(
+        "api/Folders/PatchNameDescription?key={}",
+        key.as_str().unwrap()
+    );
+    let name = json!({"Name": "Renamed"});
+    assert!(scene.app.patch(&rename, &name).await.status < 300);
+    assert_eq!(takes(&by_path).await, 403);
+
+    let remove = format!(
+        "odata/Folders({})/UiPath.Server.Configuration.OData.RemoveUserFromFolder",
+        scene.folder
+    );
+    let body = json!({"userId": user});
+    assert!(scene.app.post(&remove, &body).await.status < 300);
+    assert_eq!(takes(&person).await, 403);
+}
+
+/// The connection breaks while a change is committed. What became of it only the database knows.
+async fn rights_that_may_be_gone(backend: Backend) {
+    let scene = scene(backend).await;
+    queue(&scene.shared, "Q", json!({})).await;
+    let taker = person(&scene, "taker", "Automation User").await;
+    assert_eq!(takes(&taker).await, 204);
+    let url = scene.server.database_url().unwrap().to_owned();
+    let taken_away = move || {
+        let db = db::Db::open(db::Options::new(db::Url::Postgres(url), "main")).unwrap();
+        let statements = |tx: &mut db::Tx<'_>| {
+            for sql in [
+                "DELETE FROM folder_user_roles WHERE user_id = (SELECT id FROM users
+                     WHERE user_name = 'taker')",
+                "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS
+                     'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
+                "CREATE CONSTRAINT TRIGGER lost AFTER INSERT ON queue_definitions
+                     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()",
+            ] {
+                tx.exec(sql, &[])?;
+            }
+            Ok::<_, db::Error>(())
+        };
+        db.write_blocking(statements).unwrap();
+        db.close();
+    };
+    tokio::task::spawn_blocking(taken_away).await.unwrap();
+    let body = json!({"Name": "Lost"});
+    let lost = scene.shared.post("odata/QueueDefinitions", &body).await;
+    lost.refused(503, 1024);
+    assert_eq!(takes(&taker).await, 403);
 }

@@ -183,7 +183,10 @@ impl Outer {
             let done: Result<_, Failure> = following.db.write(work).await;
             let (answers, hints) = match done {
                 Ok(done) => done,
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => {
+                    following.doubt(&failure.error);
+                    return Ok(Err(failure));
+                }
             };
             following.publish(hints);
             Ok(Ok(answers))
