@@ -1,17 +1,22 @@
 //! Exports: written one at a time by an engine, part by part, and fetched with an address that needs no
 //! token.
+//!
+//! A file holds what is encrypted in the database, so its parts are, too: a line for each, sealed for
+//! its place in the file.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use ::odata::path::Literal;
 use ::odata::{Metadata, Timestamp};
 use axum::body::Body;
 use axum::http::Response;
+use futures_util::stream::try_unfold;
 use orchestrator::access::FolderHeader;
 use orchestrator::exports::links;
 use orchestrator::exports::runs::{self, Task};
 use orchestrator::{Args, Error, Reply, Result};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::app::App;
 use crate::execute::{Call, execute, write};
@@ -54,14 +59,18 @@ async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
         store.incoming().map_err(storage)
     })
     .await?;
-    let mut call = Arc::new(call(task));
-    loop {
+    let (mut call, mut size) = (Arc::new(call(task)), 0);
+    for number in 0.. {
         let part = execute(app, Arc::clone(&call), task.report).await?;
         let Reply::Part { body, next, .. } = part else {
             return Err(Error::Internal("an export without a part".into()));
         };
+        let text = String::from_utf8_lossy(&body).into_owned();
+        size += text.len() as u64;
+        let server = Arc::clone(&app.server);
         file = blocking(move || {
-            file.write_all(&body)
+            let sealed = server.keys.encrypt(&place(id, number), &text) + "\n";
+            file.write_all(sealed.as_bytes())
                 .map_err(|e| Error::Internal(format!("write of an export: {e}")))?;
             Ok(file)
         })
@@ -72,7 +81,13 @@ async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
         Arc::make_mut(&mut call).args.after = next;
     }
     let (store, key) = (app.blobs.clone(), runs::blob_key(id));
-    blocking(move || store.keep(file, &key).map_err(storage)).await
+    blocking(move || store.keep(file, &key).map_err(storage)).await?;
+    Ok(size)
+}
+
+/// Where a part of a file belongs.
+fn place(export: i64, part: u64) -> String {
+    format!("exports:{export}:{part}")
 }
 
 /// The report, as whoever asked would call it.
@@ -134,7 +149,27 @@ pub async fn download(app: &Arc<App>, id: &str, query: Option<&str>) -> Result<R
         links::open(tx, &server, Timestamp::now(), id, expires, &signature)
     };
     match app.db.read(work).await? {
-        Reply::File { blob, name } => files::download(app, &blob, &name).await,
+        Reply::File { blob, name } => opened(app, id, blob, &name).await,
         _ => Err(Error::Internal("an address without a file".into())),
     }
+}
+
+/// Streams a file, part by part.
+async fn opened(app: &Arc<App>, id: i64, blob: String, name: &str) -> Result<Response<Body>> {
+    let store = app.blobs.clone();
+    let (file, _) = blocking(move || store.open_blob(&blob).map_err(storage)).await?;
+    let lines = BufReader::new(tokio::fs::File::from_std(file)).lines();
+    let server = Arc::clone(&app.server);
+    let parts = try_unfold((lines, 0), move |(mut lines, number)| {
+        let server = Arc::clone(&server);
+        async move {
+            let Some(line) = lines.next_line().await? else {
+                return Ok::<_, io::Error>(None);
+            };
+            let text = server.keys.decrypt(&place(id, number), &line);
+            let text = text.map_err(io::Error::other)?;
+            Ok(Some((text, (lines, number + 1))))
+        }
+    });
+    Ok(files::named(Body::from_stream(parts), name))
 }

@@ -44,14 +44,21 @@ pub async fn download(app: &App, blob: &str, name: &str) -> Result<Response<Body
     let (store, key) = (app.blobs.clone(), blob.to_owned());
     let (file, size) = blocking(move || store.open_blob(&key).map_err(storage)).await?;
     let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
-    let mut response = Response::new(Body::from_stream(stream));
+    let mut response = named(Body::from_stream(stream), name);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    Ok(response)
+}
+
+/// An answer that is to be kept as a file of this name.
+pub fn named(body: Body, name: &str) -> Response<Body> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type(name));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    Ok(response)
+    response
 }
 
 /// What a file of that name holds; packages are bytes to everybody but robots.

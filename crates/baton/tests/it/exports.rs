@@ -156,6 +156,15 @@ async fn items_of_an_encrypted_queue_can_be_read(backend: Backend) {
         let content = json!({"Name": "Größe", "N": first}).to_string();
         assert_eq!(rows[0]["Specific Data"], content);
     }
+    // Nor does the file show what the database does not.
+    for file in stored_files(&scene) {
+        let kept = std::fs::read_to_string(file).unwrap();
+        assert!(
+            !kept.contains("Größe") && !kept.contains("Reference"),
+            "{kept}"
+        );
+        assert!(kept.lines().all(|part| part.starts_with("v1:")), "{kept}");
+    }
 }
 
 async fn everybody_sees_their_own(backend: Backend) {
