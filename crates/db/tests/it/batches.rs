@@ -109,6 +109,22 @@ fn nothing_is_committed_whose_last_statement_fails_unnoticed() {
     }
 }
 
+/// A value that the server would refuse is refused on this side, and the server never sees it.
+#[test]
+fn nothing_is_committed_of_which_a_part_could_not_be_sent() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let db = place.open();
+    let unsent: Result<(), Error> = db.write_blocking(|tx| {
+        insert(tx, "lost")?;
+        let wrong = vec![vec!["no number".into()]];
+        tx.send_many("UPDATE items SET amount = {1} {rows}", &["BIGINT"], wrong)
+    });
+    assert!(unsent.is_err(), "{unsent:?}");
+    assert_eq!(names(&db), [""; 0]);
+}
+
 /// On PostgreSQL the failure of what it sent shows when the next closure asks for something.
 #[test]
 fn what_a_panicking_closure_has_sent_fails_with_it() {
