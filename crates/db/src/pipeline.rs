@@ -113,21 +113,29 @@ impl Pipeline {
     }
 
     /// Sends a statement without waiting for its end.
-    pub(crate) fn send(&mut self, statement: Statement, params: Vec<Value>) {
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn send(&mut self, statement: Statement, params: Vec<Value>) -> Result<(), Error> {
         let client = Arc::clone(&self.client);
         self.begin(Box::pin(async move {
             let params = params.iter().map(Param);
             client.execute_raw(&statement, params).await.map(drop)
-        }));
+        }))
     }
 
     /// Sends a script without waiting for its end.
-    pub(crate) fn send_script(&mut self, sql: &'static str) {
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn send_script(&mut self, sql: &'static str) -> Result<(), Error> {
         let client = Arc::clone(&self.client);
-        self.begin(Box::pin(async move { client.batch_execute(sql).await }));
+        self.begin(Box::pin(async move { client.batch_execute(sql).await }))
     }
 
-    fn begin(&mut self, mut sent: Sent) {
+    /// What ends at once was not sent, such as a value that does not fit. The server does not know of
+    /// it, so that a COMMIT behind it would keep the rest.
+    fn begin(&mut self, mut sent: Sent) -> Result<(), Error> {
         let connection = &mut self.connection;
         let ended = self.runtime.block_on(poll_fn(|cx| {
             let ended = sent.as_mut().poll(cx);
@@ -138,10 +146,11 @@ impl Pipeline {
                 Poll::Pending => None,
             })
         }));
-        self.sent.push_back(match ended {
-            Some(result) => Box::pin(ready(result)),
-            None => sent,
-        });
+        if let Some(result) = ended {
+            return result;
+        }
+        self.sent.push_back(sent);
+        Ok(())
     }
 
     /// Waits until everything that was sent has ended.

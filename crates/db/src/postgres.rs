@@ -230,8 +230,8 @@ impl Session for Postgres {
         self.mishap = None;
         if let Some(live) = &mut self.live
             && live.used.is_some_and(|used| used.elapsed() < BUSY)
+            && live.client.send_script("BEGIN").is_ok()
         {
-            live.client.send_script("BEGIN");
             return Ok(());
         }
         let Err(error) = self.script("BEGIN") else {
@@ -303,8 +303,7 @@ impl Session for Postgres {
     fn send(&mut self, sql: &str, params: Vec<Value>) -> Result<()> {
         self.on(|live| {
             let statement = live.prepared(sql, &params)?;
-            live.client.send(statement, params);
-            Ok(())
+            Ok(live.client.send(statement, params)?)
         })
     }
 

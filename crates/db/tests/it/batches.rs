@@ -73,23 +73,71 @@ fn each_closure_of_a_batch_fails_alone() {
     }
 }
 
+/// Sends an item with a name that is taken.
+fn send_taken(tx: &mut db::Tx<'_>) -> Result<(), Error> {
+    let taken = vec![vec!["a".into()]];
+    tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], taken)
+}
+
+/// PostgreSQL answers the COMMIT of a transaction that failed as if nothing were wrong.
+#[test]
+fn nothing_is_committed_whose_last_statement_fails_unnoticed() {
+    for place in Place::all() {
+        let db = place.open();
+        db.write_blocking(|tx| insert(tx, "a")).unwrap();
+        let alone: Result<(), Error> = db.write_blocking(|tx| {
+            insert(tx, "lost")?;
+            send_taken(tx)
+        });
+        assert!(matches!(alone, Err(Error::Unique { .. })), "{alone:?}");
+        let inside: Result<(), Error> = db.write_blocking(|tx| {
+            tx.exec_many(
+                "INSERT INTO items (name) {values}",
+                &["TEXT"],
+                vec![vec!["kept".into()]],
+            )?;
+            let undone: Result<(), Error> = tx.savepoint(|tx| {
+                insert(tx, "undone")?;
+                send_taken(tx)
+            });
+            assert!(matches!(undone, Err(Error::Unique { .. })), "{undone:?}");
+            let after = vec![vec!["after".into()]];
+            tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], after)
+        });
+        assert_eq!(inside, Ok(()));
+        assert_eq!(names(&db), ["a", "kept", "after"]);
+    }
+}
+
+/// A value that the server would refuse is refused on this side, and the server never sees it.
+#[test]
+fn nothing_is_committed_of_which_a_part_could_not_be_sent() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let db = place.open();
+    let unsent: Result<(), Error> = db.write_blocking(|tx| {
+        insert(tx, "lost")?;
+        let wrong = vec![vec!["no number".into()]];
+        tx.send_many("UPDATE items SET amount = {1} {rows}", &["BIGINT"], wrong)
+    });
+    assert!(unsent.is_err(), "{unsent:?}");
+    assert_eq!(names(&db), [""; 0]);
+}
+
 /// On PostgreSQL the failure of what it sent shows when the next closure asks for something.
 #[test]
 fn what_a_panicking_closure_has_sent_fails_with_it() {
     for place in Place::all() {
         let db = place.open();
         let gate = Gate::close(&db);
-        let send = |tx: &mut db::Tx<'_>| {
-            let taken = vec![vec!["a".into()]];
-            tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], taken)
-        };
         let first = queue(&db, |tx| insert(tx, "a"));
-        let panicking = queue(&db, move |tx| -> Result<(), Error> {
-            let sent = send(tx);
+        let panicking = queue(&db, |tx| -> Result<(), Error> {
+            let sent = send_taken(tx);
             panic!("this panic is part of a test: {sent:?}");
         });
-        let ignoring = queue(&db, move |tx| {
-            let _ = send(tx);
+        let ignoring = queue(&db, |tx| {
+            let _ = send_taken(tx);
             let _ = tx.exec("UPDATE items SET name = $1", &["\0".into()]);
             Ok(())
         });
