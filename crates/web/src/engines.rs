@@ -11,6 +11,7 @@ use orchestrator::jobs::{deadlines, dispatch, hosts};
 use orchestrator::queues::sweep::{self, Task};
 use orchestrator::queues::{leases, search};
 use orchestrator::{Caller, Hint, Identity, Result};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -30,36 +31,25 @@ fn system(tenant: i64) -> Arc<Caller> {
 }
 
 /// Starts them; they end with the token.
-pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
-    let guard = |app: &Arc<App>| (Arc::clone(app), stop.clone());
-    let (watched, stop_watch) = guard(app);
-    let (dispatched, stop_dispatch) = guard(app);
-    let (given_up, stop_giving_up) = guard(app);
-    let (swept, stop_sweep) = guard(app);
-    let (exported, stop_exports) = guard(app);
-    let (searched, stop_searches) = guard(app);
+pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     vec![
-        tokio::spawn(async move {
-            stop_exports.run_until_cancelled(exporter(exported)).await;
-        }),
-        tokio::spawn(async move {
-            stop_giving_up.run_until_cancelled(leases(given_up)).await;
-        }),
-        tokio::spawn(async move {
-            stop_watch.run_until_cancelled(watchdog(watched)).await;
-        }),
-        tokio::spawn(async move {
-            stop_dispatch
-                .run_until_cancelled(dispatcher(dispatched))
-                .await;
-        }),
-        tokio::spawn(async move {
-            stop_sweep.run_until_cancelled(sweeper(swept)).await;
-        }),
-        tokio::spawn(async move {
-            stop_searches.run_until_cancelled(indexer(searched)).await;
-        }),
+        start(app, stop, watchdog),
+        start(app, stop, dispatcher),
+        start(app, stop, leases),
+        start(app, stop, sweeper),
+        start(app, stop, exporter),
+        start(app, stop, indexer),
     ]
+}
+
+fn start<F>(app: &Arc<App>, stop: &CancellationToken, engine: fn(Arc<App>) -> F) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (running, stop) = (engine(Arc::clone(app)), stop.clone());
+    tokio::spawn(async move {
+        stop.run_until_cancelled(running).await;
+    })
 }
 
 /// Lost hosts and deadlines of jobs.
