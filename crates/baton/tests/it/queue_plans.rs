@@ -279,24 +279,23 @@ impl From<Error> for Told {
 /// A statement in one line, its lists of values left out: they are as long as there are calls.
 fn short(sql: &str) -> String {
     let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut out = String::new();
-    let mut rest = line.as_str();
-    while let Some((before, after)) = rest.split_once("unnest(") {
+    let line = cut(&line, "unnest(", "unnest(…) v", &[") v (", ")"]);
+    cut(&line, " IN ($", " IN (…)", &[")"])
+}
+
+/// The text with `shown` in place of all that stands between `start` and these ends.
+fn cut(text: &str, start: &str, shown: &str, ends: &[&str]) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(start) {
         out.push_str(before);
-        out.push_str("unnest(…) v");
-        rest = after.split_once(") v (").map_or("", |(_, after)| after);
-        rest = rest.split_once(')').map_or("", |(_, after)| after);
+        out.push_str(shown);
+        let behind =
+            |rest: &str, end: &&str| rest.find(*end).map_or(rest.len(), |at| at + end.len());
+        rest = ends
+            .iter()
+            .fold(after, |rest, end| &rest[behind(rest, end)..]);
     }
-    out.push_str(rest);
-    let mut short = String::new();
-    let mut rest = out.as_str();
-    while let Some((before, after)) = rest.split_once(" IN ($") {
-        short.push_str(before);
-        short.push_str(" IN (…)");
-        rest = after.split_once(')').map_or("", |(_, after)| after);
-    }
-    short.push_str(rest);
-    short
+    out + rest
 }
 
 /// How rows of a table are found, without what names nothing of ours.

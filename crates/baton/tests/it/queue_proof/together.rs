@@ -10,7 +10,7 @@ use testkit::{Backend, Client, Scene, both, eventually};
 use super::callers::{Answer, Call, Caller, Deed, TAKE};
 use super::history::{self, Rules};
 use super::model::Status;
-use super::rows;
+use super::rows::{self, Row};
 use crate::queues::{SHARE, folder, queue};
 use crate::support::{id, scene, with};
 
@@ -42,11 +42,7 @@ async fn many_callers_at_once(backend: Backend) {
     let callers = at_once(callers, Caller::settle).await;
 
     let history = histories(&callers);
-    let rows = rows::all(&scene.shared, queue).await;
-    let mut wrong = history::contradictions(&history, &rows, rules);
-    wrong.extend(rows::left_over(&rows));
-    wrong.extend(rows::miscounted(&scene.shared, queue, &rows).await);
-    assert_nothing(&wrong, seed);
+    let rows = checked(&scene, queue, &history, rules, seed).await;
     let unsure = history.iter().filter(|call| call.answer.is_none()).count();
     println!(
         "{} calls, {unsure} cut off, {} rows",
@@ -82,11 +78,7 @@ async fn holders_who_forget(backend: Backend) {
     let callers = at_once(callers, Caller::settle).await;
 
     let history = histories(&callers);
-    let rows = rows::all(&scene.shared, queue).await;
-    let mut wrong = history::contradictions(&history, &rows, rules);
-    wrong.extend(rows::left_over(&rows));
-    wrong.extend(rows::miscounted(&scene.shared, queue, &rows).await);
-    assert_nothing(&wrong, seed);
+    let rows = checked(&scene, queue, &history, rules, seed).await;
     let taken = |call: &&Call| matches!(call.answer, Some(Answer::Took(_)));
     let ended =
         |call: &&Call| matches!(call.deed, Deed::End(..)) && call.answer == Some(Answer::Done);
@@ -180,6 +172,16 @@ pub fn histories(callers: &[Caller]) -> Vec<Call> {
         .iter()
         .flat_map(|caller| caller.history.clone())
         .collect()
+}
+
+/// Fails unless the rows of the queue are what these calls have made of it; gives the rows.
+async fn checked(scene: &Scene, queue: i64, history: &[Call], rules: Rules, seed: u64) -> Vec<Row> {
+    let rows = rows::all(&scene.shared, queue).await;
+    let mut wrong = history::contradictions(history, &rows, rules);
+    wrong.extend(rows::left_over(&rows));
+    wrong.extend(rows::miscounted(&scene.shared, queue, &rows).await);
+    assert_nothing(&wrong, seed);
+    rows
 }
 
 /// Fails if there is anything, and shows some of it.
