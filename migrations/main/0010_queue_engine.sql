@@ -14,7 +14,7 @@ ALTER TABLE queue_definitions ADD COLUMN deletion_time BIGINT;
 -- turn         When its turn is among the items that wait: what is handed out next has the smallest.
 --              Null unless the item may be handed out now. From the highest bit down: no due date,
 --              priority (2 bits), due date (59 bits, within them).
--- lease_until  When it is given up, unless its result comes before.
+-- lease_until  When its lease ends, unless its result comes before; null in a queue without one.
 -- returns      How often it returned to its queue because its lease ended.
 {postgres:
 ALTER TABLE queue_item_events DROP CONSTRAINT queue_item_events_queue_item_id_fkey;

@@ -56,7 +56,7 @@ pub use query::Query;
 pub use read::{
     Folders, Metadata, Scope, Shape, read_count, read_entities, read_entity, read_keys, read_page,
 };
-pub use time::Timestamp;
+pub use time::{TICKS_PER_DAY, TICKS_PER_SECOND, Timestamp};
 pub use write::{Changes, Mode, delete_entity};
 
 /// The example of the README is compiled as documentation is.

@@ -89,7 +89,7 @@ pub async fn authenticate(
 }
 
 async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
-    let now = Timestamp::now().0 / 10_000_000;
+    let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
     let credential = credential(headers, proof)?;
     let text = credential.cache_key();
     if let Some(caller) = app.callers.get(&text, now) {

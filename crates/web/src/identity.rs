@@ -198,7 +198,7 @@ async fn find_client(app: &App, id: &str, secret: &str) -> Result<Option<ClientL
 
 impl ClientLogin {
     fn claims(self, issuer: &str, granted: &[String], app: &App) -> Result<Claims> {
-        let now = Timestamp::now().0 / 10_000_000;
+        let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
         let tenant = tenant(app, self.tenant)?;
         Ok(Claims {
             iss: issuer.to_owned(),
@@ -316,7 +316,7 @@ async fn password_fits(app: &App, password: String, hash: Option<String>) -> Res
 }
 
 fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestamp) -> Claims {
-    let now = now.0 / 10_000_000;
+    let now = now.0 / ::odata::TICKS_PER_SECOND;
     Claims {
         iss: issuer.to_owned(),
         sub: user.id.to_string(),

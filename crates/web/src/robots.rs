@@ -426,7 +426,7 @@ fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
 
 /// The token that a job acts with: its robot's, for the time that a job may take.
 fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
-    let now = Timestamp::now().0 / 10_000_000;
+    let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
     let user = work.user.as_ref();
     let claims = Claims {
         iss: format!("{origin}/identity_"),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use db::Tx;
-use odata::Timestamp;
+use odata::{TICKS_PER_SECOND, Timestamp};
 
 use super::runs::blob_key;
 use super::{ExportModelStatus, kept_since, own};
@@ -16,7 +16,6 @@ use crate::settings::Dictionary;
 const VALID: Duration = Duration::from_secs(5 * 60);
 /// What the seal is for.
 const PURPOSE: &str = "export file";
-const TICKS_PER_SECOND: i64 = 10_000_000;
 
 /// How to get at a file.
 #[odata::complex(name = "BlobFileAccessDto")]

@@ -1,6 +1,6 @@
 //! Asking for an export.
 
-use odata::Timestamp;
+use odata::{TICKS_PER_DAY, Timestamp};
 
 use super::{Export, ExportModelStatus, ExportModelType};
 use crate::cx::{Args, Cx, Hint, Reply};
@@ -10,7 +10,6 @@ use crate::queues::report;
 
 /// Exports of a tenant in a day, which begins at midnight UTC.
 const A_DAY: i64 = 100;
-const TICKS_OF_A_DAY: i64 = 24 * 60 * 60 * 10_000_000;
 
 /// `POST /odata/QueueDefinitions(id)/UiPathODataSvc.Export`
 pub(super) const QUEUE_ITEMS: Op =
@@ -54,7 +53,7 @@ fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> R
 }
 
 fn check_limit(cx: &mut Cx<'_, '_>) -> Result<()> {
-    let midnight = cx.now.0 - cx.now.0.rem_euclid(TICKS_OF_A_DAY);
+    let midnight = cx.now.0 - cx.now.0.rem_euclid(TICKS_PER_DAY);
     let asked = cx.tx.number(
         "SELECT COUNT(*) FROM exports WHERE tenant_id = $1 AND requested_at >= $2",
         &[cx.caller.tenant.into(), midnight.into()],
@@ -68,6 +67,6 @@ fn check_limit(cx: &mut Cx<'_, '_>) -> Result<()> {
             "The tenant has asked for {A_DAY} exports today, which is all that it may: ask again \
              after midnight UTC."
         ),
-        after: Timestamp(midnight + TICKS_OF_A_DAY).since(cx.now),
+        after: Timestamp(midnight + TICKS_PER_DAY).since(cx.now),
     })
 }

@@ -30,7 +30,7 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
         } else {
             (
                 JobState::Stopping,
-                kill_after.map(|s| cx.now.0 + s * 10_000_000),
+                kill_after.map(|s| cx.now.0 + s * odata::TICKS_PER_SECOND),
             )
         };
         cx.tx.exec(

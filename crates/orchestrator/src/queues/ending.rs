@@ -385,7 +385,7 @@ fn postponed(
         outcome.defer_date.into(),
         due_date.into(),
         turn.into(),
-        (attempt.took(batch.now) / 10_000_000).into(),
+        (attempt.took(batch.now) / odata::TICKS_PER_SECOND).into(),
         outcome.progress.clone().into(),
     ]);
     let status = QueueItemStatus::New;

@@ -145,7 +145,7 @@ impl<'a, 'c> Batch<'a, 'c> {
 
     /// When the lease of an item ends whose holder is alive now.
     pub fn lease_until(&self, queue: &Queue) -> Option<i64> {
-        let until = |seconds| self.now.0 + seconds * 10_000_000;
+        let until = |seconds| self.now.0 + seconds * odata::TICKS_PER_SECOND;
         queue.lease_seconds.map(until)
     }
 

@@ -150,7 +150,7 @@ impl Item {
     /// Seconds from when it was taken to the end of that attempt.
     pub fn took(&self) -> i64 {
         match (self.start_processing, self.end_processing) {
-            (Some(start), Some(end)) => (end.0 - start.0).max(0) / 10_000_000,
+            (Some(start), Some(end)) => (end.0 - start.0).max(0) / odata::TICKS_PER_SECOND,
             _ => 0,
         }
     }

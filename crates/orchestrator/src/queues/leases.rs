@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use db::{Tx, Value};
-use odata::Timestamp;
+use odata::{TICKS_PER_SECOND, Timestamp};
 
 use super::Author;
 use super::ending::{ATTEMPT, Attempt};
@@ -26,7 +26,6 @@ use crate::settings;
 const AT_ONCE: usize = 500;
 /// However long leases and limits are, what was taken is looked at after this time.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-const TICKS: i64 = 10_000_000;
 
 /// Seconds after which an item without a result is abandoned, in queues without a lease.
 fn limit(tx: &mut Tx<'_>, tenant: i64) -> Result<i64> {
@@ -41,7 +40,9 @@ fn limit(tx: &mut Tx<'_>, tenant: i64) -> Result<i64> {
 /// # Errors
 /// The store's.
 pub(super) fn changed(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<()> {
-    let until = queue.lease_seconds.map(|lease| cx.now.0 + lease * TICKS);
+    let until = queue
+        .lease_seconds
+        .map(|lease| cx.now.0 + lease * TICKS_PER_SECOND);
     cx.tx.exec(
         "UPDATE queue_items SET lease_until = $2 WHERE queue_definition_id = $1 AND status = 1",
         &[queue.id.into(), until.into()],
@@ -100,7 +101,9 @@ pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
         let leased = row.get::<Option<i64>>(2)?.is_some();
         let allowed = match leased {
             true => 0,
-            false => limits.get(&tenant).map_or(0, |seconds| seconds * TICKS),
+            false => limits
+                .get(&tenant)
+                .map_or(0, |seconds| seconds * TICKS_PER_SECOND),
         };
         match row.get::<Option<i64>>(3)? {
             Some(first) if first + allowed <= now.0 => {
@@ -194,7 +197,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
     for attempt in attempts {
         let queue = batch.queue_of(attempt.of)?;
         if queue.lease_seconds.is_some() && attempt.returns <= queue.retries {
-            let seconds = attempt.took(batch.now) / TICKS;
+            let seconds = attempt.took(batch.now) / TICKS_PER_SECOND;
             let turn = turn::of(attempt.priority, attempt.due_date, None, batch.now);
             returned.push(vec![attempt.of.item.into(), turn.into(), seconds.into()]);
             let status = QueueItemStatus::New;

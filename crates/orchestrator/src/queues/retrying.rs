@@ -31,7 +31,7 @@ impl Again {
             priority: attempt.priority,
             defer_date: None,
             due_date: attempt.due_date,
-            seconds: attempt.took(now) / 10_000_000,
+            seconds: attempt.took(now) / odata::TICKS_PER_SECOND,
             author,
         }
     }

@@ -125,11 +125,7 @@ pub fn tasks(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Task>> {
 }
 
 fn days_before(now: Timestamp, days: u32) -> Timestamp {
-    let ticks = DAY.saturating_mul(days).as_nanos() / 100;
-    Timestamp(
-        now.0
-            .saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX)),
-    )
+    now.minus(DAY.saturating_mul(days))
 }
 
 impl Task {
