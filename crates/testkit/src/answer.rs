@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::contract;
+
 /// One answer, read to its end.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -58,22 +60,25 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// Expects this status and gives the body, `null` when it is empty.
+    /// Expects this status, and gives the body, `null` when it is empty.
     #[track_caller]
     pub fn ok(self, status: u16) -> Value {
-        assert_eq!(
-            self.status,
-            status,
-            "{} answered {}",
-            self.what,
-            self.text()
-        );
-        self.check_every_answer();
-        if self.body.is_empty() {
-            Value::Null
-        } else {
-            self.json()
+        let answer = self.accepted(status);
+        match answer.body.is_empty() {
+            true => Value::Null,
+            false => answer.json(),
         }
+    }
+
+    /// Expects this status, whatever kind of document the body is, and what the published contract says
+    /// of it.
+    #[track_caller]
+    pub fn accepted(self, status: u16) -> Self {
+        let shown = || format!("{} answered {}: {}", self.what, self.status, self.text());
+        assert_eq!(self.status, status, "{}", shown());
+        self.check_every_answer();
+        self.check_contract();
+        self
     }
 
     /// Expects a refusal with this status and `errorCode`, in the whole envelope.
@@ -100,6 +105,19 @@ impl Answer {
         );
         assert!(body.get("resourceIds").is_some(), "{shown}");
         body
+    }
+
+    /// The answer is one that the published contract has for what was asked.
+    #[track_caller]
+    fn check_contract(&self) {
+        let (method, url) = self.what.split_once(' ').unwrap_or_default();
+        let wrong = contract::check(method, url, self.status, &self.body);
+        assert!(
+            wrong.is_empty(),
+            "{} is not what the contract says:\n{}",
+            self.what,
+            wrong.join("\n")
+        );
     }
 
     #[track_caller]

@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+pub mod contract;
 mod database;
 mod host;
 mod package;

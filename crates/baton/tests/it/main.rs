@@ -15,6 +15,7 @@ mod batch;
 mod calendars;
 mod classic;
 mod commands;
+mod contract;
 mod coverage;
 mod crash;
 mod described;
