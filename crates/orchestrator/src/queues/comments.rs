@@ -44,7 +44,7 @@ pub static RESOURCE: Resource = Resource::new(&QueueItemComment::SET, VIEW_ITEMS
     .list(|cx, args| page_in_folders(cx, args, &QueueItemComment::SET, None, &[]))
     .get(|cx, args| entity_in_folders(cx, args, &QueueItemComment::SET))
     .create(Command::new(EDIT_ITEMS, create))
-    .replace(Command::new(EDIT_ITEMS, replace))
+    .replace(Command::new(EDIT_ITEMS, replace).silent())
     .delete(Command::new(EDIT_ITEMS, delete));
 
 /// Its functions and actions.

@@ -53,7 +53,7 @@ pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
     .folder(FolderRule::Optional)
     .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET, None, &[]))
     .get(read)
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(EDIT, reset));
 
 /// What a queue has until somebody says otherwise: days after which items are deleted.
