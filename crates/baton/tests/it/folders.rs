@@ -11,6 +11,8 @@ use crate::support::{
 both!(
     a_tree_of_folders,
     folders_that_cannot_be_made,
+    a_parent_is_named_by_its_id_or_its_key,
+    only_standard_folders_are_made,
     machines_pass_on_to_subfolders_only_when_told,
     folders_are_renamed_with_all_below,
     folders_that_cannot_be_edited,
@@ -18,6 +20,7 @@ both!(
     folders_move_with_all_below,
     machines_come_and_go,
     people_of_a_folder,
+    structures_of_people_and_machines_are_expanded,
     classic_folders_are_units,
     folders_of_whoever_asks,
     managing_folders_takes_permission,
@@ -124,6 +127,94 @@ async fn folders_that_cannot_be_made(backend: Backend) {
             .ok(200)["@odata.count"],
         0
     );
+}
+
+async fn a_parent_is_named_by_its_id_or_its_key(backend: Backend) {
+    let scene = scene(backend).await;
+    let app = &scene.app;
+    let (top, other) = (
+        make(app, modern("Top")).await,
+        make(app, modern("Other")).await,
+    );
+    let child = |name: &str, more: Value| with(json!({"DisplayName": name}), more);
+    let key = json!({"ParentKey": top["Key"]});
+    let made = make(app, child("By key", key.clone())).await;
+    assert_eq!(text(&made, "FullyQualifiedName"), "Top/By key");
+    assert_eq!(
+        (&made["ParentId"], &made["ParentKey"]),
+        (&top["Id"], &top["Key"])
+    );
+    let both = with(key.clone(), json!({"ParentId": top["Id"]}));
+    let made = make(app, child("By both", both)).await;
+    assert_eq!(made["ParentId"], top["Id"]);
+
+    let two = with(key.clone(), json!({"ParentId": other["Id"]}));
+    let refused = app.post("odata/Folders", &child("x", two)).await;
+    let refused = refused.refused(400, 1009);
+    assert!(text(&refused, "message").contains("ParentKey"), "{refused}");
+    let nobody = json!({"ParentKey": uuid::Uuid::nil()});
+    let refused = app.post("odata/Folders", &child("x", nobody)).await;
+    refused.refused(403, 1100);
+    let nonsense = child("x", json!({"ParentKey": "no key"}));
+    app.post("odata/Folders", &nonsense)
+        .await
+        .refused(400, 1009);
+    let found = app.get("odata/Folders?$filter=DisplayName eq 'x'").await;
+    assert_eq!(
+        found.ok(200)["@odata.count"],
+        0,
+        "refused requests make nothing"
+    );
+
+    // The key gives nobody more than the number does.
+    let (person, user) = scene.server.user("person", &[]).await;
+    let role = role(&scene, "Folder Administrator").await;
+    let assign = assignment(user, id(&other), &[role]);
+    app.post(ASSIGN_USERS, &assign).await.ok(204);
+    let refused = person.post("odata/Folders", &child("x", key)).await;
+    refused.refused(403, 1100);
+    let own = child("Own", json!({"ParentKey": other["Key"]}));
+    person.post("odata/Folders", &own).await.ok(201);
+
+    // It stays; sent back as it was read it is no change.
+    let path = format!("odata/Folders({})", id(&made));
+    app.put(&path, &made).await.ok(200);
+    let mut moved = made.clone();
+    moved["ParentKey"] = other["Key"].clone();
+    app.put(&path, &moved).await.refused(400, 2807);
+    let root = format!("odata/Folders({})", id(&top));
+    let mut moved = top.clone();
+    moved["ParentKey"] = other["Key"].clone();
+    app.put(&root, &moved).await.refused(400, 2807);
+}
+
+async fn only_standard_folders_are_made(backend: Backend) {
+    let scene = scene(backend).await;
+    let app = &scene.app;
+    let of = |name: &str, kind: &str| with(modern(name), json!({"FolderType": kind}));
+    let made = make(app, of("Plain", "Standard")).await;
+    assert_eq!(text(&made, "FolderType"), "Standard");
+    for kind in ["Personal", "Virtual", "Solution", "DebugSolution"] {
+        let refused = app.post("odata/Folders", &of("x", kind)).await;
+        let refused = refused.refused(400, 1009);
+        assert!(
+            text(&refused, "message").contains("FolderType"),
+            "{refused}"
+        );
+    }
+    let path = format!("odata/Folders({})", id(&made));
+    app.put(&path, &made).await.ok(200);
+    let refused = app.put(&path, &of("Plain", "Solution")).await;
+    refused.refused(409, 1023);
+    // A child is provisioned as its parent is.
+    for more in [
+        json!({"ProvisionType": "Manual"}),
+        json!({"PermissionModel": "InheritFromTenant"}),
+    ] {
+        let body = json!({"DisplayName": "Child", "ParentId": made["Id"]});
+        let refused = app.post("odata/Folders", &with(body, more)).await;
+        refused.refused(400, 1009);
+    }
 }
 
 async fn machines_pass_on_to_subfolders_only_when_told(backend: Backend) {
@@ -551,6 +642,79 @@ async fn people_of_a_folder(backend: Backend) {
         .refused(400, 1009);
 }
 
+async fn structures_of_people_and_machines_are_expanded(backend: Backend) {
+    let scene = scene(backend).await;
+    let app = &scene.app;
+    let ids = chain(app, &["Top", "Below"]).await;
+    let (_, user) = scene.server.user("person", &[]).await;
+    let role = role(&scene, "Automation User").await;
+    let assign = assignment(user, ids[0], &[role]);
+    app.post(ASSIGN_USERS, &assign).await.ok(204);
+
+    // As the original's guide asks for them.
+    let people = |folder: i64, options: &str| {
+        let named = op("GetUsersForFolder");
+        format!("{named}(key={folder},includeInherited=true)?{options}")
+    };
+    let plain = app.get(&people(ids[0], "")).await.ok(200);
+    let expanded = app.get(&people(ids[0], "$expand=UserEntity,Roles")).await;
+    assert_eq!(expanded.ok(200), plain);
+    let selected = people(ids[0], "$select=Id&$expand=UserEntity");
+    let selected = app.get(&selected).await.ok(200)["value"][0].clone();
+    assert_eq!(selected["UserEntity"]["UserName"], "person");
+    assert_eq!(selected["Roles"], Value::Null);
+    let with_origin = async |folder: i64, origin: &str| {
+        let filter = format!("$filter=Roles/any(r: r/Origin eq '{origin}')");
+        app.get(&people(folder, &filter)).await.ok(200)["@odata.count"].clone()
+    };
+    assert_eq!(with_origin(ids[0], "Assigned").await, 1);
+    assert_eq!(with_origin(ids[0], "Inherited").await, 0);
+    assert_eq!(with_origin(ids[1], "Inherited").await, 1);
+    assert_eq!(with_origin(ids[1], "Assigned").await, 0);
+    let wrong = people(ids[0], "$filter=Roles/any(r: r/Origin eq 'Nowhere')");
+    app.get(&wrong).await.refused(400, 1000);
+
+    let unit = id(&app
+        .post("odata/OrganizationUnits", &json!({"DisplayName": "Unit"}))
+        .await
+        .ok(201));
+    for path in [
+        format!(
+            "{}(key={})?$expand=Tags,RobotUsers",
+            op("GetMachinesForFolder"),
+            ids[0]
+        ),
+        "odata/Machines?$expand=RobotVersions,Tags,MaintenanceWindow".to_owned(),
+        format!(
+            "odata/OrganizationUnits/UiPath.Server.Configuration.OData.GetUsersForUnit(key={unit})?$expand=OrganizationUnits"
+        ),
+        format!(
+            "odata/Roles/UiPath.Server.Configuration.OData.GetUsersForRole(key={role})?$expand=UserRoles"
+        ),
+        format!("odata/Users({user})?$expand=UserRoles,UnattendedRobot"),
+    ] {
+        let plain = path.split('?').next().unwrap();
+        let plain = app.get(plain).await.ok(200);
+        assert_eq!(app.get(&path).await.ok(200), plain, "{path}");
+    }
+    for (path, part) in [
+        (people(ids[0], "$expand=Nobody"), "Nobody"),
+        (
+            people(ids[0], "$expand=HasAlertsEnabled"),
+            "HasAlertsEnabled",
+        ),
+        (people(ids[0], "$expand=Roles($top=1)"), "Roles"),
+        // Lists do not show it, so it is not expanded there.
+        (
+            "odata/Users?$expand=UnattendedRobot".to_owned(),
+            "UnattendedRobot",
+        ),
+    ] {
+        let refused = app.get(&path).await.refused(400, 1000);
+        assert!(text(&refused, "message").contains(part), "{refused}");
+    }
+}
+
 async fn classic_folders_are_units(backend: Backend) {
     let scene = scene(backend).await;
     let app = &scene.app;
@@ -583,6 +747,16 @@ async fn classic_folders_are_units(backend: Backend) {
         .await
         .refused(409, 1001);
     app.put(&path, &json!({})).await.refused(400, 1009);
+    let long = json!({"DisplayName": "ä".repeat(128)});
+    let made = app.post("odata/OrganizationUnits", &long).await.ok(201);
+    assert_eq!(made["DisplayName"], long["DisplayName"]);
+    let made = format!("odata/OrganizationUnits({})", id(&made));
+    app.put(&made, &long).await.ok(200);
+    let longer = json!({"DisplayName": "ä".repeat(129)});
+    app.put(&made, &longer).await.refused(400, 1009);
+    let refused = app.post("odata/OrganizationUnits", &longer).await;
+    refused.refused(400, 1009);
+    app.delete(&made).await.ok(204);
     // Where there is none, one is made.
     let body = json!({"DisplayName": "made by put"});
     let made = app.put("odata/OrganizationUnits(999999)", &body).await;
@@ -722,11 +896,21 @@ async fn folders_of_whoever_asks(backend: Backend) {
         app.get(&navigation(name)).await.refused(403, 0);
     }
     scene.server.anonymous().get(all).await.refused(401, 0);
+    // So is the fourth of them refused to applications.
     let roles = navigation("GetAllRolesForUser?username=person&skip=0&take=5");
+    app.get(&roles).await.refused(403, 0);
+    person.get(&roles).await.refused(403, 0);
+    let (manager, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
+    let shown = manager.get(&roles).await.ok(200);
+    assert_eq!(shown["PageItems"][0]["Roles"], json!([]));
     assert_eq!(
-        app.get(&roles).await.ok(200)["PageItems"][0]["Roles"],
-        json!([])
+        manager.get(&format!("{roles}&type=User")).await.ok(200),
+        shown
     );
+    for (kind, status, code) in [("Robot", 404, 1002), ("Nobody", 400, 1009)] {
+        let path = format!("{roles}&type={kind}");
+        manager.get(&path).await.refused(status, code);
+    }
 }
 
 async fn managing_folders_takes_permission(backend: Backend) {
@@ -737,17 +921,31 @@ async fn managing_folders_takes_permission(backend: Backend) {
     let role = role(&scene, "Administrator").await;
     let path = |folder: i64| format!("odata/Folders({folder})");
     let named = json!({"DisplayName": "Own"});
-    person.put(&path(ids[1]), &named).await.refused(403, 1100);
+    // Whoever has the permission nowhere is not told which folders there are.
+    person.put(&path(ids[1]), &named).await.refused(403, 0);
+    person.put(&path(999_999), &named).await.refused(403, 0);
+    person.get("odata/Folders").await.refused(403, 0);
+    person.get(&path(ids[1])).await.refused(403, 1100);
+    let nothing = json!({"assignments": {"UserIds": [user], "RolesPerFolder": []}});
+    person.post(ASSIGN_USERS, &nothing).await.refused(403, 0);
     app.post(ASSIGN_USERS, &assignment(user, ids[1], &[]))
         .await
         .ok(204);
     person.put(&path(ids[1]), &named).await.refused(403, 0);
     person.delete(&path(ids[1])).await.refused(403, 0);
+    // Being assigned is enough to read the folder itself, not to be shown a list.
+    assert_eq!(person.get(&path(ids[1])).await.ok(200)["Id"], ids[1]);
+    person.get(&path(ids[0])).await.refused(403, 1100);
+    person.get("odata/Folders").await.refused(403, 0);
     app.post(ASSIGN_USERS, &assignment(user, ids[1], &[role]))
         .await
         .ok(204);
     // A role in a folder is enough for it, and for nothing above it.
     person.put(&path(ids[1]), &named).await.ok(200);
+    assert_eq!(
+        texts(&person.get("odata/Folders").await.ok(200), "DisplayName"),
+        ["Own"]
+    );
     person.put(&path(ids[0]), &named).await.refused(403, 1100);
     let move_up = bound(ids[1], "MoveFolder");
     person.put(&move_up, &json!({})).await.refused(403, 0);

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
-use super::views::must_manage;
+use super::views::{VIEW_MACHINES, must_manage};
 use super::{AUDITED, EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
+use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
@@ -111,6 +112,9 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     check_name(&name)?;
     check_kind(kind(&changes))?;
     let username = check_username(text(&changes, "username"))?.to_owned();
+    if hosting == HostingType::Standard {
+        access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
+    }
     let machine = classic::machine(cx, hosting, &sent.machine(), None)?;
     check_unique(cx, machine, &username, 0)?;
 
