@@ -195,8 +195,14 @@ async fn comments_belong_to_their_authors(backend: Backend) {
         scene.shared.get(&path).await.ok(200)["Text"],
         "Look at this"
     );
-    let other = json!({"Text": "Never mind", "QueueItemId": 999_999});
+    let other = json!({"Text": "Never mind", "QueueItemId": item["Id"]});
     scene.shared.put(&path, &other).await.refused(409, 1007);
+    let moved = json!({"Text": "Never mind", "QueueItemId": 999_999});
+    let refused = admin.put(&path, &moved).await.refused(409, 1023);
+    assert!(
+        text(&refused, "message").contains("QueueItemId"),
+        "{refused}"
+    );
     let put = replace(&admin, &path, &other).await;
     assert_eq!(text(&put, "Text"), "Never mind");
     assert_eq!(put["QueueItemId"], item["Id"]);

@@ -213,7 +213,7 @@ async fn changing_a_classic_robot(backend: Backend) {
     let moved = merge(&stage.app, &path, &moved).await;
     assert_eq!(text(&moved, "MachineName"), "elsewhere");
     assert_ne!(moved["LicenseKey"], robot["LicenseKey"]);
-    let put = json!({"Name": "Renamed", "Type": "Development", "Username": "me", "ProvisionType": "Automatic"});
+    let put = json!({"Name": "Renamed", "Type": "Development", "Username": "me", "ProvisionType": "Manual"});
     let put = replace(&stage.app, &path, &put).await;
     assert_eq!(put["MachineId"], moved["MachineId"]);
     assert_eq!(put["Description"], Value::Null, "PUT replaces");
@@ -238,6 +238,8 @@ async fn changing_a_classic_robot(backend: Backend) {
             1004,
         ),
         (json!({"Enabled": "yes"}), 400, 1009),
+        (json!({"ProvisionType": "Automatic"}), 409, 1023),
+        (json!({"IsExternalLicensed": true}), 400, 1009),
     ] {
         stage.app.patch(&path, &body).await.refused(status, code);
     }
@@ -292,6 +294,8 @@ async fn changing_a_provisioned_robot(backend: Backend) {
         (json!({"Name": "other"}), 409, 1023),
         (json!({"Type": "Attended"}), 409, 1023),
         (json!({"MachineName": "pc"}), 400, 1214),
+        (json!({"ProvisionType": "Manual"}), 409, 1023),
+        (json!({"Environments": [{"Name": "E"}]}), 400, 1009),
         (json!({"HostingType": "Standard"}), 400, 1215),
     ] {
         scene.shared.patch(&path, &body).await.refused(status, code);

@@ -1,7 +1,7 @@
 //! What people say about items.
 
 use db::Value;
-use odata::{Mode, Timestamp};
+use odata::{Changes, Mode, Timestamp};
 
 use super::entities::QueueItem;
 use super::events::OF_ALL_ATTEMPTS;
@@ -88,12 +88,24 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return create(cx, args);
     }
     let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Replace)?;
-    changes.remove("queue_item_id");
+    let item = changes
+        .remove("queue_item_id")
+        .filter(|item| *item != Value::Null);
     must_be_in_folders(cx, &QueueItemComment::SET, id)?;
     if !is_own(cx, id)? {
         return Err(Error::refused(
             Code::ErrorUpdating,
             "Only the author can change a comment: write one of your own.",
+        ));
+    }
+    let mut moved = Changes::none(&QueueItemComment::SET);
+    if let Some(item) = item {
+        moved.set("queue_item_id", item);
+    }
+    if let Some(member) = moved.first_change(cx.tx, id)? {
+        return Err(Error::refused(
+            Code::FieldNotEditable,
+            format!("The {member} of a comment cannot be changed: write another comment."),
         ));
     }
     cx.update(changes, id)?;

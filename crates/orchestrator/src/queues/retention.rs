@@ -139,7 +139,7 @@ pub(super) fn change(
         return Err(Error::not_found("Bucket"));
     }
     if changes.get("action") == Some(&RetentionAction::Archive.into()) {
-        return Err(Error::invalid("Archiving needs a BucketId."));
+        return Err(Error::invalid("The Action Archive needs a BucketId."));
     }
     let row = cx.tx.row(
         "SELECT id FROM queue_retention WHERE queue_definition_id = $1 AND type = $2",

@@ -40,6 +40,8 @@ struct Sent {
     password: Option<String>,
     #[serde(default)]
     environments: Option<Vec<environments::Named>>,
+    #[serde(default)]
+    is_external_licensed: Option<bool>,
 }
 
 impl Sent {
@@ -48,6 +50,16 @@ impl Sent {
             id: self.machine_id,
             name: filled(self.machine_name.as_deref()),
             key: filled(self.license_key.as_deref()),
+        }
+    }
+
+    /// Nothing counts licences here, so no robot has one from elsewhere.
+    fn check_license(&self) -> Result<()> {
+        match self.is_external_licensed {
+            Some(true) => Err(Error::invalid(
+                "The field IsExternalLicensed of a robot must be false.",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -99,12 +111,19 @@ fn kind(changes: &Changes) -> Option<RobotType> {
 pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = cx.need_folder()?.clone();
     let (mut changes, sent) = read_body(args, Mode::Create)?;
-    if folder.modern || sent.provision_type == Some(ProvisionType::Automatic) {
+    if folder.modern {
         return Err(Error::refused(
             Code::CannotCreateClassicEntities,
             "Robots are made in classic folders only; elsewhere give an account an UnattendedRobot.",
         ));
     }
+    if sent.provision_type == Some(ProvisionType::Automatic) {
+        return Err(Error::refused(
+            Code::CannotCreateClassicEntities,
+            "A robot of ProvisionType Automatic comes with an account: give one an UnattendedRobot.",
+        ));
+    }
+    sent.check_license()?;
     let hosting = sent
         .hosting_type
         .ok_or_else(|| Error::invalid("The HostingType field is required."))?;
@@ -191,6 +210,20 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
             "The HostingType of a robot does not change; ConvertToFloating does that for attended robots.",
         ));
     }
+    let provision = match robot.folder {
+        Some(_) => ProvisionType::Manual,
+        None => ProvisionType::Automatic,
+    };
+    if sent.provision_type.is_some_and(|given| given != provision) {
+        return Err(Error::refused(
+            Code::FieldNotEditable,
+            format!(
+                "The ProvisionType of this robot stays {}.",
+                provision.name()
+            ),
+        ));
+    }
+    sent.check_license()?;
     let machine = match robot.folder {
         Some(_) => check_classic(cx, &robot, &changes, &sent)?,
         None => check_provisioned(&robot, &changes, &sent)?,
@@ -256,6 +289,15 @@ fn check_provisioned(robot: &Known, changes: &Changes, sent: &Sent) -> Result<Op
     }
     if kind(changes).is_some_and(|k| k as i64 != robot.kind) {
         return Err(fixed("Type"));
+    }
+    if sent
+        .environments
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
+        return Err(Error::invalid(
+            "Environments are of classic folders; this robot comes from its account.",
+        ));
     }
     let named = sent.machine();
     if named.id.is_some() || named.name.is_some() || named.key.is_some() {
