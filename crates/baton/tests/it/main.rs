@@ -30,6 +30,7 @@ mod hosts;
 mod idempotency;
 mod identity;
 mod jobs;
+mod kept;
 mod libraries;
 mod logs;
 mod machines;
