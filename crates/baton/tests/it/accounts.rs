@@ -3,16 +3,12 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{
-    self, ASSIGN_USERS, assert_members, assignment, id, merge, modern, replace, role, scene, text,
-    texts, with,
-};
+use crate::support::{self, assert_members, id, merge, replace, role, scene, text, texts, with};
 use crate::tokens::of_another_tenant;
 
 both!(
     everything_a_body_says_is_kept,
     replacing_and_merging,
-    an_account_names_its_folders,
     robots_follow_their_account,
     ones_own_robot_password,
     who_manages_robots_changes_nothing_else,
@@ -195,84 +191,6 @@ async fn replacing_and_merging(backend: Backend) {
         ),
         (&json!(false), &json!(false))
     );
-}
-
-async fn an_account_names_its_folders(backend: Backend) {
-    let scene = scene(backend).await;
-    let app = &scene.app;
-    let other = app.post("odata/Folders", &modern("Other")).await.ok(201);
-    let unit = |folder: &Value| json!([{"DisplayName": folder["DisplayName"], "Id": folder["Id"]}]);
-    let shared = json!({"DisplayName": "Shared", "Id": scene.folder});
-    let body = json!({"UserName": "jane", "OrganizationUnits": unit(&shared)});
-    let jane = app.post("odata/Users", &body).await.ok(201);
-    assert_eq!(jane["OrganizationUnits"], unit(&shared));
-    // By its name, as clients of the time of units did.
-    let body = json!({"UserName": "joe", "OrganizationUnits": [{"DisplayName": "other"}]});
-    let joe = app.post("odata/Users", &body).await.ok(201);
-    assert_eq!(joe["OrganizationUnits"], unit(&other));
-
-    // Roles stay in a folder that is kept; PUT without the list leaves it as it is.
-    let worker = role(&scene, "Automation User").await;
-    let assign = assignment(id(&jane), scene.folder, &[worker]);
-    app.post(ASSIGN_USERS, &assign).await.ok(204);
-    let one = of(id(&jane));
-    let both =
-        json!({"UserName": "jane", "OrganizationUnits": [unit(&shared)[0], unit(&other)[0]]});
-    let both = replace(app, &one, &both).await;
-    assert_eq!(both["OrganizationUnits"].as_array().map(Vec::len), Some(2));
-    let same = replace(app, &one, &json!({"UserName": "jane"})).await;
-    assert_eq!(same["OrganizationUnits"], both["OrganizationUnits"]);
-    let people = format!(
-        "odata/Folders/UiPath.Server.Configuration.OData.GetUsersForFolder(key={})",
-        scene.folder
-    );
-    let people = format!("{people}?$filter=Id eq {}", id(&jane));
-    let shown = app.get(&people).await.ok(200);
-    assert_eq!(shown["value"][0]["Roles"][0]["Id"], worker);
-    let none = json!({"UserName": "jane", "OrganizationUnits": []});
-    assert_eq!(
-        replace(app, &one, &none).await["OrganizationUnits"],
-        json!([])
-    );
-
-    // Nothing is made with a folder that does not exist, or that is not the caller's to change.
-    for (unit, status, code) in [
-        (json!({"Id": 999_999}), 400, 2808),
-        (json!({"DisplayName": "nowhere"}), 400, 2808),
-        (json!({}), 400, 2808),
-    ] {
-        let body = json!({"UserName": "never", "OrganizationUnits": [unit]});
-        app.post("odata/Users", &body).await.refused(status, code);
-    }
-    let clerk = json!({"Name": "Clerk", "Type": "Tenant",
-        "Permissions": [{"Name": "Users.View"}, {"Name": "Users.Create"}, {"Name": "Users.Edit"}]});
-    app.post("odata/Roles", &clerk).await.ok(201);
-    let (clerk, _) = scene.server.user("clerk", &["Clerk"]).await;
-    let body = json!({"UserName": "never", "OrganizationUnits": unit(&shared)});
-    clerk.post("odata/Users", &body).await.refused(403, 1100);
-    let away = json!({"UserName": "joe", "OrganizationUnits": []});
-    clerk.put(&of(id(&joe)), &away).await.refused(403, 1100);
-    let found = app.get("odata/Users?$filter=UserName eq 'never'").await;
-    assert_eq!(found.ok(200)["@odata.count"], 0);
-
-    // Roles for the tenant have a second name, too.
-    let role = role(&scene, "Allow to be Automation User").await;
-    for (name, given) in [
-        ("by id", json!({"RoleId": role})),
-        (
-            "by name",
-            json!({"RoleName": "Allow to be Automation User"}),
-        ),
-    ] {
-        let body = json!({"UserName": name, "UserRoles": [given]});
-        let made = app.post("odata/Users", &body).await.ok(201);
-        assert_eq!(made["RolesList"], json!(["Allow to be Automation User"]));
-    }
-    let body = json!({"UserName": "never", "UserRoles": [{"RoleId": 999_999}]});
-    app.post("odata/Users", &body).await.refused(404, 1002);
-    let body = json!({"UserName": "never", "RobotProvision": {"RobotType": "StudioX"}});
-    let refused = app.post("odata/Users", &body).await.refused(400, 1009);
-    assert!(text(&refused, "message").contains("RobotType"), "{refused}");
 }
 
 async fn robots_follow_their_account(backend: Backend) {

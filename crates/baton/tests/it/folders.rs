@@ -11,8 +11,6 @@ use crate::support::{
 both!(
     a_tree_of_folders,
     folders_that_cannot_be_made,
-    a_parent_is_named_by_its_id_or_its_key,
-    only_standard_folders_are_made,
     machines_pass_on_to_subfolders_only_when_told,
     folders_are_renamed_with_all_below,
     folders_that_cannot_be_edited,
@@ -20,7 +18,6 @@ both!(
     folders_move_with_all_below,
     machines_come_and_go,
     people_of_a_folder,
-    structures_of_people_and_machines_are_expanded,
     classic_folders_are_units,
     folders_of_whoever_asks,
     managing_folders_takes_permission,
@@ -129,94 +126,6 @@ async fn folders_that_cannot_be_made(backend: Backend) {
     );
 }
 
-async fn a_parent_is_named_by_its_id_or_its_key(backend: Backend) {
-    let scene = scene(backend).await;
-    let app = &scene.app;
-    let (top, other) = (
-        make(app, modern("Top")).await,
-        make(app, modern("Other")).await,
-    );
-    let child = |name: &str, more: Value| with(json!({"DisplayName": name}), more);
-    let key = json!({"ParentKey": top["Key"]});
-    let made = make(app, child("By key", key.clone())).await;
-    assert_eq!(text(&made, "FullyQualifiedName"), "Top/By key");
-    assert_eq!(
-        (&made["ParentId"], &made["ParentKey"]),
-        (&top["Id"], &top["Key"])
-    );
-    let both = with(key.clone(), json!({"ParentId": top["Id"]}));
-    let made = make(app, child("By both", both)).await;
-    assert_eq!(made["ParentId"], top["Id"]);
-
-    let two = with(key.clone(), json!({"ParentId": other["Id"]}));
-    let refused = app.post("odata/Folders", &child("x", two)).await;
-    let refused = refused.refused(400, 1009);
-    assert!(text(&refused, "message").contains("ParentKey"), "{refused}");
-    let nobody = json!({"ParentKey": uuid::Uuid::nil()});
-    let refused = app.post("odata/Folders", &child("x", nobody)).await;
-    refused.refused(403, 1100);
-    let nonsense = child("x", json!({"ParentKey": "no key"}));
-    app.post("odata/Folders", &nonsense)
-        .await
-        .refused(400, 1009);
-    let found = app.get("odata/Folders?$filter=DisplayName eq 'x'").await;
-    assert_eq!(
-        found.ok(200)["@odata.count"],
-        0,
-        "refused requests make nothing"
-    );
-
-    // The key gives nobody more than the number does.
-    let (person, user) = scene.server.user("person", &[]).await;
-    let role = role(&scene, "Folder Administrator").await;
-    let assign = assignment(user, id(&other), &[role]);
-    app.post(ASSIGN_USERS, &assign).await.ok(204);
-    let refused = person.post("odata/Folders", &child("x", key)).await;
-    refused.refused(403, 1100);
-    let own = child("Own", json!({"ParentKey": other["Key"]}));
-    person.post("odata/Folders", &own).await.ok(201);
-
-    // It stays; sent back as it was read it is no change.
-    let path = format!("odata/Folders({})", id(&made));
-    app.put(&path, &made).await.ok(200);
-    let mut moved = made.clone();
-    moved["ParentKey"] = other["Key"].clone();
-    app.put(&path, &moved).await.refused(400, 2807);
-    let root = format!("odata/Folders({})", id(&top));
-    let mut moved = top.clone();
-    moved["ParentKey"] = other["Key"].clone();
-    app.put(&root, &moved).await.refused(400, 2807);
-}
-
-async fn only_standard_folders_are_made(backend: Backend) {
-    let scene = scene(backend).await;
-    let app = &scene.app;
-    let of = |name: &str, kind: &str| with(modern(name), json!({"FolderType": kind}));
-    let made = make(app, of("Plain", "Standard")).await;
-    assert_eq!(text(&made, "FolderType"), "Standard");
-    for kind in ["Personal", "Virtual", "Solution", "DebugSolution"] {
-        let refused = app.post("odata/Folders", &of("x", kind)).await;
-        let refused = refused.refused(400, 1009);
-        assert!(
-            text(&refused, "message").contains("FolderType"),
-            "{refused}"
-        );
-    }
-    let path = format!("odata/Folders({})", id(&made));
-    app.put(&path, &made).await.ok(200);
-    let refused = app.put(&path, &of("Plain", "Solution")).await;
-    refused.refused(409, 1023);
-    // A child is provisioned as its parent is.
-    for more in [
-        json!({"ProvisionType": "Manual"}),
-        json!({"PermissionModel": "InheritFromTenant"}),
-    ] {
-        let body = json!({"DisplayName": "Child", "ParentId": made["Id"]});
-        let refused = app.post("odata/Folders", &with(body, more)).await;
-        refused.refused(400, 1009);
-    }
-}
-
 async fn machines_pass_on_to_subfolders_only_when_told(backend: Backend) {
     let scene = scene(backend).await;
     let release = scene.release(&testkit::package("p", "1.0.0")).await;
@@ -237,7 +146,7 @@ async fn machines_pass_on_to_subfolders_only_when_told(backend: Backend) {
 }
 
 /// `Folders/…{name}`
-fn op(name: &str) -> String {
+pub fn op(name: &str) -> String {
     format!("odata/Folders/UiPath.Server.Configuration.OData.{name}")
 }
 
@@ -247,7 +156,7 @@ fn bound(folder: i64, name: &str) -> String {
 }
 
 /// A chain of folders, each below the one before.
-async fn chain(app: &Client, names: &[&str]) -> Vec<i64> {
+pub async fn chain(app: &Client, names: &[&str]) -> Vec<i64> {
     let mut ids: Vec<i64> = Vec::new();
     for name in names {
         let body = match ids.last() {
@@ -640,79 +549,6 @@ async fn people_of_a_folder(backend: Backend) {
     app.post(&op("AssignDomainUser"), &json!({"assignment": {}}))
         .await
         .refused(400, 1009);
-}
-
-async fn structures_of_people_and_machines_are_expanded(backend: Backend) {
-    let scene = scene(backend).await;
-    let app = &scene.app;
-    let ids = chain(app, &["Top", "Below"]).await;
-    let (_, user) = scene.server.user("person", &[]).await;
-    let role = role(&scene, "Automation User").await;
-    let assign = assignment(user, ids[0], &[role]);
-    app.post(ASSIGN_USERS, &assign).await.ok(204);
-
-    // As the original's guide asks for them.
-    let people = |folder: i64, options: &str| {
-        let named = op("GetUsersForFolder");
-        format!("{named}(key={folder},includeInherited=true)?{options}")
-    };
-    let plain = app.get(&people(ids[0], "")).await.ok(200);
-    let expanded = app.get(&people(ids[0], "$expand=UserEntity,Roles")).await;
-    assert_eq!(expanded.ok(200), plain);
-    let selected = people(ids[0], "$select=Id&$expand=UserEntity");
-    let selected = app.get(&selected).await.ok(200)["value"][0].clone();
-    assert_eq!(selected["UserEntity"]["UserName"], "person");
-    assert_eq!(selected["Roles"], Value::Null);
-    let with_origin = async |folder: i64, origin: &str| {
-        let filter = format!("$filter=Roles/any(r: r/Origin eq '{origin}')");
-        app.get(&people(folder, &filter)).await.ok(200)["@odata.count"].clone()
-    };
-    assert_eq!(with_origin(ids[0], "Assigned").await, 1);
-    assert_eq!(with_origin(ids[0], "Inherited").await, 0);
-    assert_eq!(with_origin(ids[1], "Inherited").await, 1);
-    assert_eq!(with_origin(ids[1], "Assigned").await, 0);
-    let wrong = people(ids[0], "$filter=Roles/any(r: r/Origin eq 'Nowhere')");
-    app.get(&wrong).await.refused(400, 1000);
-
-    let unit = id(&app
-        .post("odata/OrganizationUnits", &json!({"DisplayName": "Unit"}))
-        .await
-        .ok(201));
-    for path in [
-        format!(
-            "{}(key={})?$expand=Tags,RobotUsers",
-            op("GetMachinesForFolder"),
-            ids[0]
-        ),
-        "odata/Machines?$expand=RobotVersions,Tags,MaintenanceWindow".to_owned(),
-        format!(
-            "odata/OrganizationUnits/UiPath.Server.Configuration.OData.GetUsersForUnit(key={unit})?$expand=OrganizationUnits"
-        ),
-        format!(
-            "odata/Roles/UiPath.Server.Configuration.OData.GetUsersForRole(key={role})?$expand=UserRoles"
-        ),
-        format!("odata/Users({user})?$expand=UserRoles,UnattendedRobot"),
-    ] {
-        let plain = path.split('?').next().unwrap();
-        let plain = app.get(plain).await.ok(200);
-        assert_eq!(app.get(&path).await.ok(200), plain, "{path}");
-    }
-    for (path, part) in [
-        (people(ids[0], "$expand=Nobody"), "Nobody"),
-        (
-            people(ids[0], "$expand=HasAlertsEnabled"),
-            "HasAlertsEnabled",
-        ),
-        (people(ids[0], "$expand=Roles($top=1)"), "Roles"),
-        // Lists do not show it, so it is not expanded there.
-        (
-            "odata/Users?$expand=UnattendedRobot".to_owned(),
-            "UnattendedRobot",
-        ),
-    ] {
-        let refused = app.get(&path).await.refused(400, 1000);
-        assert!(text(&refused, "message").contains(part), "{refused}");
-    }
 }
 
 async fn classic_folders_are_units(backend: Backend) {

@@ -21,6 +21,7 @@ mod described;
 mod environments;
 mod errors;
 mod exports;
+mod folder_names;
 mod folders;
 mod gate;
 mod guarded;

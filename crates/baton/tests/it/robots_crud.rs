@@ -295,7 +295,7 @@ async fn changing_a_provisioned_robot(backend: Backend) {
         (json!({"Type": "Attended"}), 409, 1023),
         (json!({"MachineName": "pc"}), 400, 1214),
         (json!({"ProvisionType": "Manual"}), 409, 1023),
-        (json!({"Environments": [{"Name": "E"}]}), 400, 1009),
+        (json!({"Environments": [{"Id": 1, "Name": "E"}]}), 400, 1009),
         (json!({"HostingType": "Standard"}), 400, 1215),
     ] {
         scene.shared.patch(&path, &body).await.refused(status, code);
