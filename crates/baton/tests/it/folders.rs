@@ -1,7 +1,7 @@
 //! Folders: the tree, its rules, and the ways in which a request names one.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Client, both};
+use testkit::{Backend, Client, Host, both};
 
 use crate::support::{
     ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, modern, role, scene, text,
@@ -732,6 +732,16 @@ async fn folders_of_whoever_asks(backend: Backend) {
         app.get(&navigation(name)).await.refused(403, 0);
     }
     scene.server.anonymous().get(all).await.refused(401, 0);
+    // A robot finds the folders of its account at both addresses: its role lets it.
+    let host = Host::new(scene.server.machine());
+    let started = host.start(1).await;
+    let key = text(&started["robots"][0], "robotKey");
+    let robot = scene.server.anonymous();
+    let robot = robot.with("Authorization", format!("UiRobot {key}"));
+    let found = robot.get("odata/Folders").await.ok(200);
+    assert_eq!(texts(&found, "DisplayName"), ["Shared"]);
+    let found = robot.get(&navigation("GetFoldersForCurrentUser")).await;
+    assert_eq!(found.ok(200)["Count"], 1);
     // So is the fourth of them refused to applications.
     let roles = navigation("GetAllRolesForUser?username=person&skip=0&take=5");
     app.get(&roles).await.refused(403, 0);
