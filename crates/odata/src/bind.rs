@@ -367,7 +367,7 @@ fn not_a_collection(names: &[String]) -> Error {
     ))
 }
 
-/// Whether a member of a JSON element can be compared: dates and enumerations are text there.
+/// Whether a member of a JSON element can be compared: dates are text there.
 fn readable(ty: Type) -> bool {
-    !matches!(ty, Type::Date | Type::Enum(_))
+    !matches!(ty, Type::Date)
 }

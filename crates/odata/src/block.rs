@@ -7,7 +7,7 @@ use crate::compile::{Builder, column};
 use crate::edm::{EntitySet, Kind, Nav, Prop, Source, Visible};
 use crate::expand::{self, Key, Targets};
 use crate::read::{Metadata, Scope, Shape};
-use crate::{Query, Result, annotate, json};
+use crate::{Error, Query, Result, annotate, json};
 
 /// How one property of a row is written.
 enum Column {
@@ -68,6 +68,7 @@ impl<'q> Block<'q> {
     /// The list of columns to select, and how many there are: further ones may follow.
     pub fn columns(&mut self, builder: &mut Builder<'_>) -> Result<(String, usize)> {
         let set = self.set;
+        self.check_structures()?;
         let select = self.query.select.as_deref();
         let selected = |name: &str| select.is_none_or(|names| names.contains(&name));
         let shown = |prop: &&Prop| match (select, prop.visible) {
@@ -112,10 +113,32 @@ impl<'q> Block<'q> {
         Ok((sql.join(", "), sql.len()))
     }
 
+    /// Whether the property has its value in other answers only.
+    fn is_hidden(&self, prop: &Prop) -> bool {
+        let limited = matches!(prop.visible, Visible::Single | Visible::List);
+        limited && prop.visible != self.visible
+    }
+
+    /// Refuses to expand a structure that this answer does not hold.
+    fn check_structures(&self) -> Result<()> {
+        let structures = self.query.structures.iter();
+        let mut props = structures.filter_map(|name| self.set.prop(name));
+        let Some(prop) = props.find(|prop| self.is_hidden(prop)) else {
+            return Ok(());
+        };
+        let place = match prop.visible {
+            Visible::Single => "when the entity is read by its key",
+            _ => "in lists",
+        };
+        Err(Error::query(format_args!(
+            "'{}' is only shown {place} and cannot be expanded here.",
+            prop.name
+        )))
+    }
+
     /// The value of a property that is the same in every row of this answer.
     fn fixed(&self, prop: &Prop) -> Option<&'static str> {
-        let limited = matches!(prop.visible, Visible::Single | Visible::List);
-        let hidden = limited && prop.visible != self.visible;
+        let hidden = self.is_hidden(prop);
         match prop.source {
             _ if hidden && prop.kind.is_list() => Some("[]"),
             _ if hidden => Some("null"),
@@ -143,7 +166,7 @@ impl<'q> Block<'q> {
             })?;
             return Ok(rows);
         }
-        tx.each::<crate::Error>(sql, params, &mut |cells| {
+        tx.each::<Error>(sql, params, &mut |cells| {
             separate(out, &mut rows);
             let start = out.len();
             self.write(cells, out)?;

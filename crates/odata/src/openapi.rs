@@ -69,6 +69,8 @@ pub struct Endpoint<'a> {
     pub method: Option<&'a str>,
     /// Status of success, where it is not the usual one. 204 is an answer without a body.
     pub status: Option<u16>,
+    /// Whether success has no body although the verb usually gives the entity.
+    pub silent: bool,
     /// Whether an operation that gives no entities takes `$filter`, and if so whether it needs one.
     pub filter: Option<bool>,
 }
@@ -84,6 +86,7 @@ impl<'a> Endpoint<'a> {
             access: Access::Token,
             method: None,
             status: None,
+            silent: false,
             filter: None,
         }
     }

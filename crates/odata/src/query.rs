@@ -4,7 +4,7 @@
 //! property leads to, so that it is a [`Query`], too.
 
 use crate::bind::{self, no_property};
-use crate::edm::{EntitySet, Nav};
+use crate::edm::{EntitySet, Kind, Nav, Prop};
 use crate::expr::{Condition, Expr, Type};
 use crate::options::{self, Aliases, shortened};
 use crate::parse::{self, Shared};
@@ -33,6 +33,8 @@ pub struct Query {
     pub select: Option<Vec<&'static str>>,
     /// `$expand`.
     pub expand: Vec<Expand>,
+    /// Structures that `$expand` names: answers hold them anyway, unless `$select` leaves them out.
+    pub(crate) structures: Vec<&'static str>,
     /// `$count`.
     pub count: Option<bool>,
 }
@@ -93,6 +95,7 @@ impl Query {
             skip: 0,
             select: None,
             expand: Vec::new(),
+            structures: Vec::new(),
             count: None,
         }
     }
@@ -107,7 +110,7 @@ impl Query {
     #[must_use]
     pub fn only_filters_and_sorts(&self) -> bool {
         let shows = self.top.is_some() || self.select.is_some() || self.count.is_some();
-        let pages = self.skip > 0 || !self.expand.is_empty();
+        let pages = self.skip > 0 || !self.expand.is_empty() || !self.structures.is_empty();
         !shows && !pages
     }
 
@@ -152,6 +155,13 @@ impl Query {
                 names.push(found);
             }
         }
+        // What is expanded is shown whatever is selected.
+        let expanded = self.structures.iter().copied();
+        names.extend(
+            expanded
+                .filter(|name| !names.contains(name))
+                .collect::<Vec<_>>(),
+        );
         self.select = (!all).then_some(names);
         Ok(())
     }
@@ -209,7 +219,7 @@ impl Reader<'_> {
             "top" => query.top = Some(top(set, value)?),
             "skip" => query.skip = number("$skip", value)?,
             "count" => query.count = Some(count(value)?),
-            "expand" => query.expand = self.expand(set, value, depth + 1)?,
+            "expand" => self.expand(query, value, depth + 1)?,
             other => {
                 return Err(Error::query(format_args!(
                     "The option '${}' is not supported within $expand.",
@@ -221,52 +231,61 @@ impl Reader<'_> {
     }
 
     /// `Robot,Release($select=Name;$expand=…)`; `*` stands for what is not named besides it.
-    fn expand(&mut self, set: &'static EntitySet, text: &str, depth: usize) -> Result<Vec<Expand>> {
+    fn expand(&mut self, query: &mut Query, text: &str, depth: usize) -> Result<()> {
         if depth > MAX_EXPAND {
             return Err(Error::query(format_args!(
                 "The request includes a $expand path which is too deep. The maximum depth allowed \
                  is {MAX_EXPAND}."
             )));
         }
-        let mut expands: Vec<Expand> = Vec::new();
-        let mut all = false;
+        let set = query.set;
+        let (mut all, mut seen) = (false, Vec::new());
         for item in split(text, ',').map_err(malformed)? {
             if item.trim() == "*" {
                 all = true;
                 continue;
             }
-            let expand = self.expanded(set, item, depth)?;
-            let name = expand.nav.name;
-            if expands.iter().any(|known| known.nav.name == name) {
+            let name = self.expanded(query, item, depth)?;
+            if seen.contains(&name) {
                 return Err(Error::query(format_args!(
                     "'{name}' is expanded more than once."
                 )));
             }
-            expands.push(expand);
+            seen.push(name);
         }
-        let named = |nav: &&Nav| expands.iter().any(|known| known.nav.name == nav.name);
-        let rest: Vec<&'static Nav> = match all {
-            true => set.navs.iter().filter(|nav| !named(nav)).collect(),
-            false => Vec::new(),
-        };
-        expands.extend(rest.into_iter().map(|nav| Expand {
-            nav,
-            query: Query::none((nav.target)()),
-        }));
-        Ok(expands)
+        if all {
+            let rest = set.navs.iter().filter(|nav| !seen.contains(&nav.name));
+            query.expand.extend(rest.map(|nav| Expand {
+                nav,
+                query: Query::none((nav.target)()),
+            }));
+        }
+        Ok(())
     }
 
-    /// `Name` or `Name(options)`.
-    fn expanded(&mut self, set: &'static EntitySet, item: &str, depth: usize) -> Result<Expand> {
+    /// `Name` or `Name(options)`; gives the name.
+    fn expanded(&mut self, query: &mut Query, item: &str, depth: usize) -> Result<&'static str> {
+        let set = query.set;
         let (name, inner) = match item.split_once('(') {
             Some((name, rest)) => (name, rest.trim_end().strip_suffix(')')),
             None => (item, Some("")),
         };
         let name = name.trim();
+        let inner = inner.ok_or_else(|| malformed("text follows a bracket"));
+        if let Some(prop) = set.prop(name).filter(|prop| is_structure(prop)) {
+            if !inner?.trim().is_empty() {
+                return Err(Error::query(format_args!(
+                    "'{}' is a structure, which is always shown as a whole: leave the brackets out.",
+                    prop.name
+                )));
+            }
+            query.structures.push(prop.name);
+            return Ok(prop.name);
+        }
         let nav = set.nav(name).ok_or_else(|| not_expandable(set, name))?;
-        let inner = inner.ok_or_else(|| malformed("text follows a bracket"))?;
-        let query = self.nested(nav, inner, depth)?;
-        Ok(Expand { nav, query })
+        let nested = self.nested(nav, inner?, depth)?;
+        query.expand.push(Expand { nav, query: nested });
+        Ok(nav.name)
     }
 
     /// The options in the brackets, between semicolons.
@@ -304,6 +323,14 @@ impl Reader<'_> {
         }
         Ok(query)
     }
+}
+
+/// Whether a property holds structures: clients expand these as they expand related entities.
+fn is_structure(prop: &Prop) -> bool {
+    matches!(
+        prop.kind,
+        Kind::Complex(_) | Kind::Collection(_) | Kind::Open
+    )
 }
 
 /// Refuses to choose among at most one entity.

@@ -7,7 +7,7 @@
 use db::{Dialect, Value};
 
 use crate::compile::{Builder, Frame, column, link};
-use crate::edm::{Kind, Source};
+use crate::edm::{EnumType, Kind, Source};
 use crate::expr::{Const, Exists, Expr, PropRef, Rows, Type};
 use crate::functions::Function;
 use crate::syntax::Op;
@@ -101,12 +101,13 @@ impl Builder<'_> {
             return self.compared(it.row, &alias, it.prop);
         }
         let ty = Type::of(it.prop.kind).unwrap_or(Type::Text);
-        // The name is one of a declaration.
-        Ok(format!(
-            "CAST({alias}.value ->> '{}' AS {})",
-            it.prop.name,
-            ty.sql()
-        ))
+        // The names are those of a declaration.
+        let member = format!("{alias}.value ->> '{}'", it.prop.name);
+        let member = match ty {
+            Type::Enum(ty) => number_of(ty, &member),
+            _ => member,
+        };
+        Ok(format!("CAST({member} AS {})", ty.sql()))
     }
 
     /// What a declaration says is never null, such as a constant, is null all the same at the end of
@@ -257,6 +258,15 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// The number of the member of an enumeration that a text names, as structures do.
+fn number_of(ty: &EnumType, name: &str) -> String {
+    let members = ty.members.iter();
+    let cases: String = members
+        .map(|(known, number)| format!(" WHEN '{known}' THEN {number}"))
+        .collect();
+    format!("CASE {name}{cases} END")
 }
 
 /// Longest SQL of a function or calculation.

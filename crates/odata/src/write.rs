@@ -109,6 +109,41 @@ impl Changes {
             .map(|(_, value)| value)
     }
 
+    /// The first member, or column, that would get another value than the row with this `id` has;
+    /// `None` too when there is no such row.
+    ///
+    /// # Errors
+    /// [`Error::Db`](crate::Error::Db).
+    pub fn first_change(&self, tx: &mut Tx<'_>, id: i64) -> Result<Option<&'static str>> {
+        let columns: Vec<&str> = self.columns.iter().map(|(column, _)| *column).collect();
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let (columns, table) = (columns.join(", "), self.set.table);
+        let sql = format!("SELECT {columns} FROM {table} WHERE id = $1");
+        let Some(row) = tx.row(&sql, &[id.into()])? else {
+            return Ok(None);
+        };
+        for (at, (column, value)) in self.columns.iter().enumerate() {
+            let same = match value {
+                // SQLite has no type for them.
+                Value::Bool(value) => row.get::<Option<bool>>(at)? == Some(*value),
+                value => row.get::<Value>(at)? == *value,
+            };
+            if !same {
+                return Ok(Some(self.member_of(column)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The member that is kept in a column; the column, if that has none.
+    fn member_of(&self, column: &'static str) -> &'static str {
+        let mut props = self.set.props.iter();
+        let kept = |prop: &&Prop| matches!(prop.source, Source::Column(known) if known == column);
+        props.find(kept).map_or(column, |prop| prop.name)
+    }
+
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {

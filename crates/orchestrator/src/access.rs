@@ -70,6 +70,13 @@ pub fn grant(
             folders: Folders::All,
         });
     }
+    if rule == FolderRule::Named {
+        check_anywhere(tx, caller, need)?;
+        return Ok(Granted {
+            folder: None,
+            folders: Folders::All,
+        });
+    }
     if header.is_empty() {
         if rule == FolderRule::Required {
             return Err(Error::refused(
@@ -170,6 +177,14 @@ fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
     }
 }
 
+/// The permission for the tenant or in any folder.
+fn check_anywhere(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
+    if need.is_open() || has_in_tenant(tx, caller, need)? {
+        return Ok(());
+    }
+    folders_with(tx, caller, need).map(drop)
+}
+
 fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) -> Result<()> {
     if need.is_open() || has_in_folder(tx, caller, need, folder)? {
         return Ok(());
@@ -231,18 +246,31 @@ pub fn has_in_folder(
 /// # Errors
 /// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
 pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result<Folder> {
-    let header = FolderHeader {
+    let named = FolderHeader {
         id: Some(id),
         ..FolderHeader::default()
     };
-    let folder = find(tx, caller, &header)?.ok_or_else(|| no_folder(&header))?;
+    managed_as(tx, caller, need, &named)
+}
+
+/// As [`managed`], for a folder that is named as headers name one.
+///
+/// # Errors
+/// As [`managed`].
+pub fn managed_as(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    need: &Need,
+    named: &FolderHeader,
+) -> Result<Folder> {
+    let folder = find(tx, caller, named)?.ok_or_else(|| no_folder(named))?;
     if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
         return Ok(folder);
     }
     if may_enter(tx, caller, &folder)? {
         Err(forbidden(need))
     } else {
-        Err(no_folder(&header))
+        Err(no_folder(named))
     }
 }
 

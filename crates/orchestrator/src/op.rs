@@ -102,6 +102,10 @@ pub enum FolderRule {
     OptionalOrTenant,
     /// Without a header the request is refused (1101).
     Required,
+    /// The operation says itself which folders it is about, and its function asks for the permission
+    /// in each of them; at the door the caller must have it for the tenant or in any folder. A header
+    /// is ignored.
+    Named,
 }
 
 /// Which database an operation works on.
@@ -157,19 +161,31 @@ pub struct Command {
     /// Slow work before the transaction, such as hashing a password: no transaction may wait for
     /// it. Its result is in [`Args::prepared`].
     pub prepare: Option<Prepare>,
+    /// Whether success has no body, unless the caller prefers the entity.
+    pub silent: bool,
     /// What it does.
     pub run: Run,
 }
 
 impl Command {
-    /// A verb without slow work.
+    /// A verb without slow work that answers with the entity.
     #[must_use]
     pub const fn new(need: Need, run: Run) -> Self {
         Self {
             need,
             prepare: None,
+            silent: false,
             run,
         }
+    }
+
+    /// Answering with nothing, as the contract has it for most changes. The function gives the
+    /// entity all the same: its version is told in a header, and `Prefer: return=representation`
+    /// asks for it.
+    #[must_use]
+    pub const fn silent(mut self) -> Self {
+        self.silent = true;
+        self
     }
 
     /// With slow work before the transaction.
@@ -184,7 +200,7 @@ impl Command {
 pub struct Resource {
     /// The declaration.
     pub set: &'static EntitySet,
-    /// What reading asks of the caller.
+    /// What reading asks of the caller; one entity may ask for something else.
     pub view: Need,
     /// Folder rule of all its verbs.
     pub folder: FolderRule,
@@ -194,7 +210,7 @@ pub struct Resource {
     /// contract has no listing.
     pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
-    pub get: Option<Run>,
+    pub get: Option<Command>,
     /// `POST`
     pub create: Option<Command>,
     /// `PUT`
@@ -253,8 +269,15 @@ impl Resource {
 
     /// Read by key.
     #[must_use]
-    pub const fn get(mut self, run: Run) -> Self {
-        self.get = Some(run);
+    pub const fn get(self, run: Run) -> Self {
+        let need = self.view;
+        self.get_with(need, run)
+    }
+
+    /// Read by key, which asks for something else than reading lists.
+    #[must_use]
+    pub const fn get_with(mut self, need: Need, run: Run) -> Self {
+        self.get = Some(Command::new(need, run));
         self
     }
 

@@ -39,6 +39,11 @@ const fn route(method: &'static str, path: &'static str, need: Need, run: Run) -
 }
 
 impl Route {
+    const fn named(mut self) -> Self {
+        self.folder = FolderRule::Named;
+        self
+    }
+
     const fn in_folder(mut self) -> Self {
         self.folder = FolderRule::Required;
         self
@@ -47,19 +52,18 @@ impl Route {
 
 /// Whom an operation lets in at the door; the functions check the rest themselves.
 const SEE_FOLDERS: Need = Need::new("OR.Folders", &[], false);
-const CHANGE_FOLDERS: Need = Need::new("OR.Folders", &[], true);
 const SEE_MACHINES: Need = Need::new("OR.Machines", &[], false);
 const CHANGE_MACHINES: Need = Need::new("OR.Machines", &[], true);
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     route("GET", "folders/getallforcurrentuser", SEE_FOLDERS, folders::all_for_current_user),
-    route("PATCH", "folders/patchnamedescription", CHANGE_FOLDERS, folders::patch_name_description),
-    route("DELETE", "folders/deletebykey", CHANGE_FOLDERS, folders::delete_by_key),
+    route("PATCH", "folders/patchnamedescription", folders::EDIT, folders::patch_name_description).named(),
+    route("DELETE", "folders/deletebykey", folders::DELETE, folders::delete_by_key).named(),
     route("GET", "foldersnavigation/getfoldersforcurrentuser", SEE_FOLDERS, folders::for_current_user),
     route("GET", "foldersnavigation/getallfoldersforcurrentuser", SEE_FOLDERS, folders::tree),
     route("GET", "foldersnavigation/getfoldernavigationcontextforcurrentuser", SEE_FOLDERS, folders::context),
-    route("GET", "foldersnavigation/getallrolesforuser", SEE_FOLDERS, folders::roles_of_user),
+    route("GET", "foldersnavigation/getallrolesforuser", folders::VIEW, folders::roles_of_user).named(),
     route("GET", "clientsecrets/{id}", SEE_MACHINES, machines::list_secrets),
     route("POST", "clientsecrets/{id}", CHANGE_MACHINES, machines::add_secret),
     route("DELETE", "clientsecrets/{id}", CHANGE_MACHINES, machines::delete_secret),
@@ -103,7 +107,7 @@ pub async fn answer(
         params.insert(0, ("id".to_owned(), Literal::Bare(id)));
     }
     let header = match route.folder {
-        FolderRule::Tenant => FolderHeader::default(),
+        FolderRule::Tenant | FolderRule::Named => FolderHeader::default(),
         _ => request::folder(request.headers())?,
     };
     let write = route.method != "GET";

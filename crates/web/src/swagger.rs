@@ -6,7 +6,7 @@ use ::odata::metadata::OpSig;
 use ::odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Verb};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
-use orchestrator::{Error, FolderRule, Need, OPS, Op, RESOURCES, Resource, Result};
+use orchestrator::{Command, Error, FolderRule, Need, OPS, Op, RESOURCES, Resource, Result};
 use serde_json::{Value, json};
 
 use crate::address::Address;
@@ -84,7 +84,7 @@ fn describe(root: &str, issuer: &str) -> String {
     let needs = RESOURCES
         .iter()
         .flat_map(|r| verbs(r))
-        .map(|(_, need)| need);
+        .map(|(_, command)| command.need);
     let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.need)).collect();
     let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();
     let names: Vec<[&str; 2]> = scopes
@@ -93,14 +93,15 @@ fn describe(root: &str, issuer: &str) -> String {
         .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
-    let mut add = |call, op: Option<&Op>, folder: FolderRule, need: &Need| {
+    let mut add = |call, op: Option<&Op>, folder: FolderRule, need: &Need, silent: bool| {
         let mut endpoint = Endpoint::new(call);
+        endpoint.silent = silent;
         if let Some(op) = op {
             endpoint.method = Some(op.method);
             endpoint.status = op.status;
             endpoint.filter = op.filter;
         }
-        if folder != FolderRule::Tenant {
+        if !matches!(folder, FolderRule::Tenant | FolderRule::Named) {
             endpoint.headers = FOLDER;
         }
         endpoint.description = permissions(need);
@@ -110,13 +111,14 @@ fn describe(root: &str, issuer: &str) -> String {
         endpoints.push(endpoint);
     };
     for resource in RESOURCES {
-        for (verb, need) in verbs(resource) {
+        for (verb, command) in verbs(resource) {
             let call = Call::Set(resource.set, verb);
-            add(call, None, resource.folder, &need);
+            add(call, None, resource.folder, &command.need, command.silent);
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
-        add(Call::Operation(signature), Some(op), op.folder, &op.need);
+        let call = Call::Operation(signature);
+        add(call, Some(op), op.folder, &op.need, false);
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
     for [all, half] in &scopes {
@@ -144,21 +146,20 @@ fn describe(root: &str, issuer: &str) -> String {
     })
 }
 
-/// The verbs of a resource, with what each asks of the caller.
-fn verbs(resource: &Resource) -> Vec<(Verb, Need)> {
-    let reading = [
-        (Verb::List, resource.list.map(|_| resource.view)),
-        (Verb::Get, resource.get.map(|_| resource.view)),
-    ];
-    let writing = [
+/// The verbs of a resource.
+fn verbs(resource: &Resource) -> Vec<(Verb, Command)> {
+    let list = resource.list.map(|run| Command::new(resource.view, run));
+    let all = [
+        (Verb::List, list),
+        (Verb::Get, resource.get),
         (Verb::Create, resource.create),
         (Verb::Replace, resource.replace),
         (Verb::Merge, resource.merge),
         (Verb::Delete, resource.delete),
     ];
-    let writing = writing.map(|(verb, command)| (verb, command.map(|c| c.need)));
-    let all = reading.into_iter().chain(writing);
-    all.filter_map(|(verb, need)| Some((verb, need?))).collect()
+    let all = all.into_iter();
+    all.filter_map(|(verb, command)| Some((verb, command?)))
+        .collect()
 }
 
 /// The two scopes of which a token needs one.

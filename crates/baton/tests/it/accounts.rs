@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{self, assert_members, id, role, scene, text, texts};
+use crate::support::{self, assert_members, id, merge, replace, role, scene, text, texts, with};
 use crate::tokens::of_another_tenant;
 
 both!(
@@ -127,9 +127,20 @@ async fn replacing_and_merging(backend: Backend) {
     });
     let jane = scene.app.post("odata/Users", &body).await.ok(201);
     let one = of(id(&jane));
-    // PATCH: what is named; of roles nothing.
-    let body = json!({"Surname": "Roe", "RolesList": [], "OrganizationUnits": []});
-    let merged = scene.app.patch(&one, &body).await.ok(200);
+    // PATCH: what is named; roles and folders go by other ways.
+    for more in [
+        json!({"RolesList": []}),
+        json!({"UserRoles": []}),
+        json!({"OrganizationUnits": [{"Id": scene.folder}]}),
+    ] {
+        let body = with(json!({"Surname": "Never"}), more.clone());
+        let refused = scene.app.patch(&one, &body).await.refused(409, 1023);
+        let member = more.as_object().unwrap().keys().next().unwrap();
+        assert!(text(&refused, "message").contains(member), "{refused}");
+    }
+    let body = json!({"Surname": "Roe", "RolesList": ["Tenant Administrator"],
+        "OrganizationUnits": []});
+    let merged = merge(&scene.app, &one, &body).await;
     assert_eq!(
         (text(&merged, "FullName"), text(&merged, "AccountId")),
         ("Jane Roe", "account-1")
@@ -137,9 +148,19 @@ async fn replacing_and_merging(backend: Backend) {
     assert_eq!(merged["RolesList"], json!(["Tenant Administrator"]));
     assert!(text(&merged, "LastModificationTime").ends_with('Z'));
     // PUT: what is not named is gone where it can be; the roles stay unless they are named.
+    for (member, value) in [
+        ("Type", "Robot"),
+        ("ProvisionType", "Automatic"),
+        ("Domain", "elsewhere"),
+        ("DirectoryIdentifier", "another"),
+    ] {
+        let body = json!({"UserName": "jane", member: value});
+        let refused = scene.app.put(&one, &body).await.refused(409, 1023);
+        assert!(text(&refused, "message").contains(member), "{refused}");
+    }
     let body =
-        json!({"UserName": "JANE", "Name": "Janet", "Type": "Robot", "TenantId": 7, "Key": "x"});
-    let replaced = scene.app.put(&one, &body).await.ok(200);
+        json!({"UserName": "JANE", "Name": "Janet", "Type": "User", "TenantId": 7, "Key": "x"});
+    let replaced = replace(&scene.app, &one, &body).await;
     assert_eq!(
         (text(&replaced, "UserName"), text(&replaced, "FullName")),
         ("jane", "Janet")
@@ -154,7 +175,7 @@ async fn replacing_and_merging(backend: Backend) {
     );
     assert_eq!(replaced["RolesList"], json!(["Tenant Administrator"]));
     let body = json!({"UserName": "jane", "RolesList": ["Allow to be Automation User"]});
-    let replaced = scene.app.put(&one, &body).await.ok(200);
+    let replaced = replace(&scene.app, &one, &body).await;
     assert_eq!(
         replaced["RolesList"],
         json!(["Allow to be Automation User"])
@@ -162,7 +183,7 @@ async fn replacing_and_merging(backend: Backend) {
     // What was read goes back unchanged, but for the one member that is changed.
     let mut whole = scene.app.get(&one).await.ok(200);
     whole["MayHaveUserSession"] = false.into();
-    let replaced = scene.app.put(&one, &whole).await.ok(200);
+    let replaced = replace(&scene.app, &one, &whole).await;
     assert_eq!(
         (
             &replaced["MayHaveUserSession"],
@@ -189,7 +210,7 @@ async fn robots_follow_their_account(backend: Backend) {
     let body = json!({"UnattendedRobot": {
         "UserName": "host\\worker", "Password": "first", "ExecutionSettings": {"TracingLevel": "Trace"},
     }});
-    let with = scene.app.patch(&one, &body).await.ok(200);
+    let with = merge(&scene.app, &one, &body).await;
     assert_eq!(with["MayHaveUnattendedSession"], true);
     assert_members(
         &with["UnattendedRobot"],
@@ -199,7 +220,7 @@ async fn robots_follow_their_account(backend: Backend) {
     assert_eq!(names().await, "worker-unattended");
     // … changed …
     let body = json!({"UnattendedRobot": {"LimitConcurrentExecution": false, "Password": "*****"}});
-    let changed = scene.app.patch(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    let changed = merge(&scene.app, &one, &body).await["UnattendedRobot"].clone();
     assert_eq!(
         (
             text(&changed, "UserName"),
@@ -210,14 +231,14 @@ async fn robots_follow_their_account(backend: Backend) {
     assert_eq!(changed["RobotId"], with["UnattendedRobot"]["RobotId"]);
     assert_eq!(changed["ExecutionSettings"]["TracingLevel"], "Trace");
     let body = json!({"UserName": "worker", "UnattendedRobot": {"UserName": "other\\worker"}});
-    let changed = scene.app.put(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    let changed = replace(&scene.app, &one, &body).await["UnattendedRobot"].clone();
     assert_eq!(
         (text(&changed, "UserName"), &changed["ExecutionSettings"]),
         ("other\\worker", &Value::Null)
     );
     // … with an attended one beside it, as far as that is allowed …
     let body = json!({"RobotProvision": {"UserName": "pc\\worker"}});
-    let both = scene.app.patch(&one, &body).await.ok(200);
+    let both = merge(&scene.app, &one, &body).await;
     assert_eq!(text(&both["RobotProvision"], "UserName"), "pc\\worker");
     assert_eq!(names().await, "worker-attended worker-unattended");
     scene
@@ -228,7 +249,7 @@ async fn robots_follow_their_account(backend: Backend) {
     assert_eq!(names().await, "worker-unattended");
     // … and removed.
     let body = json!({"MayHaveUnattendedSession": false});
-    let without = scene.app.patch(&one, &body).await.ok(200);
+    let without = merge(&scene.app, &one, &body).await;
     assert_eq!(without["UnattendedRobot"], Value::Null);
     assert_eq!(names().await, "");
 }
@@ -286,7 +307,8 @@ async fn ones_own_robot_password(backend: Backend) {
     scene.app.patch(&one, &robot).await.ok(200);
     let before = scene.app.get(&one).await.ok(200)["UnattendedRobot"].clone();
 
-    let after = person.patch(&one, &body).await.ok(200)["UnattendedRobot"].clone();
+    assert_eq!(person.patch(&one, &body).await.ok(200), Value::Null);
+    let after = scene.app.get(&one).await.ok(200)["UnattendedRobot"].clone();
     assert_eq!(
         after, before,
         "only the password changed, and that is not shown"
@@ -336,19 +358,23 @@ async fn who_manages_robots_changes_nothing_else(backend: Backend) {
         "RolesList": ["Administrator"], "MayHavePersonalWorkspace": true,
         "UnattendedRobot": {"UserName": "host\\keeper"},
     });
-    let changed = keeper.put(&of(user), &body).await.ok(200);
-    assert_eq!(
-        text(&changed["UnattendedRobot"], "UserName"),
-        "host\\keeper"
-    );
-    assert_eq!(
-        (&changed["RolesList"], &changed["IsActive"]),
-        (&json!(["Robot keeper"]), &json!(true))
-    );
-    assert_eq!(
-        (&changed["Surname"], &changed["MayHavePersonalWorkspace"]),
-        (&Value::Null, &json!(false))
-    );
+    keeper.put(&of(user), &body).await.refused(403, 0);
+    let before = scene.app.get(&of(user)).await.ok(200);
+    assert_eq!(before["UnattendedRobot"], Value::Null);
+    for (member, value) in body.as_object().unwrap() {
+        let body =
+            json!({"UserName": "keeper", "UnattendedRobot": {"UserName": "x"}, member: value});
+        let allowed = ["UserName", "UnattendedRobot"].contains(&member.as_str());
+        let status = keeper.put(&of(user), &body).await.status;
+        assert_eq!(status == 200, allowed, "{member}: {status}");
+    }
+    // What was read goes back, but for the robots.
+    let mut whole = scene.app.get(&of(user)).await.ok(200);
+    whole["UnattendedRobot"]["UserName"] = "host\\keeper".into();
+    keeper.put(&of(user), &whole).await.ok(200);
+    let after = scene.app.get(&of(user)).await.ok(200);
+    assert_eq!(text(&after["UnattendedRobot"], "UserName"), "host\\keeper");
+    assert_eq!(after["RolesList"], json!(["Robot keeper"]));
     scene.server.sign_in("keeper", "Pa55word-of-somebody").await;
     keeper
         .post(&action(user, "AssignRoles"), &json!({"roleIds": []}))

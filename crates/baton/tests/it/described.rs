@@ -108,6 +108,17 @@ async fn the_openapi_document(backend: Backend) {
     );
     assert!(jobs.to_string().contains("OR.Jobs.Read"), "{jobs}");
     assert!(text(jobs, "description").contains("Jobs.View"), "{jobs}");
+    // Most changes answer with nothing.
+    for (set, shown) in [("Machines", false), ("Users", false), ("Folders", true)] {
+        let put = &document["paths"][format!("/odata/{set}({{key}})")]["put"];
+        let content = &put["responses"]["200"]["content"];
+        assert_eq!(content.is_object(), shown, "{put}");
+    }
+    let folders = &document["paths"]["/odata/Folders"]["get"];
+    assert!(
+        text(folders, "description").contains("SubFolders.View"),
+        "{folders}"
+    );
 }
 
 async fn answers_have_the_status_of_the_document(backend: Backend) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, both};
 
 use crate::classic::Classic;
-use crate::support::{id, text, texts};
+use crate::support::{id, replace, text, texts};
 
 both!(
     an_environment_from_birth_to_death,
@@ -35,11 +35,7 @@ async fn an_environment_from_birth_to_death(backend: Backend) {
     assert_eq!(read["Robots"][0]["RobotEnvironments"], "doc_env");
 
     // PUT replaces; what is left out and can be null becomes null, the robots stay.
-    let replaced = stage
-        .app
-        .put(&path, &json!({"Name": "DOC_ENV"}))
-        .await
-        .ok(200);
+    let replaced = replace(&stage.app, &path, &json!({"Name": "DOC_ENV"})).await;
     assert_eq!(text(&replaced, "Name"), "DOC_ENV");
     assert_eq!(replaced["Description"], Value::Null);
     assert_eq!(text(&replaced, "Type"), "Prod");

@@ -1,7 +1,7 @@
 //! Folders: the tree, its rules, and the ways in which a request names one.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Client, both};
+use testkit::{Backend, Client, Host, both};
 
 use crate::support::{
     ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, modern, role, scene, text,
@@ -146,7 +146,7 @@ async fn machines_pass_on_to_subfolders_only_when_told(backend: Backend) {
 }
 
 /// `Folders/…{name}`
-fn op(name: &str) -> String {
+pub fn op(name: &str) -> String {
     format!("odata/Folders/UiPath.Server.Configuration.OData.{name}")
 }
 
@@ -156,7 +156,7 @@ fn bound(folder: i64, name: &str) -> String {
 }
 
 /// A chain of folders, each below the one before.
-async fn chain(app: &Client, names: &[&str]) -> Vec<i64> {
+pub async fn chain(app: &Client, names: &[&str]) -> Vec<i64> {
     let mut ids: Vec<i64> = Vec::new();
     for name in names {
         let body = match ids.last() {
@@ -583,6 +583,16 @@ async fn classic_folders_are_units(backend: Backend) {
         .await
         .refused(409, 1001);
     app.put(&path, &json!({})).await.refused(400, 1009);
+    let long = json!({"DisplayName": "ä".repeat(128)});
+    let made = app.post("odata/OrganizationUnits", &long).await.ok(201);
+    assert_eq!(made["DisplayName"], long["DisplayName"]);
+    let made = format!("odata/OrganizationUnits({})", id(&made));
+    app.put(&made, &long).await.ok(200);
+    let longer = json!({"DisplayName": "ä".repeat(129)});
+    app.put(&made, &longer).await.refused(400, 1009);
+    let refused = app.post("odata/OrganizationUnits", &longer).await;
+    refused.refused(400, 1009);
+    app.delete(&made).await.ok(204);
     // Where there is none, one is made.
     let body = json!({"DisplayName": "made by put"});
     let made = app.put("odata/OrganizationUnits(999999)", &body).await;
@@ -722,11 +732,31 @@ async fn folders_of_whoever_asks(backend: Backend) {
         app.get(&navigation(name)).await.refused(403, 0);
     }
     scene.server.anonymous().get(all).await.refused(401, 0);
+    // A robot finds the folders of its account at both addresses: its role lets it.
+    let host = Host::new(scene.server.machine());
+    let started = host.start(1).await;
+    let key = text(&started["robots"][0], "robotKey");
+    let robot = scene.server.anonymous();
+    let robot = robot.with("Authorization", format!("UiRobot {key}"));
+    let found = robot.get("odata/Folders").await.ok(200);
+    assert_eq!(texts(&found, "DisplayName"), ["Shared"]);
+    let found = robot.get(&navigation("GetFoldersForCurrentUser")).await;
+    assert_eq!(found.ok(200)["Count"], 1);
+    // So is the fourth of them refused to applications.
     let roles = navigation("GetAllRolesForUser?username=person&skip=0&take=5");
+    app.get(&roles).await.refused(403, 0);
+    person.get(&roles).await.refused(403, 0);
+    let (manager, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
+    let shown = manager.get(&roles).await.ok(200);
+    assert_eq!(shown["PageItems"][0]["Roles"], json!([]));
     assert_eq!(
-        app.get(&roles).await.ok(200)["PageItems"][0]["Roles"],
-        json!([])
+        manager.get(&format!("{roles}&type=User")).await.ok(200),
+        shown
     );
+    for (kind, status, code) in [("Robot", 404, 1002), ("Nobody", 400, 1009)] {
+        let path = format!("{roles}&type={kind}");
+        manager.get(&path).await.refused(status, code);
+    }
 }
 
 async fn managing_folders_takes_permission(backend: Backend) {
@@ -737,17 +767,31 @@ async fn managing_folders_takes_permission(backend: Backend) {
     let role = role(&scene, "Administrator").await;
     let path = |folder: i64| format!("odata/Folders({folder})");
     let named = json!({"DisplayName": "Own"});
-    person.put(&path(ids[1]), &named).await.refused(403, 1100);
+    // Whoever has the permission nowhere is not told which folders there are.
+    person.put(&path(ids[1]), &named).await.refused(403, 0);
+    person.put(&path(999_999), &named).await.refused(403, 0);
+    person.get("odata/Folders").await.refused(403, 0);
+    person.get(&path(ids[1])).await.refused(403, 1100);
+    let nothing = json!({"assignments": {"UserIds": [user], "RolesPerFolder": []}});
+    person.post(ASSIGN_USERS, &nothing).await.refused(403, 0);
     app.post(ASSIGN_USERS, &assignment(user, ids[1], &[]))
         .await
         .ok(204);
     person.put(&path(ids[1]), &named).await.refused(403, 0);
     person.delete(&path(ids[1])).await.refused(403, 0);
+    // Being assigned is enough to read the folder itself, not to be shown a list.
+    assert_eq!(person.get(&path(ids[1])).await.ok(200)["Id"], ids[1]);
+    person.get(&path(ids[0])).await.refused(403, 1100);
+    person.get("odata/Folders").await.refused(403, 0);
     app.post(ASSIGN_USERS, &assignment(user, ids[1], &[role]))
         .await
         .ok(204);
     // A role in a folder is enough for it, and for nothing above it.
     person.put(&path(ids[1]), &named).await.ok(200);
+    assert_eq!(
+        texts(&person.get("odata/Folders").await.ok(200), "DisplayName"),
+        ["Own"]
+    );
     person.put(&path(ids[0]), &named).await.refused(403, 1100);
     let move_up = bound(ids[1], "MoveFolder");
     person.put(&move_up, &json!({})).await.refused(403, 0);

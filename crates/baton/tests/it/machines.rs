@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use testkit::{Backend, Host, both, eventually};
 
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, role, scene, text, texts, with,
+    ASSIGN_MACHINES, ASSIGN_USERS, assert_members, assignment, id, merge, replace, role, scene,
+    text, texts, with,
 };
 
 both!(
@@ -21,13 +22,12 @@ both!(
 
 async fn a_machine_shows_its_secret_once(backend: Backend) {
     let scene = scene(backend).await;
-    let body =
-        json!({"Name": "Template", "Description": "d", "UnattendedSlots": 3, "HeadlessSlots": 1});
+    let body = json!({"Name": "PC7", "Description": "d", "UnattendedSlots": 3, "HeadlessSlots": 1});
     let made = scene.app.post("odata/Machines", &body).await.ok(201);
     assert!(text(&made, "@odata.context").ends_with("/$metadata#Machines/$entity"));
     assert_eq!(
         (text(&made, "Type"), text(&made, "Scope")),
-        ("Template", "Default")
+        ("Standard", "Default")
     );
     assert_eq!(
         (&made["UnattendedSlots"], &made["HeadlessSlots"]),
@@ -43,8 +43,12 @@ async fn a_machine_shows_its_secret_once(backend: Backend) {
         .ok(200);
     assert_eq!(read["ClientSecret"], Value::Null);
     assert_eq!(read["LicenseKey"], made["LicenseKey"]);
+    let template = json!({"Name": "Template", "Type": "Template"});
+    let template = scene.app.post("odata/Machines", &template).await.ok(201);
+    assert_eq!(text(&template, "Type"), "Template");
+    assert!(text(&template, "ClientSecret").len() >= 20);
     let list = scene.app.get("odata/Machines").await.ok(200);
-    assert_eq!(list["@odata.count"], 2);
+    assert_eq!(list["@odata.count"], 3);
     for machine in list["value"].as_array().unwrap() {
         assert_eq!(
             (&machine["LicenseKey"], &machine["ClientSecret"]),
@@ -79,7 +83,7 @@ async fn machines_that_cannot_be_made(backend: Backend) {
 
 async fn a_standard_machine_is_one_host(backend: Backend) {
     let scene = scene(backend).await;
-    let body = json!({"Name": "PC-1", "Type": "Standard", "UnattendedSlots": 1});
+    let body = json!({"Name": "PC-1", "UnattendedSlots": 1});
     let made = scene.app.post("odata/Machines", &body).await.ok(201);
     let key = text(&made, "LicenseKey");
     let other = Host::new(scene.server.machine_with(key, "PC-2"));
@@ -127,7 +131,7 @@ async fn every_member_is_kept(backend: Backend) {
          TestAutomationSlots HostingSlots AppTestSlots PerformanceTestSlots AutomationCloudSlots
          AutomationCloudTestAutomationSlots Key EndpointDetectionStatus RobotVersions RobotUsers
          AutomationType TargetFramework ServerlessLicensingModel UpdatePolicy ClientSecret Tags
-         MaintenanceWindow VpnSettings Id UpdateInfo",
+         MaintenanceWindow VpnSettings Id",
     );
     let slots = [
         "NonProductionSlots",
@@ -163,14 +167,9 @@ async fn every_member_is_kept(backend: Backend) {
     );
     assert_eq!(read["VpnSettings"], json!({"cidr": "10.0.0.0/24"}));
 
-    // PATCH changes what it names, and answers nothing.
-    let patched = scene
-        .app
-        .patch(&path, &json!({"Description": "new", "UnattendedSlots": 0}))
-        .await;
-    assert!(patched.body.is_empty());
-    patched.ok(200);
-    let read = scene.app.get(&path).await.ok(200);
+    // PATCH changes what it names.
+    let body = json!({"Description": "new", "UnattendedSlots": 0});
+    let read = merge(&scene.app, &path, &body).await;
     assert_eq!(text(&read, "Description"), "new");
     assert_eq!(
         (&read["UnattendedSlots"], &read["HeadlessSlots"]),
@@ -181,7 +180,7 @@ async fn every_member_is_kept(backend: Backend) {
     // PUT replaces: what can be absent goes, lists and numbers that are left out stay.
     let put = json!({"Id": id(&made), "Name": "Other", "Key": "ignored", "RobotUsers": [],
         "LicenseKey": made["LicenseKey"], "Type": "Template", "Unknown": 1});
-    let put = scene.app.put(&path, &put).await.ok(200);
+    let put = replace(&scene.app, &path, &put).await;
     assert_eq!(text(&put, "Name"), "Other");
     assert_eq!(
         (
@@ -213,7 +212,7 @@ async fn machines_that_cannot_be_changed(backend: Backend) {
     patch(json!({"LicenseKey": "no key"}))
         .await
         .refused(400, 1009);
-    patch(json!({"Type": "Standard"})).await.refused(400, 1211);
+    patch(json!({"Type": "Template"})).await.refused(400, 1211);
     patch(json!({"Scope": "Serverless"}))
         .await
         .refused(409, 1227);
@@ -378,7 +377,7 @@ async fn machines_need_permissions(backend: Backend) {
         "odata/Machines/UiPath.Server.Configuration.OData.GetAssignedMachines(folderId={})",
         scene.folder
     );
-    starter.get(&assigned).await.refused(403, 1100);
+    starter.get(&assigned).await.refused(403, 0);
     let roles = [role(&scene, "Administrator").await];
     let assign = assignment(starter_id, scene.folder, &roles);
     scene.app.post(ASSIGN_USERS, &assign).await.ok(204);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, both};
 
 use crate::queues::{ADD, BULK_ADD, add, at, folder, item_data, meanwhile, person, queue};
-use crate::support::{self, assert_members, column, id, scene, text, texts};
+use crate::support::{self, assert_members, column, id, replace, scene, text, texts};
 
 both!(
     reviews_are_for_items_that_failed,
@@ -195,9 +195,15 @@ async fn comments_belong_to_their_authors(backend: Backend) {
         scene.shared.get(&path).await.ok(200)["Text"],
         "Look at this"
     );
-    let other = json!({"Text": "Never mind", "QueueItemId": 999_999});
+    let other = json!({"Text": "Never mind", "QueueItemId": item["Id"]});
     scene.shared.put(&path, &other).await.refused(409, 1007);
-    let put = admin.put(&path, &other).await.ok(200);
+    let moved = json!({"Text": "Never mind", "QueueItemId": 999_999});
+    let refused = admin.put(&path, &moved).await.refused(409, 1023);
+    assert!(
+        text(&refused, "message").contains("QueueItemId"),
+        "{refused}"
+    );
+    let put = replace(&admin, &path, &other).await;
     assert_eq!(text(&put, "Text"), "Never mind");
     assert_eq!(put["QueueItemId"], item["Id"]);
     let history = format!(
@@ -376,7 +382,8 @@ async fn retention_of_a_queue(backend: Backend) {
     assert_eq!(column(&list, "Period"), [&json!(30), &json!(180)]);
 
     let body = json!({"Action": "None", "Period": 7, "Type": "Stale"});
-    let put = client.put(&path, &body).await.ok(200);
+    client.put(&path, &body).await.ok(200);
+    let put = client.get(&stale).await.ok(200);
     assert_eq!((text(&put, "Action"), &put["Period"]), ("None", &json!(7)));
     assert_eq!(
         client.get(&path).await.ok(200)["Period"],

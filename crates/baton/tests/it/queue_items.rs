@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, both};
 
 use crate::queues::{ADD, BULK_ADD, SHARE, add, at, folder, item_data, meanwhile, queue};
-use crate::support::{column, id, scene, text, texts};
+use crate::support::{column, id, replace, scene, text, texts};
 
 both!(
     an_item_as_it_was_added,
@@ -253,11 +253,7 @@ async fn an_encrypted_queue(backend: Backend) {
         json!([{"SpecificContent": {"Iban": "DE00-very-secret"}}])
     );
     let edit = json!({"SpecificContent": {"Iban": "XX11-very-secret"}});
-    let edited = scene
-        .shared
-        .put(&at("QueueItems", &item), &edit)
-        .await
-        .ok(200);
+    let edited = replace(&scene.shared, &at("QueueItems", &item), &edit).await;
     assert_eq!(
         edited["SpecificContent"],
         json!({"Iban": "XX11-very-secret"})
@@ -341,11 +337,7 @@ async fn a_new_item_is_edited(backend: Backend) {
         "DeferDate": "2031-06-01T00:00:00Z", "SpecificContent": {"b": "x"},
         "Reference": "other", "RiskSlaDate": null,
     });
-    let edited = scene
-        .shared
-        .put(&at("QueueItems", &item), &body)
-        .await
-        .ok(200);
+    let edited = replace(&scene.shared, &at("QueueItems", &item), &body).await;
     assert_eq!(
         (text(&edited, "Priority"), text(&edited, "Progress")),
         ("Low", "half")

@@ -6,7 +6,7 @@ use testkit::{Backend, Client, Host, Scene, both, package};
 
 use crate::classic::Classic;
 use crate::queues::{SHARE, add, at, folder, person, queue};
-use crate::support::{self, ASSIGN_USERS, assignment, id, scene, text};
+use crate::support::{self, ASSIGN_USERS, assignment, id, replace, scene, text};
 use crate::transactions::START;
 
 both!(
@@ -88,9 +88,9 @@ async fn a_queue_names_processes_that_its_maker_sees(backend: Backend) {
     maker.put(&path, &body).await.refused(404, 1002);
 
     // What somebody else chose stays when the queue is saved as it was read.
-    let chosen = scene.shared.put(&path, &body).await.ok(200);
+    let chosen = replace(&scene.shared, &path, &body).await;
     assert_eq!(chosen["IsProcessInCurrentFolder"], false);
-    let kept = maker.put(&path, &chosen).await.ok(200);
+    let kept = replace(&maker, &path, &chosen).await;
     assert_eq!(kept["ReleaseId"], secret["Id"]);
 }
 

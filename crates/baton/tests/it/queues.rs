@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both};
 
 use crate::support::{
-    self, ASSIGN_USERS, assert_members, assignment, column, id, modern, scene, text, texts, with,
+    self, ASSIGN_USERS, assert_members, assignment, column, id, modern, replace, scene, text,
+    texts, with,
 };
 
 both!(
@@ -147,10 +148,7 @@ async fn a_queue_from_first_to_last(backend: Backend) {
     );
 
     let body = json!({"Name": "Bills", "MaxNumberOfRetries": 1});
-    let put = client
-        .put(&at("QueueDefinitions", &made), &body)
-        .await
-        .ok(200);
+    let put = replace(client, &at("QueueDefinitions", &made), &body).await;
     assert_eq!(text(&put, "Name"), "Bills");
     assert_eq!(put["Description"], Value::Null, "PUT replaces");
     assert_eq!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, both, package};
 
 use crate::releases::{action, read};
-use crate::support::{id, scene, text, texts};
+use crate::support::{id, merge, scene, text, texts};
 
 both!(
     versions_forth_and_back,
@@ -117,11 +117,24 @@ async fn versions_of_several(backend: Backend) {
     );
     assert_eq!(read(&scene, &one).await["ProcessVersion"], "2.0.0");
     assert_eq!(read(&scene, &two).await["ProcessVersion"], "1.0.0");
+    // Packages have no labels, so that there is nothing to merge; what is no truth is refused.
+    for wrong in [json!("maybe"), json!(7), json!({}), json!([true])] {
+        let body = json!({"releaseIds": [one["Id"]], "mergePackageTags": wrong});
+        let refused = post(body).await.refused(400, 0);
+        assert!(
+            text(&refused, "message").contains("mergePackageTags"),
+            "{refused}"
+        );
+    }
+    let body = json!({"releaseIds": [one["Id"]], "mergePackageTags": true});
+    assert_eq!(post(body).await.ok(200)["Success"], true);
     post(json!({"releaseIds": []})).await.refused(400, 1009);
     post(json!({"releaseIds": ["x"]})).await.refused(400, 0);
     post(json!({})).await.refused(400, 0);
     scene.upload(&package("b", "2.0.0")).await;
     let by_key = action(None, "UpdateToLatestPackageVersionBulkByKey");
+    let body = json!({"releaseKeys": [two["Key"]], "mergePackageTags": "maybe"});
+    scene.shared.post(&by_key, &body).await.refused(400, 0);
     let body = json!({"releaseKeys": [two["Key"]]});
     let done = scene.shared.post(&by_key, &body).await.ok(200);
     assert_eq!(
@@ -167,7 +180,7 @@ async fn releases_that_follow_their_package(backend: Backend) {
     let body = json!({"ProcessVersion": "1.0.0"});
     scene.shared.patch(&path, &body).await.refused(409, 1693);
     let body = json!({"ProcessVersion": "1.0.0", "AutoUpdate": false});
-    let off = scene.shared.patch(&path, &body).await.ok(200);
+    let off = merge(&scene.shared, &path, &body).await;
     assert_eq!(off["ProcessVersion"], "1.0.0");
     scene.upload(&package("p", "3.0.0")).await;
     assert_eq!(read(&scene, &auto).await["ProcessVersion"], "1.0.0");

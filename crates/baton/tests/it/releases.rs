@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both, package};
 
-use crate::support::{STOP_JOBS, assert_members, id, modern, scene, text, texts};
+use crate::support::{STOP_JOBS, assert_members, id, merge, modern, replace, scene, text, texts};
 
 both!(
     releases_of_packages,
@@ -234,7 +234,7 @@ async fn patch_changes_what_it_names(backend: Backend) {
     let made = scene.release(&package("p", "1.0.0")).await;
     scene.upload(&package("p", "2.0.0")).await;
     let path = format!("odata/Releases({})", id(&made));
-    let patch = async |body: Value| scene.shared.patch(&path, &body).await.ok(200);
+    let patch = async |body: Value| merge(&scene.shared, &path, &body).await;
     let first = patch(json!({"Description": "new", "unknown": 1, "Id": 77})).await;
     assert!(text(&first, "@odata.context").ends_with("/$metadata#Releases/$entity"));
     for member in ["Id", "Key", "Name", "EntryPointId", "SpecificPriorityValue"] {
@@ -283,7 +283,7 @@ async fn put_replaces_or_makes(backend: Backend) {
     let path = format!("odata/Releases({})", id(&made));
     // What was read can be sent back, changed or not.
     let mut whole = read(&scene, &made).await;
-    let same = scene.shared.put(&path, &whole).await.ok(200);
+    let same = replace(&scene.shared, &path, &whole).await;
     for member in [
         "Description",
         "SpecificPriorityValue",
@@ -293,12 +293,12 @@ async fn put_replaces_or_makes(backend: Backend) {
         assert_eq!(same[member], whole[member], "{member}");
     }
     whole["ProcessVersion"] = json!("2.0.0");
-    let newer = scene.shared.put(&path, &whole).await.ok(200);
+    let newer = replace(&scene.shared, &path, &whole).await;
     assert_eq!(text(&newer, "ProcessVersion"), "2.0.0");
     assert_eq!(text(&newer, "EntryPointPath"), "main.sh");
     // What is left out becomes what it is without being said.
     let bare = json!({"Name": "Bare", "ProcessKey": "p", "ProcessVersion": "2.0.0"});
-    let bare = scene.shared.put(&path, &bare).await.ok(200);
+    let bare = replace(&scene.shared, &path, &bare).await;
     assert_eq!(
         (
             text(&bare, "Name"),

@@ -6,7 +6,7 @@ use testkit::{Backend, Client, Host, Scene, both, package};
 
 use crate::classic::Classic;
 use crate::support::{
-    ASSIGN_MACHINES, ASSIGN_USERS, START_JOBS, assignment, id, modern, role, scene, text,
+    ASSIGN_MACHINES, ASSIGN_USERS, START_JOBS, assignment, id, modern, replace, role, scene, text,
 };
 
 both!(
@@ -19,6 +19,8 @@ both!(
     robots_of_accounts_that_are_not_active_do_nothing,
     environments_are_made_by_those_who_may,
     a_classic_robot_stays_in_its_folder,
+    a_role_is_read_by_those_who_see_roles,
+    a_robot_for_a_machine_takes_seeing_machines,
 );
 
 const OPERATIONS: &str = "UiPath.Server.Configuration.OData";
@@ -79,7 +81,7 @@ async fn nobody_gives_away_roles_for_the_tenant_that_are_more_than_their_own(bac
     let body =
         json!({"UserName": "boss", "Name": "Boss", "RolesList": ["Administrator", "Reader"]});
     let path = format!("odata/Users({boss_id})");
-    let boss = clerk.put(&path, &body).await.ok(200);
+    let boss = replace(&clerk, &path, &body).await;
     assert_eq!(boss["Name"], "Boss");
     let path = format!("odata/Users({friend})/{OPERATIONS}.AssignRoles");
     clerk.post(&path, &json!({"roleIds": [less]})).await.ok(200);
@@ -118,7 +120,9 @@ async fn nobody_defines_roles_that_are_more_than_their_own(backend: Backend) {
     let mighty = make_role(&scene, "Mighty", "Tenant", &["Users.Edit", "Roles.View"]).await;
     let kept = body("Mighty", "Tenant", &["Users.Edit", "Roles.Edit"]);
     let path = format!("odata/Roles({mighty})");
-    let changed = person.put(&path, &kept).await.ok(200);
+    person.put(&path, &kept).await.ok(200);
+    let changed = format!("{path}?$expand=Permissions");
+    let changed = person.get(&changed).await.ok(200);
     assert_eq!(changed["Permissions"].as_array().map(Vec::len), Some(2));
 
     // Who manages all folders decides what is done in them.
@@ -371,4 +375,38 @@ async fn a_classic_robot_stays_in_its_folder(backend: Backend) {
 
     stage.app.delete(&one).await.ok(204);
     stage.app.get(&path).await.refused(404, 1002);
+}
+
+async fn a_role_is_read_by_those_who_see_roles(backend: Backend) {
+    let scene = scene(backend).await;
+    make_role(&scene, "Keeper", "Tenant", &["Units.Edit"]).await;
+    make_role(&scene, "Reader", "Tenant", &["Roles.View"]).await;
+    let (keeper, _) = scene.server.user("keeper", &["Keeper"]).await;
+    let (reader, _) = scene.server.user("reader", &["Reader"]).await;
+    let one = format!("odata/Roles({})", role(&scene, "Reader").await);
+    // Whoever assigns roles in folders chooses from the list.
+    keeper.get("odata/Roles").await.ok(200);
+    keeper.get(&one).await.refused(403, 0);
+    reader.get(&one).await.ok(200);
+}
+
+async fn a_robot_for_a_machine_takes_seeing_machines(backend: Backend) {
+    let stage = Classic::start(backend).await;
+    let scene = &stage.scene;
+    make_role(scene, "Maker", "Tenant", &["Robots.Create", "Robots.View"]).await;
+    let both = ["Robots.Create", "Robots.View", "Machines.View"];
+    make_role(scene, "Seer", "Tenant", &both).await;
+    let (maker, _) = scene.server.user("maker", &["Maker"]).await;
+    let (seer, _) = scene.server.user("seer", &["Seer"]).await;
+    let standard = |name: &str| crate::classic::standard(name, json!({}));
+    let floating = json!({"Name": "floats", "Username": "CORP\\floats", "Type": "Unattended",
+        "HostingType": "Floating"});
+    let there = maker.folder(stage.folder);
+    there
+        .post("odata/Robots", &standard("x"))
+        .await
+        .refused(403, 0);
+    there.post("odata/Robots", &floating).await.ok(201);
+    let there = seer.folder(stage.folder);
+    there.post("odata/Robots", &standard("y")).await.ok(201);
 }

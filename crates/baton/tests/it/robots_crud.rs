@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, both};
 
 use crate::classic::{Classic, standard};
-use crate::support::{ASSIGN_USERS, assignment, id, modern, scene, text, texts};
+use crate::support::{ASSIGN_USERS, assignment, id, merge, modern, replace, scene, text, texts};
 
 both!(
     a_robot_finds_or_makes_its_machine,
@@ -188,7 +188,7 @@ async fn changing_a_classic_robot(backend: Backend) {
     let path = format!("odata/Robots({})", id(&robot));
     // What GET shows can be put back.
     let read = stage.app.get(&path).await.ok(200);
-    let same = stage.app.put(&path, &read).await.ok(200);
+    let same = replace(&stage.app, &path, &read).await;
     for member in [
         "Name",
         "MachineId",
@@ -201,14 +201,8 @@ async fn changing_a_classic_robot(backend: Backend) {
     }
     assert_ne!(same["LastModificationTime"], Value::Null);
 
-    let patched = stage
-        .app
-        .patch(
-            &path,
-            &json!({"Description": "new", "Type": "NonProduction"}),
-        )
-        .await
-        .ok(200);
+    let body = json!({"Description": "new", "Type": "NonProduction"});
+    let patched = merge(&stage.app, &path, &body).await;
     assert_eq!(
         (text(&patched, "Description"), text(&patched, "Type")),
         ("new", "NonProduction")
@@ -216,11 +210,11 @@ async fn changing_a_classic_robot(backend: Backend) {
     assert_eq!(patched["Username"], robot["Username"]);
     // To another machine, and back without naming one.
     let moved = json!({"MachineName": "elsewhere", "LicenseKey": null});
-    let moved = stage.app.patch(&path, &moved).await.ok(200);
+    let moved = merge(&stage.app, &path, &moved).await;
     assert_eq!(text(&moved, "MachineName"), "elsewhere");
     assert_ne!(moved["LicenseKey"], robot["LicenseKey"]);
-    let put = json!({"Name": "Renamed", "Type": "Development", "Username": "me", "ProvisionType": "Automatic"});
-    let put = stage.app.put(&path, &put).await.ok(200);
+    let put = json!({"Name": "Renamed", "Type": "Development", "Username": "me", "ProvisionType": "Manual"});
+    let put = replace(&stage.app, &path, &put).await;
     assert_eq!(put["MachineId"], moved["MachineId"]);
     assert_eq!(put["Description"], Value::Null, "PUT replaces");
     assert_eq!(put["LimitConcurrentExecution"], true);
@@ -244,6 +238,8 @@ async fn changing_a_classic_robot(backend: Backend) {
             1004,
         ),
         (json!({"Enabled": "yes"}), 400, 1009),
+        (json!({"ProvisionType": "Automatic"}), 409, 1023),
+        (json!({"IsExternalLicensed": true}), 400, 1009),
     ] {
         stage.app.patch(&path, &body).await.refused(status, code);
     }
@@ -273,14 +269,14 @@ async fn changing_a_provisioned_robot(backend: Backend) {
     let scene = scene(backend).await;
     let path = format!("odata/Robots({})", scene.robot);
     let read = scene.shared.get(&path).await.ok(200);
-    let same = scene.shared.put(&path, &read).await.ok(200);
+    let same = replace(&scene.shared, &path, &read).await;
     assert_eq!(same["Name"], read["Name"]);
     let body = json!({
         "Username": "CORP\\worker", "Password": "s3cret", "Description": "d",
         "LimitConcurrentExecution": false, "CredentialType": "SmartCard",
         "ExecutionSettings": {"TracingLevel": "Verbose"},
     });
-    let patched = scene.shared.patch(&path, &body).await.ok(200);
+    let patched = merge(&scene.shared, &path, &body).await;
     for member in [
         "Username",
         "Description",
@@ -298,6 +294,8 @@ async fn changing_a_provisioned_robot(backend: Backend) {
         (json!({"Name": "other"}), 409, 1023),
         (json!({"Type": "Attended"}), 409, 1023),
         (json!({"MachineName": "pc"}), 400, 1214),
+        (json!({"ProvisionType": "Manual"}), 409, 1023),
+        (json!({"Environments": [{"Id": 1, "Name": "E"}]}), 400, 1009),
         (json!({"HostingType": "Standard"}), 400, 1215),
     ] {
         scene.shared.patch(&path, &body).await.refused(status, code);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Backend, both};
 
-use crate::support::{self, assert_members, column, id, role, scene, text, texts};
+use crate::support::{self, assert_members, column, id, replace, role, scene, text, texts};
 use crate::tokens::of_another_tenant;
 
 both!(
@@ -71,7 +71,7 @@ async fn a_role_from_its_making_to_its_end(backend: Backend) {
 
     // Without permissions in the body they stay; with them, they are all there are.
     let renamed = json!({"Name": "Keeper", "DisplayName": "The keeper"});
-    let renamed = scene.app.put(&one, &renamed).await.ok(200);
+    let renamed = replace(&scene.app, &one, &renamed).await;
     assert_eq!(
         (text(&renamed, "Name"), &renamed["Groups"]),
         ("Keeper", &Value::Null)

@@ -45,8 +45,7 @@ async fn settings_of_the_tenant(backend: Backend) {
     assert_eq!(texts(&list, "Id"), texts(&list, "Name"));
 
     let body = json!({"Name": "Abp.Timing.TimeZone", "Value": "tokyo standard time"});
-    let changed = scene.app.put(zone, &body).await.ok(200);
-    assert_eq!(text(&changed, "Value"), "Tokyo Standard Time");
+    assert_eq!(scene.app.put(zone, &body).await.ok(200), Value::Null);
     assert_eq!(
         scene.app.get(zone).await.ok(200)["value"],
         "Tokyo Standard Time"
@@ -141,6 +140,38 @@ async fn settings_of_one_user(backend: Backend) {
         .await
         .refused(400, 1009);
     scene.app.post(OWN, &zone("UTC")).await.refused(401, 0);
+    // What a setting says of itself may be sent back, and nothing else.
+    let scoped = |scope: &str, id: &str| json!({"Name": "Abp.Timing.TimeZone", "Value": "UTC", "Scope": scope, "Id": id});
+    let name = "abp.timing.timezone";
+    let put = "odata/Settings('Abp.Timing.TimeZone')";
+    let bulk = "odata/Settings/UiPath.Server.Configuration.OData.UpdateBulk";
+    for (scope, own, tenants) in [
+        ("All", true, true),
+        ("User", true, false),
+        ("Tenant", false, true),
+        ("Application", false, false),
+    ] {
+        let body = scoped(scope, name);
+        for (answer, allowed) in [
+            (person.post(OWN, &json!({"setting": body})).await, own),
+            (scene.app.put(put, &body).await, tenants),
+            (
+                scene.app.post(bulk, &json!({"settings": [body]})).await,
+                tenants,
+            ),
+        ] {
+            if allowed {
+                answer.ok(200);
+                continue;
+            }
+            let refused = answer.refused(400, 1009);
+            assert!(text(&refused, "message").contains("Scope"), "{refused}");
+        }
+    }
+    let body = json!({"setting": scoped("User", "another")});
+    person.post(OWN, &body).await.refused(400, 1009);
+    let body = json!({"setting": {"Name": "Abp.Timing.TimeZone", "Value": "UTC", "Scope": "Here"}});
+    person.post(OWN, &body).await.refused(400, 0);
 
     let culture = "odata/Users/UiPath.Server.Configuration.OData.ChangeCulture";
     person

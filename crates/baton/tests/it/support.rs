@@ -89,6 +89,22 @@ pub fn stored_files(scene: &Scene) -> Vec<PathBuf> {
     found
 }
 
+/// Replaces an entity, of which the answer says nothing, and gives it as it is then.
+pub async fn replace(client: &Client, path: &str, body: &Value) -> Value {
+    assert_eq!(client.put(path, body).await.ok(200), Value::Null, "{path}");
+    client.get(path).await.ok(200)
+}
+
+/// As [`replace`], changing only what the body names.
+pub async fn merge(client: &Client, path: &str, body: &Value) -> Value {
+    assert_eq!(
+        client.patch(path, body).await.ok(200),
+        Value::Null,
+        "{path}"
+    );
+    client.get(path).await.ok(200)
+}
+
 /// The first object with the members of the second added or replaced.
 pub fn with(mut body: Value, more: Value) -> Value {
     if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {

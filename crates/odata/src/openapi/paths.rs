@@ -341,7 +341,8 @@ fn operation(endpoint: &Endpoint<'_>, route: &Route, ids: &mut HashSet<String>) 
 fn responses(endpoint: &Endpoint<'_>, route: &Route) -> Value {
     let status = endpoint.status.unwrap_or(route.status);
     let mut success = json!({"description": "Success"});
-    if let Some((media, schema)) = route.answer.as_ref().filter(|_| status != 204) {
+    let silent = status == 204 || endpoint.silent;
+    if let Some((media, schema)) = route.answer.as_ref().filter(|_| !silent) {
         success["content"] = json!({*media: {"schema": schema}});
     }
     json!({status.to_string(): success, "default": {"$ref": "#/components/responses/Error"}})

@@ -275,13 +275,35 @@ fn one_more_statement_whatever_the_number_of_rows() {
 }
 
 #[test]
+fn structures_are_shown_anyway() {
+    for server in servers() {
+        let page = |query: &str| server.page(&RUNS, query, &Ask::default());
+        let plain = page("$filter=Id eq 2");
+        assert_eq!(page("$filter=Id eq 2&$expand=tags,Content"), plain);
+        assert_eq!(page("$filter=Id eq 2&$expand=Tags()"), plain);
+        let both = page("$filter=Id eq 2&$expand=Machine,Tags");
+        assert_eq!(both, page("$filter=Id eq 2&$expand=Machine"));
+        // What is expanded is there although something else is selected.
+        let selected = page("$filter=Id eq 2&$select=Id&$expand=Content");
+        assert_eq!(
+            selected["value"],
+            json!([{"Content": {"a": 1, "B": [null]}, "Id": 2}]),
+            "{}",
+            server.label
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_expanded() {
     for (query, part) in [
         ("$expand=Nope", "'Nope' on type 'RunDto'"),
         (
-            "$expand=Tags",
+            "$expand=Words",
             "is not a navigation property and cannot be expanded",
         ),
+        ("$expand=Tags,tags", "expanded more than once"),
+        ("$expand=Tags($select=Name)", "always shown as a whole"),
         ("$expand=Machine,machine", "expanded more than once"),
         (
             "$expand=Machine($expand=Owner($expand=Machines))",

@@ -16,6 +16,7 @@ pub struct Tag {
     pub name: String,
     pub weight: Option<i64>,
     pub hidden: bool,
+    pub state: Option<State>,
 }
 
 /// A run.
@@ -126,7 +127,7 @@ INSERT INTO runs (id, tenant_id, folder_id, key, name, info, state, start_time, 
   (3, 1, 20, '00000000-0000-0000-0000-000000000003', 'O''Brien', 'Logon failure: Größe', 4,
    15160402820000001, 15200000000000000, TRUE, FALSE, -2.5, 1, NULL, '[]', '[]', '{}', NULL, NULL),
   (4, 1, 30, '00000000-0000-0000-0000-000000000004', 'GAMMA', '', 77, -5, -1, FALSE, NULL, 0.0, 2,
-   NULL, '[{\"Name\":\"red\",\"Weight\":1,\"Hidden\":false}]', '[\"two\"]', NULL, NULL, 3),
+   NULL, '[{\"Name\":\"red\",\"Weight\":1,\"Hidden\":false,\"State\":\"Faulted\"}]', '[\"two\"]', NULL, NULL, 3),
   (5, 2, 10, '00000000-0000-0000-0000-000000000005', 'Foreign', NULL, 1, NULL, 0, FALSE, NULL,
    NULL, 0, NULL, NULL, NULL, NULL, NULL, 3);
 INSERT INTO steps (id, tenant_id, key, at, run_id) VALUES

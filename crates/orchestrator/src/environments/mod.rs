@@ -37,7 +37,7 @@ pub static RESOURCE: Resource = Resource::new(&Environment::SET, VIEW)
     .folder(FolderRule::Optional)
     .get(plain_entity)
     .create(Command::new(CREATE, create))
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.

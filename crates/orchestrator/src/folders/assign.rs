@@ -1,5 +1,7 @@
 //! Who is assigned to a folder, and with which roles.
 
+use std::collections::BTreeSet;
+
 use db::{Tx, Value};
 use odata::Guid;
 use serde::Deserialize;
@@ -76,13 +78,14 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
             ));
         }
         body::check_length("RoleIds", &per_folder.role_ids)?;
-        for role in &per_folder.role_ids {
+        let roles = &per_folder.role_ids;
+        for role in roles {
             must_exist(cx, "roles", *role)?;
             let role = roles::find(cx.tx, cx.caller.tenant, *role)?.for_folders()?;
             roles::check_in_folder(cx, &role, folder.id)?;
         }
         for user in users {
-            assign_user(cx.tx, folder.id, *user, &per_folder.role_ids)?;
+            assign_user(cx.tx, folder.id, *user, roles)?;
         }
     }
     cx.hint(Hint::Identities);
@@ -162,6 +165,83 @@ pub(super) fn remove_user_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Rep
     let request: RemoveUserByKey = args.body("userKey")?;
     let user = "fu.user_id = (SELECT u.id FROM users u WHERE u.key = $2)";
     remove(cx, args.id()?, user, request.user_key.into())
+}
+
+/// A folder as an account names it, by its older name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Unit {
+    #[serde(default)]
+    id: Option<i64>,
+    #[serde(default)]
+    display_name: Option<String>,
+}
+
+impl Unit {
+    /// The number of the folder; without one the name is that of a folder at the top.
+    fn find(&self, cx: &mut Cx<'_, '_>) -> Result<i64> {
+        let row = cx.tx.row(
+            "SELECT id FROM folders WHERE tenant_id = $1 AND (id = $2
+                 OR CAST($2 AS BIGINT) IS NULL AND fold(fully_qualified_name) = fold($3))",
+            &[
+                cx.caller.tenant.into(),
+                self.id.into(),
+                self.display_name.clone().into(),
+            ],
+        )?;
+        let row = row.ok_or_else(|| {
+            Error::refused(
+                Code::EntitiesRequiredForAssignmentNotFound,
+                "OrganizationUnits names a folder that does not exist.",
+            )
+        })?;
+        Ok(row.get(0)?)
+    }
+}
+
+/// Assigns an account to these folders and no others; who does that must be allowed to change each
+/// folder that it comes into or leaves. Roles that it has in a folder where it stays remain.
+///
+/// # Errors
+/// 2808 for a folder that does not exist; 1100 or 403 for one that is not the caller's to change.
+pub(crate) fn set_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) -> Result<()> {
+    let wanted = named_units(cx, units)?;
+    let had = units_of_user(cx, user)?;
+    for folder in wanted.difference(&had) {
+        access::managed(cx.tx, cx.caller, &EDIT, *folder)?;
+        assign_user(cx.tx, *folder, user, &[])?;
+    }
+    for folder in had.difference(&wanted) {
+        access::managed(cx.tx, cx.caller, &EDIT, *folder)?;
+        cx.tx.exec(
+            "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
+            &[(*folder).into(), user.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether an account is assigned to these folders and no others.
+///
+/// # Errors
+/// 2808 for a folder that does not exist.
+pub(crate) fn are_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) -> Result<bool> {
+    Ok(named_units(cx, units)? == units_of_user(cx, user)?)
+}
+
+fn named_units(cx: &mut Cx<'_, '_>, units: &[Unit]) -> Result<BTreeSet<i64>> {
+    body::check_length("OrganizationUnits", units)?;
+    units.iter().map(|unit| unit.find(cx)).collect()
+}
+
+/// The folders that an account is assigned to.
+fn units_of_user(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
+    let rows = cx.tx.rows(
+        "SELECT folder_id FROM folder_users WHERE user_id = $1",
+        &[user.into()],
+    )?;
+    let folders: Result<_, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(folders?)
 }
 
 fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) -> Result<Reply> {

@@ -5,7 +5,8 @@ use odata::edm::Scoping;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
-use super::{AUDITED, DELETE, EDIT, Folder, FolderType, check_name, known};
+use super::create::{check_name, path_below};
+use super::{AUDITED, DELETE, EDIT, Folder, FolderType, known};
 use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
@@ -19,6 +20,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = known(cx, args.id()?)?;
     access::managed(cx.tx, cx.caller, &EDIT, id)?;
     check_fixed(cx.tx, id, &mut folder)?;
+    check_parent_key(cx, id, args)?;
     if let Some(Value::Text(name)) = folder.remove("display_name") {
         rename(cx, id, &name)?;
     }
@@ -97,7 +99,8 @@ pub(super) fn by_key(cx: &mut Cx<'_, '_>, key: Guid) -> Result<i64> {
 fn check_fixed(tx: &mut Tx<'_>, id: i64, folder: &mut Changes) -> Result<()> {
     check_editable(tx, id)?;
     let row = tx.row(
-        "SELECT provision_type, permission_model, feed_type, parent_id FROM folders WHERE id = $1",
+        "SELECT provision_type, permission_model, feed_type, parent_id, folder_type FROM folders
+         WHERE id = $1",
         &[id.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Folder"))?;
@@ -117,10 +120,11 @@ fn check_fixed(tx: &mut Tx<'_>, id: i64, folder: &mut Changes) -> Result<()> {
             Code::CannotChangeFolderFeedType,
             "The FeedType of a folder cannot be changed.",
         ),
+        ("parent_id", Code::CannotEditFolderParent, OTHER_PARENT),
         (
-            "parent_id",
-            Code::CannotEditFolderParent,
-            "A folder gets another parent with MoveFolder.",
+            "folder_type",
+            Code::FieldNotEditable,
+            "The FolderType of a folder cannot be changed.",
         ),
     ];
     for (i, (column, code, message)) in fixed.into_iter().enumerate() {
@@ -132,6 +136,26 @@ fn check_fixed(tx: &mut Tx<'_>, id: i64, folder: &mut Changes) -> Result<()> {
         }
     }
     Ok(())
+}
+
+const OTHER_PARENT: &str =
+    "ParentId and ParentKey stay: a folder gets another parent with MoveFolder.";
+
+/// Refuses the key of another parent than the folder has.
+fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64, args: &Args) -> Result<()> {
+    let given = args.body.as_ref().and_then(|b| body::get(b, "ParentKey"));
+    let Some(given) = given.and_then(|key| key.as_str()) else {
+        return Ok(());
+    };
+    let row = cx.tx.row(
+        "SELECT p.key FROM folders f JOIN folders p ON p.id = f.parent_id WHERE f.id = $1",
+        &[id.into()],
+    )?;
+    let key: Option<String> = row.map(|row| row.get(0)).transpose()?;
+    if key.is_some_and(|key| key.eq_ignore_ascii_case(given)) {
+        return Ok(());
+    }
+    Err(Error::refused(Code::CannotEditFolderParent, OTHER_PARENT))
 }
 
 /// Workspaces are their owners'.
@@ -168,7 +192,7 @@ pub(super) fn rename(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
     )?;
     // Requests may name a folder by its path.
     cx.hint(Hint::Identities);
-    let new = super::path_below(parent.as_deref(), name);
+    let new = path_below(parent.as_deref(), name);
     rebase(cx.tx, id, &old, &new).map_err(|e| e.name_taken(name))
 }
 

@@ -45,8 +45,7 @@ pub struct Folder {
     /// For people.
     #[edm(max = 500)]
     pub description: Option<String>,
-    /// What it is for.
-    #[edm(read_only)]
+    /// What it is for; made are standard ones only.
     pub folder_type: FolderType,
     /// Whether it is somebody's workspace.
     #[edm(sql = "({t}.folder_type = 1)", read_only)]
@@ -58,7 +57,7 @@ pub struct Folder {
     /// The folder above.
     pub parent_id: Option<i64>,
     /// Key of the folder above.
-    #[edm(sql = "{parent_id->folders}.key", read_only)]
+    #[edm(sql = "{parent_id->folders}.key")]
     pub parent_key: Option<Guid>,
     /// Whether it is in use.
     #[edm(read_only)]

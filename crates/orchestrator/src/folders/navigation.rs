@@ -129,7 +129,7 @@ fn nodes(cx: &mut Cx<'_, '_>) -> Result<Vec<Node>> {
 }
 
 /// Refuses applications, as the original does: they are nobody who could be assigned to folders.
-fn people_only(cx: &Cx<'_, '_>) -> Result<()> {
+pub(super) fn people_only(cx: &Cx<'_, '_>) -> Result<()> {
     match cx.caller.user() {
         Some(_) => Ok(()),
         None => Err(Error::Forbidden {

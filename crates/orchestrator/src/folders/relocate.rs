@@ -3,8 +3,9 @@
 use db::Tx;
 use odata::edm_enum;
 
+use super::create::{MAX_DEPTH, path_below, too_deep};
 use super::edit::{check_editable, rebase};
-use super::{CREATE, DELETE, EDIT, MAX_DEPTH, VIEW, known, path_below};
+use super::{CREATE, DELETE, EDIT, VIEW, known};
 use crate::access;
 use crate::cx::{Args, Cx, Folder, Hint, Listing, Reply};
 use crate::error::{Code, Error, Result};
@@ -80,7 +81,7 @@ fn check(tx: &mut Tx<'_>, source: &Folder, target: Option<&Folder>) -> Result<()
     )?;
     let depth: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     if depth > MAX_DEPTH {
-        return Err(super::too_deep());
+        return Err(too_deep());
     }
     Ok(())
 }

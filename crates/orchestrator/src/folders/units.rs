@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::assign::must_exist;
-use super::{FeedType, NewFolder, assign_user, check_name, edit, insert, known};
+use super::create::check_name;
+use super::{FeedType, NewFolder, assign_user, edit, insert, known};
 use crate::access;
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
@@ -20,13 +21,13 @@ const CREATE: Need = Need::new("OR.Folders", &[("Units", Access::Create)], true)
 const EDIT: Need = Need::new("OR.Folders", &[("Units", Access::Edit)], true);
 const DELETE: Need = Need::new("OR.Folders", &[("Units", Access::Delete)], true);
 const EDIT_USERS: Need = Need::new("OR.Folders", &[("Users", Access::Edit)], true);
-const VIEW_USERS: Need = Need::new("OR.Folders", &[("Users", Access::View)], false);
+const VIEW_USERS: Need = VIEW.and(&[("Users", Access::View)]);
 
 /// A folder under its old name.
 #[odata::entity(set = "OrganizationUnits", name = "OrganizationUnitDto", table = "folders", key = "Id", scope = tenant, order = "Id")]
 pub struct OrganizationUnit {
     /// Its name.
-    #[edm(required, max = 115)]
+    #[edm(required, max = 128)]
     pub display_name: String,
     /// Number of the folder.
     pub id: i64,
@@ -36,7 +37,7 @@ pub struct OrganizationUnit {
 pub static RESOURCE: Resource = Resource::new(&OrganizationUnit::SET, VIEW)
     .get(plain_entity)
     .create(Command::new(CREATE, create))
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.
@@ -47,12 +48,22 @@ pub const OPS: &[Op] = &[
             ("addedUserIds", "Collection(Edm.Int64)"),
             ("removedUserIds", "Collection(Edm.Int64)"),
         ]),
-    Op::function("OrganizationUnits", "GetUsersForUnit", VIEW, get_users)
-        .params(&[("key", "Edm.Int64")])
-        .returns("Collection(UserDto)"),
-    Op::function("OrganizationUnits", "GetUserIdsForUnit", VIEW, get_user_ids)
-        .params(&[("key", "Edm.Int64")])
-        .returns("Collection(Edm.Int64)"),
+    Op::function(
+        "OrganizationUnits",
+        "GetUsersForUnit",
+        VIEW_USERS,
+        get_users,
+    )
+    .params(&[("key", "Edm.Int64")])
+    .returns("Collection(UserDto)"),
+    Op::function(
+        "OrganizationUnits",
+        "GetUserIdsForUnit",
+        VIEW_USERS,
+        get_user_ids,
+    )
+    .params(&[("key", "Edm.Int64")])
+    .returns("Collection(Edm.Int64)"),
 ];
 
 /// `POST /odata/OrganizationUnits`: a classic folder.
@@ -143,7 +154,6 @@ fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `GetUserIdsForUnit(key=…)`
 fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
     let unit = known(cx, args.int("key")?)?;
     let rows = cx.tx.rows(
         "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
@@ -158,7 +168,6 @@ fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `GetUsersForUnit(key=…)`: all accounts that are no robots.
 fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    access::tenant_wide(cx.tx, cx.caller, &VIEW_USERS)?;
     known(cx, args.int("key")?)?;
     let query = args.options(cx, &User::SET)?;
     let listing = Listing {

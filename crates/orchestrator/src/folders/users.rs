@@ -1,9 +1,10 @@
 //! Who has access to a folder, with which roles, and from where.
 
-use odata::{Folders, edm_enum};
+use odata::edm_enum;
 use serde_json::{Value as Json, json};
 
-use super::{OWN, VIEW};
+use super::navigation::people_only;
+use super::{OWN, VIEW as VIEW_FOLDERS};
 use crate::access;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::roles::RoleType;
 use crate::users::UserType;
 
 /// Whoever keeps assets needs to see for whom.
-const SEE_USERS: Need = Need::new(
+pub(super) const VIEW: Need = Need::new(
     "OR.Folders",
     &[
         ("Units", Access::View),
@@ -64,8 +65,29 @@ pub struct RoleUsers {
     /// Its name.
     pub name: String,
     /// The accounts.
-    pub users: Vec<UserEntity>,
+    pub users: Vec<SimpleUserEntity>,
     /// Number of the role.
+    pub id: i32,
+}
+
+/// An account with a role.
+#[odata::complex(name = "SimpleUserEntityDto")]
+pub struct SimpleUserEntity {
+    /// Sign-in name.
+    pub user_name: String,
+    /// Whether a folder above gives the role.
+    pub is_inherited: bool,
+    /// Not told here: the answer lists the folders.
+    pub assigned_to_folder_ids: Vec<i64>,
+    /// May run attended robots.
+    pub may_have_attended: bool,
+    /// Has an unattended robot.
+    pub may_have_unattended: bool,
+    /// What kind of principal it is.
+    pub r#type: UserType,
+    /// Where it is kept.
+    pub source: UserSource,
+    /// Number of the user.
     pub id: i64,
 }
 
@@ -172,7 +194,7 @@ pub struct UserRoles {
 
 /// `GetUsersForFolder(key=…,includeInherited=…)`
 pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &SEE_USERS, args.int("key")?)?;
+    let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
     let inherited = match args.param("includeInherited") {
         None => true,
         Some(odata::path::Literal::Bool(yes)) => *yes,
@@ -210,19 +232,47 @@ pub(super) fn get_all_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `GET /api/FoldersNavigation/GetAllRolesForUser?username=…`: the same without OData.
 ///
 /// # Errors
-/// 403 without the permission to see folders, 1002 for an unknown account.
+/// 403 for an application, 1002 for an unknown account.
 pub fn roles_of_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    people_only(cx)?;
     let body = assignments(cx, args)?;
     Ok(Reply::json(body.to_string().into_bytes()))
 }
 
+edm_enum! {
+    /// What a directory calls an account.
+    pub enum DirectoryObjectType {
+        User = 0, Group = 1, Machine = 2, Robot = 3, ExternalApplication = 4
+    }
+}
+
+/// The types of accounts that the parameter `type` leaves; all of them without it.
+fn wanted_types(args: &Args) -> Result<Vec<UserType>> {
+    use {DirectoryObjectType as D, UserType as U};
+    let Some(text) = args.optional_text("type")?.filter(|text| !text.is_empty()) else {
+        return Ok(U::TYPE
+            .members
+            .iter()
+            .filter_map(|(_, n)| U::from_i64(*n))
+            .collect());
+    };
+    Ok(match D::parse(&text) {
+        Some(D::User) => vec![U::User, U::DirectoryUser],
+        Some(D::Group) => vec![U::DirectoryGroup],
+        Some(D::Machine) => Vec::new(),
+        Some(D::Robot) => vec![U::Robot, U::DirectoryRobot],
+        Some(D::ExternalApplication) => vec![U::DirectoryExternalApplication],
+        None => {
+            return Err(Error::invalid(
+                "The parameter type must be User, Group, Machine, Robot or ExternalApplication.",
+            ));
+        }
+    })
+}
+
 /// The folders of an account, a page of them, each with the roles that it has there.
 fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
-    let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    let some = access::folders_where(cx.tx, cx.caller, &VIEW)?;
-    if !all && matches!(some, Folders::Some(ids) if ids.is_empty()) {
-        return Err(access::forbidden(&VIEW));
-    }
+    let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW_FOLDERS)?;
     let (skip, take) = super::navigation::paging(args)?;
     let wanted = args.text("username")?;
     let row = cx.tx.row(
@@ -233,6 +283,9 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
     let row = row.ok_or_else(|| Error::not_found("User"))?;
     let user: i64 = row.get(0)?;
     let kind = UserType::from_i64(row.get(2)?).unwrap_or(UserType::User);
+    if !wanted_types(args)?.contains(&kind) {
+        return Err(Error::not_found("User"));
+    }
     let shown = json!({
         "UserName": row.get::<String>(1)?,
         "IsInherited": false,

@@ -14,7 +14,7 @@ use crate::access;
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
 pub use entities::{
     AutomationType, EndpointDetectionStatus, Machine, MachineScope, MachineType, MaintenanceWindow,
@@ -30,15 +30,11 @@ const VIEW: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false
 const CREATE: Need = Need::new("OR.Machines", &[("Machines", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Machines", &[("Machines", Access::Edit)], true);
 const DELETE: Need = Need::new("OR.Machines", &[("Machines", Access::Delete)], true);
-/// Asked for in the folder that is named.
 const START: Need = Need::new(
     "OR.Machines",
     &[("Machines", Access::View), ("Jobs", Access::Create)],
     false,
 );
-/// The operations check in the folder: asked for at the door is only the scope.
-const READ: Need = Need::new("OR.Machines", &[], false);
-
 /// How the audit log tells of machines: without their keys.
 static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, "machine").query(
     "$select=Id,Key,Name,Description,Type,Scope,AutomationType,TargetFramework,UnattendedSlots,\
@@ -49,8 +45,8 @@ static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, 
 pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
     .get(read)
     .create(Command::new(CREATE, write::create))
-    .replace(Command::new(EDIT, write::replace))
-    .merge(Command::new(EDIT, write::merge))
+    .replace(Command::new(EDIT, write::replace).silent())
+    .merge(Command::new(EDIT, write::merge).silent())
     .delete(Command::new(DELETE, delete::one));
 
 /// Sets that only operations show.
@@ -60,17 +56,19 @@ pub const RESULTS: &[&EntitySet] = &[&runtimes::MachineRuntime::SET];
 pub const OPS: &[Op] = &[
     Op::action("Machines", "DeleteBulk", DELETE, delete::bulk)
         .params(&[("machineIds", "Collection(Edm.Int64)")]),
-    Op::function("Machines", "GetAssignedMachines", READ, get_assigned)
+    Op::function("Machines", "GetAssignedMachines", START, get_assigned)
         .params(&[("folderId", "Edm.Int64"), ("robotId", "Edm.Int64")])
-        .returns("Collection(MachineDto)"),
+        .returns("Collection(MachineDto)")
+        .folder(FolderRule::Named),
     Op::function(
         "Machines",
         "GetRuntimesForFolder",
-        READ,
+        START,
         runtimes::get_for_folder,
     )
     .params(&[("folderId", "Edm.Int64")])
-    .returns("Collection(MachineRuntimeDto)"),
+    .returns("Collection(MachineRuntimeDto)")
+    .folder(FolderRule::Named),
 ];
 
 /// `GET /odata/Machines(id)`: never shows a secret again.

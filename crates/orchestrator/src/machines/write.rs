@@ -29,11 +29,12 @@ pub fn insert_template(
     let mut template = Changes::none(&Machine::SET);
     template.set("name", name);
     template.set("license_key", key);
+    template.set("type", MachineType::Template);
     template.set("unattended_slots", unattended_slots);
     insert(tx, tenant, now, template)
 }
 
-/// Writes a machine that is one host by name.
+/// Writes a machine that is one host by name, without slots.
 ///
 /// # Errors
 /// As [`insert_template`].
@@ -46,15 +47,16 @@ pub fn insert_standard(
     let mut machine = Changes::none(&Machine::SET);
     machine.set("name", name);
     machine.set("license_key", key);
-    machine.set("type", MachineType::Standard);
     insert(tx, tenant, now, machine)
 }
 
+/// Writes a machine: what nothing is said of is as in the contract, of which every type begins with
+/// its first member. So a machine is one host by name unless it is called a template.
 fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, mut machine: Changes) -> Result<i64> {
     machine.set("tenant_id", tenant);
     machine.set("key", Guid::random());
     machine.set("creation_time", now);
-    machine.set_default("type", MachineType::Template);
+    machine.set_default("type", MachineType::Standard);
     machine.set_default("scope", MachineScope::Default);
     machine.set_default("automation_type", AutomationType::Any);
     machine.set_default("target_framework", TargetFramework::Any);
@@ -85,18 +87,15 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 
 /// `PUT /odata/Machines(id)`
 pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = change(cx, args, Mode::Replace)?;
-    let vars = [("secret", Value::Null)];
-    Ok(Reply::json(cx.entity(&Machine::SET, id, &vars)?))
+    change(cx, args, Mode::Replace)
 }
 
-/// `PATCH /odata/Machines(id)`: the contract has no answer for it.
+/// `PATCH /odata/Machines(id)`
 pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Merge)?;
-    Ok(Reply::Ok)
+    change(cx, args, Mode::Merge)
 }
 
-fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<i64> {
+fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     let id = args.id()?;
     let mut machine = args.changes("machineDto", &Machine::SET, mode)?;
     let row = cx.tx.row(
@@ -113,7 +112,8 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<i64> {
     cx.hint(Hint::Dispatch);
     cx.hint(Hint::Identities);
     audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(id)
+    let vars = [("secret", Value::Null)];
+    Ok(Reply::json(cx.entity(&Machine::SET, id, &vars)?))
 }
 
 /// What stays as it was made: the key, the type, and everything about machines that the server

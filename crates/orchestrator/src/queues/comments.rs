@@ -1,7 +1,7 @@
 //! What people say about items.
 
 use db::Value;
-use odata::{Mode, Timestamp};
+use odata::{Changes, Mode, Timestamp};
 
 use super::entities::QueueItem;
 use super::events::OF_ALL_ATTEMPTS;
@@ -44,7 +44,7 @@ pub static RESOURCE: Resource = Resource::new(&QueueItemComment::SET, VIEW_ITEMS
     .list(|cx, args| page_in_folders(cx, args, &QueueItemComment::SET, None, &[]))
     .get(|cx, args| entity_in_folders(cx, args, &QueueItemComment::SET))
     .create(Command::new(EDIT_ITEMS, create))
-    .replace(Command::new(EDIT_ITEMS, replace))
+    .replace(Command::new(EDIT_ITEMS, replace).silent())
     .delete(Command::new(EDIT_ITEMS, delete));
 
 /// Its functions and actions.
@@ -88,12 +88,24 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return create(cx, args);
     }
     let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Replace)?;
-    changes.remove("queue_item_id");
+    let item = changes
+        .remove("queue_item_id")
+        .filter(|item| *item != Value::Null);
     must_be_in_folders(cx, &QueueItemComment::SET, id)?;
     if !is_own(cx, id)? {
         return Err(Error::refused(
             Code::ErrorUpdating,
             "Only the author can change a comment: write one of your own.",
+        ));
+    }
+    let mut moved = Changes::none(&QueueItemComment::SET);
+    if let Some(item) = item {
+        moved.set("queue_item_id", item);
+    }
+    if let Some(member) = moved.first_change(cx.tx, id)? {
+        return Err(Error::refused(
+            Code::FieldNotEditable,
+            format!("The {member} of a comment cannot be changed: write another comment."),
         ));
     }
     cx.update(changes, id)?;

@@ -29,7 +29,7 @@ pub static RESOURCE: Resource = Resource::new(SET, VIEW)
     .folder(FolderRule::Optional)
     .get(plain_entity)
     .create(Command::new(CREATE, create))
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.

@@ -22,7 +22,7 @@ pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
     .list(list)
     .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(&cx.server.keys, item)))
-    .replace(Command::new(REPLACE_ITEMS, editing::replace))
+    .replace(Command::new(REPLACE_ITEMS, editing::replace).silent())
     .delete(Command::new(DELETE_ITEMS, editing::delete));
 
 /// Its functions and actions.

@@ -53,7 +53,7 @@ pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
     .folder(FolderRule::Optional)
     .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET, None, &[]))
     .get(read)
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(EDIT, reset));
 
 /// What a queue has until somebody says otherwise: days after which items are deleted.
@@ -139,7 +139,7 @@ pub(super) fn change(
         return Err(Error::not_found("Bucket"));
     }
     if changes.get("action") == Some(&RetentionAction::Archive.into()) {
-        return Err(Error::invalid("Archiving needs a BucketId."));
+        return Err(Error::invalid("The Action Archive needs a BucketId."));
     }
     let row = cx.tx.row(
         "SELECT id FROM queue_retention WHERE queue_definition_id = $1 AND type = $2",

@@ -39,8 +39,8 @@ pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)
     .list(list)
     .get(read)
     .create(Command::new(CREATE, edit::create))
-    .replace(Command::new(EDIT, edit::replace))
-    .merge(Command::new(EDIT, edit::merge))
+    .replace(Command::new(EDIT, edit::replace).silent())
+    .merge(Command::new(EDIT, edit::merge).silent())
     .delete(Command::new(DELETE, delete));
 
 /// Its functions and actions.

@@ -162,16 +162,30 @@ fn check_merge(args: &Args) -> Result<()> {
     ))
 }
 
-/// `UpdateToLatestPackageVersionBulk {releaseIds}`
+/// As [`check_merge`] where the body has it.
+fn check_merge_in_body(args: &Args) -> Result<()> {
+    let given = args
+        .body
+        .as_ref()
+        .and_then(|b| body::get(b, "mergePackageTags"));
+    match given.filter(|value| !value.is_null()) {
+        Some(_) => args.member::<bool>("mergePackageTags").map(drop),
+        None => Ok(()),
+    }
+}
+
+/// `UpdateToLatestPackageVersionBulk {releaseIds,mergePackageTags}`
 pub(super) fn all_to_latest(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    check_merge_in_body(args)?;
     let ids: Vec<i64> = args.member("releaseIds")?;
     body::check_named("releaseIds", &ids)?;
     let which = ids.iter().map(|id| (Which::Id(*id), json!(id)));
     bulk(cx, "Int64", which.collect())
 }
 
-/// `UpdateToLatestPackageVersionBulkByKey {releaseKeys}`
+/// `UpdateToLatestPackageVersionBulkByKey {releaseKeys,mergePackageTags}`
 pub(super) fn all_to_latest_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    check_merge_in_body(args)?;
     let keys: Vec<Guid> = args.member("releaseKeys")?;
     body::check_named("releaseKeys", &keys)?;
     let which = keys

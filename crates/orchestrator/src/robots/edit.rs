@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
-use super::views::must_manage;
+use super::views::{VIEW_MACHINES, must_manage};
 use super::{AUDITED, EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
+use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
@@ -39,6 +40,8 @@ struct Sent {
     password: Option<String>,
     #[serde(default)]
     environments: Option<Vec<environments::Named>>,
+    #[serde(default)]
+    is_external_licensed: Option<bool>,
 }
 
 impl Sent {
@@ -47,6 +50,16 @@ impl Sent {
             id: self.machine_id,
             name: filled(self.machine_name.as_deref()),
             key: filled(self.license_key.as_deref()),
+        }
+    }
+
+    /// Nothing counts licences here, so no robot has one from elsewhere.
+    fn check_license(&self) -> Result<()> {
+        match self.is_external_licensed {
+            Some(true) => Err(Error::invalid(
+                "The field IsExternalLicensed of a robot must be false.",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -98,12 +111,19 @@ fn kind(changes: &Changes) -> Option<RobotType> {
 pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let folder = cx.need_folder()?.clone();
     let (mut changes, sent) = read_body(args, Mode::Create)?;
-    if folder.modern || sent.provision_type == Some(ProvisionType::Automatic) {
+    if folder.modern {
         return Err(Error::refused(
             Code::CannotCreateClassicEntities,
             "Robots are made in classic folders only; elsewhere give an account an UnattendedRobot.",
         ));
     }
+    if sent.provision_type == Some(ProvisionType::Automatic) {
+        return Err(Error::refused(
+            Code::CannotCreateClassicEntities,
+            "A robot of ProvisionType Automatic comes with an account: give one an UnattendedRobot.",
+        ));
+    }
+    sent.check_license()?;
     let hosting = sent
         .hosting_type
         .ok_or_else(|| Error::invalid("The HostingType field is required."))?;
@@ -111,6 +131,9 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     check_name(&name)?;
     check_kind(kind(&changes))?;
     let username = check_username(text(&changes, "username"))?.to_owned();
+    if hosting == HostingType::Standard {
+        access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
+    }
     let machine = classic::machine(cx, hosting, &sent.machine(), None)?;
     check_unique(cx, machine, &username, 0)?;
 
@@ -187,6 +210,20 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
             "The HostingType of a robot does not change; ConvertToFloating does that for attended robots.",
         ));
     }
+    let provision = match robot.folder {
+        Some(_) => ProvisionType::Manual,
+        None => ProvisionType::Automatic,
+    };
+    if sent.provision_type.is_some_and(|given| given != provision) {
+        return Err(Error::refused(
+            Code::FieldNotEditable,
+            format!(
+                "The ProvisionType of this robot stays {}.",
+                provision.name()
+            ),
+        ));
+    }
+    sent.check_license()?;
     let machine = match robot.folder {
         Some(_) => check_classic(cx, &robot, &changes, &sent)?,
         None => check_provisioned(&robot, &changes, &sent)?,
@@ -252,6 +289,15 @@ fn check_provisioned(robot: &Known, changes: &Changes, sent: &Sent) -> Result<Op
     }
     if kind(changes).is_some_and(|k| k as i64 != robot.kind) {
         return Err(fixed("Type"));
+    }
+    if sent
+        .environments
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
+        return Err(Error::invalid(
+            "Environments are of classic folders; this robot comes from its account.",
+        ));
     }
     let named = sent.machine();
     if named.id.is_some() || named.name.is_some() || named.key.is_some() {

@@ -27,7 +27,7 @@ edm_enum! {
 }
 
 /// The unattended robot of an account, as part of the user.
-#[odata::complex]
+#[odata::complex(name = "UnattendedRobotDto")]
 pub struct UnattendedRobot {
     /// `domain\user` that it signs in as.
     #[edm(max = 100)]

@@ -37,7 +37,7 @@ const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
 const CREATE: Need = Need::new("OR.Robots", &[("Robots", Access::Create)], true);
 const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true);
 
-/// These check the permission themselves: asked for at the door is only the scope.
+/// For what checks the permissions itself: asked for at the door is only the scope.
 const READ: Need = Need::new("OR.Robots", &[], false);
 
 /// How the audit log tells of robots: without the keys of their machines.
@@ -52,8 +52,8 @@ pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .list(views::list)
     .get(views::read)
     .create(Command::new(CREATE, edit::create))
-    .replace(Command::new(EDIT, edit::replace))
-    .merge(Command::new(EDIT, edit::merge))
+    .replace(Command::new(EDIT, edit::replace).silent())
+    .merge(Command::new(EDIT, edit::merge).silent())
     .delete(Command::new(DELETE, actions::delete));
 
 /// Sets that only operations show.
@@ -72,21 +72,29 @@ pub const OPS: &[Op] = &[
     Op::function(
         "Robots",
         "FindAllAcrossFolders",
-        READ,
+        views::FIND,
         views::find_all_across_folders,
     )
-    .returns("Collection(RobotDto)"),
-    Op::function("Robots", "GetFolderRobots", READ, views::get_folder_robots)
-        .params(&[("folderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
-        .returns("Collection(RobotDto)"),
+    .returns("Collection(RobotDto)")
+    .folder(FolderRule::Named),
+    Op::function(
+        "Robots",
+        "GetFolderRobots",
+        views::IN_ONE_FOLDER,
+        views::get_folder_robots,
+    )
+    .params(&[("folderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
+    .returns("Collection(RobotDto)")
+    .folder(FolderRule::Named),
     Op::function(
         "Robots",
         "GetRobotsFromFolder",
-        READ,
+        views::FROM_FOLDER,
         views::get_robots_from_folder,
     )
     .params(&[("folderId", "Edm.Int64")])
-    .returns("Collection(RobotDto)"),
+    .returns("Collection(RobotDto)")
+    .folder(FolderRule::Named),
     Op::function(
         "Robots",
         "GetRobotsForProcess",

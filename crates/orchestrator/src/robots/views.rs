@@ -17,10 +17,10 @@ const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
     JOIN folder_users fu ON fu.folder_id = ft.ancestor_id
     WHERE ft.folder_id IN (FOLDERS) AND fu.user_id = {t}.user_id)";
 
-const VIEW_MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
+pub(super) const VIEW_MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
 const VIEW_PROCESSES: Need = Need::new("OR.Robots", &[("Processes", Access::View)], false);
 const VIEW_ENVIRONMENTS: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
-const FIND: Need = Need::new(
+pub(super) const FIND: Need = Need::new(
     "OR.Robots",
     &[
         ("Robots", Access::View),
@@ -30,7 +30,7 @@ const FIND: Need = Need::new(
     ],
     false,
 );
-const IN_ONE_FOLDER: Need = Need::new(
+pub(super) const IN_ONE_FOLDER: Need = Need::new(
     "OR.Robots",
     &[
         ("SubFolders", Access::View),
@@ -39,7 +39,7 @@ const IN_ONE_FOLDER: Need = Need::new(
     ],
     false,
 );
-const FROM_FOLDER: Need = Need::new(
+pub(super) const FROM_FOLDER: Need = Need::new(
     "OR.Robots",
     &[
         ("SubFolders", Access::View),

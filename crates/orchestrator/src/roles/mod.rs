@@ -31,16 +31,18 @@ const VIEW: Need = Need::new(
     ],
     false,
 );
+/// Whoever only assigns roles chooses from the list.
+const VIEW_ONE: Need = Need::new("OR.Users", &[("Roles", Access::View)], false);
 const EDIT: Need = Need::new("OR.Users", &[("Roles", Access::Edit)], true);
 
 /// The set of roles.
 pub static RESOURCE: Resource = Resource::new(&Role::SET, VIEW)
-    .get(plain_entity)
+    .get_with(VIEW_ONE, plain_entity)
     .create(Command::new(
         Need::new("OR.Users", &[("Roles", Access::Create)], true),
         create,
     ))
-    .replace(Command::new(EDIT, replace))
+    .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(
         Need::new("OR.Users", &[("Roles", Access::Delete)], true),
         delete,

@@ -41,8 +41,17 @@ const FOLDER: Need = Need::new(
     &[("Machines", Access::View), ("Jobs", Access::Create)],
     false,
 );
-/// The operations check themselves: asked for at the door is only the scope.
-const READ: Need = Need::new("OR.Robots", &[], false);
+/// Sees the ones or the others.
+const GLOBAL: Need = Need::new(
+    "OR.Robots",
+    &[
+        ("Robots", Access::View),
+        ("Users", Access::View),
+        ("Machines", Access::Create),
+        ("Machines", Access::Edit),
+    ],
+    false,
+);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
@@ -54,7 +63,7 @@ pub const RESULTS: &[&EntitySet] = &[&MachineSession::SET, &MachineSessionRuntim
 
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
-    Op::function("Sessions", "GetGlobalSessions", READ, get_global)
+    Op::function("Sessions", "GetGlobalSessions", GLOBAL, get_global)
         .returns("Collection(SessionDto)"),
     Op::function("Sessions", "GetMachineSessions", MACHINES, get_of_machine)
         .params(&[("key", "Edm.Int64")])
@@ -70,9 +79,10 @@ pub const OPS: &[Op] = &[
     Op::function(
         "Sessions",
         "GetMachineSessionRuntimesByFolderId",
-        READ,
+        FOLDER,
         get_runtimes_of_folder,
     )
+    .folder(FolderRule::Named)
     .params(&[
         ("folderId", "Edm.Int64"),
         ("robotId", "Edm.Int64"),
@@ -154,8 +164,7 @@ fn get_global(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let restrict = match (classic, modern) {
         (true, true) => None,
         (true, false) => Some(CLASSIC),
-        (false, true) => Some(NOT_CLASSIC),
-        (false, false) => return Err(access::forbidden(&NAMES)),
+        (false, _) => Some(NOT_CLASSIC),
     };
     let query = options(cx, args, &Session::SET)?;
     let expands_robot = query.expand.iter().any(|e| e.nav.name == "Robot");

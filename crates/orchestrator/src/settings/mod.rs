@@ -57,7 +57,7 @@ const ROBOT_SETTINGS: Need = Need::new(
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
     .get(read)
-    .replace(Command::new(EDIT, replace));
+    .replace(Command::new(EDIT, replace).silent());
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -106,6 +106,41 @@ struct SettingsDto {
     name: String,
     #[serde(default)]
     value: Option<String>,
+    #[serde(default)]
+    scope: Option<SettingScope>,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+impl SettingsDto {
+    /// The setting that it names, whose value is for the tenant or for a user.
+    ///
+    /// # Errors
+    /// 1002 for one that does not exist; 1009 when its Scope or Id say something else.
+    fn setting(&self, whose: SettingScope) -> Result<&'static Setting> {
+        let setting = known(&self.name)?;
+        if self
+            .id
+            .as_ref()
+            .is_some_and(|id| !id.eq_ignore_ascii_case(&self.name))
+        {
+            return Err(Error::invalid(format!(
+                "The Id of the setting '{0}' is '{0}', as its Name.",
+                setting.name
+            )));
+        }
+        if self
+            .scope
+            .is_some_and(|scope| scope != setting.scope && scope != whose)
+        {
+            return Err(Error::invalid(format!(
+                "The Scope of the setting '{}' is {} and cannot be changed.",
+                setting.name,
+                setting.scope.name()
+            )));
+        }
+        Ok(setting)
+    }
 }
 
 /// The setting that an address names.
@@ -144,6 +179,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             dto.name, setting.name
         )));
     }
+    dto.setting(SettingScope::Tenant)?;
     change(cx, setting, 0, dto.value.as_deref())?;
     let query = Query::none(&SettingEntity::SET);
     let shown = cx.entity_with(&SettingEntity::SET, &setting.name.into(), &query, &[])?;
@@ -153,7 +189,8 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `UpdateBulk {settings:[{Name,Value}]}`: all of them or, if one is wrong, none.
 fn update_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     for dto in args.list::<SettingsDto>("settings")? {
-        change(cx, known(&dto.name)?, 0, dto.value.as_deref())?;
+        let setting = dto.setting(SettingScope::Tenant)?;
+        change(cx, setting, 0, dto.value.as_deref())?;
     }
     Ok(Reply::Ok)
 }
@@ -169,6 +206,7 @@ fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `UpdateUserSetting {setting:{Name,Value}}`: for oneself.
 fn update_user_setting(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let dto: SettingsDto = args.member("setting")?;
+    dto.setting(SettingScope::User)?;
     let user = cx
         .caller
         .user()

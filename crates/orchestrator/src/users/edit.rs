@@ -1,5 +1,7 @@
 //! Making, changing and removing accounts.
 
+use std::collections::BTreeSet;
+
 use odata::{Changes, Mode};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -12,6 +14,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Code, Error, Result};
+use crate::folders;
 use crate::op::Prepared;
 use crate::robots::RobotType;
 use crate::roles;
@@ -94,6 +97,38 @@ struct UserDto {
     r#type: Option<UserType>,
     #[serde(default)]
     roles_list: Option<Vec<String>>,
+    #[serde(default)]
+    user_roles: Option<Vec<rights::Given>>,
+    #[serde(default)]
+    organization_units: Option<Vec<folders::Unit>>,
+}
+
+impl UserDto {
+    /// The roles for the tenant, if it says so. The names decide, because a client that read both
+    /// lists and changes one sends both back.
+    fn roles(&self, cx: &mut Cx<'_, '_>) -> Result<Option<BTreeSet<i64>>> {
+        match (&self.roles_list, &self.user_roles) {
+            (Some(names), _) => rights::named(cx, names).map(Some),
+            (None, Some(given)) => rights::given(cx, given).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whether it names no other roles than the account has.
+    fn has_roles_of(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+        match self.roles(cx)? {
+            Some(roles) => Ok(roles == rights::of(cx, id)?),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether it names no other folders than the account is assigned to.
+    fn has_units_of(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+        match &self.organization_units {
+            Some(units) => folders::are_units_of_user(cx, id, units),
+            None => Ok(true),
+        }
+    }
 }
 
 /// `POST /odata/Users`: a person with a password, or a directory object such as a robot account.
@@ -102,41 +137,47 @@ struct UserDto {
 pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let (mut changes, dto) = changes(args, Mode::Create)?;
     let said: UserDto = args.body("userDto")?;
-    let name = said.user_name.unwrap_or_default();
+    let name = said.user_name.clone().unwrap_or_default();
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("The UserName field must be one line."));
     }
-    let roles = rights::named(cx, &said.roles_list.unwrap_or_default())?;
+    let roles = said.roles(cx)?.unwrap_or_default();
     let kind = said.r#type.unwrap_or(UserType::User);
     let person = kind == UserType::User || kind == UserType::DirectoryUser;
     changes.set("type", kind);
     changes.set_default("may_have_user_session", person);
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
     rights::set(cx, id, &roles)?;
+    if let Some(units) = &said.organization_units {
+        folders::set_units_of_user(cx, id, units)?;
+    }
     robots::follow(cx, id, dto, Mode::Create)?;
     let shown = done(cx, id, AuditAction::Create, "created")?;
     Ok(Reply::created(shown))
 }
 
-/// `PUT /odata/Users(id)`: the account is what the body says, its roles included when `RolesList`
-/// is there. Who may only manage robots changes its robots only.
+/// `PUT /odata/Users(id)`: the account is what the body says, its roles and folders included when
+/// they are there. Who may only manage robots sends the rest back as it is.
 pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
     let (mut changes, dto) = changes(args, Mode::Replace)?;
     let said: UserDto = args.body("userDto")?;
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
+        check_only_robots(cx, id, args, &said)?;
         write(cx, id, only_robots(&changes))?;
         robots::follow(cx, id, dto, Mode::Replace)?;
         let shown = done(cx, id, AuditAction::Update, "updated the robots of")?;
         return Ok(Reply::json(shown));
     }
     same_name(cx, id, &said)?;
-    settle(&mut changes);
+    settle(cx, id, &mut changes)?;
     write(cx, id, changes)?;
-    if let Some(names) = &said.roles_list {
-        let roles = rights::named(cx, names)?;
+    if let Some(roles) = said.roles(cx)? {
         rights::set(cx, id, &roles)?;
+    }
+    if let Some(units) = &said.organization_units {
+        folders::set_units_of_user(cx, id, units)?;
     }
     robots::follow(cx, id, dto, Mode::Replace)?;
     let shown = done(cx, id, AuditAction::Update, "updated")?;
@@ -166,24 +207,72 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     must_exist(cx, id)?;
     let said: UserDto = body::read("userDto", Some(dto))?;
     same_name(cx, id, &said)?;
-    settle(&mut changes);
+    same_roles_and_folders(cx, id, &said)?;
+    settle(cx, id, &mut changes)?;
     write(cx, id, changes)?;
     robots::follow(cx, id, dto, Mode::Merge)?;
     let shown = done(cx, id, AuditAction::Update, "updated")?;
     Ok(Reply::json(shown))
 }
 
-/// Leaves what is settled as it is.
-fn settle(changes: &mut Changes) {
+/// Leaves what is settled as it is, and refuses other values.
+fn settle(cx: &mut Cx<'_, '_>, id: i64, changes: &mut Changes) -> Result<()> {
+    let mut settled = Changes::none(&User::SET);
     for column in SETTLED {
-        changes.remove(column);
+        // The name was looked at without its case.
+        match changes.remove(column) {
+            None | Some(db::Value::Null) => {}
+            Some(_) if *column == "user_name" => {}
+            Some(value) => settled.set(column, value),
+        }
+    }
+    let Some(member) = settled.first_change(cx.tx, id)? else {
+        return Ok(());
+    };
+    Err(Error::refused(
+        Code::FieldNotEditable,
+        format!("The {member} of an account cannot be changed: make another account."),
+    ))
+}
+
+/// Refuses to merge other roles or folders than the account has: a part of a list says nothing of
+/// the rest.
+fn same_roles_and_folders(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+    let other = |member: &str, instead: &str| {
+        let text = format!("PATCH does not change the {member} of an account: use {instead}.");
+        Err(Error::refused(Code::FieldNotEditable, text))
+    };
+    if !said.has_roles_of(cx, id)? {
+        return other("RolesList and UserRoles", "PUT, AssignRoles or ToggleRole");
+    }
+    if !said.has_units_of(cx, id)? {
+        return other("OrganizationUnits", "PUT or Folders/AssignUsers");
+    }
+    Ok(())
+}
+
+/// The columns of an account that say which robots it has.
+const OF_ROBOTS: [&str; 2] = ["may_have_robot_session", "may_have_unattended_session"];
+
+/// Refuses a body that says of anything but robots what is not so.
+fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, args: &Args, said: &UserDto) -> Result<()> {
+    let (mut named, _) = changes(args, Mode::Merge)?;
+    for column in OF_ROBOTS {
+        named.remove(column);
+    }
+    let same = named.first_change(cx.tx, id)?.is_none()
+        && said.has_roles_of(cx, id)?
+        && said.has_units_of(cx, id)?;
+    match same {
+        true => Ok(()),
+        false => Err(access::forbidden(&EDIT)),
     }
 }
 
 /// Of the changes those that concern robots.
 fn only_robots(all: &Changes) -> Changes {
     let mut changes = Changes::none(&User::SET);
-    for column in ["may_have_robot_session", "may_have_unattended_session"] {
+    for column in OF_ROBOTS {
         if let Some(value) = all.get(column) {
             changes.set(column, value.clone());
         }

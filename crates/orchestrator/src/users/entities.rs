@@ -16,7 +16,7 @@ edm_enum! {
 }
 
 /// A role of a user.
-#[odata::complex]
+#[odata::complex(name = "UserRoleDto")]
 pub struct UserRole {
     /// The user.
     pub user_id: i64,
@@ -32,14 +32,15 @@ pub struct UserRole {
     pub id: i64,
 }
 
-/// A folder that a user is assigned to, by its older name.
-#[odata::complex(name = "UserOrganizationUnitDto")]
+/// A folder that a user is assigned to, by its older name. The contract gives it the type of the set
+/// of these, which is an entity here, and no structure can have its name.
+#[odata::complex(name = "AssignedOrganizationUnitDto")]
 pub struct OrganizationUnit {
     /// The folder's name.
     #[edm(max = 128)]
     pub display_name: Option<String>,
     /// The folder.
-    pub id: i64,
+    pub id: Option<i64>,
 }
 
 /// The attended robot of a person, as part of the user.
@@ -54,7 +55,6 @@ pub struct AttendedRobot {
     #[edm(read_only)]
     pub robot_id: Option<i64>,
     /// Its runtime.
-    #[edm(read_only)]
     pub robot_type: Option<RobotType>,
 }
 
@@ -157,8 +157,8 @@ pub struct User {
     pub password: Option<String>,
     /// Whether another system counts their licence.
     pub is_external_licensed: bool,
-    /// Roles for the tenant.
-    #[edm(sql = ROLES, read_only)]
+    /// Roles for the tenant. `RolesList` decides where both are given.
+    #[edm(sql = ROLES)]
     pub user_roles: Vec<UserRole>,
     /// Names of the roles for the tenant.
     #[edm(sql = ROLE_NAMES)]
@@ -167,7 +167,7 @@ pub struct User {
     #[edm(json = "[]", read_only)]
     pub login_providers: Vec<String>,
     /// Folders that they are assigned to.
-    #[edm(sql = UNITS, read_only)]
+    #[edm(sql = UNITS)]
     pub organization_units: Vec<OrganizationUnit>,
     /// The tenant's number.
     #[edm(read_only)]

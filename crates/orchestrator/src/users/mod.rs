@@ -52,8 +52,16 @@ const ONESELF: Need = Need::new("OR.Users", &[], true);
 pub static RESOURCE: Resource = Resource::new(&User::SET, VIEW)
     .get(read)
     .create(Command::new(CREATE, edit::create).prepare(edit::hash_password))
-    .replace(Command::new(EDIT_ROBOTS, edit::replace).prepare(edit::hash_password))
-    .merge(Command::new(ONESELF, edit::merge).prepare(edit::hash_password))
+    .replace(
+        Command::new(EDIT_ROBOTS, edit::replace)
+            .prepare(edit::hash_password)
+            .silent(),
+    )
+    .merge(
+        Command::new(ONESELF, edit::merge)
+            .prepare(edit::hash_password)
+            .silent(),
+    )
     .delete(Command::new(DELETE, edit::delete));
 
 /// Its functions and actions.

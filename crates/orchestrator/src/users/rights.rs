@@ -48,18 +48,57 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
     Ok(ids)
 }
 
+/// A role as a structure names it: by its number, else by its name.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Given {
+    #[serde(default)]
+    role_id: Option<i64>,
+    #[serde(default)]
+    role_name: Option<String>,
+}
+
+/// The roles that structures name.
+///
+/// # Errors
+/// As [`named`].
+pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[Given]) -> Result<BTreeSet<i64>> {
+    body::check_length("UserRoles", given)?;
+    let mut ids = BTreeSet::new();
+    for one in given {
+        let role = match one.role_id {
+            Some(id) => roles::find(cx.tx, cx.caller.tenant, id)?,
+            None => {
+                let name = one.role_name.as_deref().unwrap_or_default();
+                roles::named(cx.tx, cx.caller.tenant, name)?
+            }
+        };
+        ids.insert(role.for_tenant()?.id);
+    }
+    Ok(ids)
+}
+
+/// The roles that an account has for the tenant.
+///
+/// # Errors
+/// The store's.
+pub(super) fn of(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
+    let rows = cx.tx.rows(
+        "SELECT role_id FROM user_roles WHERE user_id = $1",
+        &[user.into()],
+    )?;
+    let ids: Result<_, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(ids?)
+}
+
 /// Gives an account exactly these roles for the tenant.
 ///
 /// # Errors
 /// 1431 when nobody would be left to administer the tenant, 1435 for a role that grants more than
 /// the caller has.
 pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Result<()> {
-    let rows = cx.tx.rows(
-        "SELECT role_id FROM user_roles WHERE user_id = $1",
-        &[user.into()],
-    )?;
-    let had: Result<BTreeSet<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    for role in wanted.difference(&had?) {
+    let had = of(cx, user)?;
+    for role in wanted.difference(&had) {
         let role = roles::find(cx.tx, cx.caller.tenant, *role)?;
         roles::check_for_tenant(cx, &role)?;
     }

@@ -18,6 +18,8 @@ struct Attended {
     user_name: Option<String>,
     #[serde(default)]
     execution_settings: Option<Json>,
+    #[serde(default)]
+    robot_type: Option<RobotType>,
 }
 
 /// A robot that came with the account, as it is kept. A classic robot is none of these: its account
@@ -72,6 +74,15 @@ pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> 
 
 fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
     let said: Attended = body::read("RobotProvision", Some(dto))?;
+    if said
+        .robot_type
+        .is_some_and(|kind| kind != RobotType::Attended)
+    {
+        return Err(Error::invalid(
+            "The RobotType of RobotProvision is Attended: LicenseType says which runtime the account \
+             is licensed for.",
+        ));
+    }
     let robot = robots::provision_attended(cx, user)?;
     let mut changes = Columns::new(dto, mode);
     // Without a name of its own it keeps the account's.

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use orchestrator::{Code, Error, Reply, Result};
 use serde_json::Value;
 
-use super::plan::Expect;
+use super::plan::{Expect, Preferred};
 use super::target::Kind;
 use crate::app::App;
 use crate::files;
@@ -49,9 +49,15 @@ fn empty(status: u16) -> batch::Response {
     }
 }
 
+/// What the caller wants of the entity that was made or changed, if they say.
+fn preferred(expect: &Expect) -> Option<Preferred> {
+    let entity = matches!(expect.kind, Kind::Created | Kind::Changed);
+    expect.preferred.filter(|_| entity)
+}
+
 /// Whether the caller does not want the entity back.
 fn is_minimal(expect: &Expect) -> bool {
-    expect.minimal && matches!(expect.kind, Kind::Created | Kind::Changed)
+    preferred(expect) == Some(Preferred::Minimal)
 }
 
 /// What a caller gets who does not want the entity back.
@@ -79,6 +85,17 @@ fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
     }
     if unwanted {
         return minimal(headers);
+    }
+    match preferred(expect) {
+        Some(_) => add("preference-applied", "return=representation".to_owned()),
+        // What a change made anew is shown: nobody knows its number yet.
+        None if expect.silent && status == 200 => {
+            return batch::Response {
+                headers,
+                ..empty(status)
+            };
+        }
+        None => {}
     }
     add("content-type", content_type(expect));
     batch::Response {

@@ -24,6 +24,15 @@ pub struct Plan {
     pub expect: Expect,
 }
 
+/// `Prefer: return=…` of a request that makes or changes an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preferred {
+    /// `minimal`: the caller does not want the entity back.
+    Minimal,
+    /// `representation`: the caller does.
+    Representation,
+}
+
 /// How an answer is to look.
 #[derive(Clone)]
 pub struct Expect {
@@ -33,8 +42,10 @@ pub struct Expect {
     pub set: Option<&'static EntitySet>,
     /// `http://host/odata`
     pub base: String,
-    /// `Prefer: return=minimal`: the caller does not want the entity back.
-    pub minimal: bool,
+    /// What the caller wants of the entity, if they say.
+    pub preferred: Option<Preferred>,
+    /// Whether success has no body unless the caller prefers one.
+    pub silent: bool,
     /// The change was meant for one version of the entity.
     pub conditional: bool,
     /// Slow work before the transaction.
@@ -64,7 +75,8 @@ pub fn plan(
         kind: target.kind,
         set: target.set,
         base: base.clone(),
-        minimal: prefers_minimal(headers),
+        preferred: preferred(headers),
+        silent: target.silent,
         conditional: if_match.is_some(),
         prepare: target.prepare,
         metadata: metadata(headers, query)?,
@@ -162,13 +174,18 @@ fn metadata(headers: &HeaderMap, query: &str) -> Result<Metadata> {
     }
 }
 
-/// `Prefer: return=minimal`, alone or among others.
-fn prefers_minimal(headers: &HeaderMap) -> bool {
+/// The first `return=…` of `Prefer`, alone or among others.
+fn preferred(headers: &HeaderMap) -> Option<Preferred> {
     let values = headers.get_all("prefer").iter();
     let mut wishes = values
         .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split([',', ';']));
-    wishes.any(|wish| wish.trim().eq_ignore_ascii_case("return=minimal"))
+        .flat_map(|v| v.split([',', ';']))
+        .map(|wish| wish.trim().to_ascii_lowercase());
+    wishes.find_map(|wish| match wish.as_str() {
+        "return=minimal" => Some(Preferred::Minimal),
+        "return=representation" => Some(Preferred::Representation),
+        _ => None,
+    })
 }
 
 /// The version that `If-Match` names, for sets whose rows have one. `*` is any.

@@ -41,6 +41,8 @@ pub struct Target {
     pub write: bool,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
+    /// Whether success has no body unless the caller prefers one.
+    pub silent: bool,
     /// Looks for what it changes before it writes.
     pub search: Option<Search>,
     /// What it does; `None` for uploads.
@@ -96,7 +98,8 @@ fn on_set(resource: &'static Resource, method: &Method, count: bool) -> Option<T
     match *method {
         Method::GET => {
             let kind = if count { Kind::Count } else { Kind::Page };
-            Some(reading(resource, resource.list?, kind))
+            let list = Command::new(resource.view, resource.list?);
+            Some(reading(resource, &list, kind))
         }
         Method::POST if !count => Some(writing(resource, &resource.create?, Kind::Created)),
         _ => None,
@@ -105,7 +108,7 @@ fn on_set(resource: &'static Resource, method: &Method, count: bool) -> Option<T
 
 fn on_entity(resource: &'static Resource, method: &Method, key: Literal) -> Option<Target> {
     let mut target = match method.as_str() {
-        "GET" => reading(resource, resource.get?, Kind::Entity),
+        "GET" => reading(resource, &resource.get?, Kind::Entity),
         "PUT" => writing(resource, &resource.replace?, Kind::Changed),
         "PATCH" | "MERGE" => writing(resource, &resource.merge?, Kind::Changed),
         "DELETE" => writing(resource, &resource.delete?, Kind::Changed),
@@ -115,15 +118,16 @@ fn on_entity(resource: &'static Resource, method: &Method, key: Literal) -> Opti
     Some(target)
 }
 
-fn reading(resource: &'static Resource, run: Run, kind: Kind) -> Target {
+fn reading(resource: &'static Resource, command: &Command, kind: Kind) -> Target {
     Target {
-        need: resource.view,
+        need: command.need,
         folder: resource.folder,
         store: resource.store,
         write: false,
-        prepare: None,
+        prepare: command.prepare,
+        silent: command.silent,
         search: None,
-        run: Some(run),
+        run: Some(command.run),
         op: None,
         set: Some(resource.set),
         key: None,
@@ -134,7 +138,6 @@ fn reading(resource: &'static Resource, run: Run, kind: Kind) -> Target {
 
 fn writing(resource: &'static Resource, command: &Command, kind: Kind) -> Target {
     Target {
-        need: command.need,
         // Reading may span folders where the contract allows it; writing needs one, unless
         // the tenant as a whole is as good.
         folder: match resource.folder {
@@ -142,8 +145,7 @@ fn writing(resource: &'static Resource, command: &Command, kind: Kind) -> Target
             other => other,
         },
         write: true,
-        prepare: command.prepare,
-        ..reading(resource, command.run, kind)
+        ..reading(resource, command, kind)
     }
 }
 
@@ -174,6 +176,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         store: op.store,
         write: op.action,
         prepare: op.prepare,
+        silent: false,
         search: op.search,
         run: op.run,
         op: Some(op),

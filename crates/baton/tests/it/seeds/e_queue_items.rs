@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
 
 use crate::queues::{add, folder, meanwhile, queue};
-use crate::support::{column, id, scene, text};
+use crate::support::{column, id, replace, scene, text};
 
 both!(
     e1_items_of_all_folders,
@@ -214,7 +214,7 @@ async fn e3_remove_the_content(backend: Backend) {
     for empty in [json!({}), Value::Null] {
         let mut body = removal();
         body["SpecificContent"] = empty;
-        let put = scene.shared.put(&path, &body).await.ok(200);
+        let put = replace(&scene.shared, &path, &body).await;
         assert_eq!(
             (&put["SpecificContent"], &put["SpecificData"]),
             (&Value::Null, &Value::Null)
@@ -239,7 +239,7 @@ async fn e3_also_of_items_that_are_done(backend: Backend) {
     let read = scene.shared.get(&path).await.ok(200);
     assert_eq!(text(&read, "Status"), "Successful");
     assert_eq!(read["SpecificContent"], content());
-    let put = scene.shared.put(&path, &removal()).await.ok(200);
+    let put = replace(&scene.shared, &path, &removal()).await;
     assert_eq!(put["SpecificContent"], Value::Null);
     assert_eq!(
         (text(&put, "Status"), text(&put, "Reference")),
