@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod accounts;
 mod agent;
+mod applications;
 mod audit;
 mod bad_input;
 mod batch;

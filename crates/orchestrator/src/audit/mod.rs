@@ -6,7 +6,7 @@ use db::Tx;
 use odata::Query;
 use odata::edm::EntitySet;
 
-use crate::cx::{Args, Cx, Identity, Listing, Reply};
+use crate::cx::{Args, Cx, Identity, Listing, Reply, SERVER};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need, Op, Resource, plain_entity};
 
@@ -174,7 +174,7 @@ impl Actor {
         let user = match identity {
             Identity::User { id } => Some(*id),
             Identity::Robot { user, .. } => *user,
-            Identity::Application { .. } | Identity::Machine { .. } => None,
+            Identity::Application { .. } | Identity::Machine { .. } | Identity::Server => None,
         };
         if let Some(user) = user {
             let row = tx.row(
@@ -192,9 +192,10 @@ impl Actor {
             });
         }
         let (shown, client_id) = match identity {
-            Identity::Application { client_id } => {
+            Identity::Application { client_id, .. } => {
                 (format!("Application {client_id}"), Some(client_id.clone()))
             }
+            Identity::Server => ("The server".to_owned(), Some(SERVER.to_owned())),
             Identity::Machine { id } => (format!("Machine {id}"), None),
             Identity::Robot { id, .. } => (format!("Robot {id}"), None),
             Identity::User { id } => (format!("User {id}"), None),

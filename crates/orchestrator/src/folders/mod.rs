@@ -207,10 +207,10 @@ const OWN: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(cx, &Folder::SET)?;
     let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    if !all && cx.caller.user().is_none() {
+    if !all && cx.caller.account().is_none() {
         return Err(access::forbidden(&VIEW));
     }
-    let vars = [("user", cx.caller.user().into())];
+    let vars = [("user", cx.caller.account().into())];
     let restrict = (!all).then_some(OWN);
     let listing = Listing {
         restrict,
@@ -380,9 +380,13 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         parent: dto.parent_id,
     };
     let id = insert(cx.tx, cx.caller.tenant, &folder)?;
-    if let (None, Identity::User { id: user }) = (folder.parent, &cx.caller.identity) {
+    let creator = match cx.caller.identity {
+        Identity::User { .. } | Identity::Application { .. } => cx.caller.account(),
+        _ => None,
+    };
+    if let (None, Some(user)) = (folder.parent, creator) {
         let role = crate::roles::id(cx.tx, cx.caller.tenant, crate::roles::FOLDER_ADMINISTRATOR)?;
-        assign_user(cx.tx, id, *user, &[role])?;
+        assign_user(cx.tx, id, user, &[role])?;
     }
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Folder::SET, id, &[])?))

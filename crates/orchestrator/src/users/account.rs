@@ -105,17 +105,22 @@ pub struct Login {
     pub password_hash: Option<String>,
 }
 
-/// The active account with this name or, if there is none, with this address.
+/// The active account with this name or, if there is none, with this address. Applications have no
+/// password, whatever stands there.
 ///
 /// # Errors
 /// The store's.
 pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
     let row = tx.row(
         "SELECT id, user_name, email_address, password_hash FROM users
-         WHERE tenant_id = $1 AND is_active AND (fold(user_name) = fold($2)
+         WHERE tenant_id = $1 AND is_active AND type <> $3 AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
          ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
-        &[tenant.into(), name_or_email.into()],
+        &[
+            tenant.into(),
+            name_or_email.into(),
+            UserType::DirectoryExternalApplication.into(),
+        ],
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Login {
@@ -148,10 +153,12 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
             "SELECT is_active FROM users WHERE id = $1",
             Value::from(*id),
         ),
-        Identity::Application { client_id } => (
-            "SELECT TRUE FROM clients WHERE client_id = $1",
+        Identity::Application { client_id, .. } => (
+            "SELECT u.is_active FROM clients c JOIN users u ON u.id = c.user_id
+             WHERE c.client_id = $1",
             client_id.as_str().into(),
         ),
+        Identity::Server => return Ok(true),
         Identity::Machine { id } => ("SELECT TRUE FROM machines WHERE id = $1", (*id).into()),
         Identity::Robot { id, .. } => (
             "SELECT r.enabled AND COALESCE(u.is_active, TRUE) FROM robots r
@@ -164,6 +171,18 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
         .map(|r| r.get::<bool>(0))
         .transpose()?
         .unwrap_or(false))
+}
+
+/// The hash of the password that an account has now.
+///
+/// # Errors
+/// The store's.
+pub fn password_hash(tx: &mut Tx<'_>, user: i64) -> Result<Option<String>> {
+    let row = tx.row(
+        "SELECT password_hash FROM users WHERE id = $1",
+        &[user.into()],
+    )?;
+    Ok(row.map(|row| row.get(0)).transpose()?.flatten())
 }
 
 /// Name and type of an account, as the audit log keeps them.

@@ -3,7 +3,6 @@
 use odata::edm::EntitySet;
 use serde::Deserialize;
 
-use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
@@ -18,7 +17,7 @@ pub const ROLE_OPS: &[Op] = &[
     Op::action(
         "Roles",
         "SetUsers",
-        Need::new("OR.Users", &[("Roles", Access::Edit)], true),
+        Need::new("OR.Users", &[("Roles", Access::Edit)], true).and(VIEW_USERS),
         set_users,
     )
     .bound()
@@ -41,22 +40,15 @@ pub const ROLE_OPS: &[Op] = &[
     Op::function(
         "Roles",
         "GetUsersForRole",
-        Need::new("OR.Users", &[("Roles", Access::View)], false),
+        Need::new("OR.Users", &[("Roles", Access::View)], false).and(VIEW_USERS),
         get_users,
     )
     .params(&[("key", "Edm.Int32")])
     .returns("Collection(UserDto)"),
 ];
 
-const VIEW_USERS: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
-
 /// The contract asks for this beside the permission of the operation itself.
-fn may_view_users(cx: &mut Cx<'_, '_>) -> Result<()> {
-    if access::has_in_tenant(cx.tx, cx.caller, &VIEW_USERS)? {
-        return Ok(());
-    }
-    Err(access::forbidden(&VIEW_USERS))
-}
+const VIEW_USERS: &[(&str, Access)] = &[("Users", Access::View)];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,7 +59,6 @@ struct Members {
 
 /// `SetUsers {addedUserIds, removedUserIds}`
 fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    may_view_users(cx)?;
     let role = roles::find(cx.tx, cx.caller.tenant, args.id()?)?.for_tenant()?;
     let members: Members = args.body("addedUserIds")?;
     body::check_length("addedUserIds", &members.added_user_ids)?;
@@ -77,6 +68,7 @@ fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     for user in &members.added_user_ids {
         must_exist(cx, *user)?;
+        roles::not_to_oneself(cx, *user)?;
         cx.tx.exec(
             "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             &[(*user).into(), role.id.into()],
@@ -138,7 +130,6 @@ static BY_MEMBERSHIP: EntitySet = EntitySet {
 
 /// `GetUsersForRole(key=…)`: everybody, those who have the role first.
 fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    may_view_users(cx)?;
     let role = roles::find(cx.tx, cx.caller.tenant, args.int("key")?)?;
     let query = args.options(cx, &BY_MEMBERSHIP)?;
     let listing = Listing {

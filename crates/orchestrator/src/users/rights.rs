@@ -54,6 +54,7 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
 /// 1431 when nobody would be left to administer the tenant, 1435 for a role that grants more than
 /// the caller has.
 pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Result<()> {
+    roles::not_to_oneself(cx, user)?;
     let rows = cx.tx.rows(
         "SELECT role_id FROM user_roles WHERE user_id = $1",
         &[user.into()],
@@ -105,6 +106,7 @@ struct Toggle {
 pub(super) fn toggle_role(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
+    roles::not_to_oneself(cx, id)?;
     let wanted: Toggle = args.body("role")?;
     let role = roles::named(cx.tx, cx.caller.tenant, &wanted.role)?;
     let pair = [id.into(), role.id.into()];
