@@ -3,7 +3,7 @@
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
 //! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
 //! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs
-//! what happens without a request.
+//! what happens without a request. `folder` knows the data folder.
 
 mod address;
 mod api;
@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod exports;
 mod files;
+mod folder;
 mod grants;
 mod health;
 mod hub;
