@@ -39,6 +39,8 @@ pub mod sessions;
 
 pub mod tenants;
 
+pub mod operator;
+
 pub mod idempotency;
 pub mod jobs;
 pub mod logs;

@@ -36,6 +36,7 @@ mod logs;
 mod machines;
 mod migrating;
 mod odata;
+mod operator;
 mod packages;
 mod queue_by_filter;
 mod queue_errors;

@@ -22,11 +22,11 @@ use crate::settings;
 
 pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
-    signed_in,
+    set_password, signed_in,
 };
 pub use entities::{User, UserType};
 pub use members::ROLE_OPS;
-pub use rights::keep_an_administrator;
+pub use rights::{administrators, keep_an_administrator};
 
 const VIEW: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
 const CREATE: Need = Need::new("OR.Users", &[("Users", Access::Create)], true);
