@@ -335,7 +335,11 @@ pub async fn run_to_end(mut command: Command) -> Output {
 }
 
 /// A port that nobody uses, below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 600).unwrap_or_default() * 20;
     for _ in 0..12_000 {

@@ -54,6 +54,7 @@ mod queue_search;
 mod queue_sweep;
 mod queue_upload;
 mod queues;
+mod readme;
 mod release_versions;
 mod releases;
 mod removing;
