@@ -42,5 +42,10 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
         "  Robot      baton robot --url {url}/default/DefaultTenant --machine-key {}",
         first.machine_key
     );
+    let data = data.display();
+    let _ = writeln!(
+        out,
+        "  Scripts    baton app create --data {data} NAME --scope OR.Jobs   (client id and secret)"
+    );
     out
 }

@@ -8,15 +8,12 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-/// How `baton serve` is called.
+/// Where an installation is.
 #[derive(Args, Clone, Default)]
-pub struct Serve {
+pub struct Place {
     /// Folder of all state: database, packages, keys [default: ./baton-data]
     #[arg(long, env = "BATON_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "BATON_LISTEN", value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
     /// postgres://… instead of the embedded SQLite in the data folder
     #[arg(
         long,
@@ -24,13 +21,56 @@ pub struct Serve {
         value_name = "URL",
         hide_env_values = true
     )]
-    pub database: Option<String>,
+    database: Option<String>,
+    /// Settings file [default: ./baton.toml, if it exists]
+    #[arg(long, env = "BATON_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Where an installation is, when everything was asked.
+pub struct Found {
+    place: Place,
+    file: File,
+}
+
+impl Place {
+    /// Reads the settings file.
+    ///
+    /// # Errors
+    /// A sentence about the file.
+    pub fn resolve(self) -> Result<Found, String> {
+        let file = read_file(self.config.as_deref())?;
+        Ok(Found { place: self, file })
+    }
+}
+
+impl Found {
+    /// For commands that are given in it.
+    pub fn at(self) -> web::operator::At {
+        let data = self.place.data.or(self.file.data);
+        web::operator::At {
+            named: data.is_some(),
+            data: data.unwrap_or_else(default_folder),
+            database: self.place.database.or(self.file.database),
+        }
+    }
+}
+
+fn default_folder() -> PathBuf {
+    "./baton-data".into()
+}
+
+/// How `baton serve` is called.
+#[derive(Args, Clone, Default)]
+pub struct Serve {
+    #[command(flatten)]
+    place: Place,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "BATON_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Base of links, contexts and the issuer; the request's own host when absent
     #[arg(long, env = "BATON_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// Settings file [default: ./baton.toml, if it exists]
-    #[arg(long, env = "BATON_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// First start only: password of the user `admin` (generated and printed once when absent)
     #[arg(
         long,
@@ -86,16 +126,13 @@ impl Serve {
     /// # Errors
     /// A sentence about the file.
     pub fn resolve(self) -> Result<Settings, String> {
-        let file = read_file(self.config.as_deref())?;
+        let Found { place, file } = self.place.resolve()?;
         let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         Ok(Settings {
             listen: self.listen.or(file.listen).unwrap_or(default_listen),
             web: web::Config {
-                data: self
-                    .data
-                    .or(file.data)
-                    .unwrap_or_else(|| "./baton-data".into()),
-                database: self.database.or(file.database),
+                data: place.data.or(file.data).unwrap_or_else(default_folder),
+                database: place.database.or(file.database),
                 public_url: self.public_url.or(file.public_url),
                 max_upload: MAX_UPLOAD,
             },

@@ -3,6 +3,7 @@
 mod banner;
 mod config;
 mod demo;
+mod operator;
 mod serve;
 
 use std::process::ExitCode;
@@ -31,13 +32,22 @@ enum Command {
     Serve(config::Serve),
     /// Run the robot agent, which takes jobs from a server and runs them here.
     Robot(robot::Args),
+    /// Make applications (client id and secret) for scripts.
+    #[command(subcommand)]
+    App(operator::App),
+    /// Find a way back in: new passwords.
+    #[command(subcommand)]
+    Admin(operator::Admin),
     /// See everything at once: a server, a robot, a sample package and a job, in a temporary folder.
     Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let quiet = matches!(cli.command, Command::Demo(_));
+    let quiet = matches!(
+        cli.command,
+        Command::Demo(_) | Command::App(_) | Command::Admin(_)
+    );
     if let Err(problem) = cli.log.start(quiet) {
         return fail(&problem);
     }
@@ -56,6 +66,12 @@ fn main() -> ExitCode {
             .block_on(run_robot(args))
             .map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => runtime.block_on(demo::run(args)),
+        Command::App(operator::App::Create(args)) => {
+            operator::create_application(args).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Admin(operator::Admin::ResetPassword(args)) => {
+            operator::reset_password(args).map(|()| ExitCode::SUCCESS)
+        }
     };
     outcome.unwrap_or_else(|problem| fail(&problem))
 }

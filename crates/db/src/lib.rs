@@ -153,6 +153,15 @@ impl Db {
         migrate::run(self, migrations)
     }
 
+    /// How many of the migrations have been applied; 0 for a database that was never migrated. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] and [`Error::Invalid`] as [`migrate`](Self::migrate) has them.
+    pub fn applied(&self, migrations: &[Migration]) -> Result<usize> {
+        migrate::applied(self, migrations)
+    }
+
     /// Runs `f` in a transaction that may write, and returns its result once it is durable.
     ///
     /// When `f` answers `Err`, its changes are rolled back. Closures may share a transaction, in

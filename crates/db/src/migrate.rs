@@ -84,6 +84,25 @@ pub(crate) fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>
     Ok(applied)
 }
 
+/// How many of them have been applied.
+pub(crate) fn applied(db: &Db, migrations: &[Migration]) -> Result<usize> {
+    let (store, all): (_, Arc<[Migration]>) = (db.name(), migrations.into());
+    db.read_blocking(move |tx| {
+        let known = match tx.dialect() {
+            Dialect::Postgres => "SELECT to_regclass('schema_migrations') IS NOT NULL",
+            Dialect::Sqlite => {
+                "SELECT EXISTS (SELECT 1 FROM sqlite_master
+                     WHERE type = 'table' AND name = 'schema_migrations')"
+            }
+        };
+        let known = tx.row(known, &[])?.map(|row| row.get(0)).transpose()?;
+        match known {
+            Some(true) => Ok(all.len() - missing(tx, store, &all)?.len()),
+            _ => Ok(0),
+        }
+    })
+}
+
 /// Creates what migrations rely on.
 fn prepare(tx: &mut Tx<'_>) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {

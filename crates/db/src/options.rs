@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::thread;
 
+use crate::Result;
+
 /// Which engine a database runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -22,6 +24,19 @@ pub enum Url {
     /// `sslmode=require` the connection is encrypted and the certificate of the server verified
     /// against the roots of the system; otherwise it is not encrypted.
     Postgres(String),
+}
+
+impl Url {
+    /// Where it is, for people: the path of the file, or `host:port/database` without user and password.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for a URL that cannot be read.
+    pub fn place(&self) -> Result<String> {
+        match self {
+            Self::Sqlite(path) => Ok(path.display().to_string()),
+            Self::Postgres(url) => crate::postgres::place(url),
+        }
+    }
 }
 
 impl fmt::Debug for Url {
@@ -60,5 +75,37 @@ impl Options {
             writers: 1,
             name,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_says_where_and_nothing_secret() {
+        let of = |url: &str| Url::Postgres(url.to_owned()).place();
+        for (url, place) in [
+            (
+                "postgres://me:secret@db.example.com/rpa",
+                "db.example.com:5432/rpa",
+            ),
+            (
+                "postgres://me:secret@db:6000/rpa?sslmode=verify-full",
+                "db:6000/rpa",
+            ),
+            ("postgres://me:secret@db", "db:5432/me"),
+            (
+                "dbname=rpa user=me password='secret' host=/run/pg",
+                "/run/pg:5432/rpa",
+            ),
+            ("dbname=rpa", "localhost:5432/rpa"),
+        ] {
+            assert_eq!(of(url).as_deref(), Ok(place), "{url}");
+        }
+        let refused = of("mysql://me:secret@db/rpa").unwrap_err().to_string();
+        assert!(!refused.contains("secret"), "{refused}");
+        let file = Url::Sqlite("/data/main.db".into());
+        assert_eq!(file.place().as_deref(), Ok("/data/main.db"));
     }
 }

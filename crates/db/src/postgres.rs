@@ -21,7 +21,7 @@ use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls, Statement};
 
@@ -57,16 +57,34 @@ pub(crate) struct Server {
     tls: Option<Tls>,
 }
 
+/// Reads the URL, or the `key=value` form.
+fn parse(url: &str) -> Result<Config> {
+    let url = url.replace("sslmode=verify-full", "sslmode=require");
+    url.parse().map_err(|cause: tokio_postgres::Error| {
+        Error::Invalid(format!(
+            "the PostgreSQL URL is not valid: {}",
+            sentence(&cause)
+        ))
+    })
+}
+
+/// Where the database is: `host:port/database`, of several hosts the first.
+pub(crate) fn place(url: &str) -> Result<String> {
+    let config = parse(url)?;
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(folder)) => folder.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let database = config.get_dbname().or(config.get_user());
+    Ok(format!("{host}:{port}/{}", database.unwrap_or_default()))
+}
+
 impl Server {
     /// Reads the URL, or the `key=value` form, and fills in what it leaves open.
     pub(crate) fn new(url: &str, name: &str) -> Result<Self> {
-        let url = url.replace("sslmode=verify-full", "sslmode=require");
-        let mut config: Config = url.parse().map_err(|cause: tokio_postgres::Error| {
-            Error::Invalid(format!(
-                "the PostgreSQL URL is not valid: {}",
-                sentence(&cause)
-            ))
-        })?;
+        let mut config = parse(url)?;
         if config.get_application_name().is_none() {
             config.application_name(name);
         }

@@ -53,6 +53,9 @@ pub struct Claims {
     /// Ours: row of the user.
     #[serde(rename = "baton_user", skip_serializing_if = "Option::is_none")]
     pub user: Option<i64>,
+    /// Ours: marks the password that a user signed in with.
+    #[serde(rename = "baton_password", skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// Ours: row of the machine a robot agent speaks for.
     #[serde(rename = "baton_machine", skip_serializing_if = "Option::is_none")]
     pub machine: Option<i64>,

@@ -1,12 +1,16 @@
 //! Who may do what, and in which folder.
 //!
-//! Applications are limited by the scopes of their token and by nothing else. People and robots are
-//! limited by their roles: tenant-wide operations look at tenant roles, folder operations at the
+//! Applications are limited by the scopes of their token and by nothing else; what no scope covers
+//! is, with `OR.Default` among them, up to the roles of their account ([`acting`]). People and robots
+//! are limited by their roles: tenant-wide operations look at tenant roles, folder operations at the
 //! roles assigned in that folder or above it ("modern" folders decide for themselves); classic
 //! folders use the tenant's, and have accounts of their own only for their robots. A role of the
 //! mixed kind counts wherever it is assigned.
 
+use std::borrow::Cow;
+
 use db::{Tx, Value};
+use identity::scopes;
 use odata::{Folders, Query};
 
 use crate::cx::{Caller, Folder, Identity};
@@ -62,7 +66,7 @@ pub fn grant(
     rule: FolderRule,
     header: &FolderHeader,
 ) -> Result<Granted> {
-    check_scope(caller, need)?;
+    let caller = &*acting(caller, need)?;
     if rule == FolderRule::Tenant {
         check_tenant(tx, caller, need)?;
         return Ok(Granted {
@@ -102,21 +106,42 @@ pub fn grant(
     })
 }
 
-fn check_scope(caller: &Caller, need: &Need) -> Result<()> {
+/// As whom the caller does what asks for `need`. An application does with its scopes what they cover,
+/// and no role is asked; the rest, if its token has `OR.Default`, as its account, like a person.
+///
+/// # Errors
+/// 403 when no scope covers it and roles do not count.
+pub fn acting<'c>(caller: &'c Caller, need: &Need) -> Result<Cow<'c, Caller>> {
     let Identity::Application { .. } = caller.identity else {
-        return Ok(());
+        return Ok(Cow::Borrowed(caller));
     };
+    let by_roles = !covered(caller, need);
+    if by_roles && !has_default(caller) {
+        let half = if need.write { "Write" } else { "Read" };
+        return Err(Error::MissingScope {
+            granted: caller.scopes.join(" "),
+            needed: format!("{0}' or '{0}.{half}", need.scope),
+        });
+    }
+    if by_roles == caller.by_roles {
+        return Ok(Cow::Borrowed(caller));
+    }
+    Ok(Cow::Owned(Caller {
+        by_roles,
+        ..caller.clone()
+    }))
+}
+
+/// Whether a scope other than `OR.Default` covers it; any does where none is named.
+fn covered(caller: &Caller, need: &Need) -> bool {
     if need.scope.is_empty() {
-        return Ok(());
+        return !has_default(caller) || caller.scopes.len() > 1;
     }
-    if identity::scopes::grants(&caller.scopes, need.scope, need.write) {
-        return Ok(());
-    }
-    let half = if need.write { "Write" } else { "Read" };
-    Err(Error::MissingScope {
-        granted: caller.scopes.join(" "),
-        needed: format!("{0}' or '{0}.{half}", need.scope),
-    })
+    scopes::grants(&caller.scopes, need.scope, need.write)
+}
+
+fn has_default(caller: &Caller) -> bool {
+    caller.scopes.iter().any(|scope| scope == scopes::DEFAULT)
 }
 
 /// The refusal that names what is missing.
@@ -150,8 +175,8 @@ fn permitted(need: &Need, given: &str, params: &mut Vec<Value>) -> String {
 /// # Errors
 /// 403 for a missing scope or permission.
 pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
-    check_scope(caller, need)?;
-    check_tenant(tx, caller, need)
+    let caller = acting(caller, need)?;
+    check_tenant(tx, &caller, need)
 }
 
 /// Seeing accounts.
@@ -197,10 +222,10 @@ fn check_folder(tx: &mut Tx<'_>, caller: &Caller, need: &Need, folder: &Folder) 
 /// # Errors
 /// The store's.
 pub fn has_in_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bool> {
-    if matches!(caller.identity, Identity::Application { .. }) {
+    if caller.needs_no_role() {
         return Ok(true);
     }
-    let Some(user) = caller.user() else {
+    let Some(user) = caller.account() else {
         return Ok(false);
     };
     let mut params = vec![Value::from(user)];
@@ -222,13 +247,13 @@ pub fn has_in_folder(
     need: &Need,
     folder: &Folder,
 ) -> Result<bool> {
-    if matches!(caller.identity, Identity::Application { .. }) {
+    if caller.needs_no_role() {
         return Ok(true);
     }
     if !folder.modern && has_in_tenant(tx, caller, need)? {
         return Ok(true);
     }
-    let Some(user) = caller.user() else {
+    let Some(user) = caller.account() else {
         return Ok(false);
     };
     let mut params = vec![Value::from(user), folder.id.into()];
@@ -287,10 +312,10 @@ fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders
 /// # Errors
 /// The store's.
 pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {
-    if matches!(caller.identity, Identity::Application { .. }) {
+    if caller.needs_no_role() {
         return Ok(Folders::All);
     }
-    let Some(user) = caller.user() else {
+    let Some(user) = caller.account() else {
         return Ok(Folders::Some(Vec::new()));
     };
     let mut params = vec![Value::from(user), caller.tenant.into()];
@@ -364,13 +389,13 @@ fn no_folder(header: &FolderHeader) -> Error {
     )
 }
 
-/// Applications enter every folder of their tenant; accounts those they are assigned to, here or
-/// above, and classic ones.
+/// With their scopes applications enter every folder of their tenant; accounts those they are assigned
+/// to, here or above, and classic ones.
 fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> {
-    if matches!(caller.identity, Identity::Application { .. }) || !folder.modern {
+    if caller.needs_no_role() || !folder.modern {
         return Ok(true);
     }
-    let Some(user) = caller.user() else {
+    let Some(user) = caller.account() else {
         return Ok(false);
     };
     let row = tx.row(

@@ -28,9 +28,10 @@ pub fn once(
     }
     let caller = match &cx.caller.identity {
         Identity::User { id } => format!("user {id}"),
-        Identity::Application { client_id } => format!("application {client_id}"),
+        Identity::Application { client_id, .. } => format!("application {client_id}"),
         Identity::Machine { id } => format!("machine {id}"),
         Identity::Robot { id, .. } => format!("robot {id}"),
+        Identity::Server => "server".to_owned(),
     };
     let request = request(cx, args);
     let place = format!("idempotency_keys:{caller}:{key}");

@@ -21,9 +21,10 @@ pub mod settings;
 pub mod calendars;
 pub mod roles;
 
-pub mod clients;
 pub mod folders;
 pub mod users;
+
+pub mod clients;
 
 pub mod packages;
 
@@ -37,6 +38,8 @@ pub mod robots;
 pub mod sessions;
 
 pub mod tenants;
+
+pub mod operator;
 
 pub mod idempotency;
 pub mod jobs;
@@ -130,6 +133,7 @@ pub static RESULTS: &[&[&odata::EntitySet]] = &[
     queues::RESULTS,
     robots::RESULTS,
     sessions::RESULTS,
+    users::RESULTS,
     webhooks::RESULTS,
 ];
 
@@ -174,6 +178,7 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(8, "main/0008", "job_pages"),
     migration!(9, "main/0009", "tenant_pages"),
     migration!(10, "main/0010", "queue_engine"),
+    migration!(14, "main/0014", "application_accounts"),
 ];
 
 /// The schema of the log store.

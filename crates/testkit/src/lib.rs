@@ -21,7 +21,7 @@ pub use database::{Backend, Database};
 pub use host::Host;
 pub use package::{PackageBuilder, package};
 pub use scene::{Scene, eventually};
-pub use server::{ADMIN_PASSWORD, APP_ID, APP_SECRET, Server, Setup, run_to_end};
+pub use server::{ADMIN_PASSWORD, APP_ID, APP_SECRET, Server, Setup, free_port, run_to_end};
 pub use zipfile::{Entry, zip};
 
 /// Makes two tests of one `async fn name(backend: Backend)`: on SQLite, and on PostgreSQL where

@@ -82,16 +82,25 @@ impl Server {
     /// As [`Self::command`], on another address.
     #[must_use]
     pub fn command_at(&self, listen: &str) -> Command {
-        let mut command = Command::new(&self.exe);
+        let mut command = self.about(&["serve", "--listen", listen]);
         command
-            .args(["serve", "--listen", listen])
-            .arg("--data")
-            .arg(self.data())
             .args(&self.setup.args)
-            .current_dir(self.folder.path())
             .env("BATON_BOOTSTRAP_APP", format!("{APP_ID}:{APP_SECRET}"))
             .env("BATON_BOOTSTRAP_MACHINE_KEY", &self.machine_key)
             .env("BATON_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .envs(self.setup.env.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// A command about this installation: its data folder and its database.
+    #[must_use]
+    pub fn about(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.exe);
+        command
+            .args(words)
+            .arg("--data")
+            .arg(self.data())
+            .current_dir(self.folder.path())
             .env_remove("BATON_LISTEN")
             .env_remove("BATON_DATA")
             .stdin(Stdio::null());
@@ -99,7 +108,6 @@ impl Server {
             Some(database) => command.env("BATON_DATABASE_URL", &database.url),
             None => command.env_remove("BATON_DATABASE_URL"),
         };
-        command.envs(self.setup.env.iter().map(|(k, v)| (k, v)));
         command
     }
 
@@ -327,7 +335,11 @@ pub async fn run_to_end(mut command: Command) -> Output {
 }
 
 /// A port that nobody uses, below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 600).unwrap_or_default() * 20;
     for _ in 0..12_000 {

@@ -1,10 +1,7 @@
 //! The shared state of the edge, and how it is put together.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::identity::Keys;
@@ -18,6 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::caller::Callers;
 use crate::engines;
 use crate::files;
+use crate::folder::{Folder, Name};
 use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
@@ -34,6 +32,25 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Largest package that can be uploaded, in bytes.
     pub max_upload: u64,
+}
+
+impl Config {
+    /// The database of everything but logs.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        match &self.database {
+            Some(url) => Url::Postgres(url.clone()),
+            None => Folder::sqlite(&self.data),
+        }
+    }
+
+    /// The database of logs.
+    fn logs_url(&self) -> Url {
+        match &self.database {
+            Some(url) => Url::Postgres(url.clone()),
+            None => Url::Sqlite(self.data.join("logs.db")),
+        }
+    }
 }
 
 /// What the first start on an empty database uses.
@@ -64,6 +81,11 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error("The data folder {0} cannot be used: {1}. Choose another one with --data.")]
     Data(PathBuf, std::io::Error),
+    /// Another process uses the data folder.
+    #[error(
+        "The data folder {0} cannot be used: another server uses it. Choose another one with --data."
+    )]
+    Used(PathBuf),
     /// A database cannot be used.
     #[error("{0}")]
     Database(#[from] db::Error),
@@ -77,6 +99,27 @@ pub enum StartError {
          server of its own give this one another database."
     )]
     ForeignDatabase(PathBuf),
+    /// The data folder belongs to another database.
+    #[error(
+        "The data folder {folder} belongs to {named}, not to {asked}. Start {how}; an \
+         installation of its own needs another folder (--data)."
+    )]
+    OtherDatabase {
+        /// The folder.
+        folder: PathBuf,
+        /// Its database.
+        named: String,
+        /// The database that was asked for.
+        asked: String,
+        /// How that of the folder is named.
+        how: &'static str,
+    },
+    /// The database of the data folder is gone, or empty.
+    #[error(
+        "The data folder {0} belongs to {1}, which is empty or not there. Restore it; to begin \
+         anew choose another folder with --data."
+    )]
+    NoDatabase(PathBuf, String),
     /// The thread that reads the keys panicked.
     #[error("The keys could not be read: an internal failure, see the log.")]
     KeyThread,
@@ -130,8 +173,8 @@ pub struct App {
     pub(crate) search: Notify,
     /// Wakes whoever writes exports.
     pub(crate) exports: Notify,
-    /// Held as long as this server uses the data folder.
-    _lock: File,
+    /// Held as long as this server uses it.
+    _folder: Folder,
 }
 
 impl App {
@@ -140,23 +183,21 @@ impl App {
     /// # Errors
     /// [`StartError`]
     pub fn open(config: Config, start: &Start) -> Result<Arc<Self>, StartError> {
-        private_folder(&config.data)?;
-        let lock = lock_folder(&config.data)?;
+        let mut folder = Folder::take(&config.data)?;
+        let name = Name::of(&config.url())?;
+        folder.admit(&name)?;
         // A first start makes an RSA key, which takes a while: the databases open meanwhile.
-        let folder = config.data.join("keys");
+        let keys = config.data.join("keys");
         let (keys, stores) = std::thread::scope(|scope| {
-            let keys = scope.spawn(|| Keys::load_or_create(&folder));
-            let stores = open_stores(&config);
+            let keys = scope.spawn(|| Keys::load_or_create(&keys));
+            let stores = Stores::open(&config, &folder, &name);
             (keys.join(), stores)
         });
         let keys = keys.map_err(|_| StartError::KeyThread)??;
-        let (blobs, db, logs) = stores?;
-        let key_id = keys.key_id().to_owned();
-        if db.write_blocking(move |tx| tenants::claim(tx, &key_id))? != keys.key_id() {
-            return Err(StartError::ForeignDatabase(config.data));
-        }
+        let Stores { blobs, db, logs } = stores?.owned_by(keys.key_id(), &config)?;
+        folder.keep(&name)?;
         // Only when all else stands: what the first start prints is shown once.
-        let first = first_start(&config.data, &db, start)?;
+        let first = first_start(&folder, &db, start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
             config,
@@ -180,7 +221,7 @@ impl App {
             sweep: Notify::new(),
             search: Notify::new(),
             exports: Notify::new(),
-            _lock: lock,
+            _folder: folder,
         });
         app.resume_presence()?;
         Ok(app)
@@ -266,55 +307,63 @@ impl App {
     }
 }
 
-fn private_folder(path: &Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|e| StartError::Data(path.to_owned(), e))
+/// What an installation keeps, opened.
+struct Stores {
+    blobs: blob::Store,
+    db: Db,
+    logs: Db,
 }
 
-/// Two servers on one folder would share its keys and packages without knowing of each other.
-fn lock_folder(path: &Path) -> Result<File, StartError> {
-    let failed = |error| StartError::Data(path.to_owned(), error);
-    let file = File::options()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(path.join("lock"))
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(failed(std::io::Error::other("another server uses it")))
+impl Stores {
+    /// Opens them. A database that belongs to nobody yet gets its tables, if the folder may begin there.
+    fn open(config: &Config, folder: &Folder, name: &Name) -> Result<Self, StartError> {
+        let stores = Self {
+            blobs: blob::Store::open(&config.data.join("blobs"))?,
+            db: Db::open(Options::new(config.url(), "main"))?,
+            logs: Db::open(Options::new(config.logs_url(), "logs"))?,
+        };
+        if owner(&stores.db)?.is_none() {
+            folder.may_begin(name)?;
+            stores.migrate()?;
         }
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Ok(stores)
+    }
+
+    /// Brings them up to date if they were filled under this key, or under none.
+    fn owned_by(self, key_id: &str, config: &Config) -> Result<Self, StartError> {
+        if owner(&self.db)?.is_some_and(|owner| owner != key_id) {
+            return Err(StartError::ForeignDatabase(config.data.clone()));
+        }
+        self.migrate()?;
+        let claimant = key_id.to_owned();
+        let owner = self
+            .db
+            .write_blocking(move |tx| tenants::claim(tx, &claimant))?;
+        match owner == key_id {
+            true => Ok(self),
+            false => Err(StartError::ForeignDatabase(config.data.clone())),
+        }
+    }
+
+    fn migrate(&self) -> Result<(), StartError> {
+        self.db.migrate(MIGRATIONS)?;
+        self.logs.migrate(LOG_MIGRATIONS)?;
+        Ok(())
     }
 }
 
-fn open_stores(config: &Config) -> Result<(blob::Store, Db, Db), StartError> {
-    let blobs = blob::Store::open(&config.data.join("blobs"))?;
-    let db = open_store(config, "main", MIGRATIONS)?;
-    let logs = open_store(config, "logs", LOG_MIGRATIONS)?;
-    Ok((blobs, db, logs))
+/// The id of the key that a database was filled under; none for an empty one.
+///
+/// # Errors
+/// [`StartError::Database`], also when a newer program has been there.
+pub fn owner(db: &Db) -> Result<Option<String>, StartError> {
+    if db.applied(MIGRATIONS)? == 0 {
+        return Ok(None);
+    }
+    Ok(db.read_blocking(tenants::owner)?)
 }
 
-fn open_store(
-    config: &Config,
-    name: &'static str,
-    migrations: &[db::Migration],
-) -> Result<Db, StartError> {
-    let url = match &config.database {
-        Some(url) => Url::Postgres(url.clone()),
-        None => Url::Sqlite(config.data.join(format!("{name}.db"))),
-    };
-    let db = Db::open(Options::new(url, name))?;
-    db.migrate(migrations)?;
-    Ok(db)
-}
-
-fn first_start(data: &Path, db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
+fn first_start(folder: &Folder, db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
     let empty = db.read_blocking(|tx| tenants::all(tx).map(|all| all.is_empty()))?;
     if !empty {
         if start.admin_password.is_some() || start.machine_key.is_some() || start.app.is_some() {
@@ -341,7 +390,7 @@ fn first_start(data: &Path, db: &Db, start: &Start) -> Result<Option<FirstStart>
     };
     if generated {
         // Before the commit: what is hashed in the database must be readable somewhere.
-        keep_password(data, &password)?;
+        folder.keep_password(&password)?;
     }
     let now = Timestamp::now();
     let made: Option<Created> = db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
@@ -350,21 +399,6 @@ fn first_start(data: &Path, db: &Db, start: &Start) -> Result<Option<FirstStart>
         generated,
         machine_key: m.machine_key.to_string(),
     }))
-}
-
-/// Writes the generated password where only the operator can read it.
-fn keep_password(data: &Path, password: &str) -> Result<(), StartError> {
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(data.join("initial-admin.txt"))?;
-        writeln!(file, "admin\n{password}")?;
-        file.sync_all()
-    };
-    write().map_err(|e| StartError::Data(data.to_owned(), e))
 }
 
 fn parse_app(text: &str) -> Result<(String, String), StartError> {

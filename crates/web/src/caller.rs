@@ -8,11 +8,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ::identity::{Claims, TokenError};
+use ::identity::{Claims, Keys, TokenError};
 use ::odata::Timestamp;
 use axum::http::{HeaderMap, header};
+use db::Tx;
 use moka::sync::Cache;
-use orchestrator::{Caller, Error, Identity, Result, machines, robots, users};
+use orchestrator::{Caller, Error, Identity, Result, clients, machines, robots, users};
 
 use crate::app::App;
 
@@ -167,52 +168,69 @@ async fn from_token(app: &App, token: &str, now: i64) -> Result<(Caller, i64)> {
         })
     })?;
     let expires = claims.exp;
-    let caller = from_claims(claims)
-        .ok_or_else(|| Error::Unauthenticated("The token names nobody known here.".into()))?;
-    let identity = caller.identity.clone();
-    let live = app.db.read(move |tx| users::is_live(tx, &identity)).await?;
-    if !live {
-        return Err(Error::Unauthenticated(
-            "The account of this token does not exist any more or is not active.".into(),
-        ));
-    }
-    Ok((caller, expires))
+    let server = Arc::clone(&app.server);
+    let read = move |tx: &mut Tx<'_>| from_claims(tx, &server.keys, &claims);
+    Ok((app.db.read(read).await?, expires))
 }
 
-fn from_claims(claims: Claims) -> Option<Caller> {
-    let identity = if let Some(id) = claims.robot {
-        Identity::Robot {
-            id,
-            user: claims.user,
-        }
-    } else if let Some(id) = claims.user {
-        Identity::User { id }
-    } else if let Some(id) = claims.machine {
-        Identity::Machine { id }
-    } else {
-        Identity::Application {
-            client_id: claims.client_id?,
-        }
+fn gone() -> Error {
+    Error::Unauthenticated(
+        "The account of this token does not exist any more or is not active.".into(),
+    )
+}
+
+/// Whom the claims of a verified token name, if that is still somebody who may act.
+fn from_claims(tx: &mut Tx<'_>, keys: &Keys, claims: &Claims) -> Result<Caller> {
+    let identity = match (claims.robot, claims.user, claims.machine, &claims.client_id) {
+        (Some(id), user, ..) => Identity::Robot { id, user },
+        (None, Some(id), ..) => Identity::User { id },
+        (None, None, Some(id), _) => Identity::Machine { id },
+        (None, None, None, Some(client_id)) => Identity::Application {
+            client_id: client_id.clone(),
+            account: clients::account(tx, client_id)?.ok_or_else(gone)?,
+        },
+        (None, None, None, None) => return Err(nobody()),
     };
-    Some(Caller {
-        tenant: claims.tenant?,
-        identity,
-        scopes: claims.scope,
-    })
+    if !users::is_live(tx, &identity)? {
+        return Err(gone());
+    }
+    if let Identity::User { id } = identity {
+        check_password(tx, keys, id, claims.password.as_deref())?;
+    }
+    let tenant = claims.tenant.ok_or_else(nobody)?;
+    Ok(Caller::new(tenant, identity, claims.scope.clone()))
+}
+
+fn nobody() -> Error {
+    Error::Unauthenticated("The token names nobody known here.".into())
+}
+
+/// What marks a token as given for a password: another one makes another mark, although the hash cannot
+/// be told from it.
+pub fn password_mark(keys: &Keys, hash: Option<&str>) -> String {
+    keys.mac("password of a token", hash.unwrap_or_default())
+}
+
+/// Whoever signed in with a password that was changed since has to sign in again.
+fn check_password(tx: &mut Tx<'_>, keys: &Keys, user: i64, mark: Option<&str>) -> Result<()> {
+    let hash = users::password_hash(tx, user)?;
+    if mark == Some(&password_mark(keys, hash.as_deref())) {
+        return Ok(());
+    }
+    Err(Error::Unauthenticated(
+        "The password was changed after this token was given: sign in again.".into(),
+    ))
 }
 
 async fn from_robot_key(app: &App, key: &str) -> Result<Caller> {
     let key = key.to_owned();
     let robot = app.db.read(move |tx| robots::by_key(tx, &key)).await?;
     let robot = robot.ok_or_else(|| Error::Unauthenticated("Invalid robot key.".into()))?;
-    Ok(Caller {
-        tenant: robot.tenant,
-        identity: Identity::Robot {
-            id: robot.id,
-            user: robot.user,
-        },
-        scopes: Vec::new(),
-    })
+    let identity = Identity::Robot {
+        id: robot.id,
+        user: robot.user,
+    };
+    Ok(Caller::new(robot.tenant, identity, Vec::new()))
 }
 
 async fn from_machine_key(app: &App, key: &str) -> Result<Caller> {
@@ -221,9 +239,5 @@ async fn from_machine_key(app: &App, key: &str) -> Result<Caller> {
         .db
         .read(move |tx| machines::by_license_key(tx, &key))
         .await?;
-    Ok(Caller {
-        tenant,
-        identity: Identity::Machine { id },
-        scopes: Vec::new(),
-    })
+    Ok(Caller::new(tenant, Identity::Machine { id }, Vec::new()))
 }

@@ -20,14 +20,7 @@ use crate::exports;
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
-    let identity = Identity::Application {
-        client_id: "baton".into(),
-    };
-    Arc::new(Caller {
-        tenant,
-        identity,
-        scopes: Vec::new(),
-    })
+    Arc::new(Caller::new(tenant, Identity::Server, Vec::new()))
 }
 
 /// Starts them; they end with the token.

@@ -113,10 +113,11 @@ fn invoke<T>(
     server: &Arc<orchestrator::Server>,
     run: fn(&mut Cx<'_, '_>, &Args) -> Result<T>,
 ) -> Result<(T, BTreeSet<Hint>)> {
+    let caller = access::acting(&call.caller, &call.need)?;
     let mut cx = Cx {
         tx,
         now: Timestamp::now(),
-        caller: &call.caller,
+        caller: &caller,
         folder: granted.folder.as_ref(),
         folders: granted.folders.clone(),
         base: &call.base,

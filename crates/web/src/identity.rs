@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::identity::{Claims, burn, scopes, secret_eq, secret_hash, verify_password};
+use ::identity::{Claims, Keys, burn, scopes, secret_eq, secret_hash, verify_password};
 use ::odata::{Guid, Timestamp};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::caller::password_mark;
 use crate::error::json_response;
 use crate::{contract, request};
 
@@ -287,10 +288,8 @@ pub async fn authenticate(
     app.db
         .write(move |tx| users::signed_in(tx, user_id, now))
         .await?;
-    let token = app
-        .server
-        .keys
-        .sign(&user_claims(issuer, &tenant, &user, now))?;
+    let keys = &app.server.keys;
+    let token = keys.sign(&user_claims(keys, issuer, &tenant, &user, now))?;
     let answer = json!({
         "result": token, "targetUrl": Value::Null, "success": true, "error": Value::Null,
         "unAuthorizedRequest": false, "__abp": true,
@@ -315,7 +314,13 @@ async fn password_fits(app: &App, password: String, hash: Option<String>) -> Res
         .map_err(|e| internal(&e))
 }
 
-fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestamp) -> Claims {
+fn user_claims(
+    keys: &Keys,
+    issuer: &str,
+    tenant: &Tenant,
+    user: &users::Login,
+    now: Timestamp,
+) -> Claims {
     let now = now.0 / ::odata::TICKS_PER_SECOND;
     Claims {
         iss: issuer.to_owned(),
@@ -332,6 +337,7 @@ fn user_claims(issuer: &str, tenant: &Tenant, user: &users::Login, now: Timestam
         sub_type: Some("user".into()),
         tenant: Some(tenant.id),
         user: Some(user.id),
+        password: Some(password_mark(keys, user.password_hash.as_deref())),
         ..Claims::default()
     }
 }

@@ -3,18 +3,21 @@
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
 //! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
 //! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs
-//! what happens without a request.
+//! what happens without a request. `folder` knows the data folder; `operator` and `control` are the two
+//! ends of commands that are given in it.
 
 mod address;
 mod api;
 mod app;
 mod caller;
 mod contract;
+mod control;
 mod engines;
 mod error;
 mod execute;
 mod exports;
 mod files;
+mod folder;
 mod grants;
 mod health;
 mod hub;
@@ -22,6 +25,7 @@ mod identity;
 mod logs;
 mod metrics;
 mod odata;
+pub mod operator;
 mod packages;
 mod parts;
 mod request;

@@ -20,6 +20,7 @@ use tracing::Instrument;
 
 use crate::address::{self, Address, Area};
 use crate::app::App;
+use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{
@@ -38,7 +39,12 @@ where
     S: Future<Output = ()> + Send + 'static,
 {
     let ending = CancellationToken::new();
-    let engines = engines::spawn(&app, &ending);
+    let mut engines = engines::spawn(&app, &ending);
+    // Before the first answer: whoever sees that the server is there may give it commands.
+    if let Some(listener) = control::listen(&app) {
+        let commands = control::serve(Arc::clone(&app), listener, ending.clone());
+        engines.push(tokio::spawn(commands));
+    }
     let signal = ending.clone();
     let stopped = async move {
         stop.await;

@@ -400,6 +400,13 @@ async fn passwords_and_activity_count_at_once(backend: Backend) {
     assert_eq!(sign_in("Another-Pa55word").await, 200);
 
     let me = "odata/Users/UiPath.Server.Configuration.OData.GetCurrentUser";
+    // Whoever signed in with the old password has to sign in again.
+    let refused = person.get(me).await.refused(401, 0);
+    assert!(
+        text(&refused, "message").contains("sign in again"),
+        "{refused}"
+    );
+    let person = scene.server.sign_in("person", "Another-Pa55word").await;
     person.get(me).await.ok(200);
     scene
         .app

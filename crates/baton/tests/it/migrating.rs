@@ -4,7 +4,11 @@ use db::{Db, Options, Url};
 use orchestrator::MIGRATIONS;
 use testkit::{Backend, Database, both};
 
-both!(processes_keep_their_version, queues_keep_what_is_in_them,);
+both!(
+    processes_keep_their_version,
+    queues_keep_what_is_in_them,
+    applications_get_accounts,
+);
 
 /// A database as an older version made it, and what keeps it alive.
 struct Old {
@@ -168,6 +172,58 @@ async fn queues_keep_what_is_in_them(backend: Backend) {
                 |tx: &mut db::Tx<'_>| tx.exec(insert, &[unique_key.into(), reference.into()]);
             let twice: Result<u64, db::Error> = old.db.write_blocking(twice);
             assert!(matches!(twice, Err(db::Error::Unique { .. })), "{twice:?}");
+        }
+        old.db.close();
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+const APPLICATIONS: &str = r#"
+    INSERT INTO tenants (id, key, name, display_name, organization_key, organization_name,
+        creation_time) VALUES (1, 't', 'T', 'T', 'o', 'O', 1);
+    INSERT INTO users (tenant_id, key, user_name, type, creation_time) VALUES (1, 'u', 'SHOP', 0, 1);
+    INSERT INTO users (tenant_id, key, user_name, directory_identifier, type, creation_time)
+        VALUES (1, 'v', 'somebody', 'c3', 5, 1);
+    INSERT INTO clients (tenant_id, client_id, name, secret_hash, scopes, creation_time)
+        VALUES (1, 'c1', 'shop', 'h', 'OR.Jobs', 11), (1, 'c2', 'Desk', 'h', 'OR.Jobs', 12),
+            (1, 'c3', 'desk', 'h', 'OR.Jobs', 13);
+"#;
+
+async fn applications_get_accounts(backend: Backend) {
+    let work = move || {
+        let old = old(backend, 10);
+        run(&old.db, APPLICATIONS);
+        old.db.migrate(MIGRATIONS).unwrap();
+        let read = |tx: &mut db::Tx<'_>| {
+            tx.rows(
+                "SELECT c.client_id, u.user_name, u.key, u.directory_identifier, u.type,
+                     u.creation_time, u.is_active, u.may_have_robot_session,
+                     u.may_have_user_session, u.password_hash
+                 FROM clients c JOIN users u ON u.id = c.user_id ORDER BY c.id",
+                &[],
+            )
+        };
+        let rows: Vec<db::Row> = old.db.read_blocking(read).unwrap();
+        let wanted = [
+            ("c1", "shop (application 1)", 11),
+            ("c2", "Desk", 12),
+            ("c3", "desk (application 3)", 13),
+        ];
+        assert_eq!(rows.len(), wanted.len());
+        for (row, (client, name, made)) in rows.iter().zip(wanted) {
+            assert_eq!(row.get::<String>(0).as_deref(), Ok(client));
+            assert_eq!(row.get::<String>(1).as_deref(), Ok(name));
+            let key: String = row.get(2).unwrap();
+            assert!(key.parse::<odata::Guid>().is_ok(), "{key}");
+            assert_eq!(key, key.to_lowercase());
+            assert_eq!(row.get::<String>(3).as_deref(), Ok(client));
+            assert_eq!((row.get::<i64>(4), row.get::<i64>(5)), (Ok(5), Ok(made)));
+            assert_eq!(
+                (row.get::<bool>(6), row.get::<bool>(7)),
+                (Ok(true), Ok(false))
+            );
+            assert_eq!(row.get::<bool>(8), Ok(false));
+            assert_eq!(row.get::<Option<String>>(9), Ok(None));
         }
         old.db.close();
     };

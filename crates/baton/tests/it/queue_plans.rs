@@ -81,13 +81,7 @@ impl Hot {
         let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
         Self {
             server: Server { keys },
-            caller: Caller {
-                tenant,
-                identity: Identity::Application {
-                    client_id: "test".into(),
-                },
-                scopes: vec!["OR.Queues".into()],
-            },
+            caller: Caller::new(tenant, Identity::Server, Vec::new()),
             folder: Folder {
                 id: scene.folder,
                 key: String::new(),

@@ -152,13 +152,7 @@ impl Parts {
         let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
         Self {
             server: Arc::new(Server { keys }),
-            caller: Caller {
-                tenant,
-                identity: Identity::Application {
-                    client_id: "test".into(),
-                },
-                scopes: Vec::new(),
-            },
+            caller: Caller::new(tenant, Identity::Server, Vec::new()),
             folder: Folder {
                 id: scene.folder,
                 key: String::new(),

@@ -599,13 +599,7 @@ fn as_server<T>(
     f: impl FnOnce(&mut Cx<'_, '_>) -> T,
 ) -> T {
     let tenant = tx.number("SELECT MIN(tenant_id) FROM queue_definitions", &[]);
-    let caller = Caller {
-        tenant: tenant.unwrap(),
-        identity: Identity::Application {
-            client_id: "test".into(),
-        },
-        scopes: Vec::new(),
-    };
+    let caller = Caller::new(tenant.unwrap(), Identity::Server, Vec::new());
     f(&mut Cx {
         tx,
         now: Timestamp::now(),

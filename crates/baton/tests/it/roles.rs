@@ -255,9 +255,9 @@ async fn who_has_a_role(backend: Backend) {
     let list = scene.app.get(&users).await.ok(200);
     assert_eq!(
         texts(&list, "UserName"),
-        ["second", "admin", "local-robot", "first"]
+        ["second", "admin", "local-robot", testkit::APP_ID, "first"]
     );
-    assert_eq!(list["@odata.count"], 4);
+    assert_eq!(list["@odata.count"], 5);
     let list = scene
         .app
         .get(&format!("{users}?$orderby=UserName desc&$top=2"))

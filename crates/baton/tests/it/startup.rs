@@ -14,9 +14,13 @@ both!(
     a_second_server_on_the_same_folder_is_refused,
     links_begin_with_the_public_address,
     a_database_of_other_keys_is_refused,
+    a_folder_of_postgres_begins_no_sqlite,
+    a_folder_refuses_an_empty_database,
+    folders_of_older_versions_learn_their_database,
 );
 
-fn baton(args: &[&str]) -> Command {
+/// A command of its own, about no server.
+pub fn baton(args: &[&str]) -> Command {
     let mut command = Command::new(EXE);
     command
         .args(args)
@@ -27,7 +31,7 @@ fn baton(args: &[&str]) -> Command {
 
 /// The sentence on stderr of a command that failed.
 #[track_caller]
-fn sentence(output: &Output) -> String {
+pub fn sentence(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");
     let line = text.lines().find_map(|l| l.strip_prefix("baton: "));
@@ -105,6 +109,115 @@ async fn a_database_of_other_keys_is_refused(backend: Backend) {
     std::fs::rename(server.folder().join("keys-elsewhere"), &keys).unwrap();
     server.restart().await;
     server.app().await;
+}
+
+/// Starts it without its database where it has one, and the other way round.
+async fn mistaken(server: &Server, other: Option<&str>) -> String {
+    let mut command = server.command_at("127.0.0.1:0");
+    match other {
+        Some(url) => command.env("BATON_DATABASE_URL", url),
+        None => command.env_remove("BATON_DATABASE_URL"),
+    };
+    sentence(&run_to_end(command).await)
+}
+
+/// A server whose first start has written a password.
+async fn with_password_file(backend: Backend) -> (Server, std::path::PathBuf) {
+    let mut server = server(backend).await;
+    server.stop().await;
+    let file = server.data().join("initial-admin.txt");
+    std::fs::write(&file, "admin\nthe first one\n").unwrap();
+    (server, file)
+}
+
+async fn a_folder_of_postgres_begins_no_sqlite(backend: Backend) {
+    let (mut server, file) = with_password_file(backend).await;
+    let other = match backend {
+        Backend::Postgres => None,
+        // A folder of SQLite begins nothing in PostgreSQL, either; it does not even ask there.
+        Backend::Sqlite => Some("postgres://me:a-secret-word@127.0.0.1:1/rpa"),
+    };
+    let said = mistaken(&server, other).await;
+    let data = server.data();
+    assert!(said.contains(&*data.to_string_lossy()), "{said}");
+    let hint = match backend {
+        Backend::Postgres => "with the URL of that (--database",
+        Backend::Sqlite => "without --database",
+    };
+    assert!(said.contains(hint) && said.contains("--data"), "{said}");
+    assert!(!said.contains("a-secret-word"), "{said}");
+    if backend == Backend::Postgres {
+        assert!(
+            said.contains("/baton_it_"),
+            "the name of the database: {said}"
+        );
+        assert!(!data.join("main.db").exists(), "a database was begun");
+        let record = std::fs::read_to_string(data.join("database")).unwrap();
+        assert!(
+            record.contains("postgres ") && !record.contains("user="),
+            "{record}"
+        );
+    }
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, "admin\nthe first one\n");
+    server.restart().await;
+    server.app().await;
+}
+
+async fn a_folder_refuses_an_empty_database(backend: Backend) {
+    let (mut server, file) = with_password_file(backend).await;
+    let said = match backend {
+        Backend::Sqlite => {
+            let (db, away) = (
+                server.data().join("main.db"),
+                server.folder().join("away.db"),
+            );
+            std::fs::rename(&db, &away).unwrap();
+            let said = mistaken(&server, None).await;
+            assert!(!db.exists(), "a database was begun");
+            std::fs::rename(&away, &db).unwrap();
+            said
+        }
+        Backend::Postgres => {
+            let other = testkit::Database::create();
+            let said = mistaken(&server, Some(&other.url)).await;
+            assert!(said.contains("/baton_it_"), "{said}");
+            let url = db::Url::Postgres(other.url.clone());
+            let tables = tokio::task::spawn_blocking(move || {
+                let db = db::Db::open(db::Options::new(url, "main")).unwrap();
+                db.applied(orchestrator::MIGRATIONS)
+            });
+            assert_eq!(tables.await.unwrap(), Ok(0), "something was written");
+            said
+        }
+    };
+    assert!(said.contains("belongs to"), "{said}");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, "admin\nthe first one\n");
+    server.restart().await;
+    server.app().await;
+}
+
+async fn folders_of_older_versions_learn_their_database(backend: Backend) {
+    let (mut server, file) = with_password_file(backend).await;
+    let record = server.data().join("database");
+    std::fs::remove_file(&record).unwrap();
+    if backend == Backend::Postgres {
+        let said = mistaken(&server, None).await;
+        assert!(said.contains("belongs to"), "{said}");
+        assert!(!server.data().join("main.db").exists());
+        let other = testkit::Database::create();
+        mistaken(&server, Some(&other.url)).await;
+    }
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        "admin\nthe first one\n"
+    );
+    server.restart().await;
+    server.app().await;
+    assert!(record.is_file(), "it is written down from now on");
+    server.stop().await;
+    server.restart().await;
 }
 
 async fn a_second_server_on_the_same_folder_is_refused(backend: Backend) {
@@ -277,7 +390,14 @@ async fn help_and_version() {
     let output = run_to_end(baton(&["--help"])).await;
     assert!(output.status.success());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for word in ["serve", "robot", "demo", "not affiliated with UiPath"] {
+    for word in [
+        "serve",
+        "robot",
+        "app",
+        "admin",
+        "demo",
+        "not affiliated with UiPath",
+    ] {
         assert!(text.contains(word), "{word} in {text}");
     }
     let output = run_to_end(baton(&["serve", "--help"])).await;

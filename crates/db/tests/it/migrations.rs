@@ -17,8 +17,13 @@ const SECOND: Migration = Migration {
 fn what_is_missing_is_applied_once() {
     for place in Place::all() {
         let db = Db::open(place.options()).unwrap();
+        assert_eq!(db.applied(&[INIT]), Ok(0));
         assert_eq!(db.migrate(&[]), Ok(vec![]));
+        assert_eq!(db.applied(&[INIT]), Ok(0));
         assert_eq!(db.migrate(&[INIT]), Ok(vec!["init"]));
+        assert_eq!(db.applied(&[INIT, SECOND]), Ok(1));
+        let newer = db.applied(&[]);
+        assert!(matches!(newer, Err(Error::Newer { .. })), "{newer:?}");
         assert_eq!(db.migrate(&[INIT, SECOND]), Ok(vec!["second"]));
         assert_eq!(db.migrate(&[INIT, SECOND]), Ok(vec![]));
         let row = db

@@ -3,10 +3,10 @@
 mod entities;
 
 use db::Tx;
-use odata::Query;
 use odata::edm::EntitySet;
+use odata::{Query, Timestamp};
 
-use crate::cx::{Args, Cx, Identity, Listing, Reply};
+use crate::cx::{Args, Cx, Identity, Listing, Reply, SERVER};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need, Op, Resource, plain_entity};
 
@@ -123,15 +123,46 @@ pub fn record(
     subject: &Subject<'_>,
     text: &str,
 ) -> Result<()> {
-    let who = Actor::of(cx.tx, &cx.caller.identity)?;
-    let tenant = cx.caller.tenant;
-    let entry = cx.tx.insert(
+    let by = By {
+        tenant: cx.caller.tenant,
+        now: cx.now,
+        identity: &cx.caller.identity,
+    };
+    record_by(cx.tx, &by, component, action, subject, text)
+}
+
+/// Who does something, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// In which tenant.
+    pub tenant: i64,
+    /// When.
+    pub now: Timestamp,
+    /// Who.
+    pub identity: &'a Identity,
+}
+
+/// As [`record`], where no request is behind it.
+///
+/// # Errors
+/// The store's.
+pub fn record_by(
+    tx: &mut Tx<'_>,
+    by: &By<'_>,
+    component: AuditComponent,
+    action: AuditAction,
+    subject: &Subject<'_>,
+    text: &str,
+) -> Result<()> {
+    let who = Actor::of(tx, by.identity)?;
+    let tenant = by.tenant;
+    let entry = tx.insert(
         "INSERT INTO audit_logs (tenant_id, execution_time, action, component, display_name,
              entity_id, operation_text, user_id, user_name, user_type, external_client_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
         &[
             tenant.into(),
-            cx.now.into(),
+            by.now.into(),
             action.into(),
             component.into(),
             subject.name.into(),
@@ -144,7 +175,7 @@ pub fn record(
         ],
     )?;
     let data = subject.data.map(String::from_utf8_lossy);
-    cx.tx.exec(
+    tx.exec(
         "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
              entity_name, action)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -174,7 +205,7 @@ impl Actor {
         let user = match identity {
             Identity::User { id } => Some(*id),
             Identity::Robot { user, .. } => *user,
-            Identity::Application { .. } | Identity::Machine { .. } => None,
+            Identity::Application { .. } | Identity::Machine { .. } | Identity::Server => None,
         };
         if let Some(user) = user {
             let row = tx.row(
@@ -192,9 +223,10 @@ impl Actor {
             });
         }
         let (shown, client_id) = match identity {
-            Identity::Application { client_id } => {
+            Identity::Application { client_id, .. } => {
                 (format!("Application {client_id}"), Some(client_id.clone()))
             }
+            Identity::Server => ("The server".to_owned(), Some(SERVER.to_owned())),
             Identity::Machine { id } => (format!("Machine {id}"), None),
             Identity::Robot { id, .. } => (format!("Robot {id}"), None),
             Identity::User { id } => (format!("User {id}"), None),

@@ -1,9 +1,12 @@
-//! External applications: confidential OAuth clients that ask for tokens with client_credentials.
+//! External applications: confidential OAuth clients that ask for tokens with client_credentials. Each
+//! has an account among the users, to which roles are given; without its account there is no
+//! application.
 
-use db::Tx;
+use db::{Tx, Value};
 use odata::Timestamp;
 
 use crate::error::Result;
+use crate::users::{self, NewUser, UserType};
 
 /// An application as the token endpoint needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,39 +21,55 @@ pub struct Client {
     pub scopes: Vec<String>,
 }
 
-/// Registers an application.
-///
-/// # Errors
-/// The store's; a unique violation when the client id exists.
-pub fn insert(
-    tx: &mut Tx<'_>,
-    tenant: i64,
-    now: Timestamp,
-    client_id: &str,
-    secret_hash: &str,
-    scopes: &[String],
-) -> Result<()> {
-    tx.exec(
-        "INSERT INTO clients (tenant_id, client_id, name, secret_hash, scopes, creation_time)
-         VALUES ($1, $2, $2, $3, $4, $5)",
-        &[
-            tenant.into(),
-            client_id.into(),
-            secret_hash.into(),
-            scopes.join(" ").into(),
-            now.into(),
-        ],
-    )?;
-    Ok(())
+/// An application to register; the caller has checked the rules.
+#[derive(Debug, Clone, Copy)]
+pub struct NewClient<'a> {
+    /// What it is called among the accounts.
+    pub name: &'a str,
+    /// Its client id.
+    pub client_id: &'a str,
+    /// SHA-256 of its secret.
+    pub secret_hash: &'a str,
+    /// The scopes it may ask for.
+    pub scopes: &'a [String],
 }
 
-/// The application with this client id.
+/// Registers an application and makes its account, whose number it gives.
+///
+/// # Errors
+/// The store's; a unique violation when the name or the client id exists.
+pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, client: &NewClient<'_>) -> Result<i64> {
+    let account = NewUser {
+        user_name: client.name.to_owned(),
+        directory_identifier: Some(client.client_id.to_owned()),
+        may_have_robot_session: false,
+        ..NewUser::of(UserType::DirectoryExternalApplication)
+    };
+    let account = users::insert(tx, tenant, now, &account)?;
+    tx.exec(
+        "INSERT INTO clients (tenant_id, client_id, name, secret_hash, scopes, creation_time, user_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            tenant.into(),
+            client.client_id.into(),
+            client.name.into(),
+            client.secret_hash.into(),
+            client.scopes.join(" ").into(),
+            now.into(),
+            account.into(),
+        ],
+    )?;
+    Ok(account)
+}
+
+/// The application with this client id, unless its account is not active.
 ///
 /// # Errors
 /// The store's.
 pub fn find(tx: &mut Tx<'_>, client_id: &str) -> Result<Option<Client>> {
     let Some(row) = tx.row(
-        "SELECT tenant_id, client_id, secret_hash, scopes FROM clients WHERE client_id = $1",
+        "SELECT c.tenant_id, c.client_id, c.secret_hash, c.scopes FROM clients c
+         JOIN users u ON u.id = c.user_id WHERE c.client_id = $1 AND u.is_active",
         &[client_id.into()],
     )?
     else {
@@ -63,4 +82,16 @@ pub fn find(tx: &mut Tx<'_>, client_id: &str) -> Result<Option<Client>> {
         secret_hash: row.get(2)?,
         scopes: scopes.split(' ').map(str::to_owned).collect(),
     }))
+}
+
+/// The account of an application, active or not.
+///
+/// # Errors
+/// The store's.
+pub fn account(tx: &mut Tx<'_>, client_id: &str) -> Result<Option<i64>> {
+    let row = tx.row(
+        "SELECT user_id FROM clients WHERE client_id = $1",
+        &[Value::from(client_id)],
+    )?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
 }

@@ -45,8 +45,10 @@ pub struct Task {
 /// The store's.
 pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
     let row = tx.row(
-        "SELECT id, tenant_id, type, user_id, external_client_id, scopes, folder_id, subject_id, query
-         FROM exports WHERE status IN ($1, $2) ORDER BY id LIMIT 1",
+        "SELECT e.id, e.tenant_id, e.type, e.user_id, e.external_client_id, e.scopes, e.folder_id,
+             e.subject_id, e.query, COALESCE(c.user_id, 0)
+         FROM exports e LEFT JOIN clients c ON c.client_id = e.external_client_id
+         WHERE e.status IN ($1, $2) ORDER BY e.id LIMIT 1",
         &[
             ExportModelStatus::New.into(),
             ExportModelStatus::InProgress.into(),
@@ -59,14 +61,13 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
         Some(id) => Identity::User { id },
         None => Identity::Application {
             client_id: row.get(4)?,
+            // That of an application which is gone is nobody's: nothing begins for it.
+            account: row.get(9)?,
         },
     };
     let scopes: String = row.get(5)?;
-    let caller = Caller {
-        tenant: row.get(1)?,
-        identity,
-        scopes: scopes.split_whitespace().map(str::to_owned).collect(),
-    };
+    let scopes = scopes.split_whitespace().map(str::to_owned).collect();
+    let caller = Caller::new(row.get(1)?, identity, scopes);
     let (op, report) = match ExportModelType::from_i64(row.get(2)?) {
         Some(ExportModelType::Queues) => (&requests::QUEUE_ITEMS, report::report as Run),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),

@@ -85,6 +85,7 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
             roles::check_in_folder(cx, &role, folder.id)?;
         }
         for user in users {
+            roles::not_to_oneself(cx, *user)?;
             assign_user(cx.tx, folder.id, *user, roles)?;
         }
     }

@@ -154,9 +154,13 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         parent: parent.map(|parent| parent.id),
     };
     let id = insert(cx.tx, cx.caller.tenant, &folder)?;
-    if let (None, Identity::User { id: user }) = (folder.parent, &cx.caller.identity) {
+    let creator = match cx.caller.identity {
+        Identity::User { .. } | Identity::Application { .. } => cx.caller.account(),
+        _ => None,
+    };
+    if let (None, Some(user)) = (folder.parent, creator) {
         let role = roles::id(cx.tx, cx.caller.tenant, roles::FOLDER_ADMINISTRATOR)?;
-        assign_user(cx.tx, id, *user, &[role])?;
+        assign_user(cx.tx, id, user, &[role])?;
     }
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Folder::SET, id, &[])?))

@@ -178,7 +178,7 @@ const OWN: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(cx, &Folder::SET)?;
     let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    let vars = [("user", cx.caller.user().into())];
+    let vars = [("user", cx.caller.account().into())];
     let restrict = (!all).then_some(OWN);
     let listing = Listing {
         restrict,

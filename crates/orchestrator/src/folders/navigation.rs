@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value as Json, json};
 
 use super::{FeedType, FolderType, PermissionModel, ProvisionType};
-use crate::cx::{Args, Cx, Identity, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 
 /// The largest page.
@@ -158,9 +158,9 @@ pub fn all_for_current_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         "Id",
     ];
     let (skip, take) = paging(args)?;
-    let mut own = match cx.caller.identity {
-        Identity::Application { .. } => Vec::new(),
-        _ => nodes(cx)?,
+    let mut own = match cx.caller.client() {
+        Some(_) => Vec::new(),
+        None => nodes(cx)?,
     };
     own.retain(|node| node.own);
     let page = own.iter().skip(skip).take(take).map(|node| {

@@ -312,7 +312,7 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
     let mut params = vec![user.into()];
     let mut own = String::new();
     if !all {
-        params.push(cx.caller.user().into());
+        params.push(cx.caller.account().into());
         own = format!("AND {}", OWN.replace("{user}", "$2").replace("{t}", "f"));
     }
     let sql = format!(

@@ -152,7 +152,7 @@ pub fn origin_of_job(
     let own = match caller.identity {
         Identity::Machine { id } => machine == Some(id),
         Identity::Robot { id, .. } => robot == Some(id),
-        Identity::User { .. } | Identity::Application { .. } => false,
+        Identity::User { .. } | Identity::Application { .. } | Identity::Server => false,
     };
     if !own {
         return Ok(None);

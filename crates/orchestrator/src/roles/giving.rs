@@ -1,6 +1,7 @@
 //! Nobody gives away more than they have: who assigns a role for the tenant, or defines one, must
 //! have its permissions for the tenant themselves; who assigns one in a folder must have them there,
-//! unless they manage all folders. Applications are bound by their scopes alone.
+//! unless they manage all folders. What applications do with their scopes is bound by these alone, but
+//! no application gives roles to itself.
 
 use std::collections::BTreeSet;
 
@@ -46,8 +47,20 @@ fn grants_where(cx: &mut Cx<'_, '_>, roles: &str, id: i64) -> Result<Vec<Grant>>
     rows.iter().map(super::grant).collect()
 }
 
-fn is_application(cx: &Cx<'_, '_>) -> bool {
-    matches!(cx.caller.identity, Identity::Application { .. })
+/// Refuses an application that gives roles to its own account: what it may do is up to others, however
+/// many accounts its scopes let it manage.
+///
+/// # Errors
+/// 1435
+pub fn not_to_oneself(cx: &Cx<'_, '_>, account: i64) -> Result<()> {
+    let application = matches!(cx.caller.identity, Identity::Application { .. });
+    if !application || cx.caller.own_account() != Some(account) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::AdditionalPermissionsNotAllowed,
+        "An application cannot change its own roles: somebody else has to.",
+    ))
 }
 
 /// Refuses the first permission that is not the caller's own.
@@ -79,13 +92,13 @@ pub fn check_for_tenant(cx: &mut Cx<'_, '_>, role: &Known) -> Result<()> {
 /// # Errors
 /// As [`check_for_tenant`].
 pub(super) fn check_definition(cx: &mut Cx<'_, '_>, grants: &[Grant]) -> Result<()> {
-    if is_application(cx) {
+    if cx.caller.needs_no_role() {
         return Ok(());
     }
     let all_folders = access::has_in_tenant(cx.tx, cx.caller, &ALL_FOLDERS)?;
     let counts = |grant: &&Grant| !(all_folders && grant.scope == PermissionScope::Folder);
     let wanted: Vec<&Grant> = grants.iter().filter(counts).collect();
-    let own = names(cx, FOR_TENANT, &[cx.caller.user().into()])?;
+    let own = names(cx, FOR_TENANT, &[cx.caller.account().into()])?;
     check(&wanted, &own)
 }
 
@@ -94,14 +107,14 @@ pub(super) fn check_definition(cx: &mut Cx<'_, '_>, grants: &[Grant]) -> Result<
 /// # Errors
 /// 1435 when it grants what the caller does not have there.
 pub fn check_in_folder(cx: &mut Cx<'_, '_>, role: &Known, folder: i64) -> Result<()> {
-    if is_application(cx) || access::has_in_tenant(cx.tx, cx.caller, &ALL_FOLDERS)? {
+    if access::has_in_tenant(cx.tx, cx.caller, &ALL_FOLDERS)? {
         return Ok(());
     }
     let grants = granted(cx, role.id)?;
     // What is granted for the tenant only means nothing in a folder.
     let counts = |grant: &&Grant| grant.scope != PermissionScope::Global;
     let wanted: Vec<&Grant> = grants.iter().filter(counts).collect();
-    let own = names(cx, IN_FOLDER, &[cx.caller.user().into(), folder.into()])?;
+    let own = names(cx, IN_FOLDER, &[cx.caller.account().into(), folder.into()])?;
     check(&wanted, &own)
 }
 

@@ -20,7 +20,7 @@ pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
     ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
 };
-pub use giving::{check_account, check_for_tenant, check_in_folder};
+pub use giving::{check_account, check_for_tenant, check_in_folder, not_to_oneself};
 
 const VIEW: Need = Need::new(
     "OR.Users",

@@ -5,10 +5,11 @@
 use db::Tx;
 use odata::{Guid, Timestamp};
 
+use crate::clients::{self, NewClient};
 use crate::error::Result;
 use crate::folders::{self, NewFolder};
 use crate::users::{self, NewUser, UserType};
-use crate::{clients, machines, robots, roles};
+use crate::{machines, robots, roles};
 
 /// What the operator decided beforehand.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +81,13 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
     folders::assign_user(tx, shared, account, &[automation_user])?;
 
     if let Some((id, secret_hash)) = &plan.app {
-        clients::insert(tx, tenant, now, id, secret_hash, &identity::scopes::all())?;
+        let app = NewClient {
+            name: id,
+            client_id: id,
+            secret_hash,
+            scopes: &identity::scopes::all(),
+        };
+        clients::insert(tx, tenant, now, &app)?;
     }
     Ok(Some(Created { machine_key: key }))
 }

@@ -55,7 +55,16 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Tenant>> {
         .collect()
 }
 
-/// The id of the signing key that this database belongs to; `key_id` if it belongs to none yet.
+/// The id of the signing key that this database belongs to, if it belongs to one.
+///
+/// # Errors
+/// The store's.
+pub fn owner(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    let row = tx.row("SELECT key_id FROM installation WHERE id = 1", &[])?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+/// As [`owner`]; `key_id` if it belonged to none until now.
 /// Secrets in it can be opened with that key's data folder only, and a second server with keys of
 /// its own would hand out tokens that the first refuses.
 ///
@@ -66,8 +75,5 @@ pub fn claim(tx: &mut Tx<'_>, key_id: &str) -> Result<String> {
         "INSERT INTO installation (id, key_id) VALUES (1, $1) ON CONFLICT DO NOTHING",
         &[key_id.into()],
     )?;
-    let row = tx.row("SELECT key_id FROM installation WHERE id = 1", &[])?;
-    Ok(row
-        .ok_or_else(|| crate::Error::not_found("Installation"))?
-        .get(0)?)
+    owner(tx)?.ok_or_else(|| crate::Error::not_found("Installation"))
 }

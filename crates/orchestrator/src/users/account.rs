@@ -103,19 +103,26 @@ pub struct Login {
     pub email_address: Option<String>,
     /// Argon2id; absent for accounts without a password.
     pub password_hash: Option<String>,
+    /// Whether it is a person, who can have one.
+    pub signs_in: bool,
 }
 
-/// The active account with this name or, if there is none, with this address.
+/// The active account with this name or, if there is none, with this address. Applications have no
+/// password, whatever stands there.
 ///
 /// # Errors
 /// The store's.
 pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
     let row = tx.row(
-        "SELECT id, user_name, email_address, password_hash FROM users
-         WHERE tenant_id = $1 AND is_active AND (fold(user_name) = fold($2)
+        "SELECT id, user_name, email_address, password_hash, type IN (0, 2) FROM users
+         WHERE tenant_id = $1 AND is_active AND type <> $3 AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
          ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
-        &[tenant.into(), name_or_email.into()],
+        &[
+            tenant.into(),
+            name_or_email.into(),
+            UserType::DirectoryExternalApplication.into(),
+        ],
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Login {
@@ -123,6 +130,7 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
         user_name: row.get(1)?,
         email_address: row.get(2)?,
         password_hash: row.get(3)?,
+        signs_in: row.get(4)?,
     }))
 }
 
@@ -148,10 +156,12 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
             "SELECT is_active FROM users WHERE id = $1",
             Value::from(*id),
         ),
-        Identity::Application { client_id } => (
-            "SELECT TRUE FROM clients WHERE client_id = $1",
+        Identity::Application { client_id, .. } => (
+            "SELECT u.is_active FROM clients c JOIN users u ON u.id = c.user_id
+             WHERE c.client_id = $1",
             client_id.as_str().into(),
         ),
+        Identity::Server => return Ok(true),
         Identity::Machine { id } => ("SELECT TRUE FROM machines WHERE id = $1", (*id).into()),
         Identity::Robot { id, .. } => (
             "SELECT r.enabled AND COALESCE(u.is_active, TRUE) FROM robots r
@@ -164,6 +174,31 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
         .map(|r| r.get::<bool>(0))
         .transpose()?
         .unwrap_or(false))
+}
+
+/// Gives an account another password; whoever signed in with the old one has to sign in again.
+///
+/// # Errors
+/// The store's.
+pub fn set_password(tx: &mut Tx<'_>, user: i64, now: Timestamp, hash: &str) -> Result<()> {
+    tx.exec(
+        "UPDATE users SET password_hash = $2, last_modification_time = $3,
+             last_modifier_user_id = NULL WHERE id = $1",
+        &[user.into(), hash.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// The hash of the password that an account has now.
+///
+/// # Errors
+/// The store's.
+pub fn password_hash(tx: &mut Tx<'_>, user: i64) -> Result<Option<String>> {
+    let row = tx.row(
+        "SELECT password_hash FROM users WHERE id = $1",
+        &[user.into()],
+    )?;
+    Ok(row.map(|row| row.get(0)).transpose()?.flatten())
 }
 
 /// Name and type of an account, as the audit log keeps them.

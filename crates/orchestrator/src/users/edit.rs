@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    EDIT, User, UserType, keep_an_administrator, must_exist, name_and_type, rights, robots,
+    EDIT, User, UserType, applications, keep_an_administrator, must_exist, name_and_type, rights,
+    robots,
 };
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
@@ -141,8 +142,11 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("The UserName field must be one line."));
     }
-    let roles = said.roles(cx)?.unwrap_or_default();
     let kind = said.r#type.unwrap_or(UserType::User);
+    if kind == UserType::DirectoryExternalApplication {
+        applications::not_by_hand(cx, &name, dto)?;
+    }
+    let roles = said.roles(cx)?.unwrap_or_default();
     let person = kind == UserType::User || kind == UserType::DirectoryUser;
     changes.set("type", kind);
     changes.set_default("may_have_user_session", person);
@@ -162,6 +166,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
     let (mut changes, dto) = changes(args, Mode::Replace)?;
+    applications::check(cx, id, &changes, dto)?;
     let said: UserDto = args.body("userDto")?;
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
         check_only_robots(cx, id, args, &said)?;
@@ -205,6 +210,7 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         return Ok(Reply::json(shown));
     }
     must_exist(cx, id)?;
+    applications::check(cx, id, &changes, dto)?;
     let said: UserDto = body::read("userDto", Some(dto))?;
     same_name(cx, id, &said)?;
     same_roles_and_folders(cx, id, &said)?;
@@ -317,7 +323,11 @@ fn write(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
 }
 
 fn not_oneself(cx: &Cx<'_, '_>, id: i64, what: &str) -> Result<()> {
-    if cx.caller.identity == (Identity::User { id }) {
+    let own = match cx.caller.identity {
+        Identity::User { .. } | Identity::Application { .. } => cx.caller.own_account(),
+        _ => None,
+    };
+    if own == Some(id) {
         return Err(Error::refused(
             Code::UserNotEditable,
             format!("You cannot {what} your own account: ask another administrator."),
@@ -326,7 +336,8 @@ fn not_oneself(cx: &Cx<'_, '_>, id: i64, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// `DELETE /odata/Users(id)`: its robots go with it; jobs that ran on them stay.
+/// `DELETE /odata/Users(id)`: its robots go with it, and the application whose account it is; jobs that
+/// ran on them stay.
 pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
@@ -355,7 +366,8 @@ struct Active {
     active: bool,
 }
 
-/// `SetActive {active}`: an account that is not active cannot sign in, and its tokens stop working.
+/// `SetActive {active}`: an account that is not active cannot sign in, and its tokens stop working;
+/// those of an application, too.
 pub(super) fn set_active(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;

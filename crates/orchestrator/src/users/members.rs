@@ -68,6 +68,7 @@ fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     }
     for user in &members.added_user_ids {
         must_exist(cx, *user)?;
+        roles::not_to_oneself(cx, *user)?;
         cx.tx.exec(
             "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             &[(*user).into(), role.id.into()],

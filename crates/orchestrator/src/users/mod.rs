@@ -1,14 +1,16 @@
 //! Users: people, robot accounts, groups and applications of a tenant, with their roles and robots.
 
 mod account;
+mod applications;
 mod edit;
 mod entities;
+mod extended;
 mod members;
 mod rights;
 mod robots;
 
 use db::Value;
-use odata::edm::{Edm, Kind};
+use odata::edm::{Edm, EntitySet, Kind};
 use serde_json::json;
 
 use crate::body;
@@ -19,11 +21,12 @@ use crate::robots as robot;
 use crate::settings;
 
 pub use account::{
-    Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, signed_in,
+    Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
+    set_password, signed_in,
 };
 pub use entities::{User, UserType};
 pub use members::ROLE_OPS;
-pub use rights::keep_an_administrator;
+pub use rights::{administrators, keep_an_administrator};
 
 const VIEW: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
 const CREATE: Need = Need::new("OR.Users", &[("Users", Access::Create)], true);
@@ -74,6 +77,13 @@ pub const OPS: &[Op] = &[
         rights::get_current_permissions,
     )
     .returns("UserPermissionsCollection"),
+    Op::function(
+        "Users",
+        "GetCurrentUserExtended",
+        Need::AUTHENTICATED,
+        extended::get_current_user_extended,
+    )
+    .returns(extended::SET.entity),
     Op::function("Users", "GetByKey", VIEW, get_by_key)
         .params(&[("identifier", "Edm.Guid")])
         .returns("UserDto"),
@@ -100,6 +110,9 @@ pub const OPS: &[Op] = &[
         .params(&[("culture", "Edm.String")])
         .answers(200),
 ];
+
+/// Sets that only operations show.
+pub const RESULTS: &[&EntitySet] = &[&extended::SET];
 
 /// Structures that only its operations use.
 pub const TYPES: &[Kind] = &[<rights::UserPermissions as Edm>::KIND];
@@ -128,10 +141,15 @@ fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
 
 /// One user under the request's options.
 fn show(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(cx, &User::SET)?;
+    show_as(cx, args, &User::SET, id)
+}
+
+/// As [`show`], by another declaration of accounts.
+fn show_as(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet, id: i64) -> Result<Reply> {
+    let query = args.options(cx, set)?;
     let vars = entity_vars(cx, id)?;
     Ok(Reply::json(cx.entity_with(
-        &User::SET,
+        set,
         &id.into(),
         &query,
         &vars,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use db::Tx;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,6 +13,15 @@ use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::roles::{self, ADMINISTRATOR};
 
+/// The active administrators `u` of the tenant `$1` who can sign in; `$2` is the name of their role.
+macro_rules! administrators {
+    () => {
+        "FROM roles r JOIN user_roles ur ON ur.role_id = r.id JOIN users u ON u.id = ur.user_id
+         WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active
+             AND u.type IN (0, 2)"
+    };
+}
+
 /// Refuses to leave a tenant without an active administrator who can sign in; called after the
 /// change, which the refusal takes back.
 ///
@@ -19,10 +29,7 @@ use crate::roles::{self, ADMINISTRATOR};
 /// `code` when nobody is left.
 pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
     let row = cx.tx.row(
-        "SELECT 1 FROM roles r JOIN user_roles ur ON ur.role_id = r.id
-         JOIN users u ON u.id = ur.user_id
-         WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active
-             AND u.type IN (0, 2) LIMIT 1",
+        concat!("SELECT 1 ", administrators!(), " LIMIT 1"),
         &[cx.caller.tenant.into(), ADMINISTRATOR.into()],
     )?;
     if row.is_some() {
@@ -32,6 +39,23 @@ pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
         code,
         "This is the tenant's last active administrator: make another one first.",
     ))
+}
+
+/// The names of a tenant's active administrators, the oldest first; some of them, if there are many.
+///
+/// # Errors
+/// The store's.
+pub fn administrators(tx: &mut Tx<'_>, tenant: i64) -> Result<Vec<String>> {
+    let rows = tx.rows(
+        concat!(
+            "SELECT u.user_name ",
+            administrators!(),
+            " ORDER BY u.id LIMIT 10"
+        ),
+        &[tenant.into(), ADMINISTRATOR.into()],
+    )?;
+    let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(names?)
 }
 
 /// The roles with these names.
@@ -97,6 +121,7 @@ pub(super) fn of(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
 /// 1431 when nobody would be left to administer the tenant, 1435 for a role that grants more than
 /// the caller has.
 pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Result<()> {
+    roles::not_to_oneself(cx, user)?;
     let had = of(cx, user)?;
     for role in wanted.difference(&had) {
         let role = roles::find(cx.tx, cx.caller.tenant, *role)?;
@@ -144,6 +169,7 @@ struct Toggle {
 pub(super) fn toggle_role(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_exist(cx, id)?;
+    roles::not_to_oneself(cx, id)?;
     let wanted: Toggle = args.body("role")?;
     let role = roles::named(cx.tx, cx.caller.tenant, &wanted.role)?;
     let pair = [id.into(), role.id.into()];
