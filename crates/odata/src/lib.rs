@@ -38,6 +38,7 @@ mod parse;
 pub mod path;
 mod query;
 mod read;
+pub mod relaxed;
 mod render;
 mod split;
 mod syntax;
