@@ -22,6 +22,7 @@ pub mod body;
 mod coerce;
 mod compile;
 mod counts;
+mod duration;
 pub mod edm;
 mod enums;
 mod error;
