@@ -18,6 +18,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::{Error, Result};
@@ -139,6 +140,16 @@ impl Response {
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut named = headers.iter().filter(|(known, _)| known == name);
     named.next().map(|(_, value)| value.as_str())
+}
+
+/// The value of a header as text: UTF-8, else Latin-1, as HTTP had it once and clients still send it.
+/// There are no bytes that are neither.
+#[must_use]
+pub fn header_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
 }
 
 /// The answers to a group.

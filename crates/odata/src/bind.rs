@@ -77,7 +77,7 @@ impl Binder {
                 Bound {
                     expr,
                     ty: Ty::Is(ty),
-                } if ty.is_number() => Ok(coerce::negated(expr, ty)),
+                } if ty.is_number() || ty == Type::Duration => Ok(coerce::negated(expr, ty)),
                 other => Err(Error::query(format_args!(
                     "A unary operator with an incompatible type was detected. Found operand type \
                      '{}' for operator kind 'Negate'.",

@@ -2,7 +2,9 @@
 //! members are found whatever the case of their letters, because clients write both
 //! `FolderPath` and `folderPath`.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use serde_json::{Map, Number, Value};
 
 use crate::edm::{self, ComplexType, EntitySet, Kind, Prop, Version};
 use crate::{Error, Guid, Result, Timestamp};
@@ -43,6 +45,62 @@ pub fn member<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     body.iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
+}
+
+/// A value as it is meant for a member of this kind. Readers of other servers take numbers and truth
+/// values that come as text, and whole numbers for texts, so clients send them. Fractions are no
+/// texts: `1.10` would lose its zero. What cannot be converted stays, and is refused by whoever checks.
+///
+/// ```
+/// use odata::{Kind, body::converted};
+/// use serde_json::json;
+///
+/// assert_eq!(*converted(Kind::Int32, &json!(" 12 ")), json!(12));
+/// assert_eq!(*converted(Kind::Bool, &json!("True")), json!(true));
+/// assert_eq!(*converted(Kind::String, &json!(5)), json!("5"));
+/// assert_eq!(*converted(Kind::Int32, &json!("twelve")), json!("twelve"));
+/// ```
+#[must_use]
+pub fn converted(kind: Kind, value: &Value) -> Cow<'_, Value> {
+    let new = match (kind, value) {
+        (Kind::Bool, Value::String(text)) => truth(text).map(Value::Bool),
+        (Kind::Bool, Value::Number(number)) => match number.as_i64() {
+            Some(bit @ (0 | 1)) => Some(Value::Bool(bit == 1)),
+            _ => None,
+        },
+        (Kind::Int32 | Kind::Int64, Value::String(text)) => {
+            text.trim().parse::<i64>().ok().map(Value::from)
+        }
+        (Kind::Double, Value::String(text)) => {
+            let number = text.trim().parse().ok();
+            number.and_then(Number::from_f64).map(Value::Number)
+        }
+        (Kind::String, Value::Bool(value)) => Some(value.to_string().into()),
+        (Kind::String, Value::Number(number)) if !number.is_f64() => {
+            Some(number.to_string().into())
+        }
+        (Kind::Strings, Value::Array(items)) => all(Kind::String, items),
+        (Kind::Int64s, Value::Array(items)) => all(Kind::Int64, items),
+        _ => None,
+    };
+    new.map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
+fn truth(text: &str) -> Option<bool> {
+    text.trim().to_ascii_lowercase().parse().ok()
+}
+
+/// A list of values of one kind, unless none of them changes.
+fn all(kind: Kind, items: &[Value]) -> Option<Value> {
+    let converted = |item| converted(kind, item);
+    let changes = |item| matches!(converted(item), Cow::Owned(_));
+    let changed = items.iter().any(changes);
+    changed.then(|| {
+        items
+            .iter()
+            .map(|item| converted(item).into_owned())
+            .collect()
+    })
 }
 
 /// Spells the members of a body as declared, also inside structures, so that serde finds them.
@@ -92,6 +150,7 @@ fn members(props: &[Prop], body: &Value, complete: bool, depth: usize) -> Result
 }
 
 fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
+    let value = &*converted(prop.kind, value);
     if let (Some((least, most)), Some(number)) = (prop.range, value.as_i64())
         && !(least..=most).contains(&number)
     {
@@ -179,20 +238,17 @@ fn typed(value: &Value, ty: &Value) -> Option<Value> {
         Value::String(text) => text.as_str(),
         _ => "",
     };
+    let of =
+        |kind, fits: fn(&Value) -> bool| Some(converted(kind, value).into_owned()).filter(fits);
     let name = name.strip_prefix("Edm.").unwrap_or(name);
     match name {
-        "Byte" | "SByte" | "Int16" | "Int32" | "Int64" => match value {
-            Value::Number(number) if number.is_i64() => Some(value.clone()),
-            _ => text.parse::<i64>().ok().map(Value::from),
-        },
+        "Byte" | "SByte" | "Int16" | "Int32" | "Int64" => of(Kind::Int64, Value::is_i64),
+        // As a number of JSON, which keeps `1e3` and `7` as they are.
         "Double" | "Single" | "Decimal" => match value {
             Value::Number(_) => Some(value.clone()),
             _ => text.parse().ok().map(Value::Number),
         },
-        "Boolean" => match value {
-            Value::Bool(_) => Some(value.clone()),
-            _ => text.to_ascii_lowercase().parse().ok().map(Value::Bool),
-        },
+        "Boolean" => of(Kind::Bool, Value::is_boolean),
         "DateTimeOffset" | "Date" | "DateTime" => Timestamp::parse(text).map(|_| value.clone()),
         "Guid" => text.parse::<Guid>().ok().map(|_| value.clone()),
         // Texts, and types that only the caller knows, stay as they are.

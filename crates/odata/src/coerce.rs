@@ -6,7 +6,7 @@
 use crate::edm::EnumType;
 use crate::expr::{Const, Expr, Type};
 use crate::syntax::{Literal, Op};
-use crate::{Error, Guid, Result, Timestamp};
+use crate::{Error, Guid, Result, Timestamp, duration};
 
 /// A member of an enumeration has no type before it meets one.
 #[derive(Clone, Copy, PartialEq)]
@@ -38,6 +38,11 @@ impl Bound {
             ty: Ty::Is(ty),
         }
     }
+
+    /// Whether it is an instant or a span of time.
+    fn is_time(&self) -> bool {
+        matches!(self.ty, Ty::Is(Type::Date | Type::Duration))
+    }
 }
 
 /// A literal as it stands.
@@ -50,6 +55,7 @@ pub(crate) fn constant(literal: &Literal) -> Bound {
         Literal::Text(text) => (Const::Text(text.clone()), Type::Text),
         Literal::Guid(guid) => (Const::Text(guid.to_string()), Type::Guid),
         Literal::DateTime(at) => (Const::Date(*at), Type::Date),
+        Literal::Duration(ticks) => (Const::Duration(*ticks), Type::Duration),
         Literal::Enum(_, member) => {
             return Bound {
                 expr: Expr::Const(Const::Text(member.clone())),
@@ -68,6 +74,7 @@ pub(crate) fn binary(op: Op, left: Bound, right: Bound) -> Result<Bound> {
     let (left_ty, right_ty) = (left.ty, right.ty);
     let bound = match op {
         Op::And | Op::Or => logic(op, left, right),
+        Op::Add | Op::Sub if left.is_time() || right.is_time() => span(op, left, right),
         Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => calculation(op, unify(left, right)?),
         Op::Has => comparison(op, flags(left, right)?),
         _ => comparison(op, unify(left, right)?),
@@ -104,10 +111,42 @@ fn calculation(op: Op, pair: Option<Pair>) -> Option<Bound> {
     ))
 }
 
-/// A number with the other sign: what is left of zero, which, unlike the sign alone, there also is
-/// of the smallest integer.
+/// Instants and spans of time: an instant moved by a span, the span between two instants, two spans
+/// together. `None` for anything else.
+fn span(op: Op, left: Bound, right: Bound) -> Option<Bound> {
+    let (left, right) = (in_time(left), in_time(right));
+    let ty = match (left.ty, right.ty, op) {
+        (Ty::Is(Type::Date), Ty::Is(Type::Duration | Type::Null), _) => Type::Date,
+        (Ty::Is(Type::Date), Ty::Is(Type::Date), Op::Sub) => Type::Duration,
+        (Ty::Is(Type::Duration), Ty::Is(Type::Duration | Type::Null), _)
+        | (Ty::Is(Type::Null), Ty::Is(Type::Duration), _) => Type::Duration,
+        _ => return None,
+    };
+    let (left, right) = (left.expr.into(), right.expr.into());
+    Some(Bound::new(Expr::Calculate(op, ty, left, right), ty))
+}
+
+/// A constant text beside something of time is of time, too.
+fn in_time(bound: Bound) -> Bound {
+    let Expr::Const(Const::Text(text)) = &bound.expr else {
+        return bound;
+    };
+    if let Some(ticks) = duration::parse(text) {
+        return Bound::new(Expr::Const(Const::Duration(ticks)), Type::Duration);
+    }
+    match Timestamp::parse(text) {
+        Some(at) => Bound::new(Expr::Const(Const::Date(at)), Type::Date),
+        None => bound,
+    }
+}
+
+/// A number or span with the other sign: what is left of zero, which, unlike the sign alone, there
+/// also is of the smallest integer.
 pub(crate) fn negated(expr: Expr, ty: Type) -> Bound {
-    let zero = Expr::Const(Const::Int(0));
+    let zero = Expr::Const(match ty {
+        Type::Duration => Const::Duration(0),
+        _ => Const::Int(0),
+    });
     Bound::new(Expr::Calculate(Op::Sub, ty, zero.into(), expr.into()), ty)
 }
 
@@ -161,6 +200,10 @@ fn adapt(expr: Expr, ty: Type) -> Result<Option<Expr>> {
                     "'{text}' is not a date and time."
                 )));
             }
+        },
+        Type::Duration => match duration::parse(&text) {
+            Some(ticks) => Const::Duration(ticks),
+            None => return Err(Error::query(format_args!("'{text}' is not a duration."))),
         },
         Type::Null | Type::Bool | Type::Int | Type::Real => return Ok(None),
     };

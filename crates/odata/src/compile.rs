@@ -91,6 +91,11 @@ impl<'a> Builder<'a> {
         builder
     }
 
+    /// The time of the request.
+    pub fn now(&self) -> Timestamp {
+        self.scope.now
+    }
+
     /// The alias of the entity.
     pub fn alias(&self) -> String {
         self.rows[0].alias.clone()

@@ -24,7 +24,8 @@ pub(crate) enum Expr {
     Or(Box<Expr>, Box<Expr>),
     /// One of the six comparisons or `has`, over operands of one type.
     Compare(Op, Type, Box<Expr>, Box<Expr>),
-    /// One of the five calculations; `Real` if either operand is.
+    /// One of the five calculations with numbers, `Real` if either operand is; a sum or difference
+    /// with instants and spans of time.
     Calculate(Op, Type, Box<Expr>, Box<Expr>),
     /// The operand, the type of all, the values, and whether null is among them.
     In(Box<Expr>, Type, Vec<Const>, bool),
@@ -77,6 +78,8 @@ pub(crate) enum Const {
     /// Text, and a GUID in its stored form.
     Text(String),
     Date(Timestamp),
+    /// In ticks of 100 ns.
+    Duration(i64),
 }
 
 /// The type of an expression.
@@ -89,6 +92,8 @@ pub(crate) enum Type {
     Text,
     Guid,
     Date,
+    /// A span of time.
+    Duration,
     Enum(&'static EnumType),
 }
 
@@ -134,6 +139,7 @@ impl Type {
             Type::Text => "Edm.String",
             Type::Guid => "Edm.Guid",
             Type::Date => "Edm.DateTimeOffset",
+            Type::Duration => "Edm.Duration",
             Type::Enum(ty) => ty.name,
         }
     }
@@ -143,7 +149,7 @@ impl Type {
         match self {
             Type::Bool => "BOOLEAN",
             Type::Real => "DOUBLE PRECISION",
-            Type::Int | Type::Date | Type::Enum(_) => "BIGINT",
+            Type::Int | Type::Date | Type::Duration | Type::Enum(_) => "BIGINT",
             Type::Text | Type::Guid | Type::Null => "TEXT",
         }
     }

@@ -3,7 +3,7 @@
 use db::Dialect;
 
 use crate::expr::Type;
-use crate::time::{TICKS_PER_DAY, TICKS_PER_SECOND};
+use crate::time::{MAX, MIN, TICKS_PER_DAY, TICKS_PER_SECOND};
 
 /// A function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(crate) enum Function {
     Second,
     Date,
     Now,
+    TotalSeconds,
     Round,
     Floor,
     Ceiling,
@@ -81,6 +82,12 @@ const SIGNATURES: &[Signature] = &[
     ("second", F::Second, &[Type::Date], Type::Int),
     ("date", F::Date, &[Type::Date], Type::Date),
     ("now", F::Now, &[], Type::Date),
+    (
+        "totalseconds",
+        F::TotalSeconds,
+        &[Type::Duration],
+        Type::Real,
+    ),
     ("round", F::Round, &[Type::Real], Type::Real),
     ("floor", F::Floor, &[Type::Real], Type::Real),
     ("ceiling", F::Ceiling, &[Type::Real], Type::Real),
@@ -139,6 +146,7 @@ impl Function {
             F::Second => format!("({} / {TICKS_PER_SECOND} % 60)", in_day(a)),
             F::Date => format!("({a} - {})", in_day(a)),
             F::Now => a.to_owned(),
+            F::TotalSeconds => format!("(CAST({a} AS DOUBLE PRECISION) / {TICKS_PER_SECOND})"),
             // As NUMERIC, because PostgreSQL rounds floating-point halves to even; away from zero
             // is the protocol's rule and SQLite's.
             F::Round => format!("CAST(round(CAST({a} AS NUMERIC)) AS DOUBLE PRECISION)"),
@@ -167,14 +175,16 @@ fn in_day(at: &str) -> String {
     format!("(({at} % {TICKS_PER_DAY} + {TICKS_PER_DAY}) % {TICKS_PER_DAY})")
 }
 
-/// A part of the date. SQL has no common function for it.
+/// A part of the date. SQL has no common function for it. Outside of the years that can be written,
+/// where only a calculation leads, the databases disagree, and there is none.
 fn calendar(dialect: Dialect, at: &str, format: &str, field: &str) -> String {
     let seconds = format!("(({at} - {}) / {TICKS_PER_SECOND})", in_day(at));
-    match dialect {
+    let part = match dialect {
         Dialect::Sqlite => format!("CAST(strftime('{format}', {seconds}, 'unixepoch') AS INTEGER)"),
         Dialect::Postgres => format!(
             "CAST(EXTRACT({field} FROM TIMESTAMP '1970-01-01' + {seconds} * INTERVAL '1 second') \
              AS BIGINT)"
         ),
-    }
+    };
+    format!("(CASE WHEN {at} BETWEEN {MIN} AND {MAX} THEN {part} END)")
 }

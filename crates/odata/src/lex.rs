@@ -4,7 +4,7 @@
 //! longest form is tried first. Every token knows where it starts, for the messages.
 
 use crate::syntax::Literal;
-use crate::{Error, Guid, Result, Timestamp};
+use crate::{Error, Guid, Result, Timestamp, duration};
 
 /// A token and the byte at which it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,6 +237,7 @@ impl<'a> Lexer<'a> {
         let literal = match word.to_ascii_lowercase().as_str() {
             "guid" => text.parse().ok().map(Literal::Guid),
             "datetime" | "datetimeoffset" => Timestamp::parse(&text).map(Literal::DateTime),
+            "duration" => duration::parse(&text).map(Literal::Duration),
             _ => Some(Literal::Enum(word.to_owned(), text)),
         };
         literal
@@ -320,6 +321,8 @@ mod tests {
             "datetime'2017-10-28T12:13:00'",
             date("2017-10-28T12:13:00Z"),
         );
+        literal("duration'PT1H'", Literal::Duration(36_000_000_000));
+        literal("Duration'-P1D'", Literal::Duration(-864_000_000_000));
         assert_eq!(kinds("2017-10-28T12:13:00 and").len(), 2);
         assert_eq!(kinds("2017 eq").len(), 2);
     }
@@ -343,6 +346,7 @@ mod tests {
             ("12abc", 0),
             ("1e999", 0),
             ("guid'12'", 0),
+            ("duration'P1M'", 0),
             ("'a\0b'", 0),
             ("2017-10-28T12:13:00Zx", 0),
         ] {

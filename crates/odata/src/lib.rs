@@ -22,6 +22,7 @@ pub mod body;
 mod coerce;
 mod compile;
 mod counts;
+mod duration;
 pub mod edm;
 mod enums;
 mod error;
@@ -38,7 +39,9 @@ mod parse;
 pub mod path;
 mod query;
 mod read;
+pub mod relaxed;
 mod render;
+mod selection;
 mod split;
 mod syntax;
 mod time;
@@ -56,6 +59,7 @@ pub use query::Query;
 pub use read::{
     Folders, Metadata, Scope, Shape, read_count, read_entities, read_entity, read_keys, read_page,
 };
+pub use selection::{Selection, no_options};
 pub use time::{TICKS_PER_DAY, TICKS_PER_SECOND, Timestamp};
 pub use write::{Changes, Mode, delete_entity};
 

@@ -100,6 +100,21 @@ impl Query {
         }
     }
 
+    /// Refuses what can be asked of many entities only, where one is read.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub(crate) fn of_one(&self) -> Result<()> {
+        let pages = self.top.is_some() || self.skip > 0 || self.count.is_some();
+        if self.filter.is_none() && self.order.is_empty() && !pages {
+            return Ok(());
+        }
+        Err(Error::query(
+            "The requested resource is not a collection: $filter, $orderby, $count, $skip and $top \
+             can be applied to collections only.",
+        ))
+    }
+
     /// Whether it says no more than which entities are meant: nothing of how to show them.
     #[must_use]
     pub fn only_filters(&self) -> bool {

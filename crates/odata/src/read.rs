@@ -167,6 +167,7 @@ pub fn read_entity(
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     belongs(q, set)?;
+    q.of_one()?;
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, q, shape, Visible::Single);
     let (columns, _) = block.columns(&mut builder)?;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{Guid, Timestamp};
+use crate::{Guid, Timestamp, duration};
 
 /// A value in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) enum Literal {
     Text(String),
     Guid(Guid),
     DateTime(Timestamp),
+    /// In ticks of 100 ns.
+    Duration(i64),
     /// Type and member: `Ns.Color'Red'`.
     Enum(String, String),
 }
@@ -138,6 +140,7 @@ impl fmt::Display for Literal {
             Literal::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Literal::Guid(guid) => write!(f, "{guid}"),
             Literal::DateTime(at) => write!(f, "{at}"),
+            Literal::Duration(ticks) => write!(f, "duration'{}'", duration::text(*ticks)),
             Literal::Enum(ty, member) => write!(f, "{ty}'{}'", member.replace('\'', "''")),
         }
     }

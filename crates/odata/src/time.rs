@@ -86,8 +86,8 @@ fn ticks(duration: Duration) -> i64 {
 }
 
 /// 0001-01-01T00:00:00Z and the last tick of the year 9999.
-const MIN: i64 = -719_162 * TICKS_PER_DAY;
-const MAX: i64 = 2_932_897 * TICKS_PER_DAY - 1;
+pub(crate) const MIN: i64 = -719_162 * TICKS_PER_DAY;
+pub(crate) const MAX: i64 = 2_932_897 * TICKS_PER_DAY - 1;
 
 /// What is left to read.
 struct Reader<'a>(&'a [u8]);

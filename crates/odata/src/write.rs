@@ -222,7 +222,7 @@ fn writable(set: &EntitySet, prop: &Prop) -> Option<&'static str> {
 
 /// A checked member as it is stored.
 fn stored(kind: Kind, value: &Json) -> Value {
-    match (kind, value) {
+    match (kind, &*body::converted(kind, value)) {
         (_, Json::Null) if kind.is_list() => Value::Text("[]".to_owned()),
         (_, Json::Null) => Value::Null,
         (Kind::Guid, Json::String(text)) => text.parse::<Guid>().ok().into(),
@@ -275,7 +275,7 @@ fn shown(kind: Kind, value: &Json) -> Json {
             let name = value.as_i64().and_then(|number| ty.name_of(number));
             name.map_or_else(|| value.clone(), Json::from)
         }
-        _ => value.clone(),
+        (kind, value) => body::converted(kind, value).into_owned(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::Result;
+use crate::edm::Kind;
+use crate::{Result, relaxed};
 
 use super::{Answer, Batch, Format, Group, Limits, Part, Rendered, Request};
 use super::{invalid, too_long, too_many};
@@ -23,7 +24,7 @@ struct Document<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item<'a> {
-    id: String,
+    id: Name,
     method: String,
     url: String,
     #[serde(default)]
@@ -31,16 +32,43 @@ struct Item<'a> {
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
     #[serde(default)]
-    atomicity_group: Option<String>,
+    atomicity_group: Option<Name>,
     #[serde(default)]
-    depends_on: Option<Vec<String>>,
+    depends_on: Option<Vec<Name>>,
     #[serde(default, rename = "if")]
     condition: Option<String>,
 }
 
+/// The name of a request or group, which some write as a number.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Name, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        let text = text(&given).map(Name);
+        text.ok_or_else(|| serde::de::Error::custom("an id or group is neither text nor a number"))
+    }
+}
+
+/// A text, or the number or truth value that stands for one.
+fn text(value: &Value) -> Option<String> {
+    match &*crate::body::converted(Kind::String, value) {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
 /// Reads the document.
 pub(super) fn parse(body: &[u8], limits: Limits) -> Result<Batch> {
-    let document: Document<'_> = serde_json::from_slice(body).map_err(invalid)?;
+    let body = std::str::from_utf8(body).map_err(invalid)?;
+    if let Ok(document) = serde_json::from_str(body) {
+        return read(document, limits);
+    }
+    let standard = relaxed::standard(body).map_err(invalid)?;
+    read(serde_json::from_str(&standard).map_err(invalid)?, limits)
+}
+
+fn read(document: Document<'_>, limits: Limits) -> Result<Batch> {
     if document.requests.len() > limits.requests {
         return Err(too_many(limits));
     }
@@ -62,12 +90,13 @@ pub(super) fn parse(body: &[u8], limits: Limits) -> Result<Batch> {
 }
 
 fn request(item: Item<'_>, limits: Limits) -> Result<Request> {
-    if item.id.is_empty() || item.atomicity_group.as_deref() == Some("") {
+    let group = item.atomicity_group.map(|Name(name)| name);
+    if item.id.0.is_empty() || group.as_deref() == Some("") {
         return Err(invalid("an id or atomicityGroup is empty"));
     }
     let mut headers = Vec::new();
     for (name, value) in item.headers.unwrap_or_default() {
-        let Value::String(value) = value else {
+        let Some(value) = text(&value) else {
             return Err(invalid(format_args!("the header '{name}' is not text")));
         };
         headers.push((name.to_ascii_lowercase(), value));
@@ -76,20 +105,38 @@ fn request(item: Item<'_>, limits: Limits) -> Result<Request> {
     if length > limits.headers {
         return Err(too_long(limits));
     }
+    let names = item.depends_on.unwrap_or_default().into_iter();
     let mut request = Request {
-        id: item.id,
+        id: item.id.0,
         method: item.method.to_ascii_uppercase(),
         url: item.url,
         headers,
         body: Vec::new(),
-        group: item.atomicity_group,
-        depends_on: item.depends_on.unwrap_or_default(),
+        group,
+        depends_on: names.map(|Name(name)| name).collect(),
         condition: item.condition,
     };
     if let Some(raw) = item.body.filter(|raw| raw.get() != "null") {
         request.body = decode(&request, raw)?;
     }
+    in_unicode(&mut request.headers);
     Ok(request)
+}
+
+/// A body that stands in the document as JSON or text has the encoding of the document, whatever its
+/// own type says.
+fn in_unicode(headers: &mut [(String, String)]) {
+    let kind = headers.iter_mut().find(|(name, _)| name == "content-type");
+    let Some((_, kind)) = kind else { return };
+    if Encoding::of(Some(kind)) == Encoding::Base64 {
+        return;
+    }
+    let charset = |parameter: &&str| {
+        let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+        name.trim().eq_ignore_ascii_case("charset")
+    };
+    let kept: Vec<&str> = kind.split(';').filter(|part| !charset(part)).collect();
+    *kind = kept.join(";");
 }
 
 /// How a body stands in the document, by its media type.

@@ -4,7 +4,7 @@
 use crate::{Guid, Result};
 
 use super::{Answer, Batch, Format, Group, Limits, Part, Rendered, Request, Response};
-use super::{header, invalid, too_long, too_many};
+use super::{header, header_text, invalid, too_long, too_many};
 
 /// The headers of one part at most.
 const MAX_HEADERS: usize = 64;
@@ -132,7 +132,7 @@ fn read_part(part: &[u8], limits: Limits) -> Result<Read<'_>> {
     let head = &part[..part.len().min(limits.headers)];
     match httparse::parse_headers(head, &mut headers) {
         Ok(httparse::Status::Complete((end, found))) => Ok(Read {
-            headers: owned(found)?,
+            headers: owned(found),
             body: &part[end..],
         }),
         Ok(httparse::Status::Partial) if head.len() < part.len() => Err(too_long(limits)),
@@ -143,16 +143,13 @@ fn read_part(part: &[u8], limits: Limits) -> Result<Read<'_>> {
     }
 }
 
-fn owned(headers: &[httparse::Header<'_>]) -> Result<Vec<(String, String)>> {
+fn owned(headers: &[httparse::Header<'_>]) -> Vec<(String, String)> {
     let mut out = Vec::with_capacity(headers.len());
     for header in headers {
         let name = header.name.to_ascii_lowercase();
-        let Ok(value) = std::str::from_utf8(header.value) else {
-            return Err(invalid(format_args!("the header '{name}' is not UTF-8")));
-        };
-        out.push((name, value.to_owned()));
+        out.push((name, header_text(header.value).into_owned()));
     }
-    Ok(out)
+    out
 }
 
 /// The request in a part.
@@ -170,7 +167,7 @@ fn request(part: &Read<'_>, limits: Limits) -> Result<Request> {
         Ok(httparse::Status::Partial) => Err(invalid("a part holds no request")),
         Err(error) => Err(invalid(format_args!("a request: {error}"))),
     }?;
-    let headers = owned(request.headers)?;
+    let headers = owned(request.headers);
     let id = header(&part.headers, "content-id").or_else(|| header(&headers, "content-id"));
     Ok(Request {
         id: id.unwrap_or_default().trim().to_owned(),

@@ -211,11 +211,13 @@ fn literal() -> impl Strategy<Value = Literal> {
             .prop_map(Literal::Real),
         "[^\0]{0,12}".prop_map(Literal::Text),
         any::<u128>().prop_map(|n| Literal::Guid(Guid(n))),
+        any::<i32>().prop_map(|n| Literal::Duration(i64::from(n) * 1_000_003)),
         (-62_135_596_800_000_i64..253_402_300_799_000)
             .prop_map(|ms| Literal::DateTime(Timestamp::from_millis(ms))),
         (name(), "[^\0]{0,5}")
             .prop_filter("a type of a literal", |(ty, _)| {
-                !["guid", "datetime", "datetimeoffset"].contains(&ty.to_ascii_lowercase().as_str())
+                let types = ["guid", "datetime", "datetimeoffset", "duration"];
+                !types.contains(&ty.to_ascii_lowercase().as_str())
             })
             .prop_map(|(ty, member)| Literal::Enum(ty, member)),
     ]

@@ -80,6 +80,12 @@ fn a_comparison_can_use_an_index() {
         " WHERE (fold(t0.info) = fold(CAST($1 AS TEXT)))",
     );
     same("At gt 2018-01-01", " WHERE (t0.at > CAST($1 AS BIGINT))");
+    same(
+        "At gt now() sub duration'PT1S'",
+        " WHERE (t0.at > CAST($1 AS BIGINT))",
+    );
+    let (_, params) = sql(Dialect::Sqlite, "At gt now() sub duration'PT0.000001S'");
+    assert_eq!(params, [Value::Int(3 - 10)]);
     same("Info eq null", " WHERE (t0.info IS NULL)");
     same("Id in (1)", " WHERE (t0.id IN (CAST($1 AS BIGINT)))");
 }

@@ -240,7 +240,7 @@ fn bodies_are_checked_by_their_declaration() {
     refused(json!({"RunName": "  "}), "The RunName field is required.");
     refused(json!({"RunName": null}), "The RunName field is required.");
     refused(
-        json!({"RunName": 5}),
+        json!({"RunName": 1.5}),
         "The field RunName must be a value of type Edm.String.",
     );
     refused(
@@ -281,17 +281,65 @@ fn bodies_are_checked_by_their_declaration() {
         "The field First must be a JSON object.",
     );
     refused(
-        json!({"Ids": ["1"]}),
+        json!({"Ids": ["1", "x"]}),
         "The field Ids must be a value of type Collection(Edm.Int64).",
     );
     refused(
-        json!({"Words": [1]}),
+        json!({"Words": [1, 1.5]}),
         "The field Words must be a value of type Collection(Edm.String).",
     );
     refused(
         json!({"More": 1}),
         "The field More must be a value of type Edm.Untyped.",
     );
+}
+
+#[test]
+fn numbers_and_truth_values_may_be_text_and_texts_numbers() {
+    let written = json!({
+        "RunName": 12345, "Count": " -7 ", "Big": "+5000000000", "Ratio": "2.5",
+        "Robots": [{"RobotId": "1"}], "Ids": ["1", 2], "Words": ["x", 7, true],
+    });
+    body::check_complex(&Start::TYPE, &written).unwrap();
+    refused(
+        json!({"RunName": 123_456}),
+        "The field RunName must be a string with a maximum length of 5.",
+    );
+    refused(
+        json!({"Count": "2147483648"}),
+        "The field Count must be a value of type Edm.Int32.",
+    );
+    for ratio in ["NaN", "inf", "1,5", ""] {
+        refused(
+            json!({"Ratio": ratio}),
+            "The field Ratio must be a value of type Edm.Double.",
+        );
+    }
+    refused(
+        json!({"Count": ""}),
+        "The field Count must be a value of type Edm.Int32.",
+    );
+    // Digits that a number does not keep.
+    for name in [json!(1.10), json!(1e30), json!([]), json!({})] {
+        refused(
+            json!({"RunName": name}),
+            "The field RunName must be a value of type Edm.String.",
+        );
+    }
+}
+
+#[test]
+fn a_truth_value_is_a_bit_or_a_word() {
+    let read = |value: Value| body::converted(Kind::Bool, &value).into_owned();
+    for value in [json!(true), json!("true"), json!(" TRUE "), json!(1)] {
+        assert_eq!(read(value), json!(true));
+    }
+    for value in [json!(false), json!("False"), json!(0)] {
+        assert_eq!(read(value), json!(false));
+    }
+    for value in [json!("1"), json!("yes"), json!(2), json!(0.0), json!(null)] {
+        assert_eq!(read(value.clone()), value);
+    }
 }
 
 #[test]

@@ -124,6 +124,44 @@ const CASES: &[(&str, &[i64])] = &[
     ("StartTime gt 2018-01-15T19:18:02%2B01:00", &[3]),
     ("StartTime gt 2018-01-15T19:18:02+01:00", &[3]),
     ("Created lt now()", &[1, 2, 4]),
+    // spans of time
+    ("Created gt now() sub duration'P30D'", &[2, 3]),
+    ("Created lt now() sub duration'P30D'", &[1, 4]),
+    ("Created gt now() add duration'P1D'", &[3]),
+    ("now() add duration'-P1D' lt Created", &[3]),
+    ("StartTime add duration'PT0.79S' eq Created", &[2]),
+    ("Created sub duration'PT0.79S' eq StartTime", &[2]),
+    ("Created sub StartTime eq duration'PT0.79S'", &[2]),
+    ("Created sub StartTime lt duration'PT1S'", &[2, 4]),
+    ("Created sub StartTime gt 'PT1S'", &[3]),
+    ("Created sub StartTime in ('PT0.79S',duration'PT1S')", &[2]),
+    ("not (Created sub StartTime gt duration'P1D')", &[1, 2, 4]),
+    ("-(Created sub StartTime) lt -duration'P1D'", &[3]),
+    (
+        "Created sub StartTime add duration'PT1H' gt duration'PT2H' sub duration'PT0.5S'",
+        &[3],
+    ),
+    ("totalseconds(Created sub StartTime) eq 0.79", &[2]),
+    (
+        "Created eq '2018-01-16T18:18:02.79Z' sub duration'P1D'",
+        &[2],
+    ),
+    ("date(Created add duration'P1D') eq 2018-01-16", &[2]),
+    ("Created sub null eq null", &[1, 2, 3, 4]),
+    (
+        "duration'P1D' sub duration'PT24H' eq duration'PT0S'",
+        &[1, 2, 3, 4],
+    ),
+    // Beyond the years that can be written there is no year.
+    (
+        "year(Created add duration'P3000000D') eq null",
+        &[1, 2, 3, 4],
+    ),
+    (
+        "year(Created sub duration'P740000D') eq null and day(Created sub duration'P3650000D') eq null",
+        &[1, 2, 3, 4],
+    ),
+    ("Created add duration'P3000000D' gt now()", &[1, 2, 3, 4]),
     (
         "year(StartTime) eq 2018 and month(StartTime) eq 1 and day(StartTime) eq 15",
         &[2, 3],
@@ -313,6 +351,30 @@ fn refused(filter: &str, part: &str) {
         }
         other => panic!("{filter}: {other:?}"),
     }
+}
+
+#[test]
+fn what_time_cannot_be_calculated_with() {
+    for filter in [
+        "Created gt now() mul duration'P1D'",
+        "Created gt now() add 1",
+        "Created gt 1 add now()",
+        "Created gt duration'P1D' add now()",
+        "Created gt now() add now()",
+        "Created gt now() sub 'soon'",
+        "Created gt duration'P1D'",
+        "Created sub StartTime gt 5",
+        "Created sub StartTime gt now()",
+        "duration'P1D' mul 2 gt duration'P1D'",
+    ] {
+        refused(filter, "incompatible types");
+    }
+    refused("Created sub StartTime gt 'x'", "'x' is not a duration");
+    refused(
+        "Created gt now() sub duration'P1M'",
+        "literal is malformed at position 21",
+    );
+    refused("totalseconds(Created) gt 1", "No function signature");
 }
 
 #[test]

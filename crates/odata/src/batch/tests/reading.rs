@@ -123,6 +123,50 @@ fn json_is_read() {
 }
 
 #[test]
+fn json_is_read_as_clients_write_it() {
+    let text = "\u{a0}{'requests': [ // two
+        {id: 1, method: 'post', url: 'Pets', headers: {'Content-Type': 'text/csv; charset=iso-8859-1;x=1',
+            'a': 7}, body: 'ü'},
+        {id: '2', 'method': 'post', url: 'Pets', atomicityGroup: 3, dependsOn: [1],
+            headers: {'content-type': 'application/json;charset=utf-16'}, body: {'Name': 'ü',}},
+    ]}";
+    let batch = parse("application/json", text.as_bytes(), Limits::default()).unwrap();
+    let first = &batch.groups[0].requests()[0];
+    assert_eq!((first.id.as_str(), first.header("a")), ("1", Some("7")));
+    assert_eq!(first.body, "ü".as_bytes());
+    // The text of the document was text already.
+    assert_eq!(first.header("content-type"), Some("text/csv;x=1"));
+    let second = &batch.groups[1].requests()[0];
+    assert_eq!(second.group.as_deref(), Some("3"));
+    assert_eq!(second.depends_on, ["1"]);
+    assert_eq!(second.body, r#"{"Name":"ü"}"#.as_bytes());
+    assert_eq!(second.header("content-type"), Some("application/json"));
+    for (text, why) in [
+        (
+            "{'requests': [}",
+            "a value is expected at line 1, column 15",
+        ),
+        ("{'requests': [{}]}", "missing field `id`"),
+        ("{}", "missing field `requests`"),
+    ] {
+        let error = parse("application/json", text.as_bytes(), Limits::default());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+}
+
+#[test]
+fn headers_are_utf_8_or_latin_1() {
+    assert_eq!(header_text(b"plain"), "plain");
+    assert_eq!(header_text("Büro/漢".as_bytes()), "Büro/漢");
+    assert_eq!(header_text(b"B\xfcro"), "Büro");
+    let body = b"--b\r\nContent-Type: application/http\r\n\r\nGET Pets HTTP/1.1\r\n\
+        X-Path: B\xfcro\r\n\r\n\r\n--b--";
+    let batch = parse("multipart/mixed; boundary=b", body, Limits::default()).unwrap();
+    assert_eq!(batch.groups[0].requests()[0].header("x-path"), Some("Büro"));
+}
+
+#[test]
 fn bodies_are_written_as_their_type_says() {
     let batch = json_batch(&json!([
         {"id": "a", "method": "get", "url": "json"}, {"id": "b", "method": "get", "url": "text"},

@@ -107,6 +107,17 @@ pub enum When {
     At(Place),
     Day(Place),
     Const(i64),
+    /// An instant moved by a span, in ticks.
+    Moved(&'static str, Box<When>, Span),
+}
+
+/// Spans of time.
+#[derive(Clone, Debug)]
+pub enum Span {
+    Const(i64),
+    Between(Box<When>, Box<When>),
+    Calculate(&'static str, Box<Span>, Box<Span>),
+    Negate(Box<Span>),
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +129,7 @@ pub enum Bool {
     Text(&'static str, Text, Text),
     TextIsNull(bool, Text),
     When(&'static str, When, When),
+    Span(&'static str, Span, Span),
     /// An operator or `has`, and a member by name or several.
     Color(&'static str, Place, &'static str, i64),
     Search(&'static str, Text, Text),
@@ -272,6 +284,7 @@ impl When {
             When::At(at) => at.to("At", depth),
             When::Day(at) => format!("date({})", at.to("At", depth)),
             When::Const(at) => Timestamp(*at).to_string(),
+            When::Moved(op, at, by) => format!("({} {op} {})", at.text(depth), by.text(depth)),
         }
     }
 
@@ -281,8 +294,43 @@ impl When {
             When::At(at) => at.row(env)?.at,
             When::Day(at) => at.row(env)?.at.map(|at| at - at.rem_euclid(DAY)),
             When::Const(at) => Some(*at),
+            When::Moved(op, at, by) => sum(op, at.value(env)?, by.value(env)?),
         }
     }
+}
+
+fn sum(op: &str, a: i64, b: i64) -> Option<i64> {
+    Some(if op == "sub" { a - b } else { a + b })
+}
+
+impl Span {
+    pub fn text(&self, depth: usize) -> String {
+        match self {
+            Span::Const(ticks) => span(*ticks),
+            Span::Between(a, b) => format!("({} sub {})", a.text(depth), b.text(depth)),
+            Span::Calculate(op, a, b) => format!("({} {op} {})", a.text(depth), b.text(depth)),
+            Span::Negate(a) => format!("-({})", a.text(depth)),
+        }
+    }
+
+    pub fn value(&self, env: &Env<'_>) -> Option<i64> {
+        match self {
+            Span::Const(ticks) => Some(*ticks),
+            Span::Between(a, b) => sum("sub", a.value(env)?, b.value(env)?),
+            Span::Calculate(op, a, b) => sum(op, a.value(env)?, b.value(env)?),
+            Span::Negate(a) => Some(-a.value(env)?),
+        }
+    }
+}
+
+/// A span as callers write it: days, and a time with a fraction.
+fn span(ticks: i64) -> String {
+    let (seconds, fraction) = (ticks.abs() / 10_000_000, ticks.abs() % 10_000_000);
+    let sign = if ticks < 0 { "-" } else { "" };
+    let (days, seconds) = (seconds / 86_400, seconds % 86_400);
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    let seconds = seconds % 60;
+    format!("duration'{sign}P{days}DT{hours}H{minutes}M{seconds}.{fraction:07}S'")
 }
 
 /// The protocol's comparison: null equals null, and nothing else can be said of it.
@@ -310,6 +358,7 @@ impl Bool {
             Bool::Text(op, a, b) => format!("{} {op} {}", a.text(depth), b.text(depth)),
             Bool::TextIsNull(yes, a) => format!("null {} {}", is(yes), a.text(depth)),
             Bool::When(op, a, b) => format!("{} {op} {}", a.text(depth), b.text(depth)),
+            Bool::Span(op, a, b) => format!("{} {op} {}", a.text(depth), b.text(depth)),
             Bool::Color(op, at, name, _) => format!("{} {op} '{name}'", at.to("Color", depth)),
             Bool::Search(function, a, b) => {
                 format!("{function}({},{})", a.text(depth), b.text(depth))
@@ -348,6 +397,7 @@ impl Bool {
             Bool::Text(op, a, b) => holds(op, a.folded(env), b.folded(env)),
             Bool::TextIsNull(is, a) => a.value(env).is_none() == *is,
             Bool::When(op, a, b) => holds(op, a.value(env), b.value(env)),
+            Bool::Span(op, a, b) => holds(op, a.value(env), b.value(env)),
             Bool::Color("has", at, _, bits) => {
                 at.row(env).is_some_and(|row| row.color & bits == *bits)
             }

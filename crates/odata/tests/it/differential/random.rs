@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::asking::{Asked, MEMBERS, Sort};
-use super::formula::{Bool, Int, Place, Real, Text, When};
+use super::formula::{Bool, Int, Place, Real, Span, Text, When};
 use super::world::{instant, word};
 
 fn place() -> impl Strategy<Value = Place> {
@@ -72,11 +72,39 @@ fn real() -> impl Strategy<Value = Real> {
 }
 
 fn when() -> impl Strategy<Value = When> {
-    prop_oneof![
-        place().prop_map(When::At),
-        place().prop_map(When::Day),
-        instant().prop_map(When::Const),
-    ]
+    let leaf = prop_oneof![
+        3 => place().prop_map(When::At),
+        3 => place().prop_map(When::Day),
+        3 => instant().prop_map(When::Const),
+    ];
+    leaf.prop_recursive(2, 4, 1, |inner| {
+        (select(vec!["add", "sub"]), inner, ticks())
+            .prop_map(|(op, at, by)| When::Moved(op, at.into(), Span::Const(by)))
+    })
+}
+
+/// Up to some days, often whole ones, so that something is equal now and then.
+fn ticks() -> impl Strategy<Value = i64> {
+    const DAY: i64 = 86_400 * 10_000_000;
+    prop_oneof![(-3_i64..4).prop_map(|days| days * DAY), -5 * DAY..5 * DAY]
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    let leaf = prop_oneof![
+        2 => ticks().prop_map(Span::Const),
+        3 => (when(), when()).prop_map(|(a, b)| Span::Between(a.into(), b.into())),
+    ];
+    leaf.prop_recursive(2, 4, 2, |inner| {
+        let op = select(vec!["add", "sub"]);
+        prop_oneof![
+            inner.clone().prop_map(|a| Span::Negate(a.into())),
+            (op, inner.clone(), inner).prop_map(|(op, a, b)| Span::Calculate(
+                op,
+                a.into(),
+                b.into()
+            )),
+        ]
+    })
 }
 
 fn comparison() -> impl Strategy<Value = &'static str> {
@@ -106,6 +134,7 @@ fn condition() -> impl Strategy<Value = Bool> {
         3 => (op(), text(), text()).prop_map(|(op, a, b)| Bool::Text(op, a, b)),
         1 => (any::<bool>(), text()).prop_map(|(is, a)| Bool::TextIsNull(is, a)),
         2 => (op(), when(), when()).prop_map(|(op, a, b)| Bool::When(op, a, b)),
+        2 => (op(), span(), span()).prop_map(|(op, a, b)| Bool::Span(op, a, b)),
         2 => color(),
         2 => (search, text(), text()).prop_map(|(f, a, b)| Bool::Search(f, a, b)),
         1 => (int(), numbers).prop_map(|(a, list)| Bool::IntIn(a, list)),
