@@ -179,9 +179,6 @@ async fn an_account_names_its_folders(backend: Backend) {
     }
     let body = json!({"UserName": "never", "UserRoles": [{"RoleId": 999_999}]});
     app.post("odata/Users", &body).await.refused(404, 1002);
-    let body = json!({"UserName": "never", "RobotProvision": {"RobotType": "StudioX"}});
-    let refused = app.post("odata/Users", &body).await.refused(400, 1009);
-    assert!(text(&refused, "message").contains("RobotType"), "{refused}");
 }
 
 async fn structures_of_people_and_machines_are_expanded(backend: Backend) {

@@ -178,7 +178,8 @@ async fn no_member_of_an_action_takes_nonsense(backend: Backend) {
         let operation = operation.unwrap_or_else(|| panic!("the contract has no {path}"));
         known.push(operation.path);
         for probe in nonsense(bodies::schema(operation), &body) {
-            if exceptions::is_exempt(operation.path, &probe.path) {
+            let left_out = bodies::is_known_to_be_left_out(operation, &probe.path);
+            if left_out || exceptions::is_exempt(operation.path, &probe.path) {
                 continue;
             }
             let mut sent = body.clone();

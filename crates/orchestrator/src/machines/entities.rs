@@ -49,19 +49,19 @@ edm_enum! {
     pub enum ServerlessLicensingModel { RobotUnits = 0, LicenseSlots = 1 }
 }
 edm_enum! {
-    /// Why an update of robots does not go on.
+    /// Where an update of robots stands.
+    pub enum UpdateStatus {
+        None = 0, InProgress = 1, Failed = 2, NonCompliant = 3, Compliant = 4, NotApplicable = 5,
+        Scheduled = 6, FailedRescheduled = 7
+    }
+}
+edm_enum! {
+    /// Why an update does not go on.
     pub enum UpdateReason {
         NonCompliantWithDifferentVersion = 0, NonCompliantWithoutTargetVersion = 1,
         NotApplicableForOlderSessions = 2, NotApplicableForMachineType = 3,
         NotApplicableTemplateWithoutRobotSessions = 4, NotApplicableForPlatform = 5,
         NotApplicableForTargetFramework = 6
-    }
-}
-edm_enum! {
-    /// Where an update of robots stands.
-    pub enum UpdateStatus {
-        None = 0, InProgress = 1, Failed = 2, NonCompliant = 3, Compliant = 4, NotApplicable = 5,
-        Scheduled = 6, FailedRescheduled = 7
     }
 }
 

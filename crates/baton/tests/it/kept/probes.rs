@@ -80,8 +80,18 @@ pub fn holds(sent: &Value, shown: &Value) -> bool {
                 .all(|(sent, shown)| holds(sent, shown));
             sent.len() == shown.len() && all
         }
-        (Value::String(sent), Value::String(shown)) => sent.eq_ignore_ascii_case(shown),
+        (Value::String(sent), Value::String(shown)) => first_name(sent).eq_ignore_ascii_case(shown),
         (sent, shown) => sent == shown,
+    }
+}
+
+/// Some runtimes have newer names; shown is the first.
+fn first_name(name: &str) -> &str {
+    match name {
+        "Studio" | "RpaDeveloper" => "Development",
+        "CitizenDeveloper" => "StudioX",
+        "RpaDeveloperPro" => "StudioPro",
+        name => name,
     }
 }
 
