@@ -45,7 +45,7 @@ pub(super) fn not_by_hand(cx: &mut Cx<'_, '_>, name: &str, dto: &Json) -> Result
         ));
     }
     Err(Error::invalid(format!(
-        "There is no application '{name}': make it with `baton app create`, which makes its account, too."
+        "The Type DirectoryExternalApplication is that of an application's account, and there is no application '{name}': make it with `baton app create`, which makes its account, too."
     )))
 }
 
