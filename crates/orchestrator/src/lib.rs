@@ -11,6 +11,7 @@ pub mod access;
 mod args;
 pub mod body;
 mod bulk;
+mod caller;
 mod cx;
 mod error;
 mod op;

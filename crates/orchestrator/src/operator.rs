@@ -119,7 +119,7 @@ fn create_application(tx: &mut Tx<'_>, by: &By<'_>, client: &NewClient<'_>) -> R
 
 fn reset_password(tx: &mut Tx<'_>, by: &By<'_>, name: &str, password_hash: &str) -> Result<()> {
     let person = users::find_login(tx, by.tenant, name)?;
-    let Some(person) = person.filter(|person| person.signs_in) else {
+    let Some(person) = person.filter(|person| person.r#type.is_person()) else {
         let names = users::administrators(tx, by.tenant)?.join(", ");
         return Err(refuse(format!(
             "There is no active person called '{name}'. The administrators are: {names}. Name one \

@@ -50,7 +50,7 @@ impl NewUser {
             password_hash: None,
             r#type: kind,
             roles: Vec::new(),
-            may_have_user_session: kind == UserType::User || kind == UserType::DirectoryUser,
+            may_have_user_session: kind.is_person(),
             may_have_robot_session: true,
             may_have_unattended_session: false,
         }
@@ -103,8 +103,8 @@ pub struct Login {
     pub email_address: Option<String>,
     /// Argon2id; absent for accounts without a password.
     pub password_hash: Option<String>,
-    /// Whether it is a person, who can have one.
-    pub signs_in: bool,
+    /// Person, robot account, …
+    pub r#type: UserType,
 }
 
 /// The active account with this name or, if there is none, with this address. Applications have no
@@ -114,7 +114,7 @@ pub struct Login {
 /// The store's.
 pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
     let row = tx.row(
-        "SELECT id, user_name, email_address, password_hash, type IN (0, 2) FROM users
+        "SELECT id, user_name, email_address, password_hash, type FROM users
          WHERE tenant_id = $1 AND is_active AND type <> $3 AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
          ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
@@ -130,7 +130,7 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
         user_name: row.get(1)?,
         email_address: row.get(2)?,
         password_hash: row.get(3)?,
-        signs_in: row.get(4)?,
+        r#type: UserType::from_i64(row.get(4)?).unwrap_or(UserType::User),
     }))
 }
 

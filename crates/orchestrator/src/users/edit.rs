@@ -147,9 +147,8 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         applications::not_by_hand(cx, &name, dto)?;
     }
     let roles = said.roles(cx)?.unwrap_or_default();
-    let person = kind == UserType::User || kind == UserType::DirectoryUser;
     changes.set("type", kind);
-    changes.set_default("may_have_user_session", person);
+    changes.set_default("may_have_user_session", kind.is_person());
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
     rights::set(cx, id, &roles)?;
     if let Some(units) = &said.organization_units {

@@ -15,6 +15,14 @@ edm_enum! {
     }
 }
 
+impl UserType {
+    /// Whether it is somebody who can have a password.
+    #[must_use]
+    pub fn is_person(self) -> bool {
+        matches!(self, Self::User | Self::DirectoryUser)
+    }
+}
+
 /// A role of a user.
 #[odata::complex(name = "UserRoleDto")]
 pub struct UserRole {
