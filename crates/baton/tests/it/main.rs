@@ -18,6 +18,7 @@ mod commands;
 mod coverage;
 mod crash;
 mod described;
+mod downloads;
 mod environments;
 mod errors;
 mod exports;
