@@ -31,6 +31,7 @@ pub fn once(
         Identity::Application { client_id } => format!("application {client_id}"),
         Identity::Machine { id } => format!("machine {id}"),
         Identity::Robot { id, .. } => format!("robot {id}"),
+        Identity::Anonymous => "nobody".to_owned(),
     };
     let request = request(cx, args);
     let place = format!("idempotency_keys:{caller}:{key}");

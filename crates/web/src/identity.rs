@@ -1,13 +1,12 @@
 //! `/identity_/*` and the legacy sign-in: tokens, discovery, keys.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ::identity::{Claims, burn, scopes, secret_eq, secret_hash, verify_password};
 use ::odata::{Guid, Timestamp};
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::{Method, Request, Response};
 use orchestrator::tenants::Tenant;
 use orchestrator::{Code, Error, Result, clients, machines, users};
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::json_response;
-use crate::{contract, request};
+use crate::{basic, body, contract, request};
 
 /// Seconds that a token is good for.
 const TOKEN_SECONDS: i64 = 3600;
@@ -92,22 +91,10 @@ impl Form {
     }
 }
 
-/// Client id and secret from `Authorization: Basic`, as RFC 6749 has it.
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = request::header(headers, "authorization")?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
-}
-
 /// `POST connect/token` with `grant_type=client_credentials`.
 async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<Response<Body>> {
-    let basic = basic(request.headers());
-    let form = Form::parse(&request::bytes(request.into_body()).await?);
+    let basic = basic::credentials(request.headers());
+    let form = Form::parse(&body::bytes(request.into_body()).await?);
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => {
@@ -116,25 +103,9 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
         }
         None => return Ok(refuse(400, "invalid_request", "grant_type is missing.")),
     }
-    let given = form.get("client_id").map(|id| {
-        (
-            id.to_owned(),
-            form.get("client_secret").unwrap_or_default().to_owned(),
-        )
-    });
-    let Some((id, secret)) = given.or(basic) else {
-        return Ok(refuse(
-            400,
-            "invalid_client",
-            "client_id and client_secret are missing.",
-        ));
-    };
-    let Some(client) = find_client(app, &id, &secret).await? else {
-        return Ok(refuse(
-            400,
-            "invalid_client",
-            "The client id or its secret is wrong.",
-        ));
+    let client = match client_of(app, &form, basic).await? {
+        Ok(client) => client,
+        Err(why) => return Ok(refuse(400, "invalid_client", why)),
     };
     let granted = match scopes::request(form.get("scope"), &client.scopes) {
         Ok(granted) => granted,
@@ -164,6 +135,28 @@ struct ClientLogin {
     tenant: i64,
     machine: Option<i64>,
     scopes: Vec<String>,
+}
+
+/// Whoever the form names, or else the header, in one of the ways it may be meant; or why it is nobody.
+async fn client_of(
+    app: &App,
+    form: &Form,
+    basic: Vec<(String, String)>,
+) -> Result<Result<ClientLogin, &'static str>> {
+    let given = form.get("client_id").map(|id| {
+        let secret = form.get("client_secret").unwrap_or_default();
+        vec![(id.to_owned(), secret.to_owned())]
+    });
+    let meant = given.unwrap_or(basic);
+    if meant.is_empty() {
+        return Ok(Err("client_id and client_secret are missing."));
+    }
+    for (id, secret) in &meant {
+        if let Some(client) = find_client(app, id, secret).await? {
+            return Ok(Ok(client));
+        }
+    }
+    Ok(Err("The client id or its secret is wrong."))
 }
 
 /// An external application, or a machine: its key is the client id.
@@ -252,9 +245,9 @@ pub async fn authenticate(
     addressed: Option<i64>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
-    let named = request::header(request.headers(), "x-uipath-tenantname").map(str::to_owned);
-    let body = request::json(request.into_body()).await?;
-    let login: LoginModel = orchestrator::body::read("loginModel", body.as_ref())?;
+    let (parts, body) = request.into_parts();
+    let named = request::header(&parts.headers, "x-uipath-tenantname").map(Cow::into_owned);
+    let login: LoginModel = body::read(&parts.headers, body).await?.read("loginModel")?;
     let wrong = || {
         Error::refused(
             Code::InvalidRequest,

@@ -8,6 +8,8 @@
 mod address;
 mod api;
 mod app;
+mod basic;
+mod body;
 mod caller;
 mod contract;
 mod engines;

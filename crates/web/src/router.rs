@@ -161,7 +161,7 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
         Error::NoSuchAddress("There is no such organization or tenant in the address.".into())
     })?;
     let origin = request::origin(&request, app.config.public_url.as_deref());
-    let tenant = tenant.map(|t| t.id).or(named_tenant(&tenants, &request));
+    let tenant = tenant.map(|t| t.id);
     match address.area {
         Area::OData => {
             let odata = ODataRequest {
@@ -186,15 +186,6 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
             "{path} is part of the API but is not built in this version of Baton."
         ))),
     }
-}
-
-/// Stand-alone clients name their tenant in a header.
-fn named_tenant(tenants: &[orchestrator::tenants::Tenant], request: &Request<Body>) -> Option<i64> {
-    let name = request::header(request.headers(), "x-uipath-tenantname")?.to_lowercase();
-    tenants
-        .iter()
-        .find(|t| t.name.to_lowercase() == name)
-        .map(|t| t.id)
 }
 
 /// One issuer for all layouts, so that a token fits every one of them.

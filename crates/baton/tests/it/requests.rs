@@ -178,6 +178,9 @@ async fn one_version_of_an_item(backend: Backend) {
     }
     let again = meaning("*").put(&path, &change).await.ok(200);
     let last = format!("\"{}\"", text(&again, "RowVersion"));
+    let twice = scene.shared.request("DELETE", &path);
+    let twice = twice.header("If-Match", &last).header("If-Match", "*");
+    scene.shared.send(twice).await.refused(400, 1000);
     let deleted = meaning(&last).delete(&path).await;
     assert_eq!(deleted.status, 204, "{}", deleted.text());
 }

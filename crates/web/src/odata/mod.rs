@@ -9,13 +9,14 @@ mod target;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, Response};
-use orchestrator::{Error, Reply, Result};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use orchestrator::{Caller, Error, Reply, Result};
 
 use crate::app::App;
-use crate::caller::{Proof, authenticate};
+use crate::body::{self, Sent};
+use crate::caller::{Proof, anonymous, authenticate};
 use crate::execute::execute;
-use crate::{packages, parts, request, together};
+use crate::{packages, parts, together};
 
 pub use documents::Described;
 use plan::Plan;
@@ -54,12 +55,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let rest = odata.rest.trim_matches('/');
     let query = odata.request.uri().query().unwrap_or_default();
     let target = target::find(odata.request.method(), rest, query)?;
-    // Operations are also for machines that prove nothing but their key, as far as their needs go.
-    let proof = match target.kind {
-        Kind::Operation => Proof::TokenOrMachine,
-        _ => Proof::Token,
-    };
-    let caller = authenticate(app, odata.request.headers(), odata.tenant, proof).await?;
+    let caller = caller(app, odata.request.headers(), odata.tenant, &target).await?;
     let run = match (target.run, target.op) {
         (Some(run), _) => run,
         (None, Some(op)) => return packages::upload(app, odata, caller, op).await,
@@ -68,9 +64,9 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     before(app, &target).await?;
     let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
-    let body = match target.write {
-        true => request::body(&parts.headers, body).await?,
-        false => None,
+    let sent = match target.write {
+        true => body::read(&parts.headers, body).await?,
+        false => Sent::default(),
     };
     let mut plan = plan::plan(
         target,
@@ -79,14 +75,17 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         parts.uri.query(),
         odata.base,
         caller,
-        body,
+        sent,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
     let Plan { call, run, expect } = plan;
     // What may be sent twice looks for its first answer by itself.
     let together = together.filter(|_| call.args.idempotency_key.is_none());
     let reply = match together {
-        Some(read) => together::execute(app, read(&call.args)?, call).await,
+        Some(read) => {
+            let work = call.args.heard(read(&call.args))?;
+            together::execute(app, work, call).await
+        }
         None => {
             let call = Arc::new(call);
             match execute(app, Arc::clone(&call), run).await {
@@ -97,6 +96,24 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     };
     let reply = reply.map_err(|error| error.precondition(expect.conditional))?;
     answer::answer(app, &expect, reply).await
+}
+
+/// Who asks for a target.
+async fn caller(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: Option<i64>,
+    target: &Target,
+) -> Result<Arc<Caller>> {
+    if target.op.is_some_and(|op| op.public) {
+        return Ok(anonymous(app, tenant));
+    }
+    // Operations are also for machines that prove nothing but their key, as far as their needs go.
+    let proof = match target.kind {
+        Kind::Operation => Proof::TokenOrMachine,
+        _ => Proof::Token,
+    };
+    authenticate(app, headers, tenant, proof).await
 }
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.
