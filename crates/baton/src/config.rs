@@ -28,6 +28,14 @@ pub struct Serve {
     /// Base of links, contexts and the issuer; the request's own host when absent
     #[arg(long, env = "BATON_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Origins whose pages may call the API, such as https://app.example.com; * for all [default: none]
+    #[arg(
+        long,
+        env = "BATON_CORS_ORIGINS",
+        value_name = "ORIGIN,…",
+        value_delimiter = ','
+    )]
+    pub cors_origins: Option<Vec<String>>,
     /// Settings file [default: ./baton.toml, if it exists]
     #[arg(long, env = "BATON_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -65,6 +73,7 @@ struct File {
     listen: Option<SocketAddr>,
     database: Option<String>,
     public_url: Option<String>,
+    cors_origins: Option<Vec<String>>,
 }
 
 /// Where the server listens, and what it is given.
@@ -98,6 +107,7 @@ impl Serve {
                 database: self.database.or(file.database),
                 public_url: self.public_url.or(file.public_url),
                 max_upload: MAX_UPLOAD,
+                cors_origins: cors_origins(self.cors_origins.or(file.cors_origins)),
             },
             start: web::Start {
                 admin_password: self.admin_password,
@@ -106,6 +116,13 @@ impl Serve {
             },
         })
     }
+}
+
+/// An empty variable is none.
+fn cors_origins(given: Option<Vec<String>>) -> Vec<String> {
+    let given = given.unwrap_or_default().into_iter();
+    let trimmed = given.map(|origin| origin.trim().to_owned());
+    trimmed.filter(|origin| !origin.is_empty()).collect()
 }
 
 fn read_file(named: Option<&Path>) -> Result<File, String> {
@@ -165,5 +182,28 @@ impl Log {
             Format::Json => builder.json().init(),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_come_from_the_file_unless_they_are_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("baton.toml");
+        std::fs::write(&file, "cors_origins = [\"https://a\", \" https://b\"]").unwrap();
+        let origins = |given: Option<&str>| {
+            let serve = Serve {
+                cors_origins: given.map(|text| text.split(',').map(str::to_owned).collect()),
+                config: Some(file.clone()),
+                ..Serve::default()
+            };
+            serve.resolve().unwrap().web.cors_origins
+        };
+        assert_eq!(origins(None), ["https://a", "https://b"]);
+        assert_eq!(origins(Some("https://c,")), ["https://c"]);
+        assert!(origins(Some("")).is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod basic;
 mod body;
 mod caller;
 mod contract;
+mod cors;
 mod engines;
 mod error;
 mod execute;

@@ -40,6 +40,7 @@ mod machines;
 mod migrating;
 mod odata;
 mod options;
+mod origins;
 mod packages;
 mod queue_by_filter;
 mod queue_errors;
