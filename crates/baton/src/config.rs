@@ -71,6 +71,14 @@ pub struct Serve {
     /// Base of links, contexts and the issuer; the request's own host when absent
     #[arg(long, env = "BATON_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Origins whose pages may call the API, such as https://app.example.com; * for all [default: none]
+    #[arg(
+        long,
+        env = "BATON_CORS_ORIGINS",
+        value_name = "ORIGIN,…",
+        value_delimiter = ','
+    )]
+    pub cors_origins: Option<Vec<String>>,
     /// First start only: password of the user `admin` (generated and printed once when absent)
     #[arg(
         long,
@@ -105,6 +113,7 @@ struct File {
     listen: Option<SocketAddr>,
     database: Option<String>,
     public_url: Option<String>,
+    cors_origins: Option<Vec<String>>,
 }
 
 /// Where the server listens, and what it is given.
@@ -135,6 +144,7 @@ impl Serve {
                 database: place.database.or(file.database),
                 public_url: self.public_url.or(file.public_url),
                 max_upload: MAX_UPLOAD,
+                cors_origins: cors_origins(self.cors_origins.or(file.cors_origins)),
             },
             start: web::Start {
                 admin_password: self.admin_password,
@@ -143,6 +153,13 @@ impl Serve {
             },
         })
     }
+}
+
+/// An empty variable is none.
+fn cors_origins(given: Option<Vec<String>>) -> Vec<String> {
+    let given = given.unwrap_or_default().into_iter();
+    let trimmed = given.map(|origin| origin.trim().to_owned());
+    trimmed.filter(|origin| !origin.is_empty()).collect()
 }
 
 fn read_file(named: Option<&Path>) -> Result<File, String> {

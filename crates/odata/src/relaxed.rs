@@ -9,8 +9,9 @@ use std::fmt;
 
 use serde_json::{Number, Value};
 
-/// Objects and lists within each other; as deep as [`serde_json`] goes.
-const MAX_DEPTH: usize = 127;
+/// Objects and lists within each other, as the original's reader takes them. In standard JSON there
+/// may be twice as many.
+const MAX_DEPTH: usize = 64;
 
 /// Why a text is no JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,8 +313,6 @@ impl<'t> Reader<'t> {
         let word = self.while_is(|c| c.is_ascii_alphanumeric());
         match word {
             "true" | "false" | "null" => self.out.push_str(word),
-            // A value that a script has not set.
-            "undefined" => self.out.push_str("null"),
             "NaN" | "Infinity" => return Err(Wrong("NaN and Infinity are no numbers", start)),
             "True" | "False" | "None" | "TRUE" | "FALSE" | "NULL" => {
                 return Err(Wrong(

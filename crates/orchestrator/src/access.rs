@@ -271,31 +271,22 @@ pub fn has_in_folder(
 /// # Errors
 /// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
 pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result<Folder> {
-    let named = FolderHeader {
-        id: Some(id),
-        ..FolderHeader::default()
-    };
-    managed_as(tx, caller, need, &named)
+    managed_as(tx, caller, need, &By::Id(id))
 }
 
-/// As [`managed`], for a folder that is named as headers name one.
+/// As [`managed`], for a folder that is named in any way.
 ///
 /// # Errors
 /// As [`managed`].
-pub fn managed_as(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    need: &Need,
-    named: &FolderHeader,
-) -> Result<Folder> {
-    let folder = find(tx, caller, named)?.ok_or_else(|| no_folder(named))?;
+pub fn managed_as(tx: &mut Tx<'_>, caller: &Caller, need: &Need, by: &By<'_>) -> Result<Folder> {
+    let folder = find(tx, caller, by)?.ok_or_else(|| no_folder(by))?;
     if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
         return Ok(folder);
     }
     if may_enter(tx, caller, &folder)? {
         Err(forbidden(need))
     } else {
-        Err(no_folder(named))
+        Err(no_folder(by))
     }
 }
 
@@ -340,27 +331,61 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
     Ok(Folders::Some(ids?))
 }
 
-/// Finds the folder that a request names and that the caller may enter.
+/// Finds the folder that a request names and that the caller may enter. What is named besides must be
+/// there, too: a header that names nothing is never as good as none.
 ///
 /// # Errors
 /// 1100, in the same words whether it does not exist or is not the caller's.
 pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Folder> {
-    let folder = find(tx, caller, header)?.ok_or_else(|| no_folder(header))?;
-    if may_enter(tx, caller, &folder)? {
-        Ok(folder)
-    } else {
-        Err(no_folder(header))
+    let mut ambient = None;
+    if let Some(id) = header.id {
+        ambient = Some(enter(tx, caller, &By::Id(id))?);
+    }
+    if let Some(key) = &header.key {
+        ambient = Some(enter(tx, caller, &By::Key(key))?);
+    }
+    match (&header.path, ambient) {
+        (Some(path), ambient) => {
+            let nowhere = || no_folder(&By::Path(path));
+            let absolute = absolute(ambient.as_ref(), path).ok_or_else(nowhere)?;
+            let found = find(tx, caller, &By::Path(&absolute))?;
+            entered(tx, caller, found, &By::Path(path))
+        }
+        (None, Some(folder)) => Ok(folder),
+        (None, None) => Err(no_folder(&By::Id(0))),
     }
 }
 
-fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Option<Folder>> {
-    let (condition, value) = if let Some(path) = &header.path {
-        let path = absolute(tx, caller, header, path)?;
-        ("fold(f.fully_qualified_name) = fold($2)", Value::from(path))
-    } else if let Some(key) = &header.key {
-        ("f.key = $2", Value::from(key.to_lowercase()))
-    } else {
-        ("f.id = $2", Value::from(header.id))
+/// One way to name a folder.
+pub enum By<'n> {
+    /// By its number.
+    Id(i64),
+    /// By its stable key.
+    Key(&'n str),
+    /// By its full path.
+    Path(&'n str),
+}
+
+fn enter(tx: &mut Tx<'_>, caller: &Caller, by: &By<'_>) -> Result<Folder> {
+    let found = find(tx, caller, by)?;
+    entered(tx, caller, found, by)
+}
+
+fn entered(tx: &mut Tx<'_>, caller: &Caller, found: Option<Folder>, by: &By<'_>) -> Result<Folder> {
+    match found {
+        Some(folder) if may_enter(tx, caller, &folder)? => Ok(folder),
+        _ => Err(no_folder(by)),
+    }
+}
+
+fn find(tx: &mut Tx<'_>, caller: &Caller, by: &By<'_>) -> Result<Option<Folder>> {
+    let (condition, value) = match by {
+        By::Path(path) => (
+            "fold(f.fully_qualified_name) = fold($2)",
+            Value::from(*path),
+        ),
+        By::Key(key) => ("f.key = $2", Value::from(key.to_lowercase())),
+        By::Id(id) => ("f.id = $2", Value::from(*id)),
     };
     let sql = format!(
         "SELECT f.id, f.key, f.fully_qualified_name, f.permission_model FROM folders f
@@ -377,12 +402,11 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Result<Optio
     }))
 }
 
-fn no_folder(header: &FolderHeader) -> Error {
-    let name = header
-        .path
-        .as_ref()
-        .map(|p| format!(" '{p}'"))
-        .unwrap_or_default();
+fn no_folder(by: &By<'_>) -> Error {
+    let name = match by {
+        By::Path(path) => format!(" '{path}'"),
+        By::Id(_) | By::Key(_) => String::new(),
+    };
     Error::refused(
         Code::InvalidOrganizationUnit,
         format!("Folder{name} does not exist or the user does not have access to the folder."),
@@ -407,26 +431,17 @@ fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> 
     Ok(row.is_some())
 }
 
-/// Resolves a relative path against the ambient folder, the one that the other headers name:
-/// `/A` starts at the root of its tree, `.` at itself, each `..` goes up one level.
-fn absolute(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader, path: &str) -> Result<String> {
+/// A path from the top. A relative one starts at the ambient folder, the one that the other headers
+/// name: `/A` at the root of its tree, `.` at itself, each `..` goes up one level. `None` when it
+/// leads nowhere.
+fn absolute(ambient: Option<&Folder>, path: &str) -> Option<String> {
     let relative = path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
-    if !relative && !path.starts_with('/') {
-        return Ok(path.to_owned());
-    }
-    let ambient = FolderHeader {
-        path: None,
-        ..header.clone()
-    };
-    if ambient.is_empty() {
+    match ambient {
+        _ if !relative && !path.starts_with('/') => Some(path.to_owned()),
+        Some(ambient) => join(&ambient.path, path),
         // Without an ambient folder only `/A/B` means something: the path from the top.
-        return path
-            .strip_prefix('/')
-            .map(str::to_owned)
-            .ok_or_else(|| no_folder(header));
+        None => path.strip_prefix('/').map(str::to_owned),
     }
-    let ambient = resolve(tx, caller, &ambient)?.path;
-    join(&ambient, path).ok_or_else(|| no_folder(header))
 }
 
 /// `None` above the root or with an empty segment (a trailing slash is not allowed).

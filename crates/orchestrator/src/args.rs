@@ -1,7 +1,13 @@
 //! What a request says besides its address, and how a domain function reads it.
+//!
+//! Nothing of it is ignored in silence: options that nobody looked at, and a body that could not be
+//! read, are refused once the function has said what it has to say ([`Args::heard`]).
 
-use odata::edm::EntitySet;
-use odata::{Changes, Guid, Mode, Query};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use odata::edm::{Complex, EntitySet};
+use odata::{Changes, Guid, Mode, Query, Selection};
 use serde::de::DeserializeOwned;
 
 use crate::access;
@@ -19,8 +25,10 @@ pub struct Args {
     pub params: Vec<(String, odata::path::Literal)>,
     /// The parsed body; a file of text is one JSON text.
     pub body: Option<serde_json::Value>,
-    /// The query string as it came.
-    pub query: String,
+    /// Why the body could not be read, if there is one that could not.
+    pub unread: Option<String>,
+    /// The query string.
+    pub query: QueryString,
     /// What the answer says of the number of entities.
     pub count: Count,
     /// The set that a plain read is about.
@@ -29,8 +37,8 @@ pub struct Args {
     pub prepared: Option<Prepared>,
     /// Under which the request is done once, however often it is sent: `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// The job in which the caller runs: `X-UIPATH-JobKey`.
-    pub job: Option<Guid>,
+    /// The job in which the caller runs, as `X-UIPATH-JobKey` says; see [`Args::job`].
+    pub job_header: Option<String>,
     /// What the operation's `search` found.
     pub found: Option<Found>,
     /// What the part before this one said is next, see [`Reply::Part`](crate::Reply::Part).
@@ -39,7 +47,80 @@ pub struct Args {
     pub if_match: Option<i64>,
 }
 
+/// A query string as it came, and whether its options were looked at. Copies share that.
+#[derive(Clone, Debug, Default)]
+pub struct QueryString {
+    raw: String,
+    read: Arc<AtomicBool>,
+}
+
+impl From<String> for QueryString {
+    fn from(raw: String) -> Self {
+        Self {
+            raw,
+            read: Arc::default(),
+        }
+    }
+}
+
+impl QueryString {
+    /// The text, for whoever honours all of its options or refuses them.
+    #[must_use]
+    pub fn read(&self) -> &str {
+        self.read.store(true, Ordering::Relaxed);
+        &self.raw
+    }
+}
+
 impl Args {
+    /// What came of a request, unless a part of it was not heard: then that is refused, and whatever
+    /// was done is undone with its transaction.
+    ///
+    /// # Errors
+    /// Those of `done`, with the reason if the body could not be read; 400 for a body that could not
+    /// be read where none was needed, and for options that nobody looked at.
+    pub fn heard<T>(&self, done: Result<T>) -> Result<T> {
+        let done = done.map_err(|error| self.explained(error))?;
+        if let Some(why) = &self.unread {
+            return Err(Error::NotNull {
+                param: "body".into(),
+                why: Some(why.clone()),
+            });
+        }
+        if !self.query.read.load(Ordering::Relaxed) {
+            odata::no_options(&self.query.raw)?;
+        }
+        Ok(done)
+    }
+
+    /// A refusal for want of a body, with the reason that there is none.
+    #[must_use]
+    pub fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::NotNull { param, why: None } => Error::NotNull {
+                param,
+                why: self.unread.clone(),
+            },
+            other => other,
+        }
+    }
+
+    /// The job in which the caller says it runs.
+    ///
+    /// # Errors
+    /// 1009 when the header is no key of a job: what only the holder of an item may do would be
+    /// everybody's.
+    pub fn job(&self) -> Result<Option<Guid>> {
+        let Some(key) = &self.job_header else {
+            return Ok(None);
+        };
+        key.parse().map(Some).map_err(|_| {
+            Error::invalid(format!(
+                "The header X-UIPATH-JobKey must be the key of a job, a GUID, not '{key}'."
+            ))
+        })
+    }
+
     /// The numeric key of the bound entity.
     ///
     /// # Errors
@@ -178,8 +259,71 @@ impl Args {
     /// # Errors
     /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
     pub fn options(&self, cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
-        let query = Query::parse(set, &self.query)?;
+        let query = Query::parse(set, self.query.read())?;
         access::may_ask(cx.tx, cx.caller, &query)?;
         Ok(query)
+    }
+
+    /// The members that the query wants of a structure.
+    ///
+    /// # Errors
+    /// 400 for members that it does not have, and for options that it cannot honour.
+    pub fn selection<T: Complex>(&self) -> Result<Selection> {
+        Ok(Selection::parse(T::TYPE, self.query.read())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(query: &str, unread: Option<&str>) -> Args {
+        Args {
+            query: query.to_owned().into(),
+            unread: unread.map(str::to_owned),
+            ..Args::default()
+        }
+    }
+
+    #[test]
+    fn what_nobody_looked_at_is_refused() {
+        for query in ["", "feedId=1&@p=2", "$format=json"] {
+            assert_eq!(args(query, None).heard(Ok(1)).unwrap(), 1, "{query}");
+        }
+        let given = args("$select=Id", None);
+        let error = given.heard(Ok(())).unwrap_err().to_string();
+        assert!(error.contains("'$select' cannot be applied"), "{error}");
+        let copy = given.clone();
+        assert_eq!(copy.query.read(), "$select=Id");
+        assert!(given.heard(Ok(())).is_ok());
+        // What was wrong before is said first.
+        let error = args("$nope=1", None).heard::<()>(Err(Error::not_found("Job")));
+        assert_eq!(error.unwrap_err().to_string(), "Job does not exist.");
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_told() {
+        let given = args("", Some("it is wrong at line 1, column 2"));
+        let missing = given.heard(given.body::<u8>("startInfo")).unwrap_err();
+        let said = "startInfo must not be null: it is wrong at line 1, column 2";
+        assert_eq!(missing.to_string(), said);
+        let unneeded = given.heard(Ok(())).unwrap_err();
+        assert_eq!(unneeded.to_string(), said.replace("startInfo", "body"));
+    }
+
+    #[test]
+    fn a_job_is_named_by_its_key() {
+        let job = |header: Option<&str>| {
+            let job_header = header.map(str::to_owned);
+            Args {
+                job_header,
+                ..Args::default()
+            }
+            .job()
+        };
+        assert_eq!(job(None).unwrap(), None);
+        let key = "00000000-0000-0000-0000-000000000001";
+        assert_eq!(job(Some(key)).unwrap(), Some(Guid(1)));
+        assert!(job(Some("None")).is_err());
     }
 }

@@ -1,7 +1,10 @@
 //! Request bodies: serde types read from JSON **without regard to the case of member names**,
-//! because clients send `startInfo`, `StartInfo` and `startinfo` for the same thing. Unknown members
-//! are ignored. Dictionaries (maps, raw values) keep their keys as they came.
+//! because clients send `startInfo`, `StartInfo` and `startinfo` for the same thing. Numbers and truth
+//! values may come as text, and whole numbers where a text is meant ([`odata::body::converted`]).
+//! Unknown members are ignored. Dictionaries (maps, raw values) keep their keys as they came.
 
+use odata::body::converted;
+use odata::edm::Kind;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Error as JsonError, Value};
 
@@ -42,6 +45,19 @@ pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
             .find(|(k, _)| k.eq_ignore_ascii_case(name))
             .map(|(_, v)| v)
     })
+}
+
+/// The member `name` of an object as a `T`; `None` when it is absent or null.
+///
+/// # Errors
+/// 1009 that names the member when it is of another type.
+pub fn typed<T: DeserializeOwned>(body: &Value, name: &str) -> Result<Option<T>> {
+    let Some(value) = get(body, name).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let read = T::deserialize(AnyCase(value));
+    read.map(Some)
+        .map_err(|e| Error::invalid(format!("The field {name} cannot be read: {e}.")))
 }
 
 /// What one request may name in a list.
@@ -89,16 +105,31 @@ macro_rules! forward {
     )*};
 }
 
+macro_rules! convert {
+    ($kind:expr => $($method:ident)*) => {$(
+        fn $method<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
+            match converted($kind, self.0) {
+                std::borrow::Cow::Borrowed(value) => value.$method(visitor),
+                std::borrow::Cow::Owned(value) => value.$method(visitor),
+            }
+        }
+    )*};
+}
+
 impl<'v> Deserializer<'v> for AnyCase<'v> {
     type Error = JsonError;
 
     forward! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
-        deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
-        deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string
-        deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_identifier
-        deserialize_ignored_any deserialize_map
+        deserialize_any deserialize_char deserialize_bytes deserialize_byte_buf deserialize_unit
+        deserialize_identifier deserialize_ignored_any deserialize_map
     }
+    convert! { Kind::Bool => deserialize_bool }
+    convert! { Kind::Int64 =>
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+    convert! { Kind::Double => deserialize_f32 deserialize_f64 }
+    convert! { Kind::String => deserialize_str deserialize_string }
 
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, JsonError> {
         if self.0.is_null() {
@@ -234,10 +265,71 @@ mod tests {
             let error = member::<Outer>("startInfo", body.as_ref()).unwrap_err();
             assert_eq!(error.to_string(), "startInfo must not be null");
         }
-        let body = json!({"startInfo": {"releaseKey": 5}});
+        let body = json!({"startInfo": {"releaseKey": []}});
         let error = member::<Outer>("startInfo", Some(&body))
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("startInfo must not be null: "), "{error}");
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "PascalCase")]
+    struct Typed {
+        text: Option<String>,
+        whole: Option<i32>,
+        short: Option<u8>,
+        part: Option<f64>,
+        truth: Option<bool>,
+        list: Option<Vec<i64>>,
+        key: Option<odata::Guid>,
+        raw: Option<Value>,
+    }
+
+    #[test]
+    fn numbers_and_truth_values_may_be_text_and_texts_numbers() {
+        let text = json!({"Text": 5, "Whole": "-7", "Short": " 8 ", "Part": "2.5", "Truth": "True",
+            "List": ["1", 2], "Key": "00000000000000000000000000000001", "Raw": "1"});
+        let read: Typed = read("x", Some(&text)).unwrap();
+        let expected = Typed {
+            text: Some("5".into()),
+            whole: Some(-7),
+            short: Some(8),
+            part: Some(2.5),
+            truth: Some(true),
+            list: Some(vec![1, 2]),
+            key: Some(odata::Guid(1)),
+            raw: Some(json!("1")),
+        };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        for wrong in [
+            json!({"Text": 1.5}),
+            json!({"Text": []}),
+            json!({"Whole": "2147483648"}),
+            json!({"Whole": "2.0"}),
+            json!({"Whole": ""}),
+            json!({"Whole": true}),
+            json!({"Short": "-1"}),
+            json!({"Part": "NaN"}),
+            json!({"Truth": "yes"}),
+            json!({"Truth": 2}),
+            json!({"List": ["x"]}),
+            json!({"Key": 1}),
+        ] {
+            assert!(read::<Typed>("x", Some(&wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_read_by_itself() {
+        let body = json!({"a": "1", "b": null, "c": "x"});
+        assert_eq!(typed::<i64>(&body, "A").unwrap(), Some(1));
+        assert_eq!(typed::<i64>(&body, "b").unwrap(), None);
+        assert_eq!(typed::<i64>(&body, "d").unwrap(), None);
+        let error = typed::<i64>(&body, "C").unwrap_err().to_string();
+        assert!(error.starts_with("The field C cannot be read: "), "{error}");
     }
 }

@@ -28,6 +28,8 @@ pub enum Identity {
         /// `users.id` of the account; classic robots have none.
         user: Option<i64>,
     },
+    /// Nobody who is known: what is asked is told to everybody.
+    Anonymous,
     /// The server itself: its engines, and commands of whoever has its data folder.
     Server,
 }
@@ -67,7 +69,10 @@ impl Caller {
         match self.identity {
             Identity::User { id } => Some(id),
             Identity::Robot { user, .. } => user,
-            Identity::Application { .. } | Identity::Machine { .. } | Identity::Server => None,
+            Identity::Application { .. }
+            | Identity::Machine { .. }
+            | Identity::Anonymous
+            | Identity::Server => None,
         }
     }
 

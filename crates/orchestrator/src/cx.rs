@@ -233,6 +233,32 @@ impl<'c> Cx<'_, 'c> {
         Reply::json(self.structure(T::TYPE.name, members))
     }
 
+    /// As [`Cx::answer`], with the members that the request selects.
+    ///
+    /// # Errors
+    /// 400 for options that cannot be honoured.
+    pub fn selected<T: Complex + Serialize>(&self, args: &Args, value: &T) -> Result<Reply> {
+        let members = serde_json::to_value(value).unwrap_or_default();
+        self.selected_of::<T>(args, members)
+    }
+
+    /// As [`Cx::selected`], of a structure that is JSON already.
+    ///
+    /// # Errors
+    /// As [`Cx::selected`].
+    pub fn selected_of<T: Complex>(
+        &self,
+        args: &Args,
+        mut members: serde_json::Value,
+    ) -> Result<Reply> {
+        let selection = args.selection::<T>()?;
+        if let serde_json::Value::Object(members) = &mut members {
+            selection.apply(members);
+        }
+        let ty = format!("{}{}", T::TYPE.name, selection.label());
+        Ok(Reply::json(self.structure(&ty, members)))
+    }
+
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.
     ///
     /// # Errors

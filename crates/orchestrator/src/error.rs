@@ -347,6 +347,9 @@ pub enum Error {
     /// The entity is not in the state that `If-Match` names.
     #[error("{0}")]
     Precondition(String),
+    /// A body of a type or in an encoding that is not read.
+    #[error("{0}")]
+    MediaType(String),
     /// Part of the contract, but not built.
     #[error("{0}")]
     NotBuilt(String),

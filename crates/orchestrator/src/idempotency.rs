@@ -32,6 +32,7 @@ pub fn once(
         Identity::Machine { id } => format!("machine {id}"),
         Identity::Robot { id, .. } => format!("robot {id}"),
         Identity::Server => "server".to_owned(),
+        Identity::Anonymous => "nobody".to_owned(),
     };
     let request = request(cx, args);
     let place = format!("idempotency_keys:{caller}:{key}");

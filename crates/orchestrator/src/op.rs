@@ -368,6 +368,8 @@ pub struct Op {
     pub filter: Option<bool>,
     /// What it asks of the caller.
     pub need: Need,
+    /// Whether it asks for nothing, not even who calls.
+    pub public: bool,
     /// Folder rule.
     pub folder: FolderRule,
     /// Where it works.
@@ -396,6 +398,7 @@ impl Op {
             status: None,
             filter: None,
             need,
+            public: false,
             folder: FolderRule::Tenant,
             store: Store::Main,
             prepare: None,
@@ -418,6 +421,14 @@ impl Op {
     pub const fn action(set: &'static str, name: &'static str, need: Need, run: Run) -> Self {
         let mut op = Self::new(set, name, true, need);
         op.run = Some(run);
+        op
+    }
+
+    /// A function that tells nothing of any tenant, to whoever asks.
+    #[must_use]
+    pub const fn public(set: &'static str, name: &'static str, run: Run) -> Self {
+        let mut op = Self::function(set, name, Need::AUTHENTICATED, run);
+        op.public = true;
         op
     }
 

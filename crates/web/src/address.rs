@@ -2,7 +2,9 @@
 //!
 //! One server answers three layouts at once: `/{org}/{tenant}/orchestrator_/odata/…`, the same
 //! without `orchestrator_`, and `/odata/…` at the root for stand-alone clients. Paths are compared
-//! without case, as in the original.
+//! without case, as in the original, and nothing between two slashes is nothing.
+
+use std::borrow::Cow;
 
 use orchestrator::tenants::Tenant;
 
@@ -51,6 +53,23 @@ fn area(segment: &str) -> Option<Area> {
     } else {
         None
     }
+}
+
+/// A path without empty segments, which clients make that join a base with a slash at its end to a path
+/// with one at its start. What stands in quotes is a key and stays.
+pub fn without_empty_segments(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return path.into();
+    }
+    let (mut kept, mut quoted) = (String::with_capacity(path.len()), false);
+    for (at, c) in path.char_indices() {
+        let encoded = path[at..].starts_with("%27");
+        quoted ^= c == '\'' || encoded;
+        if c != '/' || quoted || !kept.ends_with('/') {
+            kept.push(c);
+        }
+    }
+    kept.into()
 }
 
 /// Takes a path apart; `None` when it belongs to no area.
@@ -176,6 +195,25 @@ mod tests {
                 rest,
             };
             assert_eq!(parse(path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn empty_segments_collapse() {
+        for (path, expected) in [
+            ("/odata/Jobs", "/odata/Jobs"),
+            (
+                "//a//b/orchestrator_///odata//Jobs/",
+                "/a/b/orchestrator_/odata/Jobs/",
+            ),
+            ("/odata//Settings('a//b')//x", "/odata/Settings('a//b')/x"),
+            (
+                "/odata//Settings(%27a//b%27)//x",
+                "/odata/Settings(%27a//b%27)/x",
+            ),
+            ("//", "/"),
+        ] {
+            assert_eq!(without_empty_segments(path), expected, "{path}");
         }
     }
 

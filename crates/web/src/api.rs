@@ -13,6 +13,7 @@ use orchestrator::{
 };
 
 use crate::app::App;
+use crate::body::{self, Sent};
 use crate::caller::{Proof, authenticate};
 use crate::error::json_response;
 use crate::execute::{Call, execute};
@@ -102,7 +103,8 @@ pub async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let caller = authenticate(app, request.headers(), tenant, Proof::Token).await?;
-    let mut params = odata::query_params(request.uri().query().unwrap_or_default());
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let mut params = odata::query_params(&query);
     if let Some(id) = id {
         params.insert(0, ("id".to_owned(), Literal::Bare(id)));
     }
@@ -111,9 +113,10 @@ pub async fn answer(
         _ => request::folder(request.headers())?,
     };
     let write = route.method != "GET";
-    let body = match write {
-        true => request::json(request.into_body()).await?,
-        false => None,
+    let (parts, body) = request.into_parts();
+    let sent = match write {
+        true => body::read(&parts.headers, body).await?,
+        false => Sent::default(),
     };
     let call = Arc::new(Call {
         caller,
@@ -124,7 +127,9 @@ pub async fn answer(
         metadata: Metadata::None,
         args: Args {
             params,
-            body,
+            body: sent.value,
+            unread: sent.unread,
+            query: query.into(),
             ..Args::default()
         },
         store: Store::Main,

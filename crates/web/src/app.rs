@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
+use crate::cors::{BadOrigin, Cors};
 use crate::engines;
 use crate::files;
 use crate::folder::{Folder, Name};
@@ -32,6 +33,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Largest package that can be uploaded, in bytes.
     pub max_upload: u64,
+    /// Origins whose pages may call the API; `*` for all.
+    pub cors_origins: Vec<String>,
 }
 
 impl Config {
@@ -120,6 +123,9 @@ pub enum StartError {
          anew choose another folder with --data."
     )]
     NoDatabase(PathBuf, String),
+    /// An origin in the configuration is none.
+    #[error("{0}")]
+    Origin(#[from] BadOrigin),
     /// The thread that reads the keys panicked.
     #[error("The keys could not be read: an internal failure, see the log.")]
     KeyThread,
@@ -153,6 +159,8 @@ pub struct App {
     pub(crate) presence: sessions::Presence,
     pub(crate) hub: Hub,
     pub(crate) metrics: Metrics,
+    /// Which pages may call.
+    pub(crate) cors: Cors,
     /// Password hashing takes 20 ms and 19 MiB: never more of it at once than this.
     pub(crate) hashing: Semaphore,
     /// Wakes the watchdog: a deadline moved, or a host came.
@@ -183,6 +191,7 @@ impl App {
     /// # Errors
     /// [`StartError`]
     pub fn open(config: Config, start: &Start) -> Result<Arc<Self>, StartError> {
+        let cors = Cors::new(&config.cors_origins)?;
         let mut folder = Folder::take(&config.data)?;
         let name = Name::of(&config.url())?;
         folder.admit(&name)?;
@@ -211,6 +220,7 @@ impl App {
             presence: sessions::Presence::default(),
             hub: Hub::default(),
             metrics: Metrics::default(),
+            cors,
             hashing: Semaphore::new(2),
             watch: Notify::new(),
             dispatch: Notify::new(),

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::identity::{Claims, Keys, TokenError};
 use ::odata::Timestamp;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use db::Tx;
 use moka::sync::Cache;
-use orchestrator::{Caller, Error, Identity, Result, clients, machines, robots, users};
+use orchestrator::{Caller, Code, Error, Identity, Result, clients, machines, robots, users};
 
 use crate::app::App;
+use crate::request;
 
 /// A remembered credential.
 #[derive(Clone)]
@@ -73,7 +74,7 @@ pub enum Proof {
 /// The caller of a request, who must be of the tenant that its address names.
 ///
 /// # Errors
-/// 401 with what is wrong.
+/// 401 with what is wrong; 1000 when a header names a tenant that does not exist.
 pub async fn authenticate(
     app: &App,
     headers: &HeaderMap,
@@ -81,12 +82,40 @@ pub async fn authenticate(
     proof: Proof,
 ) -> Result<Arc<Caller>> {
     let caller = identify(app, headers, proof).await?;
+    let tenant = match tenant {
+        Some(tenant) => Some(tenant),
+        None => named_tenant(app, headers)?,
+    };
     if tenant.is_some_and(|t| t != caller.tenant) {
         return Err(Error::Unauthenticated(
             "The token belongs to another tenant.".into(),
         ));
     }
     Ok(caller)
+}
+
+/// Stand-alone clients name their tenant in a header, as others do in the address.
+fn named_tenant(app: &App, headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(name) = request::header(headers, "x-uipath-tenantname") else {
+        return Ok(None);
+    };
+    let tenants = Arc::clone(&app.tenants.read());
+    let folded = name.to_lowercase();
+    let mut tenants = tenants.iter();
+    let found = tenants.find(|t| t.name.to_lowercase() == folded || t.key == folded);
+    found.map(|t| Some(t.id)).ok_or_else(|| {
+        Error::refused(
+            Code::InvalidRequest,
+            format!("The header X-UIPATH-TenantName names no tenant of this server: '{name}'."),
+        )
+    })
+}
+
+/// Nobody in particular, for what is told to everybody.
+pub fn anonymous(app: &App, tenant: Option<i64>) -> Arc<Caller> {
+    let first = || app.tenants.read().first().map(|t| t.id);
+    let tenant = tenant.or_else(first).unwrap_or_default();
+    Arc::new(Caller::new(tenant, Identity::Anonymous, Vec::new()))
 }
 
 async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
@@ -98,9 +127,9 @@ async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Ca
     }
     let epoch = app.callers.epoch();
     let (caller, expires) = match credential {
-        Credential::Bearer(token) => from_token(app, token, now).await?,
-        Credential::Robot(key) => (from_robot_key(app, key).await?, i64::MAX),
-        Credential::Machine(key) => (from_machine_key(app, key).await?, i64::MAX),
+        Credential::Bearer(token) => from_token(app, &token, now).await?,
+        Credential::Robot(key) => (from_robot_key(app, &key).await?, i64::MAX),
+        Credential::Machine(key) => (from_machine_key(app, &key).await?, i64::MAX),
     };
     let caller = Arc::new(caller);
     app.callers.known.insert(
@@ -114,13 +143,13 @@ async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Ca
     Ok(caller)
 }
 
-enum Credential<'h> {
-    Bearer(&'h str),
-    Robot(&'h str),
-    Machine(&'h str),
+enum Credential {
+    Bearer(String),
+    Robot(String),
+    Machine(String),
 }
 
-impl Credential<'_> {
+impl Credential {
     /// Of a token the hash, so that memory holds none.
     fn cache_key(&self) -> String {
         let (kind, text) = match self {
@@ -132,28 +161,23 @@ impl Credential<'_> {
     }
 }
 
-fn credential(headers: &HeaderMap, proof: Proof) -> Result<Credential<'_>> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|v: &header::HeaderValue| v.to_str().ok())
-    };
-    let license = text(header::HeaderName::from_static("x-robot-license")).map(str::trim);
-    if let Some(value) = text(header::AUTHORIZATION) {
-        let (scheme, secret) = value.trim().split_once(' ').unwrap_or((value, ""));
+fn credential(headers: &HeaderMap, proof: Proof) -> Result<Credential> {
+    let license = request::header(headers, "x-robot-license");
+    if let Some(value) = request::header(headers, "authorization") {
+        let (scheme, secret) = value.split_once(' ').unwrap_or((&value, ""));
         let secret = secret.trim();
         if scheme.eq_ignore_ascii_case("bearer") && !secret.is_empty() {
-            return Ok(Credential::Bearer(secret));
+            return Ok(Credential::Bearer(secret.to_owned()));
         }
         if scheme.eq_ignore_ascii_case("uirobot") && !secret.is_empty() {
-            return Ok(Credential::Robot(secret));
+            return Ok(Credential::Robot(secret.to_owned()));
         }
         return Err(Error::Unauthenticated(
             "The Authorization header must be 'Bearer <token>' or 'UiRobot <robot key>'.".into(),
         ));
     }
-    match license.filter(|l| !l.is_empty() && proof == Proof::TokenOrMachine) {
-        Some(key) => Ok(Credential::Machine(key)),
+    match license.filter(|_| proof == Proof::TokenOrMachine) {
+        Some(key) => Ok(Credential::Machine(key.into_owned())),
         None => Err(Error::Unauthenticated(
             "You are not authenticated! Send the header 'Authorization: Bearer <token>'.".into(),
         )),

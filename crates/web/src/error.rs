@@ -72,6 +72,7 @@ fn status(error: &Error) -> u16 {
         Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
         Error::NoSuchAddress(_) => 404,
         Error::Precondition(_) => 412,
+        Error::MediaType(_) => 415,
         Error::NotBuilt(_) => 501,
         Error::Db(error) => store_status(error),
         Error::OData(_) => 400,

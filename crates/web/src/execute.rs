@@ -125,7 +125,8 @@ fn invoke<T>(
         server,
         hints: BTreeSet::new(),
     };
-    let done = run(&mut cx, &call.args)?;
+    let done = run(&mut cx, &call.args);
+    let done = call.args.heard(done)?;
     Ok((done, cx.hints))
 }
 

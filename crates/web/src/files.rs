@@ -5,6 +5,7 @@ use std::path::Path;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use orchestrator::{Error, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::io::ReaderStream;
 
 use crate::app::App;
@@ -55,10 +56,39 @@ pub fn named(body: Body, name: &str) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type(name));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
+    headers.insert(header::CONTENT_DISPOSITION, attachment(name));
     response
+}
+
+/// What may stand in `filename*` as it is (RFC 5987).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// Tells a client to keep the answer under a name (RFC 6266): in ASCII for the oldest, and whole where
+/// that is another one.
+pub fn attachment(name: &str) -> HeaderValue {
+    let safe = |c: char| (c.is_ascii_graphic() || c == ' ') && !"\"\\%".contains(c);
+    let ascii: String = name
+        .chars()
+        .map(|c| if safe(c) { c } else { '_' })
+        .collect();
+    let mut value = format!("attachment; filename=\"{ascii}\"");
+    if ascii != name {
+        value.push_str("; filename*=UTF-8''");
+        value.extend(utf8_percent_encode(name, PLAIN));
+    }
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 /// What a file of that name holds; packages are bytes to everybody but robots.
@@ -68,4 +98,29 @@ fn media_type(name: &str) -> HeaderValue {
         Some("csv") => "text/csv; charset=utf-8",
         _ => "application/octet-stream",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attachment;
+
+    #[test]
+    fn names_of_files() {
+        for (name, expected) in [
+            ("p.1.0.0.nupkg", "attachment; filename=\"p.1.0.0.nupkg\""),
+            ("a b'(1).csv", "attachment; filename=\"a b'(1).csv\""),
+            (
+                "Aufträge €.csv",
+                "attachment; filename=\"Auftr_ge _.csv\"; filename*=UTF-8''Auftr%C3%A4ge%20%E2%82%AC.csv",
+            ),
+            (
+                "a\"b\\c%41;\r\nx: y",
+                "attachment; filename=\"a_b_c_41;__x: y\"; \
+                 filename*=UTF-8''a%22b%5Cc%2541%3B%0D%0Ax%3A%20y",
+            ),
+            ("", "attachment; filename=\"\""),
+        ] {
+            assert_eq!(attachment(name), expected, "{name:?}");
+        }
+    }
 }

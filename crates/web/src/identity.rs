@@ -1,5 +1,6 @@
 //! `/identity_/*` and the legacy sign-in: tokens, discovery, keys.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ::identity::{Claims, Keys, burn, scopes, secret_eq, secret_hash, verify_password};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::caller::password_mark;
 use crate::error::json_response;
-use crate::{contract, request};
+use crate::{body, contract, request};
 
 /// Seconds that a token is good for.
 const TOKEN_SECONDS: i64 = 3600;
@@ -93,22 +94,41 @@ impl Form {
     }
 }
 
-/// Client id and secret from `Authorization: Basic`, as RFC 6749 has it.
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+/// Client id and secret from `Authorization: Basic`, in the ways they may be meant: form-encoded, as
+/// RFC 6749 (2.3.1) has them, then as they stand, as most clients send them.
+fn basic(headers: &HeaderMap) -> Vec<(String, String)> {
+    let Some(text) = basic_text(headers) else {
+        return Vec::new();
+    };
+    let Some((id, secret)) = text.split_once(':') else {
+        return Vec::new();
+    };
+    let raw = (id.to_owned(), secret.to_owned());
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
+        decoded.ok().map(Cow::into_owned)
+    };
+    let decoded = decode(id)
+        .zip(decode(secret))
+        .filter(|decoded| *decoded != raw);
+    decoded.into_iter().chain([raw]).collect()
+}
+
+fn basic_text(headers: &HeaderMap) -> Option<String> {
     let value = request::header(headers, "authorization")?;
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
+    let bytes = STANDARD.decode(encoded.trim()).ok()?;
+    Some(::odata::batch::header_text(&bytes).into_owned())
 }
 
 /// `POST connect/token` with `grant_type=client_credentials`.
 async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<Response<Body>> {
     let basic = basic(request.headers());
-    let form = Form::parse(&request::bytes(request.into_body()).await?);
+    let form = Form::parse(&body::bytes(request.into_body()).await?);
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => {
@@ -123,14 +143,22 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
             form.get("client_secret").unwrap_or_default().to_owned(),
         )
     });
-    let Some((id, secret)) = given.or(basic) else {
+    let meant = given.map_or(basic, |given| vec![given]);
+    if meant.is_empty() {
         return Ok(refuse(
             400,
             "invalid_client",
             "client_id and client_secret are missing.",
         ));
-    };
-    let Some(client) = find_client(app, &id, &secret).await? else {
+    }
+    let mut client = None;
+    for (id, secret) in &meant {
+        client = find_client(app, id, secret).await?;
+        if client.is_some() {
+            break;
+        }
+    }
+    let Some(client) = client else {
         return Ok(refuse(
             400,
             "invalid_client",
@@ -253,9 +281,9 @@ pub async fn authenticate(
     addressed: Option<i64>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
-    let named = request::header(request.headers(), "x-uipath-tenantname").map(str::to_owned);
-    let body = request::json(request.into_body()).await?;
-    let login: LoginModel = orchestrator::body::read("loginModel", body.as_ref())?;
+    let (parts, body) = request.into_parts();
+    let named = request::header(&parts.headers, "x-uipath-tenantname").map(Cow::into_owned);
+    let login: LoginModel = body::read(&parts.headers, body).await?.read("loginModel")?;
     let wrong = || {
         Error::refused(
             Code::InvalidRequest,

@@ -9,9 +9,11 @@
 mod address;
 mod api;
 mod app;
+mod body;
 mod caller;
 mod contract;
 mod control;
+mod cors;
 mod engines;
 mod error;
 mod execute;

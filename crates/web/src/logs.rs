@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::caller::{self, Proof};
 use crate::error::json_response;
-use crate::request;
+use crate::{body, request};
 
 /// Writes the lines of the body: one object or text (`/api/Logs`), or an array of texts.
 pub async fn submit(
@@ -25,16 +25,13 @@ pub async fn submit(
     let caller =
         caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
     let header = request::folder(request.headers())?;
-    let body = request::json(request.into_body()).await?;
-    let entries = match body {
+    let (parts, body) = request.into_parts();
+    let sent = body::read(&parts.headers, body).await?;
+    let missing = sent.missing("messages");
+    let entries = match sent.value {
         Some(Value::Array(entries)) => entries,
         Some(entry @ (Value::Object(_) | Value::String(_))) => vec![entry],
-        _ => {
-            return Err(Error::NotNull {
-                param: "messages".into(),
-                why: None,
-            });
-        }
+        _ => return Err(missing),
     };
     if entries.len() > MAX_LINES {
         return Err(Error::invalid(format!(
@@ -77,7 +74,9 @@ async fn origins(
                     Some(origin) => origin,
                     None => {
                         let mut header = header.clone();
-                        header.id = header.id.or(*folder);
+                        if header.is_empty() {
+                            header.id = *folder;
+                        }
                         let granted = access::grant(
                             tx,
                             &caller,

@@ -42,7 +42,9 @@ pub async fn upload(
     caller: Arc<Caller>,
     op: &'static Op,
 ) -> Result<Response<Body>> {
-    let feed = feed_of(odata.request.uri().query());
+    let query = odata.request.uri().query();
+    ::odata::no_options(query.unwrap_or_default())?;
+    let feed = feed_of(query);
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
     let feed = allowed_feed(app, Arc::clone(&caller), op, feed).await?;
     let mut parts = Multipart::from_request(odata.request, &())

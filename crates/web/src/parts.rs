@@ -11,6 +11,7 @@ use orchestrator::{Error, Place, Reply, Result, Run};
 
 use crate::app::App;
 use crate::execute::{Call, execute};
+use crate::files::attachment;
 
 /// Answers with the first part, and with those that follow as they are asked for.
 ///
@@ -36,9 +37,7 @@ pub fn answer(app: &Arc<App>, call: Arc<Call>, run: Run, first: Reply) -> Result
     let mut response = Response::new(Body::from_stream(stream::try_unfold(rest, Rest::step)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
+    headers.insert(header::CONTENT_DISPOSITION, attachment(&name));
     Ok(response)
 }
 

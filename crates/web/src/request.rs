@@ -1,18 +1,16 @@
-//! Reading requests: ids, headers, bodies with limits.
+//! Reading requests: ids and headers. What a header says is never taken for nothing because it cannot
+//! be read: without a folder, a job or a tenant a request may do more than with one.
+
+use std::borrow::Cow;
 
 use ::odata::Guid;
+use ::odata::batch::header_text;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orchestrator::access::FolderHeader;
 use orchestrator::{Code, Error, Result};
-use serde_json::Value;
-
-/// Largest JSON body, in bytes: that of the original's web server.
-pub const MAX_BODY: usize = 30_000_000;
 
 /// The id of a request in W3C form: the caller's trace with a span of our own, or a new one.
 pub fn trace_id(headers: &HeaderMap) -> String {
@@ -28,41 +26,79 @@ pub fn trace_id(headers: &HeaderMap) -> String {
     }
 }
 
-/// A header as text; `None` when it is absent or not text.
-pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers
-        .get(name)
-        .and_then(|v| v.to_str().ok())
-        .map(str::trim)
-        .filter(|v| !v.is_empty())
+/// A header as text, UTF-8 or Latin-1; `None` when it is absent or empty.
+pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
+    headers.get(name).and_then(text)
 }
 
-/// The folder that the headers name, in any of the four forms.
+fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+    let text = match header_text(value.as_bytes()) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The headers that name a folder, of which the last wins.
+pub const FOLDER: [&str; 4] = [
+    "x-uipath-organizationunitid",
+    "x-uipath-folderkey",
+    "x-uipath-folderpath",
+    "x-uipath-folderpath-encoded",
+];
+
+/// The folder that the headers name, in any of the four forms. Whether there is such a folder is looked
+/// up later; what cannot be read is refused here, because a request without a folder may mean all.
 ///
 /// # Errors
-/// 1100 for an encoded path that is no Base64 of UTF-16LE.
+/// 1100 for an id that is no number, an encoded path that is no Base64 of UTF-16LE, and a header that
+/// is there twice.
 pub fn folder(headers: &HeaderMap) -> Result<FolderHeader> {
-    let encoded = header(headers, "x-uipath-folderpath-encoded")
-        .map(decode_path)
-        .transpose()?;
-    // Header values may hold UTF-8 beyond ASCII; `to_str` would refuse it.
-    let plain = headers
-        .get("x-uipath-folderpath")
-        .and_then(|v| std::str::from_utf8(v.as_bytes()).ok())
-        .map(|v| v.trim().to_owned())
-        .filter(|v| !v.is_empty());
-    Ok(FolderHeader {
-        // A client is known to send a GUID here by mistake: what is no number is no folder.
-        id: header(headers, "x-uipath-organizationunitid").and_then(|v| v.parse().ok()),
-        key: header(headers, "x-uipath-folderkey").map(str::to_owned),
-        path: encoded.or(plain),
-    })
+    let [id, key, path, encoded] = FOLDER.map(|name| single(headers, name));
+    let encoded = encoded?.map(|encoded| decode_path(&encoded)).transpose()?;
+    let (path, key) = (path?.map(Cow::into_owned), key?.map(Cow::into_owned));
+    let mut folder = FolderHeader {
+        id: None,
+        key,
+        path: encoded.or(path),
+    };
+    let Some(id) = id? else { return Ok(folder) };
+    if let Ok(id) = id.parse() {
+        folder.id = Some(id);
+        return Ok(folder);
+    }
+    // A client is known to send a GUID here: it can only be meant as a key.
+    let as_key = id.parse::<Guid>().map(|key| key.to_string());
+    match (as_key, &folder.key) {
+        (Ok(key), None) => folder.key = Some(key),
+        (Ok(key), Some(given)) if key.eq_ignore_ascii_case(given) => {}
+        _ => {
+            let id: String = id.chars().take(64).collect();
+            return Err(no_folder(format!(
+                "The header X-UIPATH-OrganizationUnitId must be the number of a folder, not '{id}'."
+            )));
+        }
+    }
+    Ok(folder)
+}
+
+/// A header that must not be there with two values: they would mean two things.
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<Cow<'h, str>>> {
+    let mut values = headers.get_all(name).iter().filter_map(text);
+    let first = values.next();
+    match values.all(|other| Some(&other) == first.as_ref()) {
+        true => Ok(first),
+        false => Err(no_folder(format!("The header {name} names two folders."))),
+    }
+}
+
+fn no_folder(message: impl Into<String>) -> Error {
+    Error::refused(Code::InvalidOrganizationUnit, message)
 }
 
 fn decode_path(text: &str) -> Result<String> {
     let bad = || {
-        Error::refused(
-            Code::InvalidOrganizationUnit,
+        no_folder(
             "The header X-UIPATH-FolderPath-Encoded must be the Base64 form of a path in UTF-16LE.",
         )
     };
@@ -77,74 +113,19 @@ fn decode_path(text: &str) -> Result<String> {
     String::from_utf16(&units).map_err(|_| bad())
 }
 
-/// The whole body, at most [`MAX_BODY`] bytes.
-///
-/// # Errors
-/// 1000 when it is larger or breaks off.
-pub async fn bytes(body: Body) -> Result<Bytes> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::refused(
-            Code::PayloadTooLarge,
-            format!("The body must not be larger than {MAX_BODY} bytes."),
-        )),
-        Err(_) => Err(Error::refused(Code::InvalidRequest, "The body broke off.")),
-    }
-}
-
-/// The body as JSON; `None` when it is empty or not JSON: the operation then says which of its
-/// parameters stayed null, as the original does.
-///
-/// # Errors
-/// As [`bytes()`].
-pub async fn json(body: Body) -> Result<Option<Value>> {
-    Ok(parse_json(&bytes(body).await?))
-}
-
-/// The body of a write: as [`json()`], or one text when the request says that it is a file of lines.
-///
-/// # Errors
-/// As [`bytes()`]; 1000 for a file that is not UTF-8.
-pub async fn body(headers: &HeaderMap, body: Body) -> Result<Option<Value>> {
-    let kind = header(headers, "content-type").and_then(|kind| kind.split(';').next());
-    if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")) {
-        return json(body).await;
-    }
-    let bytes = bytes(body).await?;
-    let text = std::str::from_utf8(without_mark(&bytes)).map_err(|e| {
-        Error::refused(
-            Code::InvalidRequest,
-            format!("The file must be text in UTF-8, which it is not: {e}."),
-        )
-    })?;
-    Ok(Some(text.into()))
-}
-
-/// JSON, with or without a byte order mark; `None` when it is none.
-pub fn parse_json(bytes: &[u8]) -> Option<Value> {
-    serde_json::from_slice(without_mark(bytes)).ok()
-}
-
-/// A text without its byte order mark.
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
 /// The host as the client addressed it, with the scheme it used.
 pub fn origin(request: &Request<Body>, public_url: Option<&str>) -> String {
     if let Some(url) = public_url {
         return url.trim_end_matches('/').to_owned();
     }
     let host = header(request.headers(), "host")
-        .or_else(|| request.uri().authority().map(|a| a.as_str()))
-        .unwrap_or("localhost");
+        .or_else(|| request.uri().authority().map(|a| a.as_str().into()))
+        .unwrap_or("localhost".into());
     format!("http://{host}")
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -158,8 +139,19 @@ mod tests {
     fn folders_in_every_form() {
         let read = |pairs| folder(&headers(pairs)).unwrap();
         assert_eq!(read(&[("X-UIPATH-OrganizationUnitId", "5")]).id, Some(5));
+        let guid = "D3780AAC-1E80-49B0-BFD3-C8EC6A3939DB";
+        for pairs in [
+            [("x-uipath-organizationunitid", guid)].as_slice(),
+            &[
+                ("x-uipath-organizationunitid", guid),
+                ("x-uipath-folderkey", guid),
+            ],
+        ] {
+            let key = folder(&headers(pairs)).unwrap().key.unwrap();
+            assert!(key.eq_ignore_ascii_case(guid), "{key}");
+        }
         assert_eq!(
-            read(&[("x-uipath-organizationunitid", "not-a-number")]),
+            read(&[("x-uipath-organizationunitid", " ")]),
             FolderHeader::default()
         );
         assert_eq!(
@@ -173,6 +165,41 @@ mod tests {
             ("x-uipath-folderpath", "x"),
         ]);
         assert_eq!(encoded.path.as_deref(), Some("Shared"));
+    }
+
+    #[test]
+    fn paths_are_utf_8_or_latin_1() {
+        for bytes in ["Büro".as_bytes(), b"B\xfcro", b" B\xfcro "] {
+            let mut map = HeaderMap::new();
+            let value = HeaderValue::from_bytes(bytes).unwrap();
+            map.insert("x-uipath-folderpath", value);
+            assert_eq!(folder(&map).unwrap().path.as_deref(), Some("Büro"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_absent() {
+        const ID: &str = "x-uipath-organizationunitid";
+        let guid = "D3780AAC-1E80-49B0-BFD3-C8EC6A3939DB";
+        for pairs in [
+            [(ID, "three")].as_slice(),
+            &[(ID, "2.0")],
+            &[(ID, "99999999999999999999")],
+            &[(ID, "three"), ("x-uipath-folderpath", "Shared")],
+            &[(ID, guid), ("x-uipath-folderkey", "other")],
+        ] {
+            let error = folder(&headers(pairs)).unwrap_err();
+            let code = Code::InvalidOrganizationUnit;
+            assert!(
+                matches!(error, Error::Refused { code: c, .. } if c == code),
+                "{pairs:?}"
+            );
+        }
+        let mut twice = headers(&[(ID, "1")]);
+        twice.append(ID, HeaderValue::from_static("1"));
+        assert_eq!(folder(&twice).unwrap().id, Some(1));
+        twice.append(ID, HeaderValue::from_static("2"));
+        assert!(folder(&twice).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `/api/RobotsService/*` at the edge: who the host is, waiting, and tokens for jobs. What it all
 //! means is in `orchestrator::robot_service`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use orchestrator::jobs::report::Report;
 use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
 use orchestrator::sessions::{self, Host, Platform};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Caller, Code, Error, Identity, Result, body};
+use orchestrator::{Caller, Code, Error, Identity, Result};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::body::{self, Sent};
 use crate::caller::{self, Proof};
 use crate::error::json_response;
 use crate::execute::write;
@@ -29,6 +31,8 @@ use crate::request;
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Jobs that one answer offers: each costs a signature. What is left follows when these have begun.
 const MAX_STARTS: usize = 32;
+/// Longest name of an installation.
+const MAX_INSTALLATION: usize = 100;
 /// How long a job's token is good for: jobs cannot renew it, so it must outlive them.
 const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
 
@@ -36,7 +40,7 @@ const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
 pub struct RobotCall {
     caller: Arc<Caller>,
     headers: HeaderMap,
-    body: Option<Value>,
+    body: Sent,
     origin: String,
 }
 
@@ -60,10 +64,9 @@ pub async fn handle(
     let caller =
         caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
     let (parts, body) = request.into_parts();
-    let body = if post {
-        request::json(body).await?
-    } else {
-        None
+    let body = match post {
+        true => body::read(&parts.headers, body).await?,
+        false => Sent::default(),
     };
     let call = RobotCall {
         caller,
@@ -101,24 +104,34 @@ const POSTS: &[&str] = &[
 impl RobotCall {
     /// The body, or an empty one: these calls may come without.
     fn body<T: serde::de::DeserializeOwned + Default>(&self, param: &str) -> Result<T> {
-        match &self.body {
-            Some(value) if !value.is_null() => body::read(param, Some(value)),
-            _ => Ok(T::default()),
-        }
+        self.body.or_default(param)
     }
 
     /// The host that speaks: its machine from the credential, its name from the headers.
     async fn host(&self, app: &App, service_user: Option<&str>) -> Result<Host> {
         let machine = self.machine(app).await?;
-        let encoded = request::header(&self.headers, "x-robot-machine-encoded")
-            .and_then(|v| STANDARD.decode(v).ok())
-            .and_then(|b| String::from_utf8(b).ok());
-        let name = encoded
-            .or_else(|| request::header(&self.headers, "x-robot-machine").map(str::to_owned))
+        let name = match request::header(&self.headers, "x-robot-machine-encoded") {
+            Some(encoded) => {
+                let bytes = STANDARD.decode(&*encoded).ok();
+                bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+            }
+            None => request::header(&self.headers, "x-robot-machine").map(Cow::into_owned),
+        };
+        let name = name
             .filter(|n| !n.is_empty() && n.len() <= 450)
             .ok_or_else(|| {
-                Error::invalid("The header X-ROBOT-MACHINE-ENCODED must name the host.")
+                Error::invalid(
+                    "The header X-ROBOT-MACHINE-ENCODED must be the Base64 form of the host's name \
+                     in UTF-8, at most 450 bytes.",
+                )
             })?;
+        // Who tells no installation is believed, so one that cannot be kept is not left out.
+        let installation = self.facts().installation_id;
+        if installation.is_some_and(|id| id.len() > MAX_INSTALLATION) {
+            return Err(Error::invalid(format!(
+                "The header X-UIPATH-Installation-Id must not be longer than {MAX_INSTALLATION} bytes."
+            )));
+        }
         if service_user.is_some_and(|u| u.chars().count() > 256) {
             return Err(Error::invalid(
                 "The field serviceUserName must be a string with a maximum length of 256.",
@@ -147,7 +160,7 @@ impl RobotCall {
                     "The header X-ROBOT-LICENSE must carry the machine's key.",
                 )
             })?
-            .to_owned();
+            .into_owned();
         let tenant = self.caller.tenant;
         let (id, of) = app
             .db
@@ -176,11 +189,10 @@ impl RobotCall {
         let version = request::header(&self.headers, "x-robot-version")
             .filter(|v| v.len() <= 50 && v.chars().all(plain));
         HostFacts {
-            version: version.map(str::to_owned),
+            version: version.map(Cow::into_owned),
             platform,
             installation_id: request::header(&self.headers, "x-uipath-installation-id")
-                .filter(|v| v.len() <= 100)
-                .map(str::to_owned),
+                .map(Cow::into_owned),
         }
     }
 
@@ -451,7 +463,7 @@ fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<St
 }
 
 async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
-    let reports: Vec<Report> = body::read("heartbeats", call.body.as_ref())?;
+    let reports: Vec<Report> = call.body.read("heartbeats")?;
     // The body does not name the service's account, but its jobs tell the session.
     let host = call.host(app, None).await?;
     let keys: Vec<_> = reports.iter().filter_map(|r| r.job_key).collect();

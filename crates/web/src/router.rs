@@ -1,5 +1,6 @@
 //! From a connection to an answer: ids, limits, the areas, and the answers that every request gets.
 
+use std::borrow::Cow;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use axum::serve::ListenerExt;
 use orchestrator::{Error, Result};
 use tokio::net::TcpListener;
@@ -109,18 +110,19 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
         "request", method = %request.method(), path = request.uri().path(), trace
     );
     let in_flight = app.metrics.enter();
-    let answered = async {
-        tokio::select! {
-            answer = route(app, read_for(request)) => answer,
+    let answer = async |request| {
+        let answered = tokio::select! {
+            answer = route(app, request) => answer,
             // Waiting hosts must not hold up the end of the server.
             () = shared.ending.cancelled(), if held => {
                 Err(Error::Db(db::Error::Unavailable("the server is stopping".into())))
             }
-        }
+        };
+        answered.unwrap_or_else(|error| respond(&error, &trace))
     };
-    let result = answered.instrument(span.clone()).await;
+    let answered = app.cors.answer(tidied(request), answer);
+    let mut response = answered.instrument(span.clone()).await;
     drop(in_flight);
-    let mut response = result.unwrap_or_else(|error| respond(&error, &trace));
     let took = begun.elapsed();
     app.metrics.answered(response.status().as_u16(), took, held);
     span.in_scope(|| {
@@ -134,10 +136,20 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     response
 }
 
-/// `HEAD` is answered as `GET` is; the body is left out where the answer is written.
-fn read_for(mut request: Request<Body>) -> Request<Body> {
+/// `HEAD` is answered as `GET` is; the body is left out where the answer is written. Empty segments of
+/// the path are none.
+fn tidied(mut request: Request<Body>) -> Request<Body> {
     if *request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
+    }
+    let uri = request.uri();
+    if let Cow::Owned(path) = address::without_empty_segments(uri.path()) {
+        let query = uri.query().map(|query| format!("?{query}"));
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = format!("{path}{}", query.unwrap_or_default()).parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
     }
     request
 }
@@ -167,7 +179,7 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
         Error::NoSuchAddress("There is no such organization or tenant in the address.".into())
     })?;
     let origin = request::origin(&request, app.config.public_url.as_deref());
-    let tenant = tenant.map(|t| t.id).or(named_tenant(&tenants, &request));
+    let tenant = tenant.map(|t| t.id);
     match address.area {
         Area::OData => {
             let odata = ODataRequest {
@@ -180,27 +192,11 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
         }
         Area::Swagger => swagger::handle(&address, &origin),
         Area::Api => area_api(app, &address, tenant, &origin, request).await,
-        Area::Identity => {
-            let mut answer = identity::handle(app, address.rest, &issuer(&origin), request).await?;
-            let any = HeaderValue::from_static("*");
-            answer
-                .headers_mut()
-                .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
-            Ok(answer)
-        }
+        Area::Identity => identity::handle(app, address.rest, &issuer(&origin), request).await,
         Area::Other => Err(Error::NotBuilt(format!(
             "{path} is part of the API but is not built in this version of Baton."
         ))),
     }
-}
-
-/// Stand-alone clients name their tenant in a header.
-fn named_tenant(tenants: &[orchestrator::tenants::Tenant], request: &Request<Body>) -> Option<i64> {
-    let name = request::header(request.headers(), "x-uipath-tenantname")?.to_lowercase();
-    tenants
-        .iter()
-        .find(|t| t.name.to_lowercase() == name)
-        .map(|t| t.id)
 }
 
 /// One issuer for all layouts, so that a token fits every one of them.

@@ -104,9 +104,14 @@ fn describe(root: &str, issuer: &str) -> String {
         if !matches!(folder, FolderRule::Tenant | FolderRule::Named) {
             endpoint.headers = FOLDER;
         }
-        endpoint.description = permissions(need);
-        if let Some(names) = names.next() {
-            endpoint.access = Access::Scopes(names);
+        endpoint.access = match names.next() {
+            Some(names) if !need.scope.is_empty() => Access::Scopes(names),
+            _ => Access::Token,
+        };
+        if op.is_some_and(|op| op.public) {
+            endpoint.access = Access::Public;
+        } else {
+            endpoint.description = permissions(need);
         }
         endpoints.push(endpoint);
     };
@@ -121,7 +126,7 @@ fn describe(root: &str, issuer: &str) -> String {
         add(call, Some(op), op.folder, &op.need, false);
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
-    for [all, half] in &scopes {
+    for [all, half] in scopes.iter().filter(|[all, _]| !all.is_empty()) {
         for (name, text) in [(all, "Everything of it."), (half, "One half of it.")] {
             if known.iter().all(|(other, _)| other != name) {
                 known.push((name, text));

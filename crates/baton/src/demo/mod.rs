@@ -61,6 +61,7 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
         database: None,
         public_url: None,
         max_upload: 1 << 30,
+        cors_origins: Vec::new(),
     };
     let start = web::Start {
         app: Some(format!("{id}:{secret}")),

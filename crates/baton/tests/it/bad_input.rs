@@ -432,7 +432,7 @@ async fn bodies_of_the_wrong_types(backend: Backend) {
             "The field Name must be a string",
         ),
         (
-            json!({"Name": "x", "UnattendedSlots": "2"}),
+            json!({"Name": "x", "UnattendedSlots": "two"}),
             "The field UnattendedSlots",
         ),
         (
@@ -484,7 +484,7 @@ async fn patches_of_what_cannot_be_changed(backend: Backend) {
     assert!(shown.get("Unknown").is_none());
     for (patch, code) in [
         (json!({"Name": null}), 1009),
-        (json!({"Name": 5}), 1009),
+        (json!({"Name": 1.5}), 1009),
         (json!({"UnattendedSlots": "x"}), 1009),
         (json!([]), 0),
         (Value::Null, 0),

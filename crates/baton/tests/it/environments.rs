@@ -173,7 +173,7 @@ async fn environments_that_cannot_be_made(backend: Backend) {
     for bad in [
         json!({}),
         json!({"Name": ""}),
-        json!({"Name": 5}),
+        json!({"Name": 1.5}),
         json!({"Name": "x".repeat(101)}),
         json!({"Name": "x", "Description": "x".repeat(501)}),
         json!({"Name": "x", "Type": "Other"}),

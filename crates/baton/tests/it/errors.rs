@@ -67,7 +67,7 @@ async fn unknown_members_are_accepted(backend: Backend) {
 async fn members_of_the_wrong_kind(backend: Backend) {
     let scene = scene(backend).await;
     for body in [
-        json!({"Name": 5}),
+        json!({"Name": 1.5}),
         json!({"Name": null}),
         json!({"Name": ["x"]}),
         json!({"Name": "x", "UnattendedSlots": "many"}),

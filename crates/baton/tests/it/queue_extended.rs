@@ -115,7 +115,7 @@ async fn what_cannot_be(backend: Backend) {
     for wrong in [
         json!({"RetentionPeriod": 0}),
         json!({"RetentionPeriod": 181}),
-        json!({"RetentionPeriod": "7"}),
+        json!({"RetentionPeriod": "seven"}),
         json!({"StaleRetentionPeriod": 0}),
         json!({"RetentionAction": "Burn"}),
         json!({"RetentionAction": "Archive"}),

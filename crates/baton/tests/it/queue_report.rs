@@ -161,7 +161,7 @@ impl Parts {
             },
             args: Args {
                 key: Some(odata::path::Literal::Int(id(queue))),
-                query: query.into(),
+                query: query.to_owned().into(),
                 ..Args::default()
             },
         }

@@ -188,7 +188,7 @@ async fn queues_that_cannot_be(backend: Backend) {
         json!({"Name": "a", "Description": "x".repeat(251)}),
         json!({"Name": "a", "MaxNumberOfRetries": 51}),
         json!({"Name": "a", "MaxNumberOfRetries": -1}),
-        json!({"Name": "a", "MaxNumberOfRetries": "3"}),
+        json!({"Name": "a", "MaxNumberOfRetries": "three"}),
         json!({"Name": "a", "SlaInMinutes": -1}),
         json!({"Name": "a", "SlaInMinutes": 10, "RiskSlaInMinutes": 11}),
         json!({"Name": "a", "RiskSlaInMinutes": 11}),

@@ -205,7 +205,10 @@ impl Actor {
         let user = match identity {
             Identity::User { id } => Some(*id),
             Identity::Robot { user, .. } => *user,
-            Identity::Application { .. } | Identity::Machine { .. } | Identity::Server => None,
+            Identity::Application { .. }
+            | Identity::Machine { .. }
+            | Identity::Server
+            | Identity::Anonymous => None,
         };
         if let Some(user) = user {
             let row = tx.row(
@@ -230,6 +233,7 @@ impl Actor {
             Identity::Machine { id } => (format!("Machine {id}"), None),
             Identity::Robot { id, .. } => (format!("Robot {id}"), None),
             Identity::User { id } => (format!("User {id}"), None),
+            Identity::Anonymous => ("Nobody".to_owned(), None),
         };
         Ok(Self {
             shown,

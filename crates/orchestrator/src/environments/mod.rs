@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use odata::Mode;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
 
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
@@ -180,20 +179,9 @@ fn must_exist(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     }
 }
 
-/// A number, which some clients write as text.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::Number(n) => n.as_i64(),
-        serde_json::Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-    .ok_or_else(|| D::Error::custom("robotId must be the number of a robot"))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct OneRobot {
-    #[serde(deserialize_with = "number")]
     robot_id: i64,
 }
 

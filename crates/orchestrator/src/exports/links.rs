@@ -48,12 +48,13 @@ pub(super) fn get_download_link(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Repl
     let expires = cx.now.plus(VALID).0 / TICKS_PER_SECOND;
     let signature = cx.server.keys.mac(PURPOSE, &sealed(id, expires));
     let root = cx.base.strip_suffix("/odata").unwrap_or(cx.base);
-    Ok(cx.answer(&BlobFileAccess {
+    let shown = BlobFileAccess {
         uri: format!("{root}/api/ExportFiles/{id}?expires={expires}&signature={signature}"),
         verb: "GET".to_owned(),
         requires_auth: false,
         headers: Dictionary::default(),
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 fn no_file(message: &str) -> Error {

@@ -45,7 +45,7 @@ fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> R
             caller.scopes.join(" ").into(),
             folder.into(),
             args.id()?.into(),
-            args.query.as_str().into(),
+            args.query.read().into(),
         ],
     )?;
     cx.hint(Hint::Exports);

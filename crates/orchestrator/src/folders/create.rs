@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     AUDITED, CREATE, FeedType, Folder, FolderType, PermissionModel, ProvisionType, assign_user,
 };
-use crate::access::{self, FolderHeader};
+use crate::access::{self, By};
 use crate::audit::{self, AuditAction};
 use crate::cx::{Args, Cx, Folder as Place, Identity, Reply};
 use crate::error::{Code, Error, Result};
@@ -226,14 +226,12 @@ fn check_child(dto: &FolderDto) -> Result<()> {
 /// The folder under which a new one is made, which may have children. A body names it by `ParentId`,
 /// by `ParentKey`, or by both.
 fn parent(cx: &mut Cx<'_, '_>, dto: &FolderDto) -> Result<Option<Place>> {
-    let named = FolderHeader {
-        id: dto.parent_id,
-        key: dto.parent_key.clone(),
-        path: None,
+    let key = dto.parent_key.as_deref().filter(|key| !key.is_empty());
+    let named = match (key, dto.parent_id) {
+        (Some(key), _) => By::Key(key),
+        (None, Some(id)) => By::Id(id),
+        (None, None) => return Ok(None),
     };
-    if named.is_empty() {
-        return Ok(None);
-    }
     let folder = access::managed_as(cx.tx, cx.caller, &CREATE, &named)?;
     if dto.parent_id.is_some_and(|id| id != folder.id) {
         return Err(Error::invalid(

@@ -224,9 +224,7 @@ pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
 /// `GetAllRolesForUser(username='…',skip=0,take=10)`
 pub(super) fn get_all_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let body = assignments(cx, args)?;
-    Ok(Reply::json(
-        cx.structure(UserRoleAssignments::TYPE.name, body),
-    ))
+    cx.selected_of::<UserRoleAssignments>(args, body)
 }
 
 /// `GET /api/FoldersNavigation/GetAllRolesForUser?username=…`: the same without OData.

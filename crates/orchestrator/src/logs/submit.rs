@@ -3,10 +3,15 @@
 //! What a robot says of itself is not believed where the server knows better: job, folder, machine
 //! and robot are looked up from the job's key and must belong to the caller.
 
+use std::borrow::Cow;
+
 use db::{Tx, Value};
-use odata::{Guid, Timestamp};
+use odata::edm::Kind;
+use odata::{Guid, Timestamp, relaxed};
+use serde_json::Value as Json;
 
 use super::LogLevel;
+use crate::body;
 use crate::cx::{Caller, Identity};
 use crate::error::{Error, Result};
 
@@ -56,23 +61,16 @@ pub struct Origin {
 /// # Errors
 /// 1009 when it is no JSON object.
 pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
-    let value: serde_json::Value = serde_json::from_str(text)
-        .ok()
-        .filter(serde_json::Value::is_object)
-        .ok_or_else(|| Error::invalid("A log entry must be the text of a JSON object."))?;
-    let member = |name: &str| crate::body::get(&value, name);
-    let string = |name: &str| {
-        let text = member(name).and_then(|v| v.as_str())?;
-        Some(crate::body::storable(first(text, MAX_NAME)))
-    };
-    let message = member("message")
-        .and_then(|v| v.as_str())
-        .unwrap_or_default();
-    let kept = first(message, MAX_MESSAGE);
+    let (value, text) = object(text)?;
+    // What is of another type than it should be stays in the raw form.
+    let any = |name: &str| body::typed::<String>(&value, name).ok().flatten();
+    let string = |name: &str| Some(body::storable(first(&any(name)?, MAX_NAME)));
+    let message = any("message").unwrap_or_default();
+    let kept = first(&message, MAX_MESSAGE);
     let whole = kept.len() == message.len() && text.len() <= MAX_RAW;
     Ok(Line {
-        level: level(member("level")),
-        message: crate::body::storable(kept),
+        level: level(body::get(&value, "level")),
+        message: body::storable(kept),
         at: string("timeStamp")
             .and_then(|t| Timestamp::parse(&t))
             .unwrap_or(now),
@@ -81,13 +79,33 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Line> {
         robot: string("robotName"),
         host: string("machineName"),
         job: string("jobId").and_then(|t| t.parse().ok()),
-        folder: member("organizationUnitId").and_then(serde_json::Value::as_i64),
-        raw: if whole {
-            text.to_owned()
-        } else {
-            shortened(&value)
+        folder: body::typed(&value, "organizationUnitId").ok().flatten(),
+        raw: match whole {
+            true => text.into_owned(),
+            false => shortened(&value),
         },
     })
+}
+
+/// A JSON object, and its text in standard JSON.
+fn object(text: &str) -> Result<(Json, Cow<'_, str>)> {
+    let wrong = |why: &dyn std::fmt::Display| {
+        Error::invalid(format!(
+            "A log entry must be the text of a JSON object: {why}."
+        ))
+    };
+    let (value, text) = match serde_json::from_str::<Json>(text) {
+        Ok(value) => (value, text.into()),
+        Err(_) => {
+            let value = relaxed::parse(text).map_err(|fault| wrong(&fault))?;
+            let text = value.to_string();
+            (value, text.into())
+        }
+    };
+    match value.is_object() {
+        true => Ok((value, text)),
+        false => Err(wrong(&"it is another value")),
+    }
 }
 
 /// The first characters of a text.
@@ -97,7 +115,7 @@ fn first(text: &str, characters: usize) -> &str {
 }
 
 /// A line that was cut is not kept whole in its raw form either: only what is short stays.
-fn shortened(value: &serde_json::Value) -> String {
+fn shortened(value: &Json) -> String {
     let mut kept = serde_json::Map::new();
     let mut left = MAX_RAW;
     for (name, member) in value.as_object().into_iter().flatten() {
@@ -107,15 +125,14 @@ fn shortened(value: &serde_json::Value) -> String {
             kept.insert(name.clone(), member.clone());
         }
     }
-    serde_json::Value::Object(kept).to_string()
+    Json::Object(kept).to_string()
 }
 
 /// Robots call some levels by other names than the API does.
-fn level(value: Option<&serde_json::Value>) -> LogLevel {
-    if let Some(level) = value
-        .and_then(serde_json::Value::as_i64)
-        .and_then(LogLevel::from_i64)
-    {
+fn level(value: Option<&Json>) -> LogLevel {
+    let number = value.map(|value| odata::body::converted(Kind::Int64, value));
+    let number = number.and_then(|number| number.as_i64());
+    if let Some(level) = number.and_then(LogLevel::from_i64) {
         return level;
     }
     let name = value.and_then(|v| v.as_str()).unwrap_or("Information");
@@ -152,7 +169,10 @@ pub fn origin_of_job(
     let own = match caller.identity {
         Identity::Machine { id } => machine == Some(id),
         Identity::Robot { id, .. } => robot == Some(id),
-        Identity::User { .. } | Identity::Application { .. } | Identity::Server => false,
+        Identity::User { .. }
+        | Identity::Application { .. }
+        | Identity::Server
+        | Identity::Anonymous => false,
     };
     if !own {
         return Ok(None);

@@ -244,7 +244,7 @@ fn set_robots(cx: &mut Cx<'_, '_>, args: &Args, machine: i64) -> Result<()> {
         &[machine.into()],
     )?;
     for user in users {
-        let robot = body::get(user, "RobotId").and_then(serde_json::Value::as_i64);
+        let robot = body::typed::<i64>(user, "RobotId")?;
         let known = cx.tx.exec(
             "INSERT INTO machine_robots (machine_id, robot_id)
              SELECT $1, r.id FROM robots r WHERE r.id = $2 AND r.tenant_id = $3

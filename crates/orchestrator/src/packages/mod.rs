@@ -110,7 +110,7 @@ fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         Some(row) => (row.get(0)?, row.get(1)?),
         None => (None, None),
     };
-    Ok(cx.answer(&ArgumentMetadata { input, output }))
+    cx.selected(args, &ArgumentMetadata { input, output })
 }
 
 /// The arguments that a process declares, as JSON.

@@ -173,7 +173,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
     let item = args.body.as_ref().and_then(|b| body::get(b, "itemData"));
     let mut data = QueueItemData::read("itemData", item)?;
     named(data.name.as_deref())?;
-    data.creator_job_key = args.job;
+    data.creator_job_key = args.job()?;
     Ok(Work::Add(Box::new(data)))
 }
 

@@ -81,9 +81,10 @@ impl Bulk {
                 "queueItems must not hold more than {MOST_AT_ONCE} entries: split the request."
             )));
         }
+        let creator_job_key = args.job()?;
         let read = |(ordinal, item)| match QueueItemData::read("queueItem", Some(item)) {
             Ok(data) => Ok(Ok(QueueItemData {
-                creator_job_key: args.job,
+                creator_job_key,
                 ..data
             })),
             Err(error) => failure(ordinal, error).map(Err),

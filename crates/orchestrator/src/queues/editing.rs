@@ -22,9 +22,9 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let data = QueueItemData::read("queueItemDto", args.body.as_ref())?;
     let item = items::find(cx, args.id()?)?;
     item.must_be(args.if_match)?;
-    let version = args.body.as_ref().and_then(|b| body::get(b, "RowVersion"));
-    if let Some(Json::String(text)) = version {
-        item.must_be(Some(items::version(text)?))?;
+    let body = args.body.as_ref().unwrap_or(&Json::Null);
+    if let Some(text) = body::typed::<String>(body, "RowVersion")? {
+        item.must_be(Some(items::version(&text)?))?;
     }
     match item.status {
         QueueItemStatus::New => edit(cx, &item, &data)?,

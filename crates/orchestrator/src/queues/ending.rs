@@ -105,7 +105,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
 fn held(args: &Args) -> Result<Held> {
     Ok(Held {
         item: args.id()?,
-        job: args.job,
+        job: args.job()?,
     })
 }
 

@@ -114,7 +114,11 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// most clients do not know of them.
 fn edit(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let mut changes = args.changes("queueDefinitionDto", &STORED, Mode::Replace)?;
-    let id = given(args, "Id").and_then(serde_json::Value::as_i64);
+    let id = args
+        .body
+        .as_ref()
+        .map(|body| body::typed::<i64>(body, "Id"));
+    let id = id.transpose()?.flatten();
     let id = id.ok_or_else(|| Error::invalid("The Id field is required."))?;
     let lease = args
         .body

@@ -184,7 +184,7 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
         accessible_folders: folders,
         total_folders_count: i32::try_from(rows.len()).unwrap_or(i32::MAX),
     };
-    Ok(cx.answer(&found))
+    cx.selected(args, &found)
 }
 
 /// `GetQueuesAcrossFolders`: the queues of every folder in which the caller may see queues, except

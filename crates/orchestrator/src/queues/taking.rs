@@ -82,6 +82,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
     let name = data.name.unwrap_or_default();
     let reference = data.reference.filter(|r| !r.is_empty());
     let content = data.specific_content.as_ref().map(Dictionary::specific);
+    let job = args.job()?;
     let content = content.transpose()?.map(|content| QueueItemData {
         name: Some(name.clone()),
         content: Some(content),
@@ -89,7 +90,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
         due_date: data.due_date,
         reference: reference.clone(),
         parent_operation_id: data.parent_operation_id,
-        creator_job_key: args.job,
+        creator_job_key: job,
         ..QueueItemData::default()
     });
     named(Some(&name))?;
@@ -98,7 +99,7 @@ pub(super) fn read(args: &Args) -> Result<Work> {
     Ok(Work::Take(Box::new(Wanted {
         name,
         robot: data.robot_identifier,
-        job: args.job,
+        job,
         reference: reference.map(|reference| (how, reference)),
         content,
     })))

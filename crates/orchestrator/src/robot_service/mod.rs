@@ -261,7 +261,7 @@ fn find_robot(cx: &mut Cx<'_, '_>, machine: i64, who: &RobotIdentifier) -> Resul
         Identity::User { id } => ("r.user_id = $1", id),
         Identity::Robot { id, .. } => ("r.id = $1", id),
         Identity::Machine { .. } => (wire::ON_MACHINE, machine),
-        Identity::Application { .. } | Identity::Server => return Ok(None),
+        Identity::Application { .. } | Identity::Server | Identity::Anonymous => return Ok(None),
     };
     let name = who.user_name.as_deref().filter(|n| !n.is_empty());
     let (named, value): (&str, db::Value) = match (&who.robot_key, name) {

@@ -9,14 +9,15 @@ use crate::error::{Error, Result};
 use crate::robots::RobotType;
 
 /// `GetTimezones`: the Windows ids, each with the IANA name it stands for.
-pub(super) fn timezones(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+pub(super) fn timezones(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let items = ZONES.iter().map(|(windows, iana)| NameValue {
         name: format!("{windows} ({iana})"),
         value: (*windows).to_owned(),
     });
-    Ok(cx.answer(&TimeZones {
+    let shown = TimeZones {
         items: items.collect(),
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 /// Something to choose.
@@ -38,7 +39,7 @@ pub(super) struct TimeZones {
 }
 
 /// `GetLanguages`
-pub(super) fn languages(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+pub(super) fn languages(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let items = LANGUAGES
         .iter()
         .enumerate()
@@ -49,9 +50,10 @@ pub(super) fn languages(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
             is_default: i == 0,
             is_disabled: false,
         });
-    Ok(cx.answer(&Languages {
+    let shown = Languages {
         items: items.collect(),
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 /// A language.
@@ -91,7 +93,7 @@ const USED: &str = "SELECT COALESCE(SUM(m.unattended_slots), 0),
     WHERE s.tenant_id = $1 AND NOT s.is_attended AND s.state IN (0, 1) AND NOT s.is_unresponsive";
 
 /// `GetLicense`: everything is allowed for ever; used are the runtimes of connected hosts.
-pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+pub(super) fn license(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let tenant = cx.caller.tenant;
     let since = "SELECT creation_time FROM tenants WHERE id = $1";
     let since: Option<i64> = match cx.tx.row(since, &[tenant.into()])? {
@@ -121,7 +123,7 @@ pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
         allowed.insert((*name).to_owned(), UNLIMITED.into());
         used.insert((*name).to_owned(), busy.into());
     }
-    Ok(cx.answer(&License {
+    let shown = License {
         id: tenant,
         expire_date: NEVER,
         grace_period_end_date: NEVER,
@@ -143,7 +145,8 @@ pub(super) fn license(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
         creation_time: since.map(Timestamp),
         code: None,
         user_licensing_enabled: false,
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 /// What the tenant may run.
@@ -254,10 +257,11 @@ pub(super) fn execution_settings(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Rep
             default_value: text(default),
             possible_values: values.iter().map(text).collect(),
         });
-    Ok(cx.answer(&ExecutionSettings {
+    let shown = ExecutionSettings {
         scope,
         configuration: configuration.collect(),
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 odata::edm_enum! {

@@ -74,9 +74,9 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("setting", "SettingsDto")])
     .answers(200),
-    Op::function("Settings", "GetTimezones", ANYONE, installation::timezones)
+    Op::public("Settings", "GetTimezones", installation::timezones)
         .returns("ListResultDtoOfNameValueDto"),
-    Op::function("Settings", "GetLanguages", ANYONE, installation::languages)
+    Op::public("Settings", "GetLanguages", installation::languages)
         .returns("ListResultDtoOfLanguageInfo"),
     Op::function("Settings", "GetLicense", ANYONE, installation::license).returns("LicenseDto"),
     Op::function("Settings", "GetWebSettings", ANYONE, web_settings)
@@ -370,14 +370,14 @@ fn value_for(tx: &mut Tx<'_>, tenant: i64, setting: &Setting, user: i64) -> Resu
 
 /// `GetWebSettings`: what counts for whoever asks, as two lists: the settings that people may have
 /// for themselves. The tenant's are for those who may see settings.
-fn web_settings(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+fn web_settings(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let user = cx.caller.user().unwrap_or(0);
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     for setting in SETTINGS.iter().filter(|s| s.for_people()) {
         keys.push(setting.name.to_owned());
         values.push(value_for(cx.tx, cx.caller.tenant, setting, user)?);
     }
-    Ok(cx.answer(&Dictionary { keys, values }))
+    cx.selected(args, &Dictionary { keys, values })
 }
 
 /// Names and values, in the same order.

@@ -168,6 +168,7 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
              LEFT JOIN users u ON u.id = r.user_id WHERE r.id = $1",
             (*id).into(),
         ),
+        Identity::Anonymous => return Ok(false),
     };
     Ok(tx
         .row(sql, &[id])?

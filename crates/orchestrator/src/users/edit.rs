@@ -46,7 +46,7 @@ fn changes(args: &Args, mode: Mode) -> Result<(Changes, &Json)> {
     let mut changes = args.changes("userDto", &User::SET, mode)?;
     let dto = args.body.as_ref().unwrap_or(&Json::Null);
     for (member, column) in RIGHTS {
-        if let Some(may) = body::get(dto, member).and_then(Json::as_bool) {
+        if let Some(may) = body::typed::<bool>(dto, member)? {
             changes.set(column, may);
         }
     }
@@ -79,12 +79,13 @@ fn check_email(changes: &Changes) -> Result<()> {
 
 /// The hash of the password in the body; it takes 20 ms, so it is made before the transaction.
 pub(super) fn hash_password(args: &Args) -> Result<Option<Prepared>> {
-    let password = args.body.as_ref().and_then(|b| body::get(b, "Password"));
-    match password.and_then(|p| p.as_str()).filter(|p| !p.is_empty()) {
+    let dto = args.body.as_ref().unwrap_or(&Json::Null);
+    let password = body::typed::<String>(dto, "Password")?;
+    match password.filter(|p| !p.is_empty()) {
         Some(p) if p.chars().count() > 128 => Err(Error::invalid(
             "A password must not be longer than 128 characters.",
         )),
-        Some(p) => Ok(Some(Prepared::Hash(identity::hash_password(p)?))),
+        Some(p) => Ok(Some(Prepared::Hash(identity::hash_password(&p)?))),
         None => Ok(None),
     }
 }
@@ -292,7 +293,7 @@ fn only_robot_password(dto: &Json) -> bool {
         members.is_some_and(|m| m.len() == 1 && m.keys().all(|k| k.eq_ignore_ascii_case(name)))
     };
     let password = |robot: &Json| {
-        let text = body::get(robot, "Password").and_then(Json::as_str);
+        let text = body::typed::<String>(robot, "Password").ok().flatten();
         only(robot, "Password") && text.is_some_and(|p| !p.is_empty())
     };
     only(dto, "UnattendedRobot") && body::get(dto, "UnattendedRobot").is_some_and(password)

@@ -212,7 +212,7 @@ fn changed(
 }
 
 /// `GetCurrentPermissions`: what the caller's roles give, for the tenant or in any folder.
-pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let user = cx.caller.user().ok_or_else(super::nobody)?;
     let rows = cx.tx.rows(
         "SELECT DISTINCT p.permission FROM role_permissions p WHERE p.role_id IN (
@@ -222,10 +222,11 @@ pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<R
         &[user.into()],
     )?;
     let names: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    Ok(cx.answer(&UserPermissions {
+    let shown = UserPermissions {
         user_id: user,
         permissions: names?,
-    }))
+    };
+    cx.selected(args, &shown)
 }
 
 /// What an account may do.

@@ -11,12 +11,12 @@ use db::Tx;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orchestrator::{Caller, Code, Error, Hint, Prepared, Result, Store};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::Value;
 
 use super::plan::{self, Plan};
 use super::target::{self, Target};
 use super::{ODataRequest, answer};
 use crate::app::App;
+use crate::body::{self, Sent};
 use crate::caller::{Proof, authenticate};
 use crate::error::{envelope, respond};
 use crate::execute::{run_in, to_the_end};
@@ -32,9 +32,7 @@ pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body
     }
     let (parts, body) = odata.request.into_parts();
     let caller = authenticate(app, &parts.headers, odata.tenant, Proof::Token).await?;
-    let kind = request::header(&parts.headers, "content-type").unwrap_or_default();
-    let bytes = request::bytes(body).await?;
-    let batch = batch::parse(kind, &bytes, Limits::default())?;
+    let batch = read(&parts.headers, &body::bytes(body).await?)?;
     let outer = Arc::new(Outer {
         caller,
         headers: parts.headers,
@@ -66,7 +64,7 @@ impl Outer {
             body: envelope(text, 0, &trace).to_string().into_bytes(),
         };
         let prefer = request::header(&self.headers, "prefer");
-        let mut run = Run::new(batch, &self.base, prefer, &refuse);
+        let mut run = Run::new(batch, &self.base, prefer.as_deref(), &refuse);
         let mut room = MAX_ANSWERS;
         while let Some(group) = run.next_group() {
             let references = run.references().clone();
@@ -81,12 +79,13 @@ impl Outer {
         run.finish()
     }
 
-    /// The headers of a request of the batch: its own, and for the folder and the credential those
-    /// of the batch where it has none.
+    /// The headers of a request of the batch: its own, and those of the batch that say who asks and
+    /// where, unless it has some.
     fn headers(&self, part: &Part) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         for (name, value) in &part.headers {
-            let pair = name.parse::<HeaderName>().ok().zip(value.parse().ok());
+            let value = HeaderValue::from_bytes(value.as_bytes()).ok();
+            let pair = name.parse::<HeaderName>().ok().zip(value);
             let (name, value) = pair.ok_or_else(|| {
                 Error::refused(
                     Code::InvalidRequest,
@@ -95,13 +94,12 @@ impl Outer {
             })?;
             headers.append(name, value);
         }
-        let own_folder = FOLDER.iter().any(|name| headers.contains_key(*name));
-        let inherited = FOLDER
-            .iter()
-            .filter(|_| !own_folder)
-            .chain(&["authorization"]);
-        for name in inherited {
-            if let (false, Some(value)) = (headers.contains_key(*name), self.headers.get(*name)) {
+        // An empty header is none.
+        let has = |headers: &HeaderMap, name| request::header(headers, name).is_some();
+        let own_folder = request::FOLDER.iter().any(|name| has(&headers, name));
+        let folder = request::FOLDER.iter().filter(|_| !own_folder);
+        for name in folder.chain(&INHERITED) {
+            if let (false, Some(value)) = (has(&headers, name), self.headers.get(*name)) {
                 headers.insert(HeaderName::from_static(name), value.clone());
             }
         }
@@ -221,14 +219,15 @@ impl Outer {
 
     async fn step(&self, app: &Arc<App>, part: &Part) -> Result<Step> {
         let headers = self.headers(part)?;
-        let caller = match part.header("authorization") {
-            Some(_) => authenticate(app, &headers, self.tenant, Proof::Token).await?,
-            None => Arc::clone(&self.caller),
+        let own = WHO.iter().any(|name| part.header(name).is_some());
+        let caller = match own {
+            true => authenticate(app, &headers, self.tenant, Proof::Token).await?,
+            false => Arc::clone(&self.caller),
         };
         let mut step = Step {
             part: part.clone(),
             method: method(part)?,
-            body: request::parse_json(&part.body),
+            sent: body::of(&headers, &part.body)?,
             headers,
             caller,
             prepared: None,
@@ -251,25 +250,42 @@ impl Outer {
             _ => return Err(not_in_a_group(&target)),
         };
         let (headers, query) = (&step.headers, Some(address.query.as_str()));
-        let (caller, body) = (Arc::clone(&step.caller), step.body.clone());
+        let (caller, sent) = (Arc::clone(&step.caller), step.sent.clone());
         let base = self.base.clone();
-        let mut plan = plan::plan(target, run, headers, query, base, caller, body)?;
+        let mut plan = plan::plan(target, run, headers, query, base, caller, sent)?;
         match (plan.expect.prepare, &step.prepared) {
             (_, Some(prepared)) => plan.call.args.prepared = Some(prepared.clone()),
-            (Some(prepare), None) => plan.call.args.prepared = prepare(&plan.call.args)?,
+            (Some(prepare), None) => {
+                let args = &mut plan.call.args;
+                args.prepared = prepare(args).map_err(|error| args.explained(error))?;
+            }
             (None, None) => {}
         }
         Ok(plan)
     }
 }
 
-/// The headers that name a folder.
-const FOLDER: &[&str] = &[
-    "x-uipath-organizationunitid",
-    "x-uipath-folderkey",
-    "x-uipath-folderpath",
-    "x-uipath-folderpath-encoded",
-];
+/// A batch as its headers say it is written.
+fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Batch> {
+    let kind = request::header(headers, "content-type").unwrap_or_default();
+    // The parts of another format have encodings of their own.
+    if !body::media_type(&kind).eq_ignore_ascii_case("application/json") {
+        return Ok(batch::parse(&kind, bytes, Limits::default())?);
+    }
+    let text = body::text(&kind, bytes)?.map_err(|why| {
+        Error::refused(
+            Code::InvalidRequest,
+            format!("The batch is not valid: it {why}."),
+        )
+    })?;
+    Ok(batch::parse(&kind, text.as_bytes(), Limits::default())?)
+}
+
+/// The headers that say who asks.
+const WHO: [&str; 2] = ["authorization", "x-uipath-tenantname"];
+
+/// Headers besides the folder's that count for every request of a batch which does not have its own.
+const INHERITED: [&str; 3] = [WHO[0], WHO[1], "x-uipath-jobkey"];
 
 /// A request of a group, ready but for its address.
 struct Step {
@@ -277,7 +293,7 @@ struct Step {
     method: Method,
     headers: HeaderMap,
     caller: Arc<Caller>,
-    body: Option<Value>,
+    sent: Sent,
     prepared: Option<Prepared>,
 }
 

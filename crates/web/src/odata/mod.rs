@@ -13,9 +13,10 @@ use axum::http::{HeaderName, HeaderValue, Request, Response};
 use orchestrator::{Error, Reply, Result};
 
 use crate::app::App;
-use crate::caller::{Proof, authenticate};
+use crate::body::{self, Sent};
+use crate::caller::{Proof, anonymous, authenticate};
 use crate::execute::execute;
-use crate::{packages, parts, request, together};
+use crate::{packages, parts, together};
 
 pub use documents::Described;
 use plan::Plan;
@@ -59,7 +60,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         Kind::Operation => Proof::TokenOrMachine,
         _ => Proof::Token,
     };
-    let caller = authenticate(app, odata.request.headers(), odata.tenant, proof).await?;
+    let caller = match target.op {
+        Some(op) if op.public => anonymous(app, odata.tenant),
+        _ => authenticate(app, odata.request.headers(), odata.tenant, proof).await?,
+    };
     let run = match (target.run, target.op) {
         (Some(run), _) => run,
         (None, Some(op)) => return packages::upload(app, odata, caller, op).await,
@@ -68,9 +72,9 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     before(app, &target).await?;
     let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
-    let body = match target.write {
-        true => request::body(&parts.headers, body).await?,
-        false => None,
+    let sent = match target.write {
+        true => body::read(&parts.headers, body).await?,
+        false => Sent::default(),
     };
     let mut plan = plan::plan(
         target,
@@ -79,14 +83,17 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         parts.uri.query(),
         odata.base,
         caller,
-        body,
+        sent,
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
     let Plan { call, run, expect } = plan;
     // What may be sent twice looks for its first answer by itself.
     let together = together.filter(|_| call.args.idempotency_key.is_none());
     let reply = match together {
-        Some(read) => together::execute(app, read(&call.args)?, call).await,
+        Some(read) => {
+            let work = call.args.heard(read(&call.args))?;
+            together::execute(app, work, call).await
+        }
         None => {
             let call = Arc::new(call);
             match execute(app, Arc::clone(&call), run).await {

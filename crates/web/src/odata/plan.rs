@@ -1,16 +1,18 @@
 //! A request that was read: who calls what with which arguments, and how the answer is to look.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ::odata::Metadata;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
 use axum::http::{HeaderMap, header};
-use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Run};
-use serde_json::Value;
+use orchestrator::access::FolderHeader;
+use orchestrator::{Args, Caller, Code, Count, Error, FolderRule, Prepare, Result, Run};
 
 use super::target::{Kind, Target};
 use crate::app::App;
+use crate::body::Sent;
 use crate::execute::Call;
 use crate::request;
 
@@ -65,7 +67,7 @@ pub fn plan(
     query: Option<&str>,
     base: String,
     caller: Arc<Caller>,
-    body: Option<Value>,
+    sent: Sent,
 ) -> Result<Plan> {
     let query = query.unwrap_or_default();
     let mut params = target.params;
@@ -84,8 +86,9 @@ pub fn plan(
     let args = Args {
         key: target.key,
         params,
-        body,
-        query: query.to_owned(),
+        body: sent.value,
+        unread: sent.unread,
+        query: query.to_owned().into(),
         count: match target.kind {
             Kind::Count => Count::Only,
             _ if caller.is_robot() => Count::Asked,
@@ -93,8 +96,8 @@ pub fn plan(
         },
         set: target.set,
         prepared: None,
-        idempotency_key: request::header(headers, "idempotency-key").map(str::to_owned),
-        job: request::header(headers, "x-uipath-jobkey").and_then(|key| key.parse().ok()),
+        idempotency_key: request::header(headers, "idempotency-key").map(Cow::into_owned),
+        job_header: request::header(headers, "x-uipath-jobkey").map(Cow::into_owned),
         found: None,
         after: None,
         if_match,
@@ -102,7 +105,10 @@ pub fn plan(
     let call = Call {
         need: target.need,
         rule: target.folder,
-        header: request::folder(headers)?,
+        header: match target.folder {
+            FolderRule::Tenant => FolderHeader::default(),
+            _ => request::folder(headers)?,
+        },
         base,
         args,
         metadata: expect.metadata,
@@ -126,7 +132,7 @@ pub async fn prepare(app: &App, prepare: Option<Prepare>, args: Args) -> Result<
     let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
     let mut args = args;
     let work = move || {
-        args.prepared = prepare(&args)?;
+        args.prepared = prepare(&args).map_err(|error| args.explained(error))?;
         Ok(args)
     };
     let done = tokio::task::spawn_blocking(work).await;
@@ -196,6 +202,7 @@ fn if_match(headers: &HeaderMap, set: Option<&'static EntitySet>) -> Result<Opti
     if set.and_then(EntitySet::version).is_none() {
         return Ok(None);
     }
+    // What is no text is no version either.
     let text = given.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
