@@ -127,8 +127,9 @@ async fn every_member_is_kept(backend: Backend) {
          TestAutomationSlots HostingSlots AppTestSlots PerformanceTestSlots AutomationCloudSlots
          AutomationCloudTestAutomationSlots Key EndpointDetectionStatus RobotVersions RobotUsers
          AutomationType TargetFramework ServerlessLicensingModel UpdatePolicy ClientSecret Tags
-         MaintenanceWindow VpnSettings Id UpdateInfo",
+         MaintenanceWindow VpnSettings Id",
     );
+    assert!(read.get("UpdateInfo").is_none(), "no schema has it");
     let slots = [
         "NonProductionSlots",
         "UnattendedSlots",

@@ -55,9 +55,18 @@ edm_enum! {
         Scheduled = 6, FailedRescheduled = 7
     }
 }
+edm_enum! {
+    /// Why an update does not go on.
+    pub enum UpdateReason {
+        NonCompliantWithDifferentVersion = 0, NonCompliantWithoutTargetVersion = 1,
+        NotApplicableForOlderSessions = 2, NotApplicableForMachineType = 3,
+        NotApplicableTemplateWithoutRobotSessions = 4, NotApplicableForPlatform = 5,
+        NotApplicableForTargetFramework = 6
+    }
+}
 
 /// How many hosts of a machine run which robot version.
-#[odata::complex]
+#[odata::complex(name = "MachinesRobotVersionDto")]
 pub struct RobotVersion {
     /// Hosts.
     pub count: i64,
@@ -68,7 +77,7 @@ pub struct RobotVersion {
 }
 
 /// A robot that may use a machine.
-#[odata::complex]
+#[odata::complex(name = "RobotUserDto")]
 pub struct RobotUser {
     /// Its account.
     #[edm(read_only)]
@@ -82,7 +91,7 @@ pub struct RobotUser {
 }
 
 /// How robots on a machine are updated.
-#[odata::complex]
+#[odata::complex(name = "UpdatePolicyDto")]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct UpdatePolicy {
     /// The rule.
@@ -99,7 +108,7 @@ fn no_update() -> UpdatePolicyType {
 }
 
 /// A label, with or without a value.
-#[odata::complex]
+#[odata::complex(name = "TagDto")]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Tag {
     /// Its name.
@@ -121,7 +130,7 @@ pub struct Tag {
 }
 
 /// When a machine takes no jobs. Members of this structure are camelCase in the contract.
-#[odata::complex]
+#[odata::complex(name = "MaintenanceWindowDto")]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MaintenanceWindow {
     /// Whether it applies.
@@ -155,7 +164,7 @@ fn let_them_end() -> WindowStopStrategy {
 }
 
 /// The network of a cloud machine.
-#[odata::complex]
+#[odata::complex(name = "MachineVpnSettingsDto")]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct VpnSettings {
     /// Its range of addresses.
@@ -165,14 +174,14 @@ pub struct VpnSettings {
 }
 
 /// Where an update of a machine's robots stands.
-#[odata::complex]
+#[odata::complex(name = "UpdateInfoDto")]
 pub struct UpdateInfo {
     /// Where it stands.
     #[edm(name = "updateStatus")]
     pub update_status: UpdateStatus,
     /// Why it does not go on.
     #[edm(name = "reason")]
-    pub reason: Option<String>,
+    pub reason: Option<UpdateReason>,
     /// The version that it leads to.
     #[edm(name = "targetUpdateVersion")]
     pub target_update_version: Option<String>,
@@ -273,7 +282,4 @@ pub struct Machine {
     pub vpn_settings: Option<VpnSettings>,
     /// Number of the machine.
     pub id: i64,
-    /// Updates are not rolled out by this server.
-    #[edm(json = "null", read_only)]
-    pub update_info: Option<UpdateInfo>,
 }
