@@ -174,6 +174,7 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(8, "main/0008", "job_pages"),
     migration!(9, "main/0009", "tenant_pages"),
     migration!(10, "main/0010", "queue_engine"),
+    migration!(11, "main/0011", "job_members"),
 ];
 
 /// The schema of the log store.

@@ -102,6 +102,17 @@ pub enum FolderRule {
     OptionalOrTenant,
     /// Without a header the request is refused (1101).
     Required,
+    /// As `Required`; a folder that is not the caller's is bad input (400), as clients expect it of
+    /// what they start.
+    RequiredInput,
+}
+
+impl FolderRule {
+    /// Whether a request must name a folder.
+    #[must_use]
+    pub fn is_required(self) -> bool {
+        matches!(self, Self::Required | Self::RequiredInput)
+    }
 }
 
 /// Which database an operation works on.
