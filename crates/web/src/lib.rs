@@ -17,6 +17,7 @@ mod exports;
 mod files;
 mod grants;
 mod health;
+mod heard;
 mod hub;
 mod identity;
 mod logs;

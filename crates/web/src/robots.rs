@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::caller::{self, Proof};
 use crate::error::json_response;
 use crate::execute::write;
+use crate::heard::{alive, note_robots, take_in};
 use crate::request;
 
 /// The longest that `AwaitCommands` is held.
@@ -268,6 +269,7 @@ async fn stop_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>>
         }) => return Ok(done(204)),
         Err(error) => return Err(error),
     };
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let facts = call.facts();
     let left = write(app, call.caller, move |cx| {
         robot_service::stop_service(cx, session, &facts)
@@ -322,14 +324,7 @@ async fn heartbeat(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let beat: Heartbeat = call.body("heartbeatPayload")?;
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
-    let reports = beat.heartbeats.unwrap_or_default();
-    let reports: Vec<Report> = reports
-        .into_iter()
-        .filter(|r| r.job_key.is_some())
-        .collect();
-    if !reports.is_empty() {
-        record_each(app, &call.caller, session, reports).await?;
-    }
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let counter = app.hub.current(session);
     let commands = commands_at(app, &call, session, counter).await?;
     Ok(reply(&heartbeat_answer(commands)))
@@ -345,41 +340,13 @@ fn heartbeat_answer(commands: Vec<Value>) -> Value {
     })
 }
 
-/// A heartbeat may repeat what is long over: that is no reason to refuse the heartbeat.
-async fn record_each(
-    app: &Arc<App>,
-    caller: &Arc<Caller>,
-    session: i64,
-    reports: Vec<Report>,
-) -> Result<()> {
-    for report in reports {
-        let recorded = write(app, Arc::clone(caller), move |cx| {
-            orchestrator::jobs::report::record(cx, session, &report)
-        })
-        .await;
-        match recorded {
-            Ok(()) | Err(Error::Refused { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Notes a sign of life; the table hears of it only if it thought the host was lost.
-async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
-    for back in app.presence.beat(session, Timestamp::now()) {
-        write(app, Arc::clone(caller), move |cx| hosts::back(cx, back)).await?;
-        app.watch.notify_one();
-    }
-    Ok(())
-}
-
 /// `AwaitCommands`: held until there is something new for the host. A host that only sends
 /// heartbeats never needs it.
 async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let beat: Heartbeat = call.body("heartbeatPayload")?;
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let patience = Duration::from_secs(beat.wait_seconds.unwrap_or(25)).min(MAX_WAIT);
     let stamp = beat.stamp.unwrap_or_default();
     let counter = app.hub.wait(session, &stamp, patience).await;
@@ -427,10 +394,10 @@ fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
 /// The token that a job acts with: its robot's, for the time that a job may take.
 fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
     let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
-    let user = work.user.as_ref();
+    let (key, email) = work.who();
     let claims = Claims {
         iss: format!("{origin}/identity_"),
-        sub: user.map_or_else(|| work.robot.1.clone(), |u| u.1.clone()),
+        sub: key.to_owned(),
         aud: vec!["OrchestratorApiUserAccess".into()],
         iat: now,
         nbf: now,
@@ -438,11 +405,11 @@ fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<St
         jti: format!("{}-{}", work.key, work.attempt),
         scope: vec![::identity::scopes::USER_ACCESS.into()],
         prt_id: tenant.organization_key.clone(),
-        email: user.and_then(|u| u.3.clone()),
+        email: Some(email.to_owned()),
         name: Some(work.robot.2.clone()),
         sub_type: Some("robot".into()),
         tenant: Some(tenant.id),
-        user: user.map(|u| u.0),
+        user: work.user.as_ref().map(|u| u.0),
         robot: Some(work.robot.0),
         job: Some(work.key.clone()),
         ..Claims::default()
@@ -463,10 +430,12 @@ async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Bo
     let session = call.session_of(app, of_jobs.unwrap_or(host)).await?;
     alive(app, &call.caller, session).await?;
     let facts = call.facts();
-    write(app, call.caller, move |cx| {
+    let robots: Vec<_> = reports.iter().filter_map(Report::robot).collect();
+    write(app, Arc::clone(&call.caller), move |cx| {
         robot_service::submit_job_state(cx, session, &facts, &reports)
     })
     .await?;
+    note_robots(app, &call.caller, session, robots).await?;
     Ok(done(200))
 }
 

@@ -99,8 +99,8 @@ pub struct Login {
     pub id: i64,
     /// Sign-in name.
     pub user_name: String,
-    /// Where to reach them.
-    pub email_address: Option<String>,
+    /// Where to reach them, or the name where that is not known: clients take no null for it.
+    pub email: String,
     /// Argon2id; absent for accounts without a password.
     pub password_hash: Option<String>,
 }
@@ -110,18 +110,20 @@ pub struct Login {
 /// # Errors
 /// The store's.
 pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
-    let row = tx.row(
-        "SELECT id, user_name, email_address, password_hash FROM users
+    const SQL: &str = concat!(
+        "SELECT id, user_name, ",
+        address!("users"),
+        ", password_hash FROM users
          WHERE tenant_id = $1 AND is_active AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
-         ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
-        &[tenant.into(), name_or_email.into()],
-    )?;
+         ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1"
+    );
+    let row = tx.row(SQL, &[tenant.into(), name_or_email.into()])?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Login {
         id: row.get(0)?,
         user_name: row.get(1)?,
-        email_address: row.get(2)?,
+        email: row.get(2)?,
         password_hash: row.get(3)?,
     }))
 }

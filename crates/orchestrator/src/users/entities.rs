@@ -54,7 +54,6 @@ pub struct AttendedRobot {
     #[edm(read_only)]
     pub robot_id: Option<i64>,
     /// Its runtime.
-    #[edm(read_only)]
     pub robot_type: Option<RobotType>,
 }
 
