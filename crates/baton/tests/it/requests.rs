@@ -36,7 +36,7 @@ async fn levels_of_metadata(backend: Backend) {
     assert_eq!(full["@odata.id"], address.as_str());
     assert_eq!(full["Id@odata.type"], "#Int64");
     assert_eq!(full["Key@odata.type"], "#Guid");
-    assert_eq!(full["Release"]["@odata.type"], "#Default.ReleaseDto");
+    assert_eq!(full["Release"]["@odata.type"], "#Default.SimpleReleaseDto");
     assert!(full.get("EndTime@odata.type").is_none(), "null has no type");
 
     let none = accepting("none").get(&path).await.ok(200);
