@@ -81,7 +81,8 @@ impl Kind {
     }
 }
 
-/// An enumeration: its members in order of their numbers.
+/// An enumeration: its members in order of their numbers. Of those with one number the first is the
+/// name that is written.
 #[derive(Debug)]
 pub struct EnumType {
     /// Name of the type.
@@ -224,6 +225,25 @@ pub const fn from_on(props: &'static [Prop], name: &str) -> &'static [Prop] {
     props.split_at(at).1
 }
 
+/// The navigation properties of a type that has all those of another one, and `own` in front of them.
+///
+/// # Panics
+/// Unless `N` is the number of all of them; in a constant that is an error of the compiler.
+#[must_use]
+pub const fn extended_navs<const N: usize>(own: Nav, base: &[Nav]) -> [Nav; N] {
+    assert!(
+        base.len() + 1 == N,
+        "N is not the number of navigation properties"
+    );
+    let mut all = [own; N];
+    let mut i = 0;
+    while i < base.len() {
+        all[i + 1] = base[i];
+        i += 1;
+    }
+    all
+}
+
 /// `==`, which constants cannot use on texts.
 const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -235,7 +255,7 @@ const fn is_same(a: &str, b: &str) -> bool {
 }
 
 /// A navigation property: the way from an entity to related ones of another set.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Nav {
     /// Name on the wire.
     pub name: &'static str,

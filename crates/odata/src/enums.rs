@@ -4,14 +4,16 @@
 /// Declares an enumeration.
 ///
 /// It is `Copy`, compares by number, is written as its name and read from its name in any case,
-/// its number, or its number in quotes; in the database it is the number.
+/// its number, or its number in quotes; in the database it is the number. A number may have further
+/// names behind the first, which are read and never written.
 ///
 /// ```
 /// odata::edm_enum! {
 ///     /// How soon a job should run.
-///     pub enum Priority { Low = 0, Normal = 1, High = 2 }
+///     pub enum Priority { Low = 0, Normal = 1, High | Urgent = 2 }
 /// }
 /// assert_eq!(Priority::parse("high"), Some(Priority::High));
+/// assert_eq!(Priority::parse("Urgent").map(Priority::name), Some("High"));
 /// assert_eq!(Priority::parse("1"), Some(Priority::Normal));
 /// assert_eq!(Priority::from_i64(0).map(Priority::name), Some("Low"));
 /// assert_eq!(Priority::TYPE.value("HIGH"), Some(2));
@@ -21,7 +23,7 @@ macro_rules! edm_enum {
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident {
-            $($(#[$member_meta:meta])* $member:ident = $value:literal),+ $(,)?
+            $($(#[$member_meta:meta])* $member:ident $(| $other:ident)* = $value:literal),+ $(,)?
         }
     ) => {
         $(#[$meta])*
@@ -34,7 +36,9 @@ macro_rules! edm_enum {
             /// The declaration: names and numbers.
             pub const TYPE: $crate::edm::EnumType = $crate::edm::EnumType {
                 name: stringify!($name),
-                members: &[$((stringify!($member), $value)),+],
+                members: &[$(
+                    (stringify!($member), $value) $(, (stringify!($other), $value))*
+                ),+],
             };
 
             /// The member with this number.
@@ -142,7 +146,7 @@ mod tests {
             Pending = 0,
             /// Being worked on.
             Running = 1,
-            Faulted = 4,
+            Faulted | Failed = 4,
             Unknown = -1,
         }
     }
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn json_of_every_spelling() {
-        for json in ["\"Faulted\"", "\"faulted\"", "4", "\"4\""] {
+        for json in ["\"Faulted\"", "\"faulted\"", "\"failed\"", "4", "\"4\""] {
             assert_eq!(
                 serde_json::from_str::<State>(json).unwrap(),
                 State::Faulted,

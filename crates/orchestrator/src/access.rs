@@ -82,7 +82,7 @@ pub fn grant(
         });
     }
     if header.is_empty() {
-        if rule == FolderRule::Required {
+        if rule.is_required() {
             return Err(Error::refused(
                 Code::RequiredOrganizationUnit,
                 "A folder is required for this action.",
@@ -98,7 +98,10 @@ pub fn grant(
             },
         });
     }
-    let folder = resolve(tx, caller, header)?;
+    let folder = resolve(tx, caller, header).map_err(|e| match rule {
+        FolderRule::RequiredInput => e.folder_as_input(),
+        _ => e,
+    })?;
     check_folder(tx, caller, need, &folder)?;
     Ok(Granted {
         folders: Folders::One(folder.id),

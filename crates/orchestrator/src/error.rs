@@ -309,6 +309,9 @@ pub enum Error {
         /// A sentence for the caller.
         message: String,
     },
+    /// 1100 where the folder is part of what is asked for: 400 instead of its usual status.
+    #[error("{0}")]
+    NoFolder(String),
     /// A limit of the product was reached, which passes.
     #[error("{message}")]
     Later {
@@ -394,6 +397,18 @@ impl Error {
     /// 1009
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::refused(Code::InvalidArgument, message)
+    }
+
+    /// A folder that is not the caller's as bad input.
+    #[must_use]
+    pub fn folder_as_input(self) -> Self {
+        match self {
+            Self::Refused {
+                code: Code::InvalidOrganizationUnit,
+                message,
+            } => Self::NoFolder(message),
+            other => other,
+        }
     }
 
     /// A conflict of versions as a failed precondition, where the request had one.

@@ -179,7 +179,8 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(8, "main/0008", "job_pages"),
     migration!(9, "main/0009", "tenant_pages"),
     migration!(10, "main/0010", "queue_engine"),
-    migration!(14, "main/0014", "application_accounts"),
+    migration!(11, "main/0011", "job_members"),
+    migration!(12, "main/0012", "application_accounts"),
 ];
 
 /// The schema of the log store.

@@ -102,10 +102,21 @@ pub enum FolderRule {
     OptionalOrTenant,
     /// Without a header the request is refused (1101).
     Required,
+    /// As `Required`; a folder that is not the caller's is bad input (400), as clients expect it of
+    /// what they start.
+    RequiredInput,
     /// The operation says itself which folders it is about, and its function asks for the permission
     /// in each of them; at the door the caller must have it for the tenant or in any folder. A header
     /// is ignored.
     Named,
+}
+
+impl FolderRule {
+    /// Whether a request must name a folder.
+    #[must_use]
+    pub fn is_required(self) -> bool {
+        matches!(self, Self::Required | Self::RequiredInput)
+    }
 }
 
 /// Which database an operation works on.

@@ -67,7 +67,7 @@ pub fn envelope(message: &str, code: i64, trace: &str) -> Value {
 fn status(error: &Error) -> u16 {
     match error {
         Error::Refused { code, .. } | Error::Later { code, .. } => code.status(),
-        Error::NotNull { .. } => 400,
+        Error::NotNull { .. } | Error::NoFolder(_) => 400,
         Error::Unauthenticated(_) => 401,
         Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
         Error::NoSuchAddress(_) => 404,
@@ -92,6 +92,7 @@ fn store_status(error: &db::Error) -> u16 {
 fn code(error: &Error) -> i64 {
     let code = match error {
         Error::Refused { code, .. } | Error::Later { code, .. } => Some(*code),
+        Error::NoFolder(_) => Some(Code::InvalidOrganizationUnit),
         Error::Precondition(_) => Some(Code::OptimisticConcurrency),
         Error::OData(odata::Error::Field(_)) => Some(Code::InvalidArgument),
         Error::OData(odata::Error::Invalid(_)) => Some(Code::InvalidRequest),

@@ -360,7 +360,7 @@ fn user_claims(
         jti: Guid::random().to_string(),
         scope: vec![scopes::USER_ACCESS.into()],
         prt_id: tenant.organization_key.clone(),
-        email: user.email_address.clone(),
+        email: Some(user.email.clone()),
         name: Some(user.user_name.clone()),
         sub_type: Some("user".into()),
         tenant: Some(tenant.id),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::identity::Claims;
-use ::odata::Timestamp;
+use ::odata::{Guid, Timestamp};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine;
@@ -280,6 +280,7 @@ async fn stop_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>>
         }) => return Ok(done(204)),
         Err(error) => return Err(error),
     };
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let facts = call.facts();
     let left = write(app, call.caller, move |cx| {
         robot_service::stop_service(cx, session, &facts)
@@ -334,14 +335,7 @@ async fn heartbeat(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {
     let beat: Heartbeat = call.body("heartbeatPayload")?;
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
-    let reports = beat.heartbeats.unwrap_or_default();
-    let reports: Vec<Report> = reports
-        .into_iter()
-        .filter(|r| r.job_key.is_some())
-        .collect();
-    if !reports.is_empty() {
-        record_each(app, &call.caller, session, reports).await?;
-    }
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let counter = app.hub.current(session);
     let commands = commands_at(app, &call, session, counter).await?;
     Ok(reply(&heartbeat_answer(commands)))
@@ -355,6 +349,39 @@ fn heartbeat_answer(commands: Vec<Value>) -> Value {
         "isUnattended": true,
         "isUnattendedLicensed": true,
     })
+}
+
+/// What the entries of a heartbeat say of jobs, and of the robots that run them.
+async fn take_in(
+    app: &Arc<App>,
+    caller: &Arc<Caller>,
+    session: i64,
+    entries: Option<Vec<Report>>,
+) -> Result<()> {
+    let entries = entries.unwrap_or_default();
+    let robots: Vec<_> = entries.iter().filter_map(Report::robot).collect();
+    let of_jobs = entries.into_iter().filter(|r| r.job_key.is_some());
+    record_each(app, caller, session, of_jobs.collect()).await?;
+    note_robots(app, caller, session, robots).await
+}
+
+/// Whether the robots of a host are there. Only what is new reaches the table.
+async fn note_robots(
+    app: &Arc<App>,
+    caller: &Arc<Caller>,
+    session: i64,
+    robots: Vec<(Guid, bool)>,
+) -> Result<()> {
+    let news = app.presence.news(session, &robots);
+    if news.is_empty() {
+        return Ok(());
+    }
+    let known = write(app, Arc::clone(caller), move |cx| {
+        robot_service::robots_come_and_go(cx, session, &news, &robots)
+    })
+    .await?;
+    app.presence.told(session, &known);
+    Ok(())
 }
 
 /// A heartbeat may repeat what is long over: that is no reason to refuse the heartbeat.
@@ -392,6 +419,7 @@ async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body
     let beat: Heartbeat = call.body("heartbeatPayload")?;
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
+    take_in(app, &call.caller, session, beat.heartbeats).await?;
     let patience = Duration::from_secs(beat.wait_seconds.unwrap_or(25)).min(MAX_WAIT);
     let stamp = beat.stamp.unwrap_or_default();
     let counter = app.hub.wait(session, &stamp, patience).await;
@@ -439,10 +467,10 @@ fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
 /// The token that a job acts with: its robot's, for the time that a job may take.
 fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
     let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
-    let user = work.user.as_ref();
+    let (key, email) = work.who();
     let claims = Claims {
         iss: format!("{origin}/identity_"),
-        sub: user.map_or_else(|| work.robot.1.clone(), |u| u.1.clone()),
+        sub: key.to_owned(),
         aud: vec!["OrchestratorApiUserAccess".into()],
         iat: now,
         nbf: now,
@@ -450,11 +478,11 @@ fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<St
         jti: format!("{}-{}", work.key, work.attempt),
         scope: vec![::identity::scopes::USER_ACCESS.into()],
         prt_id: tenant.organization_key.clone(),
-        email: user.and_then(|u| u.3.clone()),
+        email: Some(email.to_owned()),
         name: Some(work.robot.2.clone()),
         sub_type: Some("robot".into()),
         tenant: Some(tenant.id),
-        user: user.map(|u| u.0),
+        user: work.user.as_ref().map(|u| u.0),
         robot: Some(work.robot.0),
         job: Some(work.key.clone()),
         ..Claims::default()
@@ -475,10 +503,12 @@ async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Bo
     let session = call.session_of(app, of_jobs.unwrap_or(host)).await?;
     alive(app, &call.caller, session).await?;
     let facts = call.facts();
-    write(app, call.caller, move |cx| {
+    let robots: Vec<_> = reports.iter().filter_map(Report::robot).collect();
+    write(app, Arc::clone(&call.caller), move |cx| {
         robot_service::submit_job_state(cx, session, &facts, &reports)
     })
     .await?;
+    note_robots(app, &call.caller, session, robots).await?;
     Ok(done(200))
 }
 

@@ -93,7 +93,7 @@ async fn roles_bound_a_person(backend: Backend) {
         .folder(scene.folder)
         .post(START_JOBS, &json!({"startInfo": {}}))
         .await
-        .refused(403, 1100);
+        .refused(400, 1100);
     let me = support::me(&nobody).await;
     assert_eq!(me["UserName"], "nobody");
 

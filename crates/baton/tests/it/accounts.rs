@@ -7,6 +7,7 @@ use crate::support::{self, assert_members, id, merge, replace, role, scene, text
 use crate::tokens::of_another_tenant;
 
 both!(
+    the_type_of_an_attended_robot,
     everything_a_body_says_is_kept,
     replacing_and_merging,
     robots_follow_their_account,
@@ -635,4 +636,44 @@ async fn changes_that_are_refused(backend: Backend) {
         .patch(&one, &json!({"Name": "x"}))
         .await
         .refused(403, 0);
+}
+
+async fn the_type_of_an_attended_robot(backend: Backend) {
+    let scene = scene(backend).await;
+    let body = |kind: Value| json!({"UserName": "jane", "RobotProvision": {"RobotType": kind}});
+    for bad in ["Unattended", "Headless", "Serverless", "TestAutomation"] {
+        let said = scene.app.post("odata/Users", &body(json!(bad))).await;
+        let said = said.refused(400, 1009);
+        assert!(text(&said, "message").contains("RobotType"), "{said}");
+    }
+    for bad in [json!("Nonsense"), json!([1])] {
+        let said = scene.app.post("odata/Users", &body(bad)).await;
+        said.refused(400, 1009);
+    }
+    // Another name of the same kind.
+    let jane = scene.app.post("odata/Users", &body(json!("Studio"))).await;
+    let jane = jane.ok(201);
+    assert_eq!(text(&jane["RobotProvision"], "RobotType"), "Development");
+    let robot = format!("odata/Robots({})", jane["RobotProvision"]["RobotId"]);
+    let read = scene.app.get(&robot).await.ok(200);
+    assert_eq!(
+        (text(&read, "Type"), text(&read, "Name")),
+        ("Development", "jane-attended")
+    );
+    let one = of(id(&jane));
+    let shown = async || {
+        let read = scene.app.get(&one).await.ok(200);
+        read["RobotProvision"].clone()
+    };
+    let said = json!({"RobotProvision": {"UserName": "pc\\jane"}});
+    scene.app.patch(&one, &said).await.ok(200);
+    assert_eq!(text(&shown().await, "RobotType"), "Development");
+    scene.app.put(&one, &body(json!(6))).await.ok(200);
+    assert_eq!(text(&shown().await, "RobotType"), "StudioPro");
+    assert_eq!(shown().await["RobotId"], jane["RobotProvision"]["RobotId"]);
+    // It goes with the right to have it.
+    let none = json!({"MayHaveRobotSession": false});
+    scene.app.patch(&one, &none).await.ok(200);
+    assert_eq!(shown().await, Value::Null);
+    scene.app.get(&robot).await.refused(404, 1002);
 }

@@ -9,6 +9,7 @@ use crate::support::{id, replace, text, texts};
 both!(
     an_environment_from_birth_to_death,
     robots_come_and_go,
+    from_robots_to_those_beside_them,
     environments_that_cannot_be_made,
     who_may_do_what_with_environments,
 );
@@ -99,6 +100,10 @@ async fn robots_come_and_go(backend: Backend) {
     let list = listed("").await;
     assert!(text(&list, "@odata.context").ends_with("/$metadata#Robots"));
     assert_eq!(texts(&list, "Name"), ["c", "b", "a"], "its own first");
+    assert!(
+        list["value"][0].get("IsInEnvironment").is_none(),
+        "no schema has it"
+    );
     assert_eq!(list["@odata.count"], 3);
     assert_eq!(
         texts(&listed("?$orderby=Name desc&$top=2").await, "Name"),
@@ -163,6 +168,54 @@ async fn robots_come_and_go(backend: Backend) {
         .delete(&format!("odata/Environments({})", id(&second)))
         .await
         .ok(204);
+}
+
+/// The names of what was expanded.
+fn names(list: &Value) -> Vec<&str> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|one| text(one, "Name")).collect()
+}
+
+async fn from_robots_to_those_beside_them(backend: Backend) {
+    let stage = Classic::start(backend).await;
+    let mut robots = Vec::new();
+    for name in ["a", "b", "c"] {
+        robots.push(stage.robot(name, json!({})).await);
+    }
+    stage.environment("env", &[&robots[0], &robots[2]]).await;
+    stage.environment("second", &[&robots[0]]).await;
+    let get = async |path: &str| stage.app.get(path).await.ok(200)["value"].clone();
+    let list = get("odata/Robots?$filter=Name eq 'a'\
+        &$expand=Environments($expand=Robots($select=Name;$orderby=Name);$orderby=Name)")
+    .await;
+    let environments = &list[0]["Environments"];
+    assert_eq!(names(environments), ["env", "second"]);
+    assert_eq!(names(&environments[0]["Robots"]), ["a", "c"]);
+    assert_eq!(names(&environments[1]["Robots"]), ["a"]);
+    let list = get("odata/Environments?$filter=Name eq 'second'\
+        &$expand=Robots($expand=Environments($orderby=Name))")
+    .await;
+    let robot = &list[0]["Robots"][0];
+    assert_eq!(names(&robot["Environments"]), ["env", "second"]);
+    let list = get("odata/Robots?$orderby=Name\
+        &$filter=Environments/any(e: e/Robots/any(r: r/Name eq 'c'))")
+    .await;
+    assert_eq!(names(&list), ["a", "c"]);
+    // There the way ends: a circle would let a short filter ask for work without end.
+    for deep in [
+        "odata/Robots?$expand=Environments($expand=Robots($expand=Environments))",
+        "odata/Robots?$filter=Environments/any(e: e/Robots/any(r: r/Environments/any()))",
+        "odata/Environments?$filter=Robots/any(r: r/Environments/any(e: e/Robots/any()))",
+    ] {
+        stage.app.get(deep).await.refused(400, 1000);
+    }
+    // Who sees environments sees no accounts by that.
+    let reader = stage.scene.server.app_with(&["OR.Robots.Read"]).await;
+    let reader = reader.folder(stage.folder);
+    let path = "odata/Environments?$expand=Robots($expand=Environments)";
+    reader.get(path).await.ok(200);
+    let path = "odata/Environments?$expand=Robots($expand=User)";
+    reader.get(path).await.refused(403, 0);
 }
 
 async fn environments_that_cannot_be_made(backend: Backend) {

@@ -133,6 +133,7 @@ async fn every_member_is_kept(backend: Backend) {
          AutomationType TargetFramework ServerlessLicensingModel UpdatePolicy ClientSecret Tags
          MaintenanceWindow VpnSettings Id",
     );
+    assert!(read.get("UpdateInfo").is_none(), "no schema has it");
     let slots = [
         "NonProductionSlots",
         "UnattendedSlots",

@@ -449,7 +449,7 @@ async fn deleted_releases(backend: Backend) {
         .shared
         .post(start_jobs, &start)
         .await
-        .refused(400, 1674);
+        .refused(404, 1002);
     // The job goes on showing what it ran.
     let past = format!("odata/Jobs({})?$expand=Release", job["Id"]);
     let past = scene.shared.get(&past).await.ok(200);

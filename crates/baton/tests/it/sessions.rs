@@ -9,6 +9,7 @@ both!(
     a_host_comes_works_and_goes,
     sessions_survive_a_restart,
     queries_of_sessions,
+    the_licence_of_a_robot,
     the_job_of_a_session,
     every_view_of_sessions,
     hosts_under_maintenance_take_no_jobs,
@@ -161,6 +162,52 @@ async fn queries_of_sessions(backend: Backend) {
     let list = get("$top=10&$filter=State eq 'Disconnected'&$expand=Robot").await;
     assert_eq!(texts(&list, "HostMachineName"), ["gone"]);
     assert_eq!(list["value"][0]["Robot"], Value::Null);
+}
+
+async fn the_licence_of_a_robot(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    let named = uuid::Uuid::new_v4().to_string();
+    let client = scene.server.machine();
+    let client = client.with("X-UIPATH-INSTALLATION-ID", named.to_uppercase());
+    Host::new(client).start(1).await;
+    let other = scene
+        .server
+        .machine_with(&scene.server.machine_key, "other");
+    let other = other.with("X-UIPATH-INSTALLATION-ID", "no GUID");
+    Host::new(other).start(1).await;
+    scene.start_job(&release, json!({})).await;
+    let of_machine = op(&format!("GetMachineSessions(key={})", scene.machine));
+    for set in [
+        "odata/Sessions".to_owned(),
+        op("GetGlobalSessions"),
+        of_machine,
+    ] {
+        let path = format!("{set}?$expand=Robot($expand=License)&$orderby=Id");
+        let list = scene.app.get(&path).await.ok(200);
+        let robot = &list["value"][0]["Robot"];
+        assert_eq!(text(robot, "Name"), "local-robot-unattended", "{path}");
+        assert_eq!(robot["License"], Value::Null, "licences are not counted");
+        let path = format!("{set}?$filter=Robot/License/RobotId eq 1");
+        assert_eq!(scene.app.get(&path).await.ok(200)["@odata.count"], 0);
+        let path = format!("{set}?$expand=Robot($expand=License,Environments;$select=Name)");
+        scene.app.get(&path).await.ok(200);
+        let path = format!("{set}?$expand=Robot($expand=License($expand=Robot))");
+        scene.app.get(&path).await.refused(400, 1000);
+    }
+    let list = scene.app.get("odata/Sessions?$orderby=Id").await.ok(200);
+    let installed = |i: usize| list["value"][i]["InstallationId"].clone();
+    assert_eq!((installed(0), installed(1)), (json!(named), Value::Null));
+    let found = format!("odata/Sessions?$filter=InstallationId eq {named}");
+    assert_eq!(scene.app.get(&found).await.ok(200)["@odata.count"], 1);
+    // It is a way to accounts like any other.
+    let body = json!({"Name": "Robots", "Permissions": [{"Name": "Robots.View"}]});
+    scene.app.post("odata/Roles", &body).await.ok(201);
+    let (person, _) = scene.server.user("person", &["Robots"]).await;
+    let path = "odata/Sessions?$expand=Robot($expand=License)";
+    person.get(path).await.ok(200);
+    let path = "odata/Sessions?$expand=Robot($expand=User)";
+    person.get(path).await.refused(403, 0);
 }
 
 async fn the_job_of_a_session(backend: Backend) {

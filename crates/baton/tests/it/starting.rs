@@ -13,6 +13,9 @@ both!(
     arguments_in_every_form,
     starts_that_are_refused,
     starts_without_robot_or_machine,
+    counts_of_clients_that_know_classic_folders,
+    places_by_name,
+    processes_and_folders_that_are_not_there,
 );
 
 async fn a_specific_robot(backend: Backend) {
@@ -47,9 +50,6 @@ async fn a_specific_robot(backend: Backend) {
         .await
         .refused(409, 1671);
     start(json!({"Strategy": "All"})).await.refused(400, 2815);
-    start(json!({"Strategy": "JobsCount"}))
-        .await
-        .refused(400, 2815);
     let by_name = json!({"ReleaseKey": null, "ReleaseName": "HELLO"});
     start(by_name).await.ok(201);
 }
@@ -142,18 +142,9 @@ async fn starts_that_are_refused(backend: Backend) {
         .folder(999_999)
         .post(START_JOBS, &info)
         .await
-        .refused(403, 1100);
+        .refused(400, 1100);
 
-    start(json!({"ReleaseKey": uuid::Uuid::new_v4().to_string()}))
-        .await
-        .refused(400, 1674);
-    start(json!({"ReleaseKey": "nonsense"}))
-        .await
-        .refused(400, 1674);
     start(json!({"ReleaseKey": null})).await.refused(400, 1674);
-    start(json!({"ReleaseKey": null, "ReleaseName": "nonsense"}))
-        .await
-        .refused(400, 1674);
     for count in [0, -1, 1001] {
         start(json!({"JobsCount": count})).await.refused(400, 1009);
     }
@@ -267,4 +258,123 @@ async fn starts_without_robot_or_machine(backend: Backend) {
     let assign = json!({"assignments": {"MachineIds": [scene.machine], "FolderIds": [folder]}});
     scene.app.post(ASSIGN_MACHINES, &assign).await.ok(204);
     here.post(START_JOBS, &info).await.ok(201);
+}
+
+async fn counts_of_clients_that_know_classic_folders(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = release(&scene).await;
+    let host = Host::new(scene.server.machine());
+    host.start(10).await;
+    let start = async |more: Value| {
+        let info = scene.start_info(&release, more);
+        scene.shared.post(START_JOBS, &info).await
+    };
+    let started = async |more: Value| {
+        let jobs = start(more).await.ok(201);
+        jobs["value"].as_array().unwrap().clone()
+    };
+    let jobs = started(json!({"Strategy": "JobsCount", "JobsCount": 3})).await;
+    assert_eq!(jobs.len(), 3);
+    assert!(
+        jobs.iter()
+            .all(|j| j["BatchExecutionKey"] == jobs[0]["BatchExecutionKey"])
+    );
+    let one = json!({"Strategy": "JobsCount", "JobsCount": null, "RobotIds": []});
+    assert_eq!(started(one).await.len(), 1);
+    let robots = json!({"Strategy": "RobotCount", "NoOfRobots": 2, "JobsCount": 0});
+    assert_eq!(started(robots).await.len(), 2);
+    // They run as others do.
+    assert!(
+        host.offered()
+            .await
+            .contains(&text(&jobs[0], "Key").to_owned())
+    );
+    for bad in [
+        json!({"Strategy": "JobsCount", "JobsCount": 0}),
+        json!({"Strategy": "JobsCount", "JobsCount": 1001}),
+        json!({"Strategy": "RobotCount"}),
+        json!({"Strategy": "RobotCount", "NoOfRobots": 0}),
+        json!({"Strategy": "RobotCount", "NoOfRobots": -1}),
+    ] {
+        start(bad).await.refused(400, 1009);
+    }
+    start(json!({"Strategy": "All"})).await.refused(400, 2815);
+}
+
+async fn places_by_name(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = release(&scene).await;
+    let start = async |pair: Value| {
+        let info = scene.start_info(&release, json!({"MachineRobots": [pair]}));
+        scene.shared.post(START_JOBS, &info).await
+    };
+    for pair in [
+        json!({"MachineName": "LOCAL", "RobotUserName": "Local-Robot"}),
+        json!({"MachineName": "Local", "MachineId": scene.machine, "RobotId": scene.robot}),
+        json!({"RobotUserName": "local-robot", "RobotId": scene.robot, "MachineName": ""}),
+    ] {
+        start(pair).await.ok(201);
+    }
+    let path = "odata/Jobs?$expand=Machine,Robot&$orderby=Id";
+    let jobs = scene.shared.get(path).await.ok(200);
+    let first = &jobs["value"][0];
+    assert_eq!(
+        (&first["Machine"]["Id"], &first["Robot"]["Id"]),
+        (&json!(scene.machine), &json!(scene.robot))
+    );
+    for pair in [
+        json!({"MachineName": "Elsewhere"}),
+        json!({"MachineName": "Elsewhere", "MachineId": scene.machine}),
+        json!({"RobotUserName": "nobody"}),
+        json!({"RobotUserName": "nobody", "RobotId": scene.robot}),
+    ] {
+        let said = start(pair).await.refused(400, 1009);
+        assert!(text(&said, "message").contains("Name"), "{said}");
+    }
+}
+
+/// The agent runtime of UiPath tells by these statuses and codes what is not there.
+async fn processes_and_folders_that_are_not_there(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = release(&scene).await;
+    let start = async |more: Value| {
+        let info = scene.start_info(&release, more);
+        scene.shared.post(START_JOBS, &info).await
+    };
+    let key = uuid::Uuid::new_v4().to_string();
+    for (more, name) in [
+        (json!({"ReleaseKey": key}), key.as_str()),
+        (json!({"ReleaseKey": "nonsense"}), "nonsense"),
+        (
+            json!({"ReleaseKey": key, "ReleaseName": "hello"}),
+            key.as_str(),
+        ),
+        (json!({"ReleaseKey": null, "ReleaseName": "Bürø"}), "Bürø"),
+        (
+            json!({"ReleaseKey": "", "ReleaseName": "nonsense"}),
+            "nonsense",
+        ),
+    ] {
+        let said = start(more).await.refused(404, 1002);
+        assert!(text(&said, "message").contains(name), "{said}");
+    }
+    let info = scene.start_info(&release, json!({}));
+    let made = scene.app.post("odata/Folders", &modern("Other")).await;
+    let other = scene.app.folder(id(&made.ok(201)));
+    // A process of another folder is none of this one.
+    other.post(START_JOBS, &info).await.refused(404, 1002);
+    let (nobody, _) = scene.server.user("nobody", &[]).await;
+    for there in [
+        scene.app.folder(999_999),
+        scene.app.with("X-UIPATH-FolderPath", "Nowhere"),
+        scene.app.with("X-UIPATH-FolderKey", &key),
+        nobody.folder(scene.folder),
+    ] {
+        there.post(START_JOBS, &info).await.refused(400, 1100);
+    }
+    let (member, number) = scene.server.user("member", &[]).await;
+    let assign = assignment(number, scene.folder, &[]);
+    scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
+    let there = member.folder(scene.folder);
+    there.post(START_JOBS, &info).await.refused(403, 0);
 }

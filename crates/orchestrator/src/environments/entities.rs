@@ -1,9 +1,9 @@
 //! The declaration of environments.
 
-use odata::edm::{self, Entity, EntitySet};
+use odata::edm::{self, EntitySet};
 use odata::edm_enum;
 
-use crate::robots::Robot;
+use crate::robots::{Robot, RobotOfEnvironment};
 
 edm_enum! {
     /// What an environment is for; nothing follows from it.
@@ -36,27 +36,11 @@ pub struct Environment {
     pub robots: odata::Many<RobotOfEnvironment>,
 }
 
-/// The robots of environments, one row for each pair.
-#[derive(Debug)]
-pub struct RobotOfEnvironment;
-
-impl Entity for RobotOfEnvironment {
-    fn set() -> &'static EntitySet {
-        static SET: EntitySet = EntitySet {
-            entity: "SimpleRobotDto",
-            table: "(SELECT r.*, er.environment_id FROM robots r
-                JOIN environment_robots er ON er.robot_id = r.id)",
-            navs: &[],
-            ..Robot::SET
-        };
-        &SET
-    }
-}
-
-/// What `GetRobotsForEnvironment` shows besides.
+/// What `GetRobotsForEnvironment` sorts by and does not show.
 #[odata::complex]
 pub struct Membership {
     /// Whether the robot is in the environment.
+    #[edm(asked)]
     pub is_in_environment: bool,
 }
 

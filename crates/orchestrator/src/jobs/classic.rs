@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use db::Value;
 
-use super::places::{MAX_JOBS, MachineRobot, Strategy};
-use super::start::StartInfo;
+use super::info::StartInfo;
+use super::places::{MachineRobot, Strategy, count};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::robots::{RobotType, able};
@@ -62,35 +62,24 @@ pub(super) fn targets(
             on_robots(deployment, named)
         }
         Strategy::RobotCount => {
-            let count = number("NoOfRobots", info.no_of_robots)?;
+            let count = count("NoOfRobots", info.no_of_robots)?;
             let mut first = candidates(cx, deployment)?;
             first.sort_by_key(|robot| robot.waits);
-            first.truncate(usize::try_from(count).unwrap_or_default());
+            first.truncate(count);
             on_robots(deployment, first)
         }
         Strategy::JobsCount => {
-            let count = number("JobsCount", Some(info.jobs_count.unwrap_or(1)))?;
+            let count = count("JobsCount", Some(info.jobs_count.unwrap_or(1)))?;
             if candidates(cx, deployment)?.is_empty() {
                 return Err(no_robots(deployment));
             }
             let anywhere = std::iter::repeat_with(MachineRobot::default);
-            Ok(anywhere
-                .take(usize::try_from(count).unwrap_or_default())
-                .collect())
+            Ok(anywhere.take(count).collect())
         }
         Strategy::ModernJobsCount => Err(Error::refused(
             Code::StrategyNotAvailableInClassicFolder,
             "The strategy ModernJobsCount is not available in a classic folder.",
         )),
-    }
-}
-
-fn number(field: &str, value: Option<i64>) -> Result<i64> {
-    match value {
-        Some(n) if (1..=MAX_JOBS).contains(&n) => Ok(n),
-        _ => Err(Error::invalid(format!(
-            "The field {field} must be between 1 and {MAX_JOBS}."
-        ))),
     }
 }
 

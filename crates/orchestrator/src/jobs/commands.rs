@@ -5,6 +5,7 @@ use db::Tx;
 
 use super::JobState;
 use crate::error::Result;
+use crate::users;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,22 +52,44 @@ pub struct Work {
     pub environment_variables: Option<String>,
     /// Needs a desktop.
     pub requires_user_interaction: bool,
+    /// What started it: the kind, or the trigger's name.
+    pub source: String,
     /// Number of what started it.
     pub source_type: i64,
     /// Trace, parent span, root span.
     pub trace: [Option<String>; 3],
+    /// Arguments of the process for jobs that bring none.
+    pub default_arguments: Option<String>,
+    /// Options of a profiler.
+    pub profiling_options: Option<String>,
+    /// What the caller tells the robot's runtime: context, properties.
+    pub fps: [Option<String>; 2],
     /// Folder: id, key, path.
     pub folder: (i64, String, String),
     /// Machine.
     pub machine: i64,
     /// Robot: id, key, name, host account.
     pub robot: (i64, String, String, Option<String>),
-    /// Account of the robot: id, key, name, address.
-    pub user: Option<(i64, String, String, Option<String>)>,
+    /// Number of the robot's runtime.
+    pub robot_type: i64,
+    /// Account of the robot: id, key, e-mail address or else the name.
+    pub user: Option<(i64, String, String)>,
     /// Number of the robot's credential type.
     pub credential_type: Option<i64>,
     /// Settings of the robot.
     pub execution_settings: Option<String>,
+}
+
+impl Work {
+    /// Whose rights the job has: key and e-mail address of the account, or what stands for them.
+    /// Robots take no null for either.
+    #[must_use]
+    pub fn who(&self) -> (&str, &str) {
+        match &self.user {
+            Some((_, key, email)) => (key, email),
+            None => (&self.robot.1, &self.robot.2),
+        }
+    }
 }
 
 /// The commands of a session, oldest job first.
@@ -74,27 +97,29 @@ pub struct Work {
 /// # Errors
 /// The store's.
 pub fn of(tx: &mut Tx<'_>, session: i64) -> Result<Vec<Command>> {
-    let rows = tx.rows(
+    let sql = format!(
         "SELECT j.id, j.key, j.attempt, rel.key, j.release_name, p.package_id, p.version,
              p.feed_id, p.target_framework, j.entry_point_path, j.input_arguments, j.input_file,
              j.environment_variables, j.requires_user_interaction, j.source_type, j.trace_id,
              j.parent_span_id, j.root_span_id, f.id, f.key, f.fully_qualified_name, j.machine_id,
-             r.id, r.key, r.name, r.username, u.id, u.key, u.user_name, u.email_address,
-             r.credential_type, r.execution_settings, j.state
+             r.id, r.key, r.name, r.username, u.id, u.key, {}, r.credential_type,
+             r.execution_settings, j.state, r.type, j.source, rel.input_arguments,
+             j.profiling_options, j.fps_context, j.fps_properties
          FROM jobs j JOIN releases rel ON rel.id = j.release_id
          JOIN packages p ON p.id = j.package_id
          JOIN folders f ON f.id = j.folder_id
          JOIN robots r ON r.id = j.robot_id
          LEFT JOIN users u ON u.id = r.user_id
          WHERE j.session_id = $1 AND j.state IN (0, 2, 3, 8) ORDER BY j.id",
-        &[session.into()],
-    )?;
+        users::address!("u")
+    );
+    let rows = tx.rows(&sql, &[session.into()])?;
     rows.iter().map(|row| Ok(command(row)?)).collect()
 }
 
 fn command(row: &db::Row) -> Result<Command, db::Error> {
     let user = match row.get::<Option<i64>>(26)? {
-        Some(id) => Some((id, row.get(27)?, row.get(28)?, row.get(29)?)),
+        Some(id) => Some((id, row.get(27)?, row.get(28)?)),
         None => None,
     };
     let work = Box::new(Work {
@@ -118,10 +143,15 @@ fn command(row: &db::Row) -> Result<Command, db::Error> {
         machine: row.get(21)?,
         robot: (row.get(22)?, row.get(23)?, row.get(24)?, row.get(25)?),
         user,
-        credential_type: row.get(30)?,
-        execution_settings: row.get(31)?,
+        credential_type: row.get(29)?,
+        execution_settings: row.get(30)?,
+        robot_type: row.get(32)?,
+        source: row.get(33)?,
+        default_arguments: row.get(34)?,
+        profiling_options: row.get(35)?,
+        fps: [row.get(36)?, row.get(37)?],
     });
-    Ok(match JobState::from_i64(row.get(32)?) {
+    Ok(match JobState::from_i64(row.get(31)?) {
         Some(JobState::Stopping) => Command::Stop { work, kill: false },
         Some(JobState::Terminating) => Command::Stop { work, kill: true },
         _ => Command::Start(work),

@@ -4,8 +4,10 @@ use odata::{Guid, Timestamp, edm_enum};
 
 use crate::machines::Machine;
 use crate::packages::ProcessType;
-use crate::releases::{JobPriority, PRIORITY_BAND, Release, RemoteControlAccess};
-use crate::robots::{Robot, RobotType};
+use crate::releases::{
+    AutopilotForRobotsSettings, JobPriority, PRIORITY_BAND, RemoteControlAccess, SimpleRelease,
+};
+use crate::robots::{RobotType, SimpleRobot};
 
 edm_enum! {
     /// Where a job stands.
@@ -38,18 +40,25 @@ edm_enum! {
     pub enum JobType { Unattended = 0, Attended = 1, ServerlessGeneric = 2 }
 }
 edm_enum! {
-    /// What started a job.
+    /// What started a job. Two have another name in what asks for a start.
     pub enum JobSource {
-        Manual = 0, Schedule = 1, Agent = 2, Queue = 3, StudioWeb = 4, IntegrationTrigger = 5,
-        StudioDesktop = 6, AutomationOpsPipelines = 7, Apps = 8, SAP = 9, HttpTrigger = 10,
-        HttpTriggerCallback = 11, RobotAPI = 12, CommandLine = 13, RobotNetAPI = 14,
-        Autopilot = 15, TestManager = 16, AgentService = 17, ProcessOrchestration = 18,
+        Manual = 0, Schedule = 1, Agent | Assistant = 2, Queue = 3, StudioWeb = 4,
+        IntegrationTrigger = 5, StudioDesktop = 6, AutomationOpsPipelines = 7, Apps = 8, SAP = 9,
+        HttpTrigger = 10, HttpTriggerCallback | HttpTriggerWithCallback = 11, RobotAPI = 12,
+        CommandLine = 13, RobotNetAPI = 14, Autopilot = 15, TestManager = 16, AgentService = 17, ProcessOrchestration = 18,
         PluginEcosystem = 19, PerformanceTesting = 20, AgentHub = 21, ApiWorkflow = 22
+    }
+}
+edm_enum! {
+    /// What a serverless job runs.
+    pub enum ServerlessJobType {
+        RobotJob = 0, WebApp = 1, LoadTest = 2, StudioWebDesigner = 3, PublishStudioProject = 4,
+        JsApi = 5, PythonCodedAgent = 6, MCPServer = 7
     }
 }
 
 /// Why a job faulted.
-#[odata::complex]
+#[odata::complex(name = "JobErrorDto")]
 pub struct JobError {
     /// A code of the runtime.
     pub code: Option<String>,
@@ -61,6 +70,8 @@ pub struct JobError {
     pub category: Option<String>,
     /// An HTTP status, when one was the cause.
     pub status: Option<i32>,
+    /// When it was reported.
+    pub timestamp: Option<Timestamp>,
 }
 
 /// One execution of a process.
@@ -89,11 +100,17 @@ pub struct Job {
     pub end_time: Option<Timestamp>,
     /// Where it stands.
     pub state: JobState,
+    /// Robots report no finer states.
+    #[edm(json = "null")]
+    pub sub_state: Option<String>,
     /// The band of the priority.
     #[edm(sql = PRIORITY_BAND)]
     pub job_priority: JobPriority,
     /// 1 to 100; more runs first.
     pub specific_priority_value: i32,
+    /// Processes keep no overwrites of their resources.
+    #[edm(json = "null")]
+    pub resource_overwrites: Option<String>,
     /// What started it: the kind, or the trigger's name.
     pub source: String,
     /// What started it.
@@ -146,6 +163,7 @@ pub struct Job {
     )]
     pub release_version_id: Option<i64>,
     /// What runs.
+    #[edm(max = 512)]
     pub entry_point_path: Option<String>,
     /// Number of the folder.
     #[edm(column = "folder_id")]
@@ -173,6 +191,20 @@ pub struct Job {
     pub orchestrator_user_identity: Option<String>,
     /// Whether it can be watched live.
     pub remote_control_access: RemoteControlAccess,
+    /// The trigger of an API that started it; there are none yet.
+    #[edm(json = "null")]
+    pub starting_trigger_id: Option<Guid>,
+    /// Nothing that starts jobs says how long they are expected to run.
+    #[edm(json = "null")]
+    pub max_expected_running_time_seconds: Option<i64>,
+    /// A server that a team runs itself has no serverless robots.
+    #[edm(json = "null")]
+    pub serverless_job_type: Option<ServerlessJobType>,
+    /// The job that started it.
+    pub parent_job_key: Option<Guid>,
+    /// When it was resumed; jobs cannot be suspended yet.
+    #[edm(json = "null")]
+    pub resume_time: Option<Timestamp>,
     /// When it was last changed.
     pub last_modification_time: Option<Timestamp>,
     /// Why it faulted.
@@ -180,12 +212,18 @@ pub struct Job {
     pub job_error: Option<JobError>,
     /// The code of why it faulted.
     pub error_code: Option<String>,
+    /// What the caller tells the robot's runtime: properties.
+    pub fps_properties: Option<String>,
     /// Trace that it belongs to.
     pub trace_id: Option<String>,
     /// Span that started it.
     pub parent_span_id: Option<String>,
     /// First span of the trace.
     pub root_span_id: Option<String>,
+    /// Help when it fails: as its start says, else as its process does.
+    pub autopilot_for_robots: Option<AutopilotForRobotsSettings>,
+    /// What the caller tells the robot's runtime: the context.
+    pub fps_context: Option<String>,
     /// Key of the folder.
     #[edm(sql = "{folder_id->folders}.key")]
     pub folder_key: Guid,
@@ -193,10 +231,10 @@ pub struct Job {
     pub id: i64,
     /// The robot that has it.
     #[edm(nav, column = "robot_id")]
-    pub robot: odata::One<Robot>,
+    pub robot: odata::One<SimpleRobot>,
     /// What it is an execution of.
     #[edm(nav, column = "release_id")]
-    pub release: odata::One<Release>,
+    pub release: odata::One<SimpleRelease>,
     /// The machine that has it.
     #[edm(nav, column = "machine_id")]
     pub machine: odata::One<Machine>,

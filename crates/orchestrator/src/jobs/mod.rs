@@ -18,6 +18,7 @@ pub mod deadlines;
 pub mod dispatch;
 mod entities;
 pub mod hosts;
+mod info;
 mod maintenance;
 mod places;
 pub mod report;
@@ -50,7 +51,7 @@ pub const OPS: &[Op] = &[
         .params(&[("startInfo", "StartProcessDto")])
         .returns("Collection(JobDto)")
         .answers(201)
-        .folder(FolderRule::Required),
+        .folder(FolderRule::RequiredInput),
     Op::action("Jobs", "StopJobs", EDIT, stop::stop_jobs)
         .params(&[
             ("jobIds", "Collection(Edm.Int64)"),
@@ -82,7 +83,7 @@ pub const OPS: &[Op] = &[
 
 /// Structures that only its operations use.
 pub const TYPES: &[Kind] = &[
-    <start::StartInfo as Edm>::KIND,
+    <info::StartInfo as Edm>::KIND,
     <crate::sessions::MaintenanceMode as Edm>::KIND,
 ];
 

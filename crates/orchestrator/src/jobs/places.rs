@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::start::StartInfo;
+use super::info::StartInfo;
 use super::{RUNTIMES, dispatch};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::robots::RobotType;
 
 /// Jobs that one request may start.
-pub(super) const MAX_JOBS: i64 = 1000;
+const MAX_JOBS: usize = 1000;
 
 odata::edm_enum! {
     /// How many jobs, and where.
@@ -28,6 +28,12 @@ pub(super) struct MachineRobot {
     #[serde(default)]
     pub machine_id: Option<i64>,
     #[serde(default)]
+    pub machine_name: Option<String>,
+    #[serde(default)]
+    pub robot_user_name: Option<String>,
+    /// Pairs of triggers have it, and so it is taken here, too.
+    #[edm(skip)]
+    #[serde(default, rename = "SessionId")]
     pub session_id: Option<i64>,
     /// The runtime of the robot, where that decides.
     #[edm(skip)]
@@ -35,19 +41,41 @@ pub(super) struct MachineRobot {
     pub runtime: Option<RobotType>,
 }
 
-/// One entry for each job to create in a modern folder, with the places it is bound to.
-pub(super) fn targets(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
+/// One entry for each job to create in a modern folder, with the places it is bound to. Clients that
+/// know only the strategies of classic folders count their jobs by these.
+pub(super) fn targets(
+    cx: &mut Cx<'_, '_>,
+    folder: i64,
+    info: &StartInfo,
+) -> Result<Vec<MachineRobot>> {
     match info.strategy.unwrap_or(Strategy::ModernJobsCount) {
         Strategy::Specific => specific(info),
-        Strategy::ModernJobsCount => counted(cx, info),
-        strategy => Err(Error::refused(
+        Strategy::ModernJobsCount | Strategy::JobsCount => {
+            let jobs = count("JobsCount", Some(info.jobs_count.unwrap_or(1)))?;
+            counted(cx, folder, info, jobs)
+        }
+        Strategy::RobotCount => {
+            let jobs = count("NoOfRobots", info.no_of_robots)?;
+            counted(cx, folder, info, jobs)
+        }
+        Strategy::All => Err(Error::refused(
             Code::StrategyNotAvailableInModernFolder,
-            format!(
-                "The strategy {} is not available in a modern folder.",
-                strategy.name()
-            ),
+            "The strategy All is not available in a modern folder.",
         )),
     }
+}
+
+/// How many jobs a field asks for.
+///
+/// # Errors
+/// 1009 for none, and for too many.
+pub(super) fn count(field: &str, value: Option<i32>) -> Result<usize> {
+    let value = value.and_then(|n| usize::try_from(n).ok());
+    value.filter(|n| (1..=MAX_JOBS).contains(n)).ok_or_else(|| {
+        Error::invalid(format!(
+            "The field {field} must be between 1 and {MAX_JOBS}."
+        ))
+    })
 }
 
 fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
@@ -57,7 +85,7 @@ fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
     }
     // A robot that is named twice is meant once.
     let robots: BTreeSet<i64> = robots.iter().copied().collect();
-    if robots.len() > MAX_JOBS as usize {
+    if robots.len() > MAX_JOBS {
         return Err(Error::invalid(format!(
             "At most {MAX_JOBS} robots can be named in RobotIds."
         )));
@@ -69,15 +97,15 @@ fn specific(info: &StartInfo) -> Result<Vec<MachineRobot>> {
     Ok(robots.into_iter().map(bound).collect())
 }
 
-/// `JobsCount` jobs; with pairs, sessions or robots given, spread over them in turn.
-fn counted(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
-    let count = info.jobs_count.unwrap_or(1);
-    if !(1..=MAX_JOBS).contains(&count) {
-        return Err(Error::invalid(format!(
-            "The field JobsCount must be between 1 and {MAX_JOBS}."
-        )));
-    }
+/// So many jobs; with pairs, sessions or robots given, spread over them in turn.
+fn counted(
+    cx: &mut Cx<'_, '_>,
+    folder: i64,
+    info: &StartInfo,
+    count: usize,
+) -> Result<Vec<MachineRobot>> {
     let mut places: Vec<MachineRobot> = info.machine_robots.clone().unwrap_or_default();
+    find_named(cx, folder, &mut places)?;
     if places.is_empty() {
         let robots = info.robot_ids.iter().flatten();
         places.extend(robots.map(|id| MachineRobot {
@@ -106,11 +134,72 @@ fn counted(cx: &mut Cx<'_, '_>, info: &StartInfo) -> Result<Vec<MachineRobot>> {
     if places.is_empty() {
         places.push(MachineRobot::default());
     }
-    Ok(places
-        .into_iter()
-        .cycle()
-        .take(usize::try_from(count).unwrap_or(1))
-        .collect())
+    Ok(places.into_iter().cycle().take(count).collect())
+}
+
+/// Machines and robots that pairs call by name: a name stands for its id, and beside one it must be
+/// its name.
+fn find_named(cx: &mut Cx<'_, '_>, folder: i64, places: &mut [MachineRobot]) -> Result<()> {
+    if places.iter().any(|p| p.machine_name.is_some()) {
+        let sql = format!(
+            "SELECT n.id, n.name, NULL FROM machines n WHERE n.id IN ({})",
+            dispatch::MACHINES_IN_FOLDER
+        );
+        let known = names(cx, &sql, folder)?;
+        for place in places.iter_mut() {
+            let name = place.machine_name.as_deref();
+            place.machine_id = named("MachineName", name, place.machine_id, &known)?;
+        }
+    }
+    if places.iter().any(|p| p.robot_user_name.is_some()) {
+        let sql = format!(
+            "SELECT n.id, n.username, u.user_name FROM robots n LEFT JOIN users u ON u.id = n.user_id
+             WHERE n.id IN ({})",
+            dispatch::ROBOTS_IN_FOLDER
+        );
+        let known = names(cx, &sql, folder)?;
+        for place in places.iter_mut() {
+            let name = place.robot_user_name.as_deref();
+            place.robot_id = named("RobotUserName", name, place.robot_id, &known)?;
+        }
+    }
+    Ok(())
+}
+
+/// Something with an id, and how it is called.
+type Called = (i64, [Option<String>; 2]);
+
+fn names(cx: &mut Cx<'_, '_>, sql: &str, folder: i64) -> Result<Vec<Called>> {
+    let rows = cx.tx.rows(sql, &[folder.into()])?;
+    let called = |row: &db::Row| {
+        let names: [Option<String>; 2] = [row.get(1)?, row.get(2)?];
+        Ok((row.get(0)?, names.map(|n| n.map(|n| n.to_lowercase()))))
+    };
+    Ok(rows.iter().map(called).collect::<Result<_, db::Error>>()?)
+}
+
+fn named(
+    field: &str,
+    name: Option<&str>,
+    id: Option<i64>,
+    known: &[Called],
+) -> Result<Option<i64>> {
+    let Some(name) = name.filter(|n| !n.is_empty()) else {
+        return Ok(id);
+    };
+    let wanted = name.to_lowercase();
+    let is_it = |(known, names): &&Called| {
+        id.is_none_or(|id| id == *known) && names.iter().flatten().any(|n| *n == wanted)
+    };
+    match known.iter().find(is_it) {
+        Some((id, _)) => Ok(Some(*id)),
+        None => Err(Error::invalid(match id {
+            Some(id) => {
+                format!("MachineRobots: the {field} of {id} is not '{name}': leave it out.")
+            }
+            None => format!("MachineRobots: the {field} '{name}' is nobody's in this folder."),
+        })),
+    }
 }
 
 fn own_robot(cx: &mut Cx<'_, '_>) -> Result<i64> {

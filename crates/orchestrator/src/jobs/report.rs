@@ -4,17 +4,19 @@
 //! report that was already recorded is confirmed again (the answer may have been lost); one that
 //! contradicts a final state is refused. So a job ends once, whatever is repeated.
 
-use odata::Guid;
-use serde::Deserialize;
+use odata::{Guid, Timestamp};
+use serde::{Deserialize, Deserializer};
 
 use super::{JobState, dispatch, lock};
 use crate::body::storable;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::sessions;
+use crate::sessions::{self, SessionState};
 
 /// The longest `OutputArguments`, in characters; larger results belong into a file.
 const MAX_OUTPUT: usize = 1_000_000;
+/// The longest name of a trace, in characters.
+const MAX_TRACE: usize = 255;
 
 /// One entry of `SubmitJobState`.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +34,18 @@ pub struct Report {
     /// The result: a JSON object as text.
     #[serde(default)]
     pub output_arguments: Option<String>,
+    /// The result as a stored file.
+    #[serde(default)]
+    pub output_file: Option<Guid>,
+    /// The robot that reports.
+    #[serde(default)]
+    pub robot_key: Option<String>,
+    /// Whether that robot is there.
+    #[serde(default, deserialize_with = "robot_state")]
+    pub robot_state: Option<SessionState>,
+    /// The trace that the robot began, where the start named none.
+    #[serde(default)]
+    pub trace_id: Option<String>,
     /// Which hand-out this is about; robots that do not know attempts leave it out.
     #[serde(default)]
     pub attempt: Option<i64>,
@@ -40,7 +54,25 @@ pub struct Report {
     pub error: Option<ReportedError>,
 }
 
+/// A state that a newer robot has is `Unknown`: that is no reason to refuse what it says of its job.
+fn robot_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SessionState>, D::Error> {
+    let state = match serde_json::Value::deserialize(from)? {
+        serde_json::Value::Null => return Ok(None),
+        serde_json::Value::Number(number) => number.as_i64().and_then(SessionState::from_i64),
+        serde_json::Value::String(text) => SessionState::parse(&text),
+        _ => None,
+    };
+    Ok(Some(state.unwrap_or(SessionState::Unknown)))
+}
+
 impl Report {
+    /// The robot, and whether it is there, of a report that says so.
+    #[must_use]
+    pub fn robot(&self) -> Option<(Guid, bool)> {
+        let key = self.robot_key.as_deref()?.parse().ok()?;
+        Some((key, self.robot_state? != SessionState::Disconnected))
+    }
+
     /// The text for people: it may quote whatever a program has written.
     fn info(&self) -> Option<String> {
         self.info.as_deref().map(storable)
@@ -129,10 +161,20 @@ fn begin_or_go_on(cx: &mut Cx<'_, '_>, job: &Current, session: i64, report: &Rep
     if !job.state.is_waiting() {
         return note(cx, job, report);
     }
+    let trace = report.trace_id.as_deref().map(storable);
+    if trace
+        .as_ref()
+        .is_some_and(|t| t.chars().count() > MAX_TRACE)
+    {
+        return Err(Error::invalid(format!(
+            "The field traceId must be a string with a maximum length of {MAX_TRACE}."
+        )));
+    }
     cx.tx.exec(
         "UPDATE jobs SET state = $2, start_time = COALESCE(start_time, $3),
              last_modification_time = $3, info = $4,
              host_machine_name = (SELECT host_machine_name FROM sessions WHERE id = $5),
+             trace_id = COALESCE(trace_id, $6),
              deadline = CASE WHEN stop_after IS NULL THEN NULL ELSE $3 + stop_after * 10000000 END
          WHERE id = $1",
         &[
@@ -141,6 +183,7 @@ fn begin_or_go_on(cx: &mut Cx<'_, '_>, job: &Current, session: i64, report: &Rep
             cx.now.into(),
             report.info().into(),
             session.into(),
+            trace.into(),
         ],
     )?;
     cx.hint(Hint::Deadlines);
@@ -179,7 +222,7 @@ fn end(
     cx.tx.exec(
         "UPDATE jobs SET state = $2, end_time = $3, last_modification_time = $3,
              start_time = COALESCE(start_time, $3), info = $4, output_arguments = $5, error = $6,
-             error_code = $7, deadline = NULL,
+             error_code = $7, output_file = $9, deadline = NULL,
              host_machine_name = (SELECT host_machine_name FROM sessions WHERE id = $8)
          WHERE id = $1",
         &[
@@ -188,9 +231,10 @@ fn end(
             cx.now.into(),
             info.into(),
             output.into(),
-            error.map(error_json).into(),
+            error.map(|e| error_json(e, cx.now)).into(),
             error.and_then(|e| e.code.as_deref().map(storable)).into(),
             session.into(),
+            report.output_file.into(),
         ],
     )?;
     sessions::refresh_state(cx.tx, session)?;
@@ -219,10 +263,10 @@ fn check_output(text: &str) -> Result<String> {
     }
 }
 
-fn error_json(error: &ReportedError) -> String {
+fn error_json(error: &ReportedError, now: Timestamp) -> String {
     serde_json::json!({
         "Code": error.code, "Title": error.title, "Detail": error.detail,
-        "Category": error.category, "Status": error.status,
+        "Category": error.category, "Status": error.status, "Timestamp": now.to_string(),
     })
     .to_string()
 }

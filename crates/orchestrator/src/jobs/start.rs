@@ -3,80 +3,15 @@
 
 use db::Value;
 use odata::{Guid, Query};
-use serde::Deserialize;
 
-use super::places::{MachineRobot, Strategy, check_places, targets};
-use super::{Job, JobSource, JobState, JobType, StopStrategy, classic, dispatch};
-use crate::cx::{Args, Cx, Folder, Listing, Reply};
+use super::info::{StartInfo, seconds};
+use super::places::{MachineRobot, check_places, targets};
+use super::{Job, JobSource, JobState, JobType, classic, dispatch};
+use crate::cx::{Args, Cx, Folder, Identity, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::releases::{JobPriority, Priority, RemoteControlAccess, arguments};
+use crate::packages::ReleaseTargetFramework;
+use crate::releases::{Priority, RemoteControlAccess, arguments};
 use crate::robots::RobotType;
-
-/// The `startInfo` of the request.
-#[odata::complex(name = "StartProcessDto")]
-#[derive(Debug, Deserialize)]
-pub(super) struct StartInfo {
-    #[serde(default)]
-    release_key: Option<String>,
-    #[serde(default)]
-    release_name: Option<String>,
-    #[serde(default)]
-    pub strategy: Option<Strategy>,
-    #[serde(default)]
-    pub robot_ids: Option<Vec<i64>>,
-    #[serde(default)]
-    pub machine_session_ids: Option<Vec<i64>>,
-    #[serde(default)]
-    pub jobs_count: Option<i64>,
-    #[serde(default)]
-    pub no_of_robots: Option<i64>,
-    #[serde(default)]
-    source: Option<JobSource>,
-    #[serde(default)]
-    job_priority: Option<JobPriority>,
-    #[serde(default)]
-    specific_priority_value: Option<i64>,
-    #[serde(default)]
-    runtime_type: Option<RobotType>,
-    #[serde(default)]
-    input_arguments: Option<String>,
-    #[serde(default)]
-    input_file: Option<Guid>,
-    #[serde(default)]
-    environment_variables: Option<String>,
-    #[serde(default)]
-    reference: Option<String>,
-    #[serde(default)]
-    pub machine_robots: Option<Vec<MachineRobot>>,
-    #[serde(default)]
-    resume_on_same_context: Option<bool>,
-    #[serde(default)]
-    batch_execution_key: Option<Guid>,
-    #[serde(default)]
-    requires_user_interaction: Option<bool>,
-    #[serde(default)]
-    stop_process_expression: Option<String>,
-    #[serde(default)]
-    kill_process_expression: Option<String>,
-    #[serde(default)]
-    stop_strategy: Option<StopStrategy>,
-    #[serde(default)]
-    remote_control_access: Option<RemoteControlAccess>,
-    #[serde(default)]
-    parent_operation_id: Option<String>,
-    #[serde(default)]
-    profiling_options: Option<String>,
-    #[serde(default)]
-    trace_id: Option<String>,
-    #[serde(default)]
-    parent_span_id: Option<String>,
-    #[serde(default)]
-    root_span_id: Option<String>,
-    #[serde(default)]
-    entry_point_path: Option<String>,
-    #[serde(default)]
-    pub run_as_me: Option<bool>,
-}
 
 /// What is started: the release with what its jobs inherit.
 struct Started {
@@ -91,16 +26,20 @@ struct Started {
     needs_desktop: bool,
     entry_point: Option<String>,
     declared: Option<String>,
+    framework: Option<ReleaseTargetFramework>,
+    /// JSON
+    autopilot: Option<String>,
 }
 
 /// `POST /odata/Jobs/…StartJobs`
 pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let info: StartInfo = args.member("startInfo")?;
+    let info = StartInfo::read(args)?;
     let folder = cx.need_folder()?.clone();
     let release = find_release(cx, folder.id, &info)?;
+    check_framework(&info, &release)?;
     let input = input_arguments(&info, &release)?;
-    check_lengths(&info)?;
-    let priority = Priority::read(info.job_priority, info.specific_priority_value)?;
+    let number = info.specific_priority_value.map(i64::from);
+    let priority = Priority::read(info.job_priority, number)?;
     let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
     let wanted = places(cx, &folder, &info, &release, runtime)?;
 
@@ -117,6 +56,8 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             "KillProcessExpression",
             info.kill_process_expression.as_deref(),
         )?,
+        autopilot: autopilot(&info, &release)?,
+        parent: args.job()?.filter(|_| cx.caller.is_robot()),
         info,
         release,
         folder: folder.id,
@@ -151,7 +92,7 @@ fn places(
     runtime: RobotType,
 ) -> Result<Vec<MachineRobot>> {
     if folder.modern {
-        let wanted = targets(cx, info)?;
+        let wanted = targets(cx, folder.id, info)?;
         check_places(cx, folder.id, runtime, &wanted)?;
         return Ok(wanted);
     }
@@ -166,9 +107,9 @@ fn places(
 }
 
 fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<Started> {
-    let (condition, value): (&str, Value) = match (&info.release_key, &info.release_name) {
-        (Some(key), _) if !key.is_empty() => ("r.key = $2", key.to_lowercase().into()),
-        (_, Some(name)) if !name.is_empty() => ("fold(r.name) = fold($2)", name.as_str().into()),
+    let (condition, asked) = match (&info.release_key, &info.release_name) {
+        (Some(key), _) if !key.is_empty() => ("r.key = lower($2)", key),
+        (_, Some(name)) if !name.is_empty() => ("fold(r.name) = fold($2)", name),
         _ => {
             return Err(Error::refused(
                 Code::InvalidReleaseKey,
@@ -179,35 +120,16 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
     let sql = format!(
         "SELECT r.id, r.name, r.package_id, r.input_arguments, r.environment_variables,
              r.specific_priority_value, p.process_type, p.requires_user_interaction,
-             COALESCE(e.path, p.main_entry_point), e.arguments, r.environment_id
+             COALESCE(e.path, p.main_entry_point), e.arguments, r.environment_id,
+             p.target_framework, r.process_settings
          FROM releases r JOIN packages p ON p.id = r.package_id
          LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
          WHERE r.folder_id = $1 AND r.deletion_time IS NULL AND {condition}"
     );
-    let Some(row) = cx.tx.row(&sql, &[folder.into(), value])? else {
-        let name = info
-            .release_name
-            .as_deref()
-            .or(info.release_key.as_deref())
-            .unwrap_or_default();
-        return Err(Error::refused(
-            Code::InvalidReleaseKey,
-            format!("The process '{name}' does not exist in this folder."),
-        ));
+    let Some(row) = cx.tx.row(&sql, &[folder.into(), asked.as_str().into()])? else {
+        let text = format!("The process '{asked}' does not exist in this folder.");
+        return Err(Error::refused(Code::ItemNotFound, text));
     };
-    let (key, name) = (info.release_key.as_deref(), info.release_name.as_deref());
-    if let (Some(_), Some(other)) = (
-        key.filter(|k| !k.is_empty()),
-        name.filter(|n| !n.is_empty()),
-    ) {
-        let found: String = row.get(1)?;
-        if found.to_lowercase() != other.to_lowercase() {
-            return Err(Error::refused(
-                Code::InvalidReleaseKeyAndName,
-                format!("The ReleaseKey is that of the process '{found}', not of '{other}'."),
-            ));
-        }
-    }
     let mut release = Started {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -220,11 +142,63 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
         entry_point: row.get(8)?,
         declared: row.get(9)?,
         environment: row.get(10)?,
+        framework: row
+            .get::<Option<i64>>(11)?
+            .and_then(ReleaseTargetFramework::from_i64),
+        autopilot: autopilot_of(row.get(12)?),
     };
+    check_name(info, &release)?;
     if let Some(path) = info.entry_point_path.as_ref().filter(|p| !p.is_empty()) {
         choose_entry_point(cx, &mut release, path)?;
     }
     Ok(release)
+}
+
+/// A name beside the key must be that of the same process.
+fn check_name(info: &StartInfo, release: &Started) -> Result<()> {
+    let other = info.release_name.as_deref().filter(|n| !n.is_empty());
+    let (found, other) = (&release.name, other.unwrap_or(&release.name));
+    if found.to_lowercase() == other.to_lowercase() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::InvalidReleaseKeyAndName,
+        format!("The ReleaseKey is that of the process '{found}', not of '{other}'."),
+    ))
+}
+
+/// What the settings of a process say of help with its jobs.
+fn autopilot_of(settings: Option<String>) -> Option<String> {
+    let settings: serde_json::Value = serde_json::from_str(&settings?).ok()?;
+    let autopilot = settings.get("AutopilotForRobots")?;
+    autopilot.is_object().then(|| autopilot.to_string())
+}
+
+fn autopilot(info: &StartInfo, release: &Started) -> Result<Option<String>> {
+    let Some(own) = &info.autopilot_for_robots else {
+        return Ok(release.autopilot.clone());
+    };
+    let text = serde_json::to_string(own);
+    text.map(Some)
+        .map_err(|e| Error::Internal(format!("AutopilotForRobots: {e}")))
+}
+
+/// A job runs as its package was made: nothing else can be asked for.
+fn check_framework(info: &StartInfo, release: &Started) -> Result<()> {
+    let Some(asked) = info.target_framework else {
+        return Ok(());
+    };
+    if release.framework == Some(asked) {
+        return Ok(());
+    }
+    let made = release
+        .framework
+        .map_or("no framework", ReleaseTargetFramework::name);
+    Err(Error::invalid(format!(
+        "The field TargetFramework says {}, but the package of '{}' was made for {made}: leave it out.",
+        asked.name(),
+        release.name
+    )))
 }
 
 fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) -> Result<()> {
@@ -267,38 +241,6 @@ fn input_arguments(info: &StartInfo, release: &Started) -> Result<Option<String>
     Ok(own.or_else(|| release.defaults.clone()))
 }
 
-fn check_lengths(info: &StartInfo) -> Result<()> {
-    for (name, text, max) in [
-        ("Reference", &info.reference, 128),
-        ("EnvironmentVariables", &info.environment_variables, 4000),
-        ("ProfilingOptions", &info.profiling_options, 4000),
-        ("ParentOperationId", &info.parent_operation_id, 128),
-        ("TraceId", &info.trace_id, 255),
-        ("ParentSpanId", &info.parent_span_id, 255),
-        ("RootSpanId", &info.root_span_id, 255),
-    ] {
-        if text.as_ref().is_some_and(|t| t.chars().count() > max) {
-            return Err(Error::invalid(format!(
-                "The field {name} must be a string with a maximum length of {max}."
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// A number of seconds, written as text.
-fn seconds(name: &str, text: Option<&str>) -> Result<Option<i64>> {
-    let Some(text) = text.filter(|t| !t.trim().is_empty()) else {
-        return Ok(None);
-    };
-    match text.trim().parse::<i64>() {
-        Ok(n) if (1..=31_536_000).contains(&n) => Ok(Some(n)),
-        _ => Err(Error::invalid(format!(
-            "{name} must be a number of seconds, at most a year."
-        ))),
-    }
-}
-
 /// What all jobs of the request have in common.
 struct Draft {
     info: StartInfo,
@@ -310,6 +252,10 @@ struct Draft {
     batch: Guid,
     stop_after: Option<i64>,
     kill_after: Option<i64>,
+    /// JSON
+    autopilot: Option<String>,
+    /// The job in which the caller says to run.
+    parent: Option<Guid>,
 }
 
 fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result<i64> {
@@ -326,10 +272,13 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
              environment_variables, reference, requires_user_interaction, resume_on_same_context,
              stop_strategy, remote_control_access, profiling_options, parent_operation_id,
              trace_id, parent_span_id, root_span_id, creator_user_id, wanted_robot_id,
-             wanted_machine_id, wanted_session_id, robot_id, machine_id, stop_after, kill_after)
+             wanted_machine_id, wanted_session_id, robot_id, machine_id, stop_after, kill_after,
+             fps_context, fps_properties, autopilot_for_robots, parent_job_key)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
              $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $31, $32,
-             $34, $35)
+             $34, $35, $36, $37, $38,
+             (SELECT p.key FROM jobs p
+                WHERE p.key = $39 AND p.tenant_id = $1 AND p.robot_id = $40))
          RETURNING id",
         &[
             cx.caller.tenant.into(),
@@ -371,6 +320,19 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
             target.session_id.into(),
             job.stop_after.into(),
             job.kill_after.into(),
+            info.fps_context.clone().into(),
+            info.fps_properties.clone().into(),
+            job.autopilot.clone().into(),
+            job.parent.into(),
+            caller_robot(cx).into(),
         ],
     )?)
+}
+
+/// The robot that calls: only a job of its own can be what it runs in.
+fn caller_robot(cx: &Cx<'_, '_>) -> Option<i64> {
+    match cx.caller.identity {
+        Identity::Robot { id, .. } => Some(id),
+        _ => None,
+    }
 }

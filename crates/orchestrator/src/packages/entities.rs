@@ -45,7 +45,7 @@ edm_enum! {
 }
 
 /// Arguments of an entry point, in the text that the package declares them in.
-#[odata::complex]
+#[odata::complex(name = "ArgumentMetadata")]
 pub struct Arguments {
     /// What goes in.
     pub input: Option<String>,

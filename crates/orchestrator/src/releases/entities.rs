@@ -1,6 +1,8 @@
 //! The declaration of releases.
 
+use odata::edm::{Entity, EntitySet};
 use odata::{Guid, Timestamp, edm_enum};
+use serde::{Deserialize, Serialize};
 
 use crate::machines::Tag;
 use crate::packages::{Arguments, EntryPoint, ProcessType, ReleaseTargetFramework};
@@ -25,10 +27,13 @@ edm_enum! {
 
 /// Help with automations that fail.
 #[odata::complex(name = "AutopilotForRobotsSettingsDto")]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct AutopilotForRobotsSettings {
     /// Whether it helps.
+    #[serde(default)]
     pub enabled: bool,
     /// Whether it may repair.
+    #[serde(default)]
     pub healing_enabled: bool,
 }
 
@@ -62,13 +67,33 @@ pub struct ProcessSettings {
 
 /// Which videos are kept of a process.
 #[odata::complex(name = "VideoRecordingSettingsDto")]
+#[derive(Debug, Deserialize)]
 pub struct VideoRecordingSettings {
     /// Of jobs.
+    #[serde(default = "no_video")]
     pub video_recording_type: VideoRecordingType,
     /// Of queue items.
+    #[serde(default = "no_video")]
     pub queue_item_video_recording_type: VideoRecordingType,
     /// Their longest duration.
+    #[serde(default)]
     pub max_duration_seconds: Option<i32>,
+}
+
+fn no_video() -> VideoRecordingType {
+    VideoRecordingType::None
+}
+
+impl VideoRecordingSettings {
+    /// Whether any video is asked for.
+    #[must_use]
+    pub fn records(&self) -> bool {
+        let kinds = [
+            self.video_recording_type,
+            self.queue_item_video_recording_type,
+        ];
+        kinds.iter().any(|kind| *kind != VideoRecordingType::None)
+    }
 }
 
 /// A package version that a release has or had.
@@ -236,4 +261,18 @@ pub struct Release {
     /// The package versions that it had, in their order.
     #[edm(nav, column = "id", target_column = "release_id")]
     pub release_versions: odata::Many<ReleaseVersion>,
+}
+
+/// A release within another entity, with the same members under another name of the type.
+#[derive(Debug)]
+pub struct SimpleRelease;
+
+impl Entity for SimpleRelease {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            entity: "SimpleReleaseDto",
+            ..Release::SET
+        };
+        &SET
+    }
 }

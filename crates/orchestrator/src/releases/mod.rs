@@ -18,7 +18,8 @@ use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 pub(crate) use entities::PRIORITY_BAND;
 pub use entities::{
     AgentSettings, AutopilotForRobotsSettings, JobPriority, ProcessSettings, Release,
-    ReleaseVersion, RemoteControlAccess, RobotSize, VideoRecordingSettings, VideoRecordingType,
+    ReleaseVersion, RemoteControlAccess, RobotSize, SimpleRelease, VideoRecordingSettings,
+    VideoRecordingType,
 };
 pub use priority::Priority;
 pub use versions::follow;

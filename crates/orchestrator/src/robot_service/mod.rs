@@ -4,6 +4,7 @@
 //! is told what to begin and to end (`commands`), and reports how its jobs go (`SubmitJobState`).
 //! Names in this API are camelCase; enums may be sent as names or numbers.
 
+mod whereabouts;
 mod wire;
 
 use odata::Guid;
@@ -19,6 +20,7 @@ use crate::op::{Access, Need};
 use crate::sessions::{self, Hello, Host, Platform};
 use crate::{machines, robots};
 
+pub use whereabouts::robots_come_and_go;
 pub use wire::{commands, robot_details};
 
 /// Body of `StartService`.
@@ -230,13 +232,7 @@ pub fn begin_session(
 pub fn end_session(cx: &mut Cx<'_, '_>, host: &Host, who: &RobotIdentifier) -> Result<Option<i64>> {
     let robot = match (find_robot(cx, host.machine, who)?, &cx.caller.identity) {
         (Some(robot), _) => robot,
-        (None, Identity::User { id }) => {
-            let row = cx.tx.row(
-                "SELECT id FROM robots WHERE user_id = $1 AND type = 1",
-                &[(*id).into()],
-            )?;
-            row.ok_or_else(no_robot)?.get(0)?
-        }
+        (None, Identity::User { id }) => robots::attended_of(cx.tx, *id)?.ok_or_else(no_robot)?,
         _ => return Err(no_robot()),
     };
     let host = host.attended(robot);

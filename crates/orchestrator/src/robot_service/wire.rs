@@ -83,9 +83,13 @@ pub fn robot_details(cx: &mut Cx<'_, '_>, robot: i64, machine: i64) -> Result<Va
 }
 
 fn object(text: Option<&str>) -> Value {
+    parsed(text).unwrap_or(json!({}))
+}
+
+/// The JSON object that a text holds, if it does.
+fn parsed(text: Option<&str>) -> Option<Value> {
     text.and_then(|t| serde_json::from_str(t).ok())
         .filter(Value::is_object)
-        .unwrap_or(json!({}))
 }
 
 /// The `commands` of a heartbeat's answer. `mint` makes the token that a job acts with.
@@ -118,18 +122,18 @@ pub fn commands(
 }
 
 fn envelope(work: &Work, data: Value) -> Value {
-    let user = work.user.as_ref();
+    let (key, email) = work.who();
     json!({
         "robotKey": work.robot.1,
         "username": work.robot.3,
         "robotName": work.robot.2,
-        "robotType": 2,
+        "robotType": work.robot_type,
         "machineId": work.machine,
         "hasLicense": true,
         "isExternalLicensed": false,
         "executionSettings": object(work.execution_settings.as_deref()),
         "authSettings": { "Auth.OAuth.RobotOAuthSecret": work.robot.1 },
-        "userDetails": user.map(|u| json!({"key": u.1, "email": u.3})),
+        "userDetails": {"key": key, "email": email},
         "data": data,
     })
 }
@@ -152,10 +156,26 @@ fn base_data(work: &Work, kind: &str) -> Value {
     })
 }
 
+/// What it says of a job to begin. Robots that read strictly know each of these members and its type;
+/// `null` is what this server does not have.
 fn start_data(work: &Work, tenant: &Tenant) -> Value {
     let mut data = base_data(work, "StartProcess");
     let [trace, parent_span, root_span] = &work.trace;
+    let [fps_context, fps_properties] = &work.fps;
     let more = json!({
+        "processSettings": Value::Null,
+        "videoRecordingSettings": Value::Null,
+        "persistenceId": Value::Null,
+        "resumeVersion": Value::Null,
+        "resumeSource": Value::Null,
+        "suspendBlobType": Value::Null,
+        "internalArguments": Value::Null,
+        "password": Value::Null,
+        "feedUrl": Value::Null,
+        "defaultInputArguments": work.default_arguments,
+        "profilingOptions": parsed(work.profiling_options.as_deref()),
+        "fpsContext": fps_context,
+        "fpsProperties": fps_properties,
         "feedId": work.feed_id,
         "targetFramework": name_of(&ReleaseTargetFramework::TYPE, work.target_framework),
         "entryPointPath": work.entry_point,
@@ -165,7 +185,7 @@ fn start_data(work: &Work, tenant: &Tenant) -> Value {
         "requiresUserInteraction": work.requires_user_interaction,
         "username": work.robot.3,
         "credentialType": work.credential_type,
-        "source": work.source_type,
+        "source": work.source,
         "traceId": trace,
         "parentSpanId": parent_span,
         "rootSpanId": root_span,

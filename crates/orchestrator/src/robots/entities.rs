@@ -1,6 +1,6 @@
 //! The declaration of robots.
 
-use odata::edm::{self, Entity, EntitySet};
+use odata::edm::{self, Entity, EntitySet, Link, Nav};
 use odata::{Guid, Open, Timestamp, edm_enum};
 
 use crate::environments::Environment;
@@ -8,15 +8,32 @@ use crate::folders::ProvisionType;
 use crate::users::{User, UserType};
 
 edm_enum! {
-    /// The runtime a robot or job uses. Some numbers have a second, newer name.
+    /// The runtime a robot or job uses.
     pub enum RobotType {
-        NonProduction = 0, Attended = 1, Unattended = 2, Development = 3, StudioX = 4,
-        Headless = 5, StudioPro = 6, TestAutomation = 7, AutomationCloud = 8, Serverless = 9,
+        NonProduction = 0, Attended = 1, Unattended = 2, Development | Studio | RpaDeveloper = 3,
+        StudioX | CitizenDeveloper = 4, Headless = 5, StudioPro | RpaDeveloperPro = 6,
+        TestAutomation = 7, AutomationCloud = 8, Serverless = 9,
         AutomationKit = 10, ServerlessTestAutomation = 11, AutomationCloudTestAutomation = 12,
         AttendedStudioWeb = 13, Hosting = 14, AssistantWeb = 15, ProcessOrchestration = 16,
         AgentService = 17, AppTest = 18, PerformanceTest = 19
     }
 }
+impl RobotType {
+    /// Whether a person works with robots of this kind.
+    #[must_use]
+    pub fn is_for_people(self) -> bool {
+        matches!(
+            self,
+            Self::Attended
+                | Self::Development
+                | Self::StudioX
+                | Self::StudioPro
+                | Self::AttendedStudioWeb
+                | Self::AssistantWeb
+        )
+    }
+}
+
 edm_enum! {
     /// Bound to one machine (classic) or to none.
     pub enum HostingType { Standard = 0, Floating = 1 }
@@ -150,19 +167,133 @@ pub struct Robot {
 #[derive(Debug)]
 pub struct EnvironmentOfRobot;
 
+/// From a robot to its environments, and on to the robots of these: that is the end of the way.
+/// A circle of lists would let one short filter ask for work without end.
 impl Entity for EnvironmentOfRobot {
     fn set() -> &'static EntitySet {
         static SET: EntitySet = EntitySet {
-            table: "(SELECT e.*, er.robot_id FROM environments e
-                JOIN environment_robots er ON er.environment_id = e.id)",
-            navs: &[],
-            ..Environment::SET
+            navs: &[Nav {
+                target: || &LAST_ROBOTS,
+                ..Environment::SET.navs[0]
+            }],
+            ..ENVIRONMENTS_OF_ROBOTS
         };
         &SET
     }
 }
 
-/// What `GetRobotsForProcess` shows besides.
+const ENVIRONMENTS_OF_ROBOTS: EntitySet = EntitySet {
+    table: "(SELECT e.*, er.robot_id FROM environments e
+        JOIN environment_robots er ON er.environment_id = e.id)",
+    ..Environment::SET
+};
+
+const ROBOTS_OF_ENVIRONMENTS: EntitySet = EntitySet {
+    entity: SIMPLE,
+    table: "(SELECT r.*, er.environment_id FROM robots r
+        JOIN environment_robots er ON er.robot_id = r.id)",
+    ..Robot::SET
+};
+
+static LAST_ENVIRONMENTS: EntitySet = EntitySet {
+    navs: &[],
+    ..ENVIRONMENTS_OF_ROBOTS
+};
+
+static LAST_ROBOTS: EntitySet = EntitySet {
+    navs: &[USER],
+    ..ROBOTS_OF_ENVIRONMENTS
+};
+
+/// The robots of environments, one row for each pair: the way from the other side.
+#[derive(Debug)]
+pub struct RobotOfEnvironment;
+
+impl Entity for RobotOfEnvironment {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            navs: &[
+                USER,
+                Nav {
+                    target: || &LAST_ENVIRONMENTS,
+                    ..ENVIRONMENTS
+                },
+            ],
+            ..ROBOTS_OF_ENVIRONMENTS
+        };
+        &SET
+    }
+}
+
+const USER: Nav = Robot::SET.navs[0];
+const ENVIRONMENTS: Nav = Robot::SET.navs[1];
+
+/// What the contract calls a robot within another entity; it has the same members.
+const SIMPLE: &str = "SimpleRobotDto";
+
+/// A robot within another entity.
+#[derive(Debug)]
+pub struct SimpleRobot;
+
+impl Entity for SimpleRobot {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            entity: SIMPLE,
+            ..Robot::SET
+        };
+        &SET
+    }
+}
+
+/// A robot with its account, as functions of the tenant show it.
+pub(super) static EXTENDED_ROBOTS: EntitySet = EntitySet {
+    entity: "ExtendedRobotDto",
+    ..Robot::SET
+};
+
+/// The licence that a robot has taken.
+#[odata::entity(set = "RobotLicenses", name = "RobotLicenseDto", table = NO_LICENSES, key = "Id", scope = none, order = "Id")]
+pub struct RobotLicense {
+    /// The robot.
+    pub robot_id: i64,
+    /// Since when.
+    pub timestamp: Timestamp,
+    /// Number of the licence.
+    pub id: i64,
+}
+
+/// Licences are not counted, so no robot takes one.
+const NO_LICENSES: &str =
+    "(SELECT r.id, r.id AS robot_id, r.creation_time AS timestamp FROM robots r
+    WHERE r.id IS NULL)";
+
+/// A robot with the licence that it has taken, as sessions show it.
+#[derive(Debug)]
+pub struct RobotWithLicense;
+
+const WITH_LICENSE: [Nav; Robot::SET.navs.len() + 1] = edm::extended_navs(
+    Nav {
+        name: "License",
+        target: <odata::One<RobotLicense> as Link>::target,
+        column: "id",
+        target_column: "robot_id",
+        many: false,
+    },
+    Robot::SET.navs,
+);
+
+impl Entity for RobotWithLicense {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            entity: "RobotWithLicenseDto",
+            navs: &WITH_LICENSE,
+            ..Robot::SET
+        };
+        &SET
+    }
+}
+
+/// What `GetRobotsForProcess` shows besides: no schema has it, but the guide to the API shows it.
 #[odata::complex]
 pub struct Installed {
     /// Version of the robot on the host where it was last seen.

@@ -17,7 +17,7 @@ mod edit;
 mod entities;
 mod views;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::edm::EntitySet;
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,10 @@ use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 
-pub use entities::{CredentialType, HostingType, Robot, RobotType, UnattendedRobot};
+pub use entities::{
+    CredentialType, HostingType, Robot, RobotOfEnvironment, RobotType, RobotWithLicense,
+    SimpleRobot, UnattendedRobot,
+};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
@@ -57,7 +60,11 @@ pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .delete(Command::new(DELETE, actions::delete));
 
 /// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&entities::MachineKey::SET];
+pub const RESULTS: &[&EntitySet] = &[
+    &entities::MachineKey::SET,
+    &entities::EXTENDED_ROBOTS,
+    &entities::ROBOTS_WITH_ACCOUNT,
+];
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -67,7 +74,7 @@ pub const OPS: &[Op] = &[
         VIEW,
         views::get_configured_robots,
     )
-    .returns("Collection(RobotDto)")
+    .returns("Collection(ExtendedRobotDto)")
     .folder(FolderRule::OptionalOrTenant),
     Op::function(
         "Robots",
@@ -75,7 +82,7 @@ pub const OPS: &[Op] = &[
         views::FIND,
         views::find_all_across_folders,
     )
-    .returns("Collection(RobotDto)")
+    .returns("Collection(ExtendedRobotDto)")
     .folder(FolderRule::Named),
     Op::function(
         "Robots",
@@ -84,7 +91,7 @@ pub const OPS: &[Op] = &[
         views::get_folder_robots,
     )
     .params(&[("folderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
-    .returns("Collection(RobotDto)")
+    .returns("Collection(ExtendedRobotDto)")
     .folder(FolderRule::Named),
     Op::function(
         "Robots",
@@ -93,7 +100,7 @@ pub const OPS: &[Op] = &[
         views::get_robots_from_folder,
     )
     .params(&[("folderId", "Edm.Int64")])
-    .returns("Collection(RobotDto)")
+    .returns("Collection(RobotsFromFolderModel)")
     .folder(FolderRule::Named),
     Op::function(
         "Robots",
@@ -244,12 +251,13 @@ pub fn seal(keys: &identity::Keys, robot: Guid, password: Option<&str>) -> Optio
 /// # Errors
 /// The store's.
 pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
-    let row = tx.row(
-        "SELECT username, credential_store_id, credential_type, external_name, execution_settings,
-             limit_concurrent_execution, id FROM robots
-         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
-        &[user.into(), RobotType::Unattended.into()],
-    )?;
+    let sql = format!(
+        "SELECT r.username, r.credential_store_id, r.credential_type, r.external_name,
+             r.execution_settings, r.limit_concurrent_execution, r.id
+         FROM robots r WHERE r.user_id = $1 AND {}",
+        Provisioned::Unattended.condition()
+    );
+    let row = tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
     let settings: Option<String> = row.get(4)?;
     Ok(Some(Unattended {
@@ -298,15 +306,33 @@ pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
     }))
 }
 
+/// Which of the two robots that an account may have: its own of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provisioned {
+    /// The one that a person works with, of whatever runtime.
+    Attended,
+    /// The one that works by itself.
+    Unattended,
+}
+
+impl Provisioned {
+    /// Whether the robot `r` is it, for its account.
+    #[must_use]
+    pub fn condition(self) -> &'static str {
+        match self {
+            Self::Attended => "r.type <> 2 AND r.folder_id IS NULL",
+            Self::Unattended => "r.type = 2 AND r.folder_id IS NULL",
+        }
+    }
+}
+
 /// The attended robot of a person, made when they first sign in to a robot.
 ///
 /// # Errors
 /// 1017 when the account may not run attended robots.
 pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
-    let attended = [Value::from(user), RobotType::Attended.into()];
-    let known = "SELECT id FROM robots WHERE user_id = $1 AND type = $2";
-    if let Some(row) = cx.tx.row(known, &attended)? {
-        return Ok(row.get(0)?);
+    if let Some(robot) = attended_of(cx.tx, user)? {
+        return Ok(robot);
     }
     let row = cx.tx.row(
         "INSERT INTO robots (tenant_id, key, user_id, name, username, type, hosting_type,
@@ -330,4 +356,19 @@ pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
         )
     })?;
     Ok(row.get(0)?)
+}
+
+/// The attended robot of a person, if they have one.
+///
+/// # Errors
+/// The store's.
+pub fn attended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<i64>> {
+    let sql = format!(
+        "SELECT r.id FROM robots r WHERE r.user_id = $1 AND {}",
+        Provisioned::Attended.condition()
+    );
+    Ok(tx
+        .row(&sql, &[user.into()])?
+        .map(|r| r.get(0))
+        .transpose()?)
 }

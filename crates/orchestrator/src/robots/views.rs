@@ -4,7 +4,7 @@ use db::Value;
 use odata::Folders;
 use odata::edm::EntitySet;
 
-use super::entities::{ABLE_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
+use super::entities::{ABLE_ROBOTS, EXTENDED_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
 use super::{CREATE, Robot};
 use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
@@ -141,11 +141,11 @@ pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `GetConfiguredRobots`: the robots that were provisioned from accounts.
 pub(super) fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let which = Page {
-        name: Some("ExtendedRobotDto"),
+        name: Some(EXTENDED_ROBOTS.entity),
         which: Some("{t}.provision_type = 1"),
         ..Page::default()
     };
-    page(cx, args, &Robot::SET, &which)
+    page(cx, args, &EXTENDED_ROBOTS, &which)
 }
 
 /// `FindAllAcrossFolders`: whatever folder the header names, the robots of all that are the
@@ -155,10 +155,10 @@ pub(super) fn find_all_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Resul
     let rule = FolderRule::OptionalOrTenant;
     cx.folders = access::grant(cx.tx, cx.caller, &FIND, rule, &everywhere)?.folders;
     let which = Page {
-        name: Some("ExtendedRobotDto"),
+        name: Some(EXTENDED_ROBOTS.entity),
         ..Page::default()
     };
-    page(cx, args, &Robot::SET, &which)
+    page(cx, args, &EXTENDED_ROBOTS, &which)
 }
 
 /// Whether the machine `{machine}` serves the folder `{place}`, or no machine is asked for.
@@ -178,12 +178,8 @@ fn of_folder(
 ) -> Result<Reply> {
     let folder = access::managed(cx.tx, cx.caller, need, args.int("folderId")?)?;
     cx.folders = Folders::One(folder.id);
-    let name = match set.entity {
-        "RobotDto" => "ExtendedRobotDto",
-        other => other,
-    };
     let which = Page {
-        name: Some(name),
+        name: Some(set.entity),
         which: Some(ON_MACHINE),
         vars: &[("machine", machine.into()), ("place", folder.id.into())],
     };
@@ -193,7 +189,7 @@ fn of_folder(
 /// `GetFolderRobots(folderId=…,machineId=…)`
 pub(super) fn get_folder_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let machine = args.int("machineId")?;
-    of_folder(cx, args, &IN_ONE_FOLDER, &Robot::SET, Some(machine))
+    of_folder(cx, args, &IN_ONE_FOLDER, &EXTENDED_ROBOTS, Some(machine))
 }
 
 /// `GetRobotsFromFolder(folderId=…)?machineId=…`: with their accounts.

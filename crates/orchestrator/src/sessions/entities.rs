@@ -1,10 +1,10 @@
 //! The declaration of sessions.
 
-use odata::{Timestamp, edm_enum};
+use odata::{Guid, Timestamp, edm_enum};
 
 use crate::jobs::Job;
 use crate::machines::{Machine, MachineScope, MachineType, UpdateInfo, slots_by_runtime};
-use crate::robots::{Robot, RobotType};
+use crate::robots::{RobotType, RobotWithLicense};
 
 edm_enum! {
     /// What a host last reported.
@@ -40,6 +40,11 @@ edm_enum! {
 /// Sessions with the job that each of them runs, the latest of several.
 const WITH_JOB: &str = "(SELECT s.*, (SELECT MAX(j.id) FROM jobs j
     WHERE j.session_id = s.id AND j.state IN (1, 2, 3)) AS job_id FROM sessions s)";
+
+/// Robots may call their installation what they like; the contract knows only GUIDs.
+const INSTALLATION: &str =
+    "(CASE WHEN {t}.installation_id LIKE '________-____-____-____-____________'
+    THEN lower({t}.installation_id) END)";
 
 /// Declares a set over the table of sessions: what is given first, then what all of them show.
 macro_rules! session {
@@ -84,8 +89,9 @@ macro_rules! session {
             /// Updates are not rolled out by this server.
             #[edm(json = "null")]
             pub update_info: Option<UpdateInfo>,
-            /// Stays the same across restarts of one installation.
-            pub installation_id: Option<String>,
+            /// Stays the same across restarts of one installation, where it is a GUID.
+            #[edm(sql = INSTALLATION)]
+            pub installation_id: Option<Guid>,
             /// Its operating system.
             pub platform: Platform,
             /// Endpoint protection is not watched.
@@ -95,7 +101,7 @@ macro_rules! session {
             pub id: i64,
             /// The robot of a signed-in person.
             #[edm(nav, column = "robot_id")]
-            pub robot: odata::One<Robot>,
+            pub robot: odata::One<RobotWithLicense>,
             /// The machine.
             #[edm(nav, column = "machine_id")]
             pub machine: odata::One<Machine>,

@@ -18,7 +18,7 @@ pub use entities::{
     MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session, SessionState,
 };
 pub(crate) use manage::forget_in_jobs;
-pub use presence::{Host, Presence, UNRESPONSIVE_AFTER};
+pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
 
 pub use read::{OPS, RESOURCE, RESULTS};
 
@@ -205,6 +205,23 @@ pub fn back(cx: &mut Cx<'_, '_>, session: i64) -> Result<bool> {
         &[session.into(), cx.now.into()],
     )?;
     Ok(changed > 0)
+}
+
+/// A host, or a person on it, that counted as gone and is there again.
+///
+/// # Errors
+/// The store's.
+pub fn reconnect(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE sessions SET state = $2, is_unresponsive = FALSE, reporting_time = $3
+         WHERE id = $1",
+        &[
+            session.into(),
+            SessionState::Available.into(),
+            cx.now.into(),
+        ],
+    )?;
+    refresh_state(cx.tx, session)
 }
 
 /// The tenant of a session.

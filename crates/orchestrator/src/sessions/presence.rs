@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use odata::Timestamp;
+use odata::{Guid, Timestamp};
 use parking_lot::Mutex;
 
 /// Four missed heartbeats of 30 s: the host counts as unresponsive.
@@ -80,6 +80,29 @@ struct Inner {
     hosts: HashMap<Host, i64>,
     /// The sessions of people, by computer.
     people: HashMap<(i64, String), BTreeSet<i64>>,
+    /// What hosts last said of their robots, by the host's session.
+    robots: HashMap<(i64, Guid), Whereabouts>,
+}
+
+impl Inner {
+    /// What was said of a session counts no longer.
+    fn forget_robots(&mut self, session: i64) {
+        self.robots.retain(|(host, _), robot| {
+            *host != session && *robot != Whereabouts::Gone(Some(session))
+        });
+    }
+}
+
+/// Robots that are remembered; a host that makes up more of them is asked about anew.
+const MOST_ROBOTS: usize = 100_000;
+
+/// Whether a robot is on its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It is there.
+    There,
+    /// It is not, and this session shows it, if it has one.
+    Gone(Option<i64>),
 }
 
 /// The sessions that are connected, and when each was last heard of.
@@ -90,6 +113,7 @@ impl Presence {
     /// A session was opened, or is taken over from before a restart.
     pub fn opened(&self, session: i64, host: &Host, installation: Option<String>, now: Timestamp) {
         let mut inner = self.0.lock();
+        inner.forget_robots(session);
         inner.hosts.insert(host.folded(), session);
         if host.is_attended() {
             let people = inner.people.entry(host.computer()).or_default();
@@ -124,6 +148,7 @@ impl Presence {
     /// A session said goodbye.
     pub fn closed(&self, session: i64) {
         let mut inner = self.0.lock();
+        inner.forget_robots(session);
         inner.sessions.remove(&session);
         inner.hosts.retain(|_, id| *id != session);
         inner.people.retain(|_, people| {
@@ -174,6 +199,28 @@ impl Presence {
             }
         }
         back
+    }
+
+    /// Of what a host says of its robots, and whether they are there, what it did not say before: most
+    /// heartbeats repeat the one before them, and those change nothing.
+    #[must_use]
+    pub fn news(&self, host: i64, said: &[(Guid, bool)]) -> Vec<(Guid, bool)> {
+        let inner = self.0.lock();
+        let is_new = |(robot, there): &&(Guid, bool)| {
+            let before = inner.robots.get(&(host, *robot));
+            before.map(|b| *b == Whereabouts::There) != Some(*there)
+        };
+        said.iter().filter(is_new).copied().collect()
+    }
+
+    /// The table knows where a host's robots are.
+    pub fn told(&self, host: i64, robots: &[(Guid, Whereabouts)]) {
+        let mut inner = self.0.lock();
+        if inner.robots.len() + robots.len() > MOST_ROBOTS {
+            inner.robots.clear();
+        }
+        let robots = robots.iter().map(|(robot, at)| ((host, *robot), *at));
+        inner.robots.extend(robots);
     }
 
     /// Sessions that have become lost by now, each reported once, with their last sign of life.
@@ -236,6 +283,26 @@ mod tests {
             name: name.into(),
             service_user: String::new(),
         }
+    }
+
+    #[test]
+    fn only_what_is_new_of_robots_is_news() {
+        let presence = Presence::default();
+        let now = Timestamp::now();
+        let (one, two) = (Guid::random(), Guid::random());
+        presence.opened(1, &host("pc"), None, now);
+        let both = [(one, true), (two, false)];
+        assert_eq!(presence.news(1, &both), both, "never heard of");
+        let gone = Whereabouts::Gone(Some(2));
+        presence.told(1, &[(one, Whereabouts::There), (two, gone)]);
+        assert_eq!(presence.news(1, &both), []);
+        assert_eq!(presence.news(1, &[(two, true)]), [(two, true)]);
+        assert_eq!(presence.news(3, &both), both, "another host");
+        // Whoever begins a session anew is there, whatever was said before.
+        presence.opened(2, &host("pc").attended(7), None, now);
+        assert_eq!(presence.news(1, &both), [(two, false)]);
+        presence.closed(1);
+        assert_eq!(presence.news(1, &[(one, true)]), [(one, true)]);
     }
 
     #[test]

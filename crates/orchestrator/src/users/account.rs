@@ -99,8 +99,8 @@ pub struct Login {
     pub id: i64,
     /// Sign-in name.
     pub user_name: String,
-    /// Where to reach them.
-    pub email_address: Option<String>,
+    /// Where to reach them, or the name where that is not known: clients take no null for it.
+    pub email: String,
     /// Argon2id; absent for accounts without a password.
     pub password_hash: Option<String>,
     /// Person, robot account, …
@@ -113,11 +113,16 @@ pub struct Login {
 /// # Errors
 /// The store's.
 pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<Option<Login>> {
-    let row = tx.row(
-        "SELECT id, user_name, email_address, password_hash, type FROM users
+    const SQL: &str = concat!(
+        "SELECT id, user_name, ",
+        address!("users"),
+        ", password_hash, type FROM users
          WHERE tenant_id = $1 AND is_active AND type <> $3 AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
-         ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1",
+         ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1"
+    );
+    let row = tx.row(
+        SQL,
         &[
             tenant.into(),
             name_or_email.into(),
@@ -128,7 +133,7 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
     Ok(Some(Login {
         id: row.get(0)?,
         user_name: row.get(1)?,
-        email_address: row.get(2)?,
+        email: row.get(2)?,
         password_hash: row.get(3)?,
         r#type: UserType::from_i64(row.get(4)?).unwrap_or(UserType::User),
     }))

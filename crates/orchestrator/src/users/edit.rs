@@ -17,7 +17,7 @@ use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::{Code, Error, Result};
 use crate::folders;
 use crate::op::Prepared;
-use crate::robots::RobotType;
+use crate::robots::Provisioned;
 use crate::roles;
 
 /// What is settled when an account is made.
@@ -350,8 +350,8 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         ));
     }
     done(cx, id, AuditAction::Delete, "deleted")?;
-    robots::remove(cx, id, RobotType::Attended)?;
-    robots::remove(cx, id, RobotType::Unattended)?;
+    robots::remove(cx, id, Provisioned::Attended)?;
+    robots::remove(cx, id, Provisioned::Unattended)?;
     let own = "DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2";
     let tenant = cx.caller.tenant;
     cx.tx.exec(own, &[tenant.into(), id.into()])?;

@@ -1,5 +1,19 @@
 //! Users: people, robot accounts, groups and applications of a tenant, with their roles and robots.
 
+/// The e-mail address of the account under this alias, or the account's name where it has none.
+macro_rules! address {
+    ($alias:literal) => {
+        concat!(
+            "COALESCE(NULLIF(",
+            $alias,
+            ".email_address, ''), ",
+            $alias,
+            ".user_name)"
+        )
+    };
+}
+pub(crate) use address;
+
 mod account;
 mod applications;
 mod edit;

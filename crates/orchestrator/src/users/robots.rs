@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::body;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::robots::{self, RobotType, Unattended};
+use crate::robots::{self, Provisioned, RobotType, Unattended};
 
 /// `UserDto.RobotProvision` as a body gives it.
 #[derive(Default, Deserialize)]
@@ -30,12 +30,12 @@ struct Kept {
     user_name: Option<String>,
 }
 
-fn find(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<Option<Kept>> {
-    let row = cx.tx.row(
-        "SELECT id, key, username FROM robots
-         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
-        &[user.into(), kind.into()],
-    )?;
+fn find(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<Option<Kept>> {
+    let sql = format!(
+        "SELECT r.id, r.key, r.username FROM robots r WHERE r.user_id = $1 AND {}",
+        which.condition()
+    );
+    let row = cx.tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
     let key: String = row.get(1)?;
     Ok(Some(Kept {
@@ -63,31 +63,31 @@ pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> 
             attended(cx, user, said, mode)?;
         }
     } else {
-        remove(cx, user, RobotType::Attended)?;
+        remove(cx, user, Provisioned::Attended)?;
     }
     if row.get::<bool>(1)? {
         unattended(cx, user, said("UnattendedRobot"), mode)
     } else {
-        remove(cx, user, RobotType::Unattended)
+        remove(cx, user, Provisioned::Unattended)
     }
 }
 
 fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
     let said: Attended = body::read("RobotProvision", Some(dto))?;
-    if said
-        .robot_type
-        .is_some_and(|kind| kind != RobotType::Attended)
-    {
-        return Err(Error::invalid(
-            "The RobotType of RobotProvision is Attended: LicenseType says which runtime the account \
-             is licensed for.",
-        ));
+    if let Some(kind) = said.robot_type.filter(|kind| !kind.is_for_people()) {
+        return Err(Error::invalid(format!(
+            "The RobotType of RobotProvision cannot be {}: people have robots such as Attended and Development.",
+            kind.name()
+        )));
     }
     let robot = robots::provision_attended(cx, user)?;
     let mut changes = Columns::new(dto, mode);
     // Without a name of its own it keeps the account's.
     if said.user_name.is_some() {
         changes.set("UserName", "username", said.user_name);
+    }
+    if let Some(kind) = said.robot_type {
+        changes.force("type", kind);
     }
     let settings = said.execution_settings.map(|s| s.to_string());
     changes.set("ExecutionSettings", "execution_settings", settings);
@@ -99,7 +99,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
         Some(dto) => body::read("UnattendedRobot", Some(dto))?,
         None => Unattended::default(),
     };
-    let Some(kept) = find(cx, user, RobotType::Unattended)? else {
+    let Some(kept) = find(cx, user, Provisioned::Unattended)? else {
         return provision(cx, user, &said);
     };
     let Some(dto) = dto else { return Ok(()) };
@@ -185,7 +185,7 @@ fn is_mask(password: &str) -> bool {
 /// # Errors
 /// 1230 when the account has no such robot.
 pub(super) fn set_password(cx: &mut Cx<'_, '_>, user: i64, dto: &Json) -> Result<()> {
-    if find(cx, user, RobotType::Unattended)?.is_none() {
+    if find(cx, user, Provisioned::Unattended)?.is_none() {
         return Err(Error::refused(
             Code::UserDoesNotHaveRobot,
             "This account has no unattended robot whose password could be set.",
@@ -198,8 +198,8 @@ pub(super) fn set_password(cx: &mut Cx<'_, '_>, user: i64, dto: &Json) -> Result
 ///
 /// # Errors
 /// 1207 when it is running a job.
-pub(super) fn remove(cx: &mut Cx<'_, '_>, user: i64, kind: RobotType) -> Result<()> {
-    let Some(robot) = find(cx, user, kind)?.map(|r| r.id) else {
+pub(super) fn remove(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<()> {
+    let Some(robot) = find(cx, user, which)?.map(|r| r.id) else {
         return Ok(());
     };
     robots::remove(cx, robot)
@@ -257,11 +257,12 @@ impl<'d> Columns<'d> {
 /// # Errors
 /// The store's.
 pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
-    let row = cx.tx.row(
-        "SELECT username, execution_settings, id FROM robots
-         WHERE user_id = $1 AND type = $2 AND folder_id IS NULL",
-        &[user.into(), RobotType::Attended.into()],
-    )?;
+    let sql = format!(
+        "SELECT r.username, r.execution_settings, r.id, r.type FROM robots r
+         WHERE r.user_id = $1 AND {}",
+        Provisioned::Attended.condition()
+    );
+    let row = cx.tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
     let settings: Option<String> = row.get(1)?;
     let settings: Option<Json> = settings.and_then(|s| serde_json::from_str(&s).ok());
@@ -269,7 +270,7 @@ pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<St
         "UserName": row.get::<Option<String>>(0)?,
         "ExecutionSettings": settings,
         "RobotId": row.get::<i64>(2)?,
-        "RobotType": RobotType::Attended.name(),
+        "RobotType": RobotType::from_i64(row.get(3)?).map(RobotType::name),
     });
     Ok(Some(shown.to_string()))
 }
