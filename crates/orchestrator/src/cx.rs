@@ -118,6 +118,8 @@ pub enum Hint {
     Search,
     /// Somebody asked for an export.
     Exports,
+    /// This webhook is to be told of events, which nothing does yet.
+    Webhook(i64),
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }
