@@ -123,6 +123,24 @@ pub fn record(
     subject: &Subject<'_>,
     text: &str,
 ) -> Result<()> {
+    record_all(cx, component, action, std::slice::from_ref(subject), text)
+}
+
+/// As [`record`], of something that was done to several things at once. The line has the name and
+/// number of the first.
+///
+/// # Errors
+/// The store's.
+pub fn record_all(
+    cx: &mut Cx<'_, '_>,
+    component: AuditComponent,
+    action: AuditAction,
+    subjects: &[Subject<'_>],
+    text: &str,
+) -> Result<()> {
+    let Some(first) = subjects.first() else {
+        return Ok(());
+    };
     let who = Actor::of(cx.tx, &cx.caller.identity)?;
     let tenant = cx.caller.tenant;
     let entry = cx.tx.insert(
@@ -134,8 +152,8 @@ pub fn record(
             cx.now.into(),
             action.into(),
             component.into(),
-            subject.name.into(),
-            subject.id.into(),
+            first.name.into(),
+            first.id.into(),
             format!("{} {text}", who.shown).into(),
             who.user.into(),
             who.name.into(),
@@ -143,19 +161,22 @@ pub fn record(
             who.client_id.into(),
         ],
     )?;
-    let data = subject.data.map(String::from_utf8_lossy);
-    cx.tx.exec(
-        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
-             entity_name, action)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        &[
+    let rows = subjects.iter().map(|subject| {
+        let data = subject.data.map(String::from_utf8_lossy);
+        vec![
             tenant.into(),
             entry.into(),
             data.map(std::borrow::Cow::into_owned).into(),
             subject.id.into(),
             subject.entity.into(),
             action.into(),
-        ],
+        ]
+    });
+    cx.tx.exec_many(
+        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
+             entity_name, action) {values}",
+        &["BIGINT", "BIGINT", "TEXT", "BIGINT", "TEXT", "BIGINT"],
+        rows.collect(),
     )?;
     Ok(())
 }
