@@ -99,7 +99,7 @@ fn no_update() -> UpdatePolicyType {
 }
 
 /// A label, with or without a value.
-#[odata::complex]
+#[odata::complex(name = "TagDto")]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Tag {
     /// Its name.
