@@ -295,11 +295,13 @@ pub struct EntitySet {
     pub navs: &'static [Nav],
     /// Which rows belong to a request.
     pub scoping: Scoping,
-    /// Order without `$orderby`: a property, ` desc` allowed. The key decides between equals.
+    /// Order without `$orderby`: a property, ` desc` allowed. What makes a row unique decides between
+    /// equals.
     pub order: &'static str,
-    /// The columns that decide between equals where the key property alone cannot: because rows
-    /// have no public identity of their own, or because a list shows a row several times. Empty for
-    /// the key.
+    /// The columns that make a row unique where the key property alone does not: because rows have no
+    /// public identity of their own, or because there is one for each folder that an entity is in.
+    /// Empty where it is the key. Every order ends in them, so that pages neither repeat rows nor
+    /// leave any out, and of several rows with one key the same is read each time.
     pub tie: &'static [&'static str],
     /// Largest page.
     pub top: u32,

@@ -36,6 +36,7 @@ mod machines;
 mod migrating;
 mod odata;
 mod packages;
+mod pages;
 mod queue_by_filter;
 mod queue_errors;
 mod queue_extended;
