@@ -29,6 +29,7 @@ mod expand;
 mod expr;
 mod functions;
 mod guid;
+mod honours;
 pub mod json;
 mod lex;
 pub mod metadata;
@@ -50,9 +51,10 @@ pub use edm::*;
 pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
+pub use honours::Options;
 pub use odata_macros::{complex, entity};
 pub use options::{Aliases, format};
-pub use query::Query;
+pub use query::{Expand, Query, Slice};
 pub use read::{
     Folders, Metadata, Scope, Shape, read_count, read_entities, read_entity, read_keys, read_page,
 };

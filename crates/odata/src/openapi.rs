@@ -13,6 +13,7 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use crate::edm::{EntitySet, Kind};
+use crate::honours::Options;
 use crate::metadata::types::Types;
 use crate::metadata::{Model, OpSig};
 
@@ -69,8 +70,10 @@ pub struct Endpoint<'a> {
     pub method: Option<&'a str>,
     /// Status of success, where it is not the usual one. 204 is an answer without a body.
     pub status: Option<u16>,
-    /// Whether an operation that gives no entities takes `$filter`, and if so whether it needs one.
+    /// Whether `$filter` says what is meant, and if so whether it has to be there.
     pub filter: Option<bool>,
+    /// The query options that its answer honours, where that does not follow from its type.
+    pub options: Option<Options>,
 }
 
 impl<'a> Endpoint<'a> {
@@ -85,6 +88,7 @@ impl<'a> Endpoint<'a> {
             method: None,
             status: None,
             filter: None,
+            options: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use odata::Options;
 use odata::edm::EntitySet;
 use odata::metadata::OpSig;
 
@@ -195,6 +196,8 @@ pub struct Resource {
     pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
     pub get: Option<Run>,
+    /// Which query options the answer to that honours.
+    pub get_options: Options,
     /// `POST`
     pub create: Option<Command>,
     /// `PUT`
@@ -216,6 +219,7 @@ impl Resource {
             store: Store::Main,
             list: Some(plain_page),
             get: None,
+            get_options: Options::ENTITY,
             create: None,
             replace: None,
             merge: None,
@@ -256,6 +260,13 @@ impl Resource {
     pub const fn get(mut self, run: Run) -> Self {
         self.get = Some(run);
         self
+    }
+
+    /// Read by key, which gives no entity but a plain value.
+    #[must_use]
+    pub const fn get_value(mut self, run: Run) -> Self {
+        self.get_options = Options::NONE;
+        self.get(run)
     }
 
     /// With `POST`.
@@ -343,6 +354,8 @@ pub struct Op {
     pub status: Option<u16>,
     /// Whether `$filter` says what is meant, and if so whether it has to be there.
     pub filter: Option<bool>,
+    /// The query options that it honours, where that does not follow from what it returns.
+    pub options: Option<Options>,
     /// What it asks of the caller.
     pub need: Need,
     /// Folder rule.
@@ -372,6 +385,7 @@ impl Op {
             returns: "",
             status: None,
             filter: None,
+            options: None,
             need,
             folder: FolderRule::Tenant,
             store: Store::Main,
@@ -461,10 +475,11 @@ impl Op {
         self
     }
 
-    /// With `$filter` to say what is meant.
+    /// With `$filter` to say what is meant, and of the query options those `others` besides.
     #[must_use]
-    pub const fn filter(mut self, required: bool) -> Self {
+    pub const fn filter(mut self, required: bool, others: Options) -> Self {
         self.filter = Some(required);
+        self.options = Some(Options::FILTER.and(others));
         self
     }
 

@@ -93,8 +93,9 @@ fn describe(root: &str, issuer: &str) -> String {
         .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
-    let mut add = |call, op: Option<&Op>, folder: FolderRule, need: &Need| {
+    let mut add = |call, op: Option<&Op>, options, folder: FolderRule, need: &Need| {
         let mut endpoint = Endpoint::new(call);
+        endpoint.options = options;
         if let Some(op) = op {
             endpoint.method = Some(op.method);
             endpoint.status = op.status;
@@ -112,11 +113,13 @@ fn describe(root: &str, issuer: &str) -> String {
     for resource in RESOURCES {
         for (verb, need) in verbs(resource) {
             let call = Call::Set(resource.set, verb);
-            add(call, None, resource.folder, &need);
+            let options = (verb == Verb::Get).then_some(resource.get_options);
+            add(call, None, options, resource.folder, &need);
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
-        add(Call::Operation(signature), Some(op), op.folder, &op.need);
+        let call = Call::Operation(signature);
+        add(call, Some(op), op.options, op.folder, &op.need);
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
     for [all, half] in &scopes {

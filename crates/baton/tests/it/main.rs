@@ -35,6 +35,7 @@ mod logs;
 mod machines;
 mod migrating;
 mod odata;
+mod options;
 mod packages;
 mod pages;
 mod queue_by_filter;

@@ -17,6 +17,7 @@ pub(super) const QUEUE_ITEMS: Op =
         .bound()
         .namespace(QUEUE_NAMESPACE)
         .returns("ExportModel")
+        .filter(false, report::HONOURED)
         .folder(FolderRule::Required);
 
 /// The items of a queue that `$filter` finds, in the order of `$orderby`.

@@ -46,7 +46,8 @@ pub struct Expect {
 /// Makes the plan.
 ///
 /// # Errors
-/// 400 for headers, parameters or bodies that cannot be read.
+/// 400 for headers, parameters or bodies that cannot be read, and for query options that the answer
+/// would not honour.
 pub fn plan(
     target: Target,
     run: Run,
@@ -57,6 +58,7 @@ pub fn plan(
     body: Option<Value>,
 ) -> Result<Plan> {
     let query = query.unwrap_or_default();
+    target.options.check(query)?;
     let mut params = target.params;
     params.extend(query_params(query));
     let if_match = if_match(headers, target.set)?;
