@@ -76,6 +76,7 @@ fn annotated(kind: Kind) -> Option<String> {
         Kind::Collection(ty) => format!("Collection({NAMESPACE}.{})", ty.name),
         Kind::Strings => "Collection(String)".to_owned(),
         Kind::Int64s => "Collection(Int64)".to_owned(),
+        Kind::Dates => "Collection(DateTimeOffset)".to_owned(),
         Kind::Bool | Kind::Int32 | Kind::Double | Kind::String => return None,
         Kind::Complex(_) | Kind::Open => return None,
     })

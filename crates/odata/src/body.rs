@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value};
 
 use crate::edm::{self, ComplexType, EntitySet, Kind, Prop, Version};
+use crate::options::shortened;
 use crate::{Error, Guid, Result, Timestamp};
 
 /// Structures may stand in structures this deep.
@@ -191,11 +192,26 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
             true
         }
         (Kind::Int64s, Value::Array(items)) => items.iter().all(Value::is_i64),
+        (Kind::Dates, Value::Array(items)) => return check_dates(prop, items),
         (Kind::Open, Value::Object(map)) => return check_dictionary(prop, map),
         (Kind::Version, Value::String(text)) => Version::parse(text).is_some(),
         _ => false,
     };
     if fits { Ok(()) } else { Err(wrong_type(prop)) }
+}
+
+fn check_dates(prop: &Prop, items: &[Value]) -> Result<()> {
+    for item in items {
+        let text = item.as_str().ok_or_else(|| wrong_type(prop))?;
+        if Timestamp::parse(text).is_none() {
+            return Err(Error::Field(format!(
+                "'{}' in {} is not a date such as 2026-12-25T00:00:00Z.",
+                shortened(text),
+                prop.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn wrong_type(prop: &Prop) -> Error {

@@ -16,8 +16,8 @@ use crate::{Guid, Timestamp};
 
 /// The type of a property, and with it how it is stored and written.
 ///
-/// `Complex`, `Collection`, `Strings`, `Int64s` and `Open` are one column of JSON text and are
-/// written out as they stand; NULL is `null` for `Complex` and `Open` and `[]` for the others.
+/// `Complex`, `Collection`, `Strings`, `Int64s`, `Dates` and `Open` are one column of JSON text and
+/// are written out as they stand; NULL is `null` for `Complex` and `Open` and `[]` for the others.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `Edm.Boolean`, stored as BOOLEAN.
@@ -44,6 +44,8 @@ pub enum Kind {
     Strings,
     /// A list of integers.
     Int64s,
+    /// A list of times.
+    Dates,
     /// A dictionary whose members are not declared.
     Open,
     /// `Edm.Binary`, the version of a row: stored as BIGINT, written as Base64 of its eight bytes.
@@ -58,7 +60,10 @@ impl Kind {
 
     /// Whether the property is a list: an empty one is `[]`, never `null`.
     pub const fn is_list(self) -> bool {
-        matches!(self, Kind::Collection(_) | Kind::Strings | Kind::Int64s)
+        matches!(
+            self,
+            Kind::Collection(_) | Kind::Strings | Kind::Int64s | Kind::Dates
+        )
     }
 
     /// The name a message shows, e.g. `Edm.Int64`; an enumeration or structure by its own name.
@@ -75,6 +80,7 @@ impl Kind {
             Kind::Complex(c) | Kind::Collection(c) => c.name,
             Kind::Strings => "Collection(Edm.String)",
             Kind::Int64s => "Collection(Edm.Int64)",
+            Kind::Dates => "Collection(Edm.DateTimeOffset)",
             Kind::Open => "Edm.Untyped",
             Kind::Version => "Edm.Binary",
         }
@@ -309,11 +315,13 @@ pub struct EntitySet {
     pub navs: &'static [Nav],
     /// Which rows belong to a request.
     pub scoping: Scoping,
-    /// Order without `$orderby`: a property, ` desc` allowed. The key decides between equals.
+    /// Order without `$orderby`: a property, ` desc` allowed. What makes a row unique decides between
+    /// equals.
     pub order: &'static str,
-    /// The columns that decide between equals where the key property alone cannot: because rows
-    /// have no public identity of their own, or because a list shows a row several times. Empty for
-    /// the key.
+    /// The columns that make a row unique where the key property alone does not: because rows have no
+    /// public identity of their own, or because there is one for each folder that an entity is in.
+    /// Empty where it is the key. Every order ends in them, so that pages neither repeat rows nor
+    /// leave any out, and of several rows with one key the same is read each time.
     pub tie: &'static [&'static str],
     /// Largest page.
     pub top: u32,
@@ -474,6 +482,7 @@ edm! {
     Timestamp => Kind::DateTime,
     Vec<String> => Kind::Strings,
     Vec<i64> => Kind::Int64s,
+    Vec<Timestamp> => Kind::Dates,
     Open => Kind::Open,
     Version => Kind::Version,
 }

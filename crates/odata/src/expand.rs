@@ -197,7 +197,9 @@ fn statement(
     }
     let (columns, link_at) = block.columns(builder)?;
     let link = column(&builder.alias(), expand.nav.target_column);
-    let order = match expand.nav.many {
+    // Of several targets with one key the same is shown each time.
+    let sorted = expand.nav.many || !expand.query.set.tie.is_empty();
+    let order = match sorted {
         true => format!(" ORDER BY {link}, {}", order(builder, expand)?),
         false => String::new(),
     };

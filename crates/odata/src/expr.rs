@@ -122,6 +122,7 @@ impl Type {
             | Kind::Collection(_)
             | Kind::Strings
             | Kind::Int64s
+            | Kind::Dates
             | Kind::Open
             | Kind::Version => {
                 return None;

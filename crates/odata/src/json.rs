@@ -108,7 +108,12 @@ pub fn value(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) -> Result<()> {
             None => string(out, &number.to_string()),
         },
         (
-            Kind::Complex(_) | Kind::Collection(_) | Kind::Strings | Kind::Int64s | Kind::Open,
+            Kind::Complex(_)
+            | Kind::Collection(_)
+            | Kind::Strings
+            | Kind::Int64s
+            | Kind::Dates
+            | Kind::Open,
             Cell::Text(json),
         ) => out.extend_from_slice(json.as_bytes()),
         (kind, cell) => {

@@ -30,6 +30,7 @@ mod expand;
 mod expr;
 mod functions;
 mod guid;
+mod honours;
 pub mod json;
 mod lex;
 pub mod metadata;
@@ -53,13 +54,14 @@ pub use edm::*;
 pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
+pub use honours::Options;
 pub use odata_macros::{complex, entity};
 pub use options::{Aliases, format};
-pub use query::Query;
+pub use query::{Expand, Query, Slice};
 pub use read::{
     Folders, Metadata, Scope, Shape, read_count, read_entities, read_entity, read_keys, read_page,
 };
-pub use selection::{Selection, no_options};
+pub use selection::Selection;
 pub use time::{TICKS_PER_DAY, TICKS_PER_SECOND, Timestamp};
 pub use write::{Changes, Mode, delete_entity};
 

@@ -13,6 +13,7 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use crate::edm::{EntitySet, Kind};
+use crate::honours::Options;
 use crate::metadata::types::Types;
 use crate::metadata::{Model, OpSig};
 
@@ -71,8 +72,10 @@ pub struct Endpoint<'a> {
     pub status: Option<u16>,
     /// Whether success has no body although the verb usually gives the entity.
     pub silent: bool,
-    /// Whether an operation that gives no entities takes `$filter`, and if so whether it needs one.
+    /// Whether `$filter` says what is meant, and if so whether it has to be there.
     pub filter: Option<bool>,
+    /// The query options that its answer honours, where that does not follow from its type.
+    pub options: Option<Options>,
 }
 
 impl<'a> Endpoint<'a> {
@@ -88,6 +91,7 @@ impl<'a> Endpoint<'a> {
             status: None,
             silent: false,
             filter: None,
+            options: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::bind::{self, no_property};
 use crate::edm::{EntitySet, Kind, Nav, Prop};
 use crate::expr::{Condition, Expr, Type};
+use crate::honours::Options;
 use crate::options::{self, Aliases, shortened};
 use crate::parse::{self, Shared};
 use crate::split::split;
@@ -100,33 +101,16 @@ impl Query {
         }
     }
 
-    /// Refuses what can be asked of many entities only, where one is read.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`]
-    pub(crate) fn of_one(&self) -> Result<()> {
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let chooses = self.filter.is_some() || !self.order.is_empty();
         let pages = self.top.is_some() || self.skip > 0 || self.count.is_some();
-        if self.filter.is_none() && self.order.is_empty() && !pages {
-            return Ok(());
-        }
-        Err(Error::query(
-            "The requested resource is not a collection: $filter, $orderby, $count, $skip and $top \
-             can be applied to collections only.",
-        ))
-    }
-
-    /// Whether it says no more than which entities are meant: nothing of how to show them.
-    #[must_use]
-    pub fn only_filters(&self) -> bool {
-        self.order.is_empty() && self.only_filters_and_sorts()
-    }
-
-    /// Whether it says no more than which entities are meant, and in which order.
-    #[must_use]
-    pub fn only_filters_and_sorts(&self) -> bool {
-        let shows = self.top.is_some() || self.select.is_some() || self.count.is_some();
-        let pages = self.skip > 0 || !self.expand.is_empty() || !self.structures.is_empty();
-        !shows && !pages
+        !chooses
+            && !pages
+            && self.select.is_none()
+            && self.expand.is_empty()
+            && self.structures.is_empty()
     }
 
     /// Texts that this property contains in every entity that `$filter` finds, without case: whoever
@@ -216,6 +200,48 @@ impl Query {
     }
 }
 
+/// Which part of a list of plain values a caller asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// `$top`
+    pub top: Option<u32>,
+    /// `$skip`
+    pub skip: u64,
+    /// `$count`
+    pub count: bool,
+}
+
+impl Slice {
+    /// Largest `$top`.
+    pub(crate) const MOST: u32 = 1_000;
+
+    /// Reads a query string as it came.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for any other option, and for what is no number, or too large a one.
+    pub fn parse(raw: &str) -> Result<Slice> {
+        Options::VALUES.check(raw)?;
+        let mut slice = Slice::default();
+        for (name, value) in &options::options(raw)? {
+            match *name {
+                "top" => slice.top = Some(top(Self::MOST, given(name, value)?)?),
+                "skip" => slice.skip = number("$skip", given(name, value)?)?,
+                "count" => slice.count = count(given(name, value)?)?,
+                _ => {}
+            }
+        }
+        Ok(slice)
+    }
+
+    /// That part of the values.
+    pub fn of<T>(self, values: Vec<T>) -> Vec<T> {
+        let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let top = self.top.map_or(usize::MAX, |top| number(top.into()));
+        let rest = values.into_iter().skip(number(self.skip));
+        rest.take(top).collect()
+    }
+}
+
 /// Reads options; what is limited for all of a request is counted in it.
 struct Reader<'a> {
     shared: Shared<'a>,
@@ -231,7 +257,7 @@ impl Reader<'_> {
                 query.filter = Some(Condition(bind::condition(set, &expr)?));
             }
             "orderby" => query.order = order(set, value, &mut self.shared)?,
-            "top" => query.top = Some(top(set, value)?),
+            "top" => query.top = Some(top(set.top, value)?),
             "skip" => query.skip = number("$skip", value)?,
             "count" => query.count = Some(count(value)?),
             "expand" => self.expand(query, value, depth + 1)?,
@@ -395,16 +421,15 @@ pub(crate) fn default_order(set: &'static EntitySet) -> Result<Vec<Order>> {
     order(set, set.order, &mut Shared::new(&Aliases::default()))
 }
 
-fn top(set: &EntitySet, text: &str) -> Result<u32> {
+fn top(most: u32, text: &str) -> Result<u32> {
     let top = number("$top", text)?;
-    if top > u64::from(set.top) {
+    if top > u64::from(most) {
         return Err(Error::query(format_args!(
-            "The limit of '{}' for Top query has been exceeded. The value from the incoming \
-             request is '{top}'.",
-            set.top
+            "The limit of '{most}' for Top query has been exceeded. The value from the incoming \
+             request is '{top}'."
         )));
     }
-    Ok(u32::try_from(top).unwrap_or(set.top))
+    Ok(u32::try_from(top).unwrap_or(most))
 }
 
 /// A whole number that is not negative. Skipping more rows than fit the database's integers skips
@@ -444,4 +469,37 @@ fn not_expandable(set: &EntitySet, name: &str) -> Error {
 
 fn malformed(why: &str) -> Error {
     Error::query(format_args!("The brackets of $expand do not match: {why}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_plain_values_is_what_was_asked_for() {
+        let part = |raw: &str| Slice::parse(raw).unwrap().of(vec![1, 2, 3, 4]);
+        assert_eq!(part(""), [1, 2, 3, 4]);
+        assert_eq!(part("$top=2&$skip=1"), [2, 3]);
+        assert_eq!(part("$top=0"), [0; 0]);
+        assert_eq!(part("$top=1000&$skip=4"), [0; 0]);
+        assert_eq!(part("$skip=99999999999999999999999"), [0; 0]);
+        assert!(Slice::parse("$count=TRUE").unwrap().count);
+        assert!(!Slice::parse("$count=false").unwrap().count);
+        for raw in [
+            "$top=x",
+            "$top=-1",
+            "$top=1001",
+            "$top=",
+            "$skip=1.5",
+            "$count=1",
+            "$filter=a eq 1",
+            "$orderby=a",
+            "$select=a",
+            "$expand=a",
+            "$search=a",
+            "$top=1&$top=1",
+        ] {
+            assert!(matches!(Slice::parse(raw), Err(Error::Invalid(_))), "{raw}");
+        }
+    }
 }

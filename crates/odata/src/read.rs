@@ -167,7 +167,6 @@ pub fn read_entity(
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     belongs(q, set)?;
-    q.of_one()?;
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, q, shape, Visible::Single);
     let (columns, _) = block.columns(&mut builder)?;
@@ -184,9 +183,10 @@ pub fn read_entity(
             format!("{column} = {}", builder.bind(value))
         }
     });
+    let first = first_of_key(&mut builder, set)?;
     let from = builder.from(set)?;
     let sql = format!(
-        "SELECT {columns}{from}{} LIMIT 1",
+        "SELECT {columns}{from}{}{first} LIMIT 1",
         where_clause(&conditions)
     );
     let start = out.len();
@@ -204,8 +204,9 @@ pub fn read_entity(
     Ok(true)
 }
 
-/// Several entities by their keys, which are numbers: each as the answer that [`read_entity`] gives
-/// without options. Those that the scope does not hold are not there. One statement.
+/// Several entities by their keys, which are numbers and make a row unique: each as the answer that
+/// [`read_entity`] gives without options. Those that the scope does not hold are not there. One
+/// statement.
 ///
 /// # Errors
 /// As [`read_entity`].
@@ -216,6 +217,10 @@ pub fn read_entities(
     scope: &Scope<'_>,
     shape: &Shape<'_>,
 ) -> Result<HashMap<i64, Vec<u8>>> {
+    if !set.tie.is_empty() {
+        let text = format!("{} has several rows for a key", set.name);
+        return Err(db::Error::Invalid(text).into());
+    }
     let q = Query::none(set);
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, &q, shape, Visible::Single);
@@ -412,9 +417,9 @@ pub(crate) struct Term {
     direction: &'static str,
 }
 
-/// The terms to sort by, as asked for or declared, with the key as the last, in the direction of
-/// the one before, so that one index serves both. Null is the smallest value; that is said only
-/// where null can occur, because PostgreSQL matches it against the index.
+/// The terms to sort by, as asked for or declared, and at the end what makes a row unique, in the
+/// direction of the one before, so that one index serves both. Null is the smallest value; that is
+/// said only where null can occur, because PostgreSQL matches it against the index.
 pub(crate) fn order_terms(
     builder: &mut Builder<'_>,
     set: &'static EntitySet,
@@ -455,7 +460,15 @@ pub(crate) fn order_terms(
     Ok(terms)
 }
 
-/// What decides between equals.
+/// Which of several rows with one key is read: always the same. Nothing where the key is enough.
+pub(crate) fn first_of_key(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<String> {
+    if set.tie.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(" ORDER BY {}", ties(builder, set)?.join(", ")))
+}
+
+/// What makes a row unique.
 fn ties(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<Vec<String>> {
     if set.tie.is_empty() {
         return Ok(vec![builder.own(set.key_property()?)?]);

@@ -1,11 +1,11 @@
-//! Query options of answers that are no entities: a structure can be asked for some of its members,
-//! and nothing else can be asked for anything.
+//! Query options of structures that are no entities: they can be asked for some of their members.
 
 use serde_json::{Map, Value};
 
 use crate::bind::no_property;
 use crate::edm::{self, ComplexType};
-use crate::{Error, Result, options};
+use crate::honours::Options;
+use crate::{Result, options};
 
 /// What `$select` asks of a structure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,15 +18,11 @@ impl Selection {
     /// [`Error::Invalid`] for a member that the structure does not have, and for every option but
     /// `$select` and `$format`.
     pub fn parse(ty: &ComplexType, raw: &str) -> Result<Selection> {
-        let mut selection = Selection::default();
-        for (option, value) in options::options(raw)? {
-            match option {
-                "select" => selection = Selection::of(ty, &value)?,
-                "format" => {}
-                option => return Err(not_for_this(option)),
-            }
-        }
-        Ok(selection)
+        Options::SELECT.check(raw)?;
+        let options = options::options(raw)?;
+        let select = options.iter().find(|(name, _)| *name == "select");
+        let given = select.map(|(_, value)| Selection::of(ty, value));
+        Ok(given.transpose()?.unwrap_or_default())
     }
 
     fn of(ty: &ComplexType, text: &str) -> Result<Selection> {
@@ -58,25 +54,6 @@ impl Selection {
             None => String::new(),
         }
     }
-}
-
-/// Refuses whatever option a query string holds, but `$format`.
-///
-/// # Errors
-/// [`Error::Invalid`] that names the first.
-pub fn no_options(raw: &str) -> Result<()> {
-    for (option, _) in options::options(raw)? {
-        if option != "format" {
-            return Err(not_for_this(option));
-        }
-    }
-    Ok(())
-}
-
-fn not_for_this(option: &str) -> Error {
-    Error::query(format_args!(
-        "The query option '${option}' cannot be applied to this operation: leave it out."
-    ))
 }
 
 #[cfg(test)]
@@ -131,7 +108,5 @@ mod tests {
             let error = selected(raw).unwrap_err().to_string();
             assert!(error.contains(why), "{raw}: {error}");
         }
-        assert!(no_options("$format=json&x=1&@p=2").is_ok());
-        assert!(no_options("$select=Type").is_err());
     }
 }

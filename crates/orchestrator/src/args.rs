@@ -1,10 +1,7 @@
 //! What a request says besides its address, and how a domain function reads it.
 //!
-//! Nothing of it is ignored in silence: options that nobody looked at, and a body that could not be
-//! read, are refused once the function has said what it has to say ([`Args::heard`]).
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+//! Nothing of it is ignored in silence: a body that could not be read is refused once the function has
+//! said what it has to say ([`Args::heard`]); options that it does not honour were refused before.
 
 use odata::edm::{Complex, EntitySet};
 use odata::{Changes, Guid, Mode, Query, Selection};
@@ -27,8 +24,8 @@ pub struct Args {
     pub body: Option<serde_json::Value>,
     /// Why the body could not be read, if there is one that could not.
     pub unread: Option<String>,
-    /// The query string.
-    pub query: QueryString,
+    /// The query string as it came.
+    pub query: String,
     /// What the answer says of the number of entities.
     pub count: Count,
     /// The set that a plain read is about.
@@ -47,38 +44,13 @@ pub struct Args {
     pub if_match: Option<i64>,
 }
 
-/// A query string as it came, and whether its options were looked at. Copies share that.
-#[derive(Clone, Debug, Default)]
-pub struct QueryString {
-    raw: String,
-    read: Arc<AtomicBool>,
-}
-
-impl From<String> for QueryString {
-    fn from(raw: String) -> Self {
-        Self {
-            raw,
-            read: Arc::default(),
-        }
-    }
-}
-
-impl QueryString {
-    /// The text, for whoever honours all of its options or refuses them.
-    #[must_use]
-    pub fn read(&self) -> &str {
-        self.read.store(true, Ordering::Relaxed);
-        &self.raw
-    }
-}
-
 impl Args {
     /// What came of a request, unless a part of it was not heard: then that is refused, and whatever
     /// was done is undone with its transaction.
     ///
     /// # Errors
     /// Those of `done`, with the reason if the body could not be read; 400 for a body that could not
-    /// be read where none was needed, and for options that nobody looked at.
+    /// be read where none was needed.
     pub fn heard<T>(&self, done: Result<T>) -> Result<T> {
         let done = done.map_err(|error| self.explained(error))?;
         if let Some(why) = &self.unread {
@@ -86,9 +58,6 @@ impl Args {
                 param: "body".into(),
                 why: Some(why.clone()),
             });
-        }
-        if !self.query.read.load(Ordering::Relaxed) {
-            odata::no_options(&self.query.raw)?;
         }
         Ok(done)
     }
@@ -259,7 +228,7 @@ impl Args {
     /// # Errors
     /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
     pub fn options(&self, cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
-        let query = Query::parse(set, self.query.read())?;
+        let query = Query::parse(set, &self.query)?;
         access::may_ask(cx.tx, cx.caller, &query)?;
         Ok(query)
     }
@@ -269,7 +238,7 @@ impl Args {
     /// # Errors
     /// 400 for members that it does not have, and for options that it cannot honour.
     pub fn selection<T: Complex>(&self) -> Result<Selection> {
-        Ok(Selection::parse(T::TYPE, self.query.read())?)
+        Ok(Selection::parse(T::TYPE, &self.query)?)
     }
 }
 
@@ -277,33 +246,12 @@ impl Args {
 mod tests {
     use super::*;
 
-    fn args(query: &str, unread: Option<&str>) -> Args {
-        Args {
-            query: query.to_owned().into(),
-            unread: unread.map(str::to_owned),
-            ..Args::default()
-        }
-    }
-
-    #[test]
-    fn what_nobody_looked_at_is_refused() {
-        for query in ["", "feedId=1&@p=2", "$format=json"] {
-            assert_eq!(args(query, None).heard(Ok(1)).unwrap(), 1, "{query}");
-        }
-        let given = args("$select=Id", None);
-        let error = given.heard(Ok(())).unwrap_err().to_string();
-        assert!(error.contains("'$select' cannot be applied"), "{error}");
-        let copy = given.clone();
-        assert_eq!(copy.query.read(), "$select=Id");
-        assert!(given.heard(Ok(())).is_ok());
-        // What was wrong before is said first.
-        let error = args("$nope=1", None).heard::<()>(Err(Error::not_found("Job")));
-        assert_eq!(error.unwrap_err().to_string(), "Job does not exist.");
-    }
-
     #[test]
     fn a_body_that_cannot_be_read_is_told() {
-        let given = args("", Some("it is wrong at line 1, column 2"));
+        let given = Args {
+            unread: Some("it is wrong at line 1, column 2".to_owned()),
+            ..Args::default()
+        };
         let missing = given.heard(given.body::<u8>("startInfo")).unwrap_err();
         let said = "startInfo must not be null: it is wrong at line 1, column 2";
         assert_eq!(missing.to_string(), said);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use db::{Tx, Value};
 use odata::edm::{Complex, EntitySet, Scoping, Source};
-use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Timestamp};
+use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Slice, Timestamp};
 use serde::Serialize;
 
 pub use crate::args::Args;
@@ -51,6 +51,8 @@ pub enum Hint {
     Search,
     /// Somebody asked for an export.
     Exports,
+    /// This webhook is to be told of events, which nothing does yet.
+    Webhook(i64),
     /// Nothing refers to this file of the blob store any more.
     File(String),
 }
@@ -297,10 +299,19 @@ impl<'c> Cx<'_, 'c> {
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
     }
 
-    /// A list of plain values of the EDM type `kind`.
-    #[must_use]
-    pub fn values<T: Serialize>(&self, kind: &str, values: &[T]) -> Reply {
-        Reply::json(self.value(&format!("Collection({kind})"), serde_json::json!(values)))
+    /// A list of plain values of the EDM type `kind`, of which the request may want a part.
+    ///
+    /// # Errors
+    /// 400 for query options that such a list does not honour, and for what they cannot be.
+    pub fn values<T: Serialize>(&self, args: &Args, kind: &str, values: Vec<T>) -> Result<Reply> {
+        let slice = Slice::parse(&args.query)?;
+        let mut body = self.labelled(&format!("Collection({kind})"));
+        if slice.count {
+            body.insert("@odata.count".to_owned(), values.len().into());
+        }
+        body.insert("value".to_owned(), serde_json::json!(slice.of(values)));
+        let body = serde_json::Value::Object(body);
+        Ok(Reply::json(body.to_string().into_bytes()))
     }
 
     /// A page of a set, restricted by a predicate of our own.
@@ -443,14 +454,6 @@ impl Reply {
     #[must_use]
     pub fn json(body: Vec<u8>) -> Self {
         Self::Json { status: 200, body }
-    }
-
-    /// 200 with a list of plain values of an EDM type.
-    #[must_use]
-    pub fn values(base: &str, ty: &str, values: &[serde_json::Value]) -> Self {
-        let context = format!("{base}/$metadata#Collection({ty})");
-        let body = serde_json::json!({"@odata.context": context, "value": values});
-        Self::json(body.to_string().into_bytes())
     }
 
     /// 201 with the created entity.

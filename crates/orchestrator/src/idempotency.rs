@@ -78,9 +78,10 @@ pub fn once(
     Ok(reply)
 }
 
-/// What tells one request from another: the folder and the body, as a hash.
+/// What tells one request from another: the folder, the body and the query options, as a hash.
 fn request(cx: &Cx<'_, '_>, args: &Args) -> String {
     let folder = cx.folder.map_or(0, |folder| folder.id);
     let body = args.body.as_ref().map(ToString::to_string);
-    identity::secret_hash(&format!("{folder} {}", body.unwrap_or_default()))
+    let (body, query) = (body.unwrap_or_default(), &args.query);
+    identity::secret_hash(&format!("{folder} {body}{query}"))
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use odata::Options;
 use odata::edm::EntitySet;
 use odata::metadata::OpSig;
 
@@ -222,6 +223,8 @@ pub struct Resource {
     pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
     pub get: Option<Command>,
+    /// Which query options the answer to that honours.
+    pub get_options: Options,
     /// `POST`
     pub create: Option<Command>,
     /// `PUT`
@@ -243,6 +246,7 @@ impl Resource {
             store: Store::Main,
             list: Some(plain_page),
             get: None,
+            get_options: Options::ENTITY,
             create: None,
             replace: None,
             merge: None,
@@ -290,6 +294,13 @@ impl Resource {
     pub const fn get_with(mut self, need: Need, run: Run) -> Self {
         self.get = Some(Command::new(need, run));
         self
+    }
+
+    /// Read by key, which gives no entity but a plain value.
+    #[must_use]
+    pub const fn get_value(mut self, run: Run) -> Self {
+        self.get_options = Options::NONE;
+        self.get(run)
     }
 
     /// With `POST`.
@@ -377,6 +388,8 @@ pub struct Op {
     pub status: Option<u16>,
     /// Whether `$filter` says what is meant, and if so whether it has to be there.
     pub filter: Option<bool>,
+    /// The query options that it honours, where that does not follow from what it returns.
+    pub options: Option<Options>,
     /// What it asks of the caller.
     pub need: Need,
     /// Whether it asks for nothing, not even who calls.
@@ -408,6 +421,7 @@ impl Op {
             returns: "",
             status: None,
             filter: None,
+            options: None,
             need,
             public: false,
             folder: FolderRule::Tenant,
@@ -506,10 +520,11 @@ impl Op {
         self
     }
 
-    /// With `$filter` to say what is meant.
+    /// With `$filter` to say what is meant, and of the query options those `others` besides.
     #[must_use]
-    pub const fn filter(mut self, required: bool) -> Self {
+    pub const fn filter(mut self, required: bool, others: Options) -> Self {
         self.filter = Some(required);
+        self.options = Some(Options::FILTER.and(others));
         self
     }
 

@@ -114,7 +114,7 @@ fn create_application(tx: &mut Tx<'_>, by: &By<'_>, client: &NewClient<'_>) -> R
     };
     let text = format!("created application {name} at the command line");
     let (component, action) = (AuditComponent::Users, AuditAction::Create);
-    audit::record_by(tx, by, component, action, &subject, &text)
+    audit::record_by(tx, by, component, action, &[subject], &text)
 }
 
 fn reset_password(tx: &mut Tx<'_>, by: &By<'_>, name: &str, password_hash: &str) -> Result<()> {
@@ -138,5 +138,5 @@ fn reset_password(tx: &mut Tx<'_>, by: &By<'_>, name: &str, password_hash: &str)
         person.user_name
     );
     let (component, action) = (AuditComponent::Users, AuditAction::ChangePassword);
-    audit::record_by(tx, by, component, action, &subject, &text)
+    audit::record_by(tx, by, component, action, &[subject], &text)
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ::odata::Metadata;
 use ::odata::path::Literal;
+use ::odata::{Metadata, Options};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::access::FolderHeader;
@@ -104,6 +104,8 @@ pub async fn answer(
 ) -> Result<Response<Body>> {
     let caller = authenticate(app, request.headers(), tenant, Proof::Token).await?;
     let query = request.uri().query().unwrap_or_default().to_owned();
+    // None of these answers is one of OData.
+    Options::NONE.check(&query)?;
     let mut params = odata::query_params(&query);
     if let Some(id) = id {
         params.insert(0, ("id".to_owned(), Literal::Bare(id)));
@@ -129,7 +131,7 @@ pub async fn answer(
             params,
             body: sent.value,
             unread: sent.unread,
-            query: query.into(),
+            query,
             ..Args::default()
         },
         store: Store::Main,

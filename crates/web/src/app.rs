@@ -8,7 +8,7 @@ use ::identity::Keys;
 use ::odata::Timestamp;
 use db::{Db, Options, Url};
 use orchestrator::tenants::{self, Bootstrap, Created, Tenant};
-use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions};
+use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions, webhooks};
 use parking_lot::RwLock;
 use tokio::sync::{Notify, Semaphore};
 
@@ -140,6 +140,9 @@ pub enum StartError {
     First(#[from] orchestrator::Error),
 }
 
+/// What the log says of webhooks.
+const UNDELIVERED: &str = "this version keeps webhooks and sends nothing";
+
 /// Everything requests share.
 pub struct App {
     /// The configuration.
@@ -234,7 +237,20 @@ impl App {
             _folder: folder,
         });
         app.resume_presence()?;
+        app.tell_of_webhooks()?;
         Ok(app)
+    }
+
+    /// Whoever counts on webhooks is told what becomes of them.
+    fn tell_of_webhooks(&self) -> Result<(), orchestrator::Error> {
+        let enabled = self.db.read_blocking(webhooks::enabled)?;
+        if enabled > 0 {
+            tracing::warn!(
+                enabled,
+                "there are webhooks that are enabled: {UNDELIVERED}"
+            );
+        }
+        Ok(())
     }
 
     /// Sessions that were connected before a restart get a full term to report again.
@@ -263,6 +279,9 @@ impl App {
                 Hint::Sweep => self.sweep.notify_one(),
                 Hint::Search => self.search.notify_one(),
                 Hint::Exports => self.exports.notify_one(),
+                Hint::Webhook(id) => {
+                    tracing::warn!(webhook = id, "a webhook is enabled: {UNDELIVERED}");
+                }
                 Hint::File(key) => files::discard(self, key),
             }
         }

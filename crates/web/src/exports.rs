@@ -104,7 +104,7 @@ fn call(task: &Task) -> Call {
         metadata: Metadata::None,
         args: Args {
             key: Some(Literal::Int(task.subject)),
-            query: task.query.clone().into(),
+            query: task.query.clone(),
             ..Args::default()
         },
         store: task.op.store,

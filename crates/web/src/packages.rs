@@ -42,9 +42,7 @@ pub async fn upload(
     caller: Arc<Caller>,
     op: &'static Op,
 ) -> Result<Response<Body>> {
-    let query = odata.request.uri().query();
-    ::odata::no_options(query.unwrap_or_default())?;
-    let feed = feed_of(query);
+    let feed = feed_of(odata.request.uri().query());
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
     let feed = allowed_feed(app, Arc::clone(&caller), op, feed).await?;
     let mut parts = Multipart::from_request(odata.request, &())

@@ -93,37 +93,41 @@ fn describe(root: &str, issuer: &str) -> String {
         .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
-    let mut add = |call, op: Option<&Op>, folder: FolderRule, need: &Need, silent: bool| {
-        let mut endpoint = Endpoint::new(call);
-        endpoint.silent = silent;
-        if let Some(op) = op {
-            endpoint.method = Some(op.method);
-            endpoint.status = op.status;
-            endpoint.filter = op.filter;
-        }
-        if !matches!(folder, FolderRule::Tenant | FolderRule::Named) {
-            endpoint.headers = FOLDER;
-        }
-        endpoint.access = match names.next() {
-            Some(names) if !need.scope.is_empty() => Access::Scopes(names),
-            _ => Access::Token,
+    let mut add =
+        |call, op: Option<&Op>, options, folder: FolderRule, need: &Need, silent: bool| {
+            let mut endpoint = Endpoint::new(call);
+            endpoint.options = options;
+            endpoint.silent = silent;
+            if let Some(op) = op {
+                endpoint.method = Some(op.method);
+                endpoint.status = op.status;
+                endpoint.filter = op.filter;
+            }
+            if !matches!(folder, FolderRule::Tenant | FolderRule::Named) {
+                endpoint.headers = FOLDER;
+            }
+            endpoint.access = match names.next() {
+                Some(names) if !need.scope.is_empty() => Access::Scopes(names),
+                _ => Access::Token,
+            };
+            if op.is_some_and(|op| op.public) {
+                endpoint.access = Access::Public;
+            } else {
+                endpoint.description = permissions(need);
+            }
+            endpoints.push(endpoint);
         };
-        if op.is_some_and(|op| op.public) {
-            endpoint.access = Access::Public;
-        } else {
-            endpoint.description = permissions(need);
-        }
-        endpoints.push(endpoint);
-    };
     for resource in RESOURCES {
         for (verb, command) in verbs(resource) {
             let call = Call::Set(resource.set, verb);
-            add(call, None, resource.folder, &command.need, command.silent);
+            let options = (verb == Verb::Get).then_some(resource.get_options);
+            let (need, silent) = (&command.need, command.silent);
+            add(call, None, options, resource.folder, need, silent);
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
         let call = Call::Operation(signature);
-        add(call, Some(op), op.folder, &op.need, false);
+        add(call, Some(op), op.options, op.folder, &op.need, false);
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
     for [all, half] in scopes.iter().filter(|[all, _]| !all.is_empty()) {

@@ -10,6 +10,7 @@ use crate::tokens::of_another_tenant;
 both!(
     what_people_do_is_written_down,
     what_becomes_of_things_is_written_down,
+    what_was_written_can_be_searched,
     what_was_refused_is_not,
 );
 
@@ -213,4 +214,47 @@ async fn what_was_refused_is_not(backend: Backend) {
         scene.app.get("odata/AuditLogs").await.ok(200)["@odata.count"],
         0
     );
+}
+
+async fn what_was_written_can_be_searched(backend: Backend) {
+    let scene = scene(backend).await;
+    for (name, zone) in [("Holidays", "UTC"), ("Days off", "Europe/Berlin")] {
+        let calendar = json!({"Name": name, "TimeZoneId": zone});
+        scene.app.post("odata/Calendars", &calendar).await.ok(201);
+    }
+    let get = async |path: &str| {
+        scene
+            .app
+            .get(&format!("odata/AuditLogs{path}"))
+            .await
+            .ok(200)
+    };
+    let about = "Entities/any(e: contains(e/CustomData,'days OFF'))";
+    let found = get(&format!(
+        "?$filter={about}&$expand=Entities($orderby=CustomData)"
+    ))
+    .await;
+    assert_eq!(found["@odata.count"], 1, "{found}");
+    let entry = &found["value"][0];
+    assert!(text(entry, "OperationText").ends_with("created calendar Days off"));
+
+    let details = "/UiPath.Server.Configuration.OData.GetAuditLogDetails";
+    let details = format!("{details}(auditLogId={})", id(entry));
+    for (options, expected) in [
+        (
+            "$filter=contains(CustomData,'Days off')&$orderby=CustomData desc",
+            1,
+        ),
+        ("$filter=contains(CustomData,'Holidays')", 0),
+        ("$filter=CustomData eq null", 0),
+    ] {
+        let rows = get(&format!("{details}?{options}")).await;
+        assert_eq!(
+            rows["value"].as_array().unwrap().len(),
+            expected,
+            "{options}"
+        );
+    }
+    let narrow = get("?$filter=Id gt 0&$expand=Entities($filter=contains(CustomData,'no such'))");
+    assert_eq!(narrow.await["value"][0]["Entities"], json!([]));
 }

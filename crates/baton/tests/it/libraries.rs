@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use testkit::{Backend, Entry, both, package, zip};
 
-use crate::support::{assert_members, scene, text, texts};
+use crate::support::{assert_members, scene, stored_files, text, texts};
 
 both!(
     libraries_in_and_out,
+    all_versions_at_once,
     kinds_do_not_mix,
     versions_of_libraries,
     only_who_may,
@@ -17,7 +18,7 @@ const UPLOAD_PROCESS: &str = "odata/Processes/UiPath.Server.Configuration.OData.
 const FUNCTION: &str = "odata/Libraries/UiPath.Server.Configuration.OData";
 
 /// A library as Studio packs it; a plain NuGet package without an output type.
-fn library(id: &str, version: &str, output: Option<&str>) -> Vec<u8> {
+pub fn library(id: &str, version: &str, output: Option<&str>) -> Vec<u8> {
     let nuspec = format!(
         "<package><metadata><id>{id}</id><version>{version}</version><authors>A</authors>
          <owners>O</owners><description>D</description><summary>S</summary>
@@ -91,9 +92,35 @@ async fn libraries_in_and_out(backend: Backend) {
         .app
         .delete("odata/Libraries('Lib')")
         .await
-        .refused(400, 1000);
+        .refused(404, 1677);
     let list = scene.app.get("odata/Libraries").await.ok(200);
     assert_eq!(list["value"], json!([]));
+}
+
+async fn all_versions_at_once(backend: Backend) {
+    let scene = scene(backend).await;
+    for (name, version) in [("Lib", "1.0.0"), ("Lib", "2.0.0"), ("Lib.More", "1.0.0")] {
+        let bytes = library(name, version, Some("Library"));
+        let files = [("file", "lib.nupkg", bytes.as_slice())];
+        scene.app.post_files(UPLOAD, &files).await.ok(200);
+    }
+    let all = "odata/Libraries('LIB')";
+    let reader = scene.server.app_with(&["OR.Execution.Read"]).await;
+    reader.delete(all).await.refused(403, 0);
+    // A feed of packages has no library of that name.
+    let process = "odata/Processes('Lib')";
+    scene.app.delete(process).await.refused(404, 1677);
+    scene.app.delete(all).await.ok(204);
+    let list = scene.app.get("odata/Libraries").await.ok(200);
+    assert_eq!(texts(&list, "Key"), ["Lib.More:1.0.0"]);
+    testkit::eventually("the files are removed", async || {
+        (stored_files(&scene).len() == 1).then_some(())
+    })
+    .await;
+    let lines = "odata/AuditLogs?$filter=Component eq 'Libraries'&$expand=Entities";
+    let lines = scene.app.get(lines).await.ok(200);
+    assert_eq!(lines["@odata.count"], 1);
+    assert_eq!(lines["value"][0]["Entities"].as_array().unwrap().len(), 2);
 }
 
 async fn kinds_do_not_mix(backend: Backend) {

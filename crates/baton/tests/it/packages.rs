@@ -13,6 +13,7 @@ both!(
     versions_and_the_latest,
     searching_packages,
     deleting_packages,
+    deleting_all_versions,
     what_packages_declare,
     feeds_of_the_tenant,
 );
@@ -462,7 +463,6 @@ async fn deleting_packages(backend: Backend) {
         .await
         .refused(404, 1643);
 
-    delete("p").await.refused(400, 1000);
     delete(":1.0.0").await.refused(400, 1000);
     delete("none:1.0.0").await.refused(404, 1677);
     scene
@@ -483,6 +483,71 @@ async fn deleting_packages(backend: Backend) {
         .delete("odata/Processes('p:2.0.0')")
         .await
         .refused(403, 0);
+}
+
+async fn deleting_all_versions(backend: Backend) {
+    let scene = scene(backend).await;
+    let release = scene.release(&package("p", "1.0.0")).await;
+    for (name, version) in [("p", "2.0.0"), ("p", "3.0.0-beta"), ("p.more", "1.0.0")] {
+        scene.upload(&package(name, version)).await;
+    }
+    let delete = async |key: &str| {
+        let path = format!("odata/Processes('{key}')");
+        scene.app.delete(&path).await
+    };
+    let versions = async || {
+        let path = format!("{VERSIONS}(processId='p')");
+        let list = scene.app.get(&path).await.ok(200);
+        texts(&list, "Version").join(" ")
+    };
+    // All, or none.
+    let said = delete("P").await.refused(409, 1642);
+    assert!(text(&said, "message").contains("p:1.0.0"), "{said}");
+    assert_eq!(versions().await.split(' ').count(), 3);
+    assert_eq!(stored_files(&scene).len(), 4);
+    let reader = scene.server.app_with(&["OR.Execution.Read"]).await;
+    reader.delete("odata/Processes('p')").await.refused(403, 0);
+    let elsewhere = format!("odata/Processes('p')?feedId={}", uuid::Uuid::nil());
+    scene.app.delete(&elsewhere).await.refused(404, 1002);
+
+    let path = format!("odata/Releases({})", release["Id"]);
+    scene.shared.delete(&path).await.ok(204);
+    delete("P").await.ok(204);
+    assert_eq!(versions().await, "");
+    let list = scene.app.get("odata/Processes").await.ok(200);
+    assert_eq!(texts(&list, "Key"), ["p.more:1.0.0"]);
+    testkit::eventually("their files are removed", async || {
+        (stored_files(&scene).len() == 1).then_some(())
+    })
+    .await;
+    delete("P").await.refused(404, 1677);
+    delete("").await.refused(404, 1677);
+    delete("p.more").await.ok(204);
+
+    let lines = "odata/AuditLogs?$filter=Component eq 'Packages'&$expand=Entities&$orderby=Id";
+    let lines = scene.app.get(lines).await.ok(200);
+    let said: Vec<&str> = texts(&lines, "OperationText");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].ends_with("deleted all 3 versions of package p"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].ends_with("deleted package p.more:1.0.0"),
+        "{said:?}"
+    );
+    let entities = &lines["value"][0]["Entities"];
+    let written: Vec<&str> = entities
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entity| text(entity, "CustomData"))
+        .collect();
+    assert_eq!(written.len(), 3);
+    for version in ["1.0.0", "2.0.0", "3.0.0-beta"] {
+        let shown = json!({"Id": "p", "Version": version}).to_string();
+        assert!(written.contains(&shown.as_str()), "{written:?}");
+    }
 }
 
 async fn what_packages_declare(backend: Backend) {

@@ -56,8 +56,13 @@ async fn reviews_are_for_items_that_failed(backend: Backend) {
         "{}/UiPathODataSvc.GetItemProcessingHistory",
         at("QueueItems", &item)
     );
-    let history = scene.shared.get(&history).await.ok(200);
-    assert_eq!(column(&history, "Id"), [&item["Id"]]);
+    // Attempts are few: only the list of all items has smaller pages than other sets.
+    for options in ["", "?$top=1000", "?$top=101&$orderby=Id desc"] {
+        let history = scene.shared.get(&format!("{history}{options}")).await;
+        assert_eq!(column(&history.ok(200), "Id"), [&item["Id"]], "{options}");
+    }
+    let beyond = scene.shared.get(&format!("{history}?$top=1001")).await;
+    beyond.refused(400, 1000);
 }
 
 async fn failed_items_are_reviewed_and_retried(backend: Backend) {

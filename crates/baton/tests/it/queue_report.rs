@@ -8,11 +8,13 @@ use orchestrator::{Args, Caller, Cx, Folder, Identity, OPS, Reply, Server};
 use serde_json::{Value, json};
 use testkit::{Answer, Backend, Client, Scene, both};
 
-use crate::queues::{BULK_ADD, add, between, folder, person, queue};
-use crate::support::{id, scene};
+use crate::queues::{BULK_ADD, add, between, folder, meanwhile, person, queue};
+use crate::support::{ASSIGN_USERS, assignment, id, role, scene, text};
+use crate::transactions::{end, take};
 
 both!(
     a_report_has_every_item,
+    the_columns_are_those_that_connectors_read,
     a_report_is_read_in_parts,
     a_report_can_be_sorted,
     a_report_ends_whatever_happens_meanwhile,
@@ -65,7 +67,7 @@ async fn a_report_has_every_item(backend: Backend) {
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0]["Id"], id(&first).to_string());
         assert_eq!(rows[0]["Reference"], first["Reference"]);
-        assert_eq!(rows[0]["Deadline"], "2040-01-01T00:00:00Z");
+        assert_eq!(rows[0]["Deadline (absolute)"], "2040-01-01T00:00:00Z");
         assert_eq!(
             (&rows[0]["Status"], &rows[0]["Priority"]),
             (&json!("New"), &json!("High"))
@@ -84,6 +86,66 @@ async fn a_report_has_every_item(backend: Backend) {
         rows(client, &report(&made, "?$filter=Id lt 0"))
             .await
             .is_empty()
+    );
+}
+
+async fn the_columns_are_those_that_connectors_read(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let made = queue(&scene.shared, "Q", json!({})).await;
+    let dates = json!({"DueDate": "2040-01-01T00:00:00.25Z", "DeferDate": "2020-01-01T00:00:00Z"});
+    add(&scene.shared, "Q", dates).await;
+    let item = take(&scene.shared, "Q", json!({})).await;
+    let failed = json!({"IsSuccessful": false, "Output": {"Sum": 17},
+        "ProcessingException": {"Reason": "r", "Details": "line 5", "Type": "BusinessException"}});
+    end(&scene.shared, &item, failed).await.ok(200);
+    let (reviewer, user) = scene.server.user("reviewer", &[]).await;
+    let assign = assignment(user, scene.folder, &[role(&scene, "Automation User").await]);
+    scene.app.post(ASSIGN_USERS, &assign).await.ok(204);
+    let ask = json!({"userId": user, "queueItems": [{"Id": item["Id"]}]});
+    let path = "odata/QueueItems/UiPathODataSvc.SetItemReviewer";
+    scene.shared.post(path, &ask).await.ok(200);
+    // It took a minute and a half, and 100 ns.
+    const TIMES: &[&str] = &[
+        "UPDATE queue_items SET start_processing = 17040672000000001,
+        end_processing = 17040672900000002",
+    ];
+    meanwhile(&mut scene, TIMES).await;
+
+    // Whoever reads the file sees what it holds, asked for or not.
+    let reader = reviewer.folder(scene.folder);
+    for options in [
+        "",
+        "?$expand=Robot,ReviewerUser",
+        "?$expand=robot&$orderby=Id",
+    ] {
+        let rows = rows(&reader, &report(&made, options)).await;
+        assert_eq!(rows.len(), 1);
+        let [row] = &rows[..] else { unreachable!() };
+        for (heading, cell) in [
+            ("Reviewer Name", "reviewer"),
+            ("Exception", "BusinessException"),
+            ("Exception Reason", "r"),
+            ("Exception Details", "line 5"),
+            ("Deadline (absolute)", "2040-01-01T00:00:00.250000Z"),
+            ("Postpone (absolute)", "2020-01-01T00:00:00Z"),
+            ("Started (absolute)", "2024-01-01T00:00:00.000000Z"),
+            ("Ended (absolute)", "2024-01-01T00:01:30.000000Z"),
+            ("Transaction Execution Time", "90"),
+            ("Specific Data", ""),
+            ("Output", r#"{"Sum":17}"#),
+            ("Retry No.", "0"),
+        ] {
+            assert_eq!(row[heading], cell, "{heading}{options}");
+        }
+        let created = text(row, "Created (absolute)");
+        let digits = created.trim_end_matches('Z').rsplit('.').next().unwrap();
+        assert_eq!(digits.len(), 6, "{created}");
+    }
+    let accounts = report(&made, "?$filter=ReviewerUser/UserName eq 'reviewer'");
+    let refused = reader.get(&accounts).await;
+    assert_eq!(
+        refused.status, 403,
+        "who may not see accounts asks nothing of them"
     );
 }
 
@@ -245,14 +307,18 @@ async fn reports_that_are_refused(backend: Backend) {
     let scene = scene(backend).await;
     let client = &scene.shared;
     let made = queue(client, "Q", json!({})).await;
-    for option in [
-        "$top=1",
-        "$skip=1",
-        "$select=Id",
-        "$expand=Robot",
-        "$count=true",
-    ] {
+    for option in ["$top=1", "$skip=1", "$select=Id", "$count=true"] {
         let path = report(&made, &format!("?{option}"));
+        let said = client.get(&path).await.refused(400, 1000);
+        let (name, _) = option.split_once('=').unwrap();
+        assert!(text(&said, "message").contains(name), "{said}");
+    }
+    for expand in [
+        "QueueDefinition",
+        "Robot($select=Id)",
+        "Robot,QueueDefinition",
+    ] {
+        let path = report(&made, &format!("?$expand={expand}"));
         client.get(&path).await.refused(400, 1009);
     }
     for option in ["$filter=Nothing eq 1", "$orderby=Nothing", "$orderby="] {

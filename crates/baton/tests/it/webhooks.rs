@@ -1,13 +1,14 @@
 //! Webhooks: the entity. Nothing is delivered yet.
 
 use serde_json::{Value, json};
-use testkit::{Backend, both};
+use testkit::{Backend, Scene, both};
 
 use crate::support::{assert_members, id, scene, text, texts};
 
 both!(
     webhooks_are_kept,
     webhooks_that_are_refused,
+    the_log_says_that_nothing_is_delivered,
     events_there_are,
     only_who_may,
 );
@@ -177,6 +178,43 @@ async fn webhooks_that_are_refused(backend: Backend) {
     assert_eq!(kept, made);
 }
 
+async fn the_log_says_that_nothing_is_delivered(backend: Backend) {
+    let mut scene = scene(backend).await;
+    let said = |scene: &Scene| {
+        let log = scene.server.log();
+        let lines = log.lines().filter(|line| line.contains("WARN"));
+        lines.filter(|line| line.contains("webhook")).count()
+    };
+    let mut body = webhook("W");
+    body["Enabled"] = false.into();
+    let made = scene.app.post("odata/Webhooks", &body).await.ok(201);
+    let path = format!("odata/Webhooks({})", id(&made));
+    let patch = async |scene: &Scene, body: Value| {
+        scene.app.patch(&path, &body).await.ok(200);
+    };
+    patch(&scene, json!({"Description": "d"})).await;
+    assert_eq!(said(&scene), 0);
+    patch(&scene, json!({"Enabled": true})).await;
+    assert_eq!(said(&scene), 1);
+    // Still so, or off again; a change that is refused changes nothing.
+    patch(&scene, json!({"Description": "e"})).await;
+    assert_eq!(said(&scene), 2);
+    let refused = scene.app.patch(&path, &json!({"Url": "nonsense"})).await;
+    refused.refused(400, 1009);
+    patch(&scene, json!({"Enabled": false})).await;
+    assert_eq!(said(&scene), 2);
+    scene.app.put(&path, &webhook("W")).await.ok(200);
+    scene
+        .app
+        .post("odata/Webhooks", &webhook("X"))
+        .await
+        .ok(201);
+    assert_eq!(said(&scene), 4);
+    scene.server.restart().await;
+    assert_eq!(said(&scene), 5);
+    assert!(scene.server.log().contains("sends nothing"));
+}
+
 async fn events_there_are(backend: Backend) {
     let scene = scene(backend).await;
     let list = scene.app.get(TYPES).await.ok(200);
@@ -187,6 +225,11 @@ async fn events_there_are(backend: Backend) {
         "queueItem.transactionFailed",
         "robot.status",
         "schedule.failed",
+        "alert.subscribed",
+        "alert.unsubscribed",
+        "blobFile.uploaded",
+        "blobFile.deleted",
+        "deploymentSetting.updated",
     ] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }

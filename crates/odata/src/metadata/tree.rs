@@ -149,6 +149,7 @@ fn property_type(kind: Kind) -> Type {
         Kind::Open => format!("{NAMESPACE}.{DICTIONARY}"),
         Kind::Strings => Kind::String.name().to_owned(),
         Kind::Int64s => Kind::Int64.name().to_owned(),
+        Kind::Dates => Kind::DateTime.name().to_owned(),
         simple => simple.name().to_owned(),
     };
     let collection = kind.is_list();

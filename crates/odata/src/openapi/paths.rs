@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::edm::{EntitySet, Kind};
+use crate::honours::Options;
 use crate::metadata::OpSig;
 use crate::metadata::types::{Named, STREAM, TypeName, Types};
 use crate::parse::MAX_NODES;
-use crate::query::{MAX_EXPAND, MAX_ORDER};
+use crate::query::{MAX_EXPAND, MAX_ORDER, Slice};
 
 use super::schemas::{complete, nullable, of_kind, of_name, page, page_name, reference};
 use super::{Access, Call, Endpoint, Service, Verb};
@@ -59,26 +60,23 @@ struct Route {
 impl Route {
     fn of(endpoint: &Endpoint<'_>, service: &Service<'_>, types: &Types) -> Route {
         match endpoint.call {
-            Call::Set(set, verb) => Route::of_set(set, verb),
+            Call::Set(set, verb) => Route::of_set(set, verb, endpoint),
             Call::Operation(op) => {
                 let set = service.model.sets.iter().find(|set| set.name == op.set);
-                Route::of_operation(op, set.copied(), types)
+                Route::of_operation(op, set.copied(), types, endpoint)
             }
         }
     }
 
-    fn of_set(set: &'static EntitySet, verb: Verb) -> Route {
+    fn of_set(set: &'static EntitySet, verb: Verb, endpoint: &Endpoint<'_>) -> Route {
         let (method, id, summary, status) = verb.usual();
         let mut parameters = Vec::new();
         let mut path = set.name.to_owned();
         if !matches!(verb, Verb::List | Verb::Create) {
             path.push_str(&keyed(set, "key", &mut parameters));
         }
-        match verb {
-            Verb::List => list_options(set, &mut parameters),
-            Verb::Get => entity_options(set, &mut parameters),
-            _ => {}
-        }
+        let honoured = endpoint.options.unwrap_or_else(|| verb.options());
+        options(honoured, Some(set), &mut parameters);
         let body = match verb {
             Verb::Create | Verb::Replace => Some(complete(set)),
             Verb::Merge => Some(reference(set.entity)),
@@ -101,7 +99,12 @@ impl Route {
         }
     }
 
-    fn of_operation(op: &OpSig, set: Option<&'static EntitySet>, types: &Types) -> Route {
+    fn of_operation(
+        op: &OpSig,
+        set: Option<&'static EntitySet>,
+        types: &Types,
+        endpoint: &Endpoint<'_>,
+    ) -> Route {
         let (mut parameters, mut path) = (Vec::new(), op.set.to_owned());
         if let Some(set) = set.filter(|_| op.bound_to_entity) {
             let taken = op.params.iter().any(|(name, _)| *name == "key");
@@ -113,13 +116,15 @@ impl Route {
             path.push_str(&function_parameters(op, types, &mut parameters));
         }
         let returned = TypeName::parse(op.returns);
-        if let Some(returned) = returned
-            && let Some(Named::Entity(set)) = types.find(returned.name)
-        {
-            match (op.action, returned.collection) {
-                (false, true) => list_options(set, &mut parameters),
-                _ => entity_options(set, &mut parameters),
+        let honoured = endpoint.options;
+        let honoured = honoured.unwrap_or_else(|| Options::of_operation(op, types));
+        match endpoint.filter {
+            // They are about what is filtered, and not about what is returned.
+            Some(required) => {
+                parameters.push(meant(required));
+                options(honoured.without(Options::FILTER), None, &mut parameters);
             }
+            None => options(honoured, entity(returned, types), &mut parameters),
         }
         Route {
             method: if op.action { "post" } else { "get" },
@@ -136,6 +141,15 @@ impl Route {
 }
 
 impl Verb {
+    /// What its answer honours.
+    fn options(self) -> Options {
+        match self {
+            Verb::List => Options::LIST,
+            Verb::Get => Options::ENTITY,
+            Verb::Create | Verb::Replace | Verb::Merge | Verb::Delete => Options::NONE,
+        }
+    }
+
     /// Method, end of the name, start of the summary, status.
     fn usual(self) -> (&'static str, &'static str, &'static str, u16) {
         match self {
@@ -280,36 +294,59 @@ fn shared(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
-fn list_options(set: &EntitySet, parameters: &mut Vec<Value>) {
-    parameters.push(shared("filter"));
-    entity_options(set, parameters);
-    parameters.push(shared("orderby"));
-    parameters.push(json!({
-        "name": "$top", "in": "query",
-        "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": set.top},
-        "description": format!("How many to answer with, at most. The maximum value is {}.", set.top),
-    }));
-    parameters.push(shared("skip"));
-    parameters.push(shared("count"));
+/// The set of the entities that an operation returns.
+fn entity(returned: Option<TypeName<'_>>, types: &Types) -> Option<&'static EntitySet> {
+    match types.find(returned?.name) {
+        Some(Named::Entity(set)) => Some(set),
+        _ => None,
+    }
 }
 
-fn entity_options(set: &EntitySet, parameters: &mut Vec<Value>) {
-    parameters.push(shared("select"));
-    if set.navs.is_empty() {
-        return;
+/// The parameters for the query options of an answer that shows entities of `set`, if it does.
+fn options(honoured: Options, set: Option<&EntitySet>, parameters: &mut Vec<Value>) {
+    let most = set.map_or(Slice::MOST, |set| set.top);
+    for (option, parameter) in [
+        (Options::FILTER, Some(shared("filter"))),
+        (Options::SELECT, Some(shared("select"))),
+        (Options::EXPAND, expand(set)),
+        (Options::ORDERBY, Some(shared("orderby"))),
+        (Options::TOP, Some(top(most))),
+        (Options::SKIP, Some(shared("skip"))),
+        (Options::COUNT, Some(shared("count"))),
+    ] {
+        if honoured.has(option) {
+            parameters.extend(parameter);
+        }
     }
-    let names: Vec<_> = set.navs.iter().map(|nav| nav.name).collect();
-    parameters.push(json!({
+}
+
+/// `$expand`, unless the set leads nowhere.
+fn expand(set: Option<&EntitySet>) -> Option<Value> {
+    let names = match set {
+        Some(set) if set.navs.is_empty() => return None,
+        Some(set) => {
+            let names: Vec<_> = set.navs.iter().map(|nav| nav.name).collect();
+            format!(": {}", names.join(", "))
+        }
+        None => String::new(),
+    };
+    Some(json!({
         "name": "$expand", "in": "query", "schema": of_kind(Kind::String),
         "description": format!(
-            "Related entities to answer with: {}. The maximum depth is {MAX_EXPAND}.",
-            names.join(", ")),
-    }));
+            "Related entities to answer with{names}. The maximum depth is {MAX_EXPAND}."),
+    }))
+}
+
+fn top(most: u32) -> Value {
+    json!({
+        "name": "$top", "in": "query",
+        "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": most},
+        "description": format!("How many to answer with, at most. The maximum value is {most}."),
+    })
 }
 
 fn operation(endpoint: &Endpoint<'_>, route: &Route, ids: &mut HashSet<String>) -> Value {
     let mut parameters = route.parameters.clone();
-    parameters.extend(endpoint.filter.map(meant));
     parameters.extend(endpoint.headers.iter().map(|header| {
         json!({
             "name": header.name, "in": "header", "required": header.required,

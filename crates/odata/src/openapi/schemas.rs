@@ -132,6 +132,7 @@ pub(super) fn of_kind(kind: Kind) -> Value {
         Kind::Collection(ty) => array(reference(ty.name)),
         Kind::Strings => array(of_kind(Kind::String)),
         Kind::Int64s => array(of_kind(Kind::Int64)),
+        Kind::Dates => array(of_kind(Kind::DateTime)),
         Kind::Open => json!({"type": "object", "additionalProperties": true}),
         Kind::Version => json!({"type": "string", "contentEncoding": "base64"}),
     }

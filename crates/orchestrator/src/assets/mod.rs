@@ -84,6 +84,7 @@ const SHOWN: &str = "(CASE {t}.value_type WHEN 2 THEN {t}.string_value
     key = "Id",
     scope = folder,
     order = "Id",
+    tie = "id, folder_id",
     indexes = "asset_folders_asset(asset_id, folder_id)"
 )]
 pub struct Asset {

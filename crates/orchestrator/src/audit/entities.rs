@@ -101,7 +101,6 @@ pub struct AuditLogEntity {
     /// The entry.
     pub audit_log_id: i64,
     /// The thing as it was written, JSON; without secrets.
-    #[edm(nofilter)]
     pub custom_data: Option<String>,
     /// Number of the thing.
     pub entity_id: Option<i64>,

@@ -123,12 +123,27 @@ pub fn record(
     subject: &Subject<'_>,
     text: &str,
 ) -> Result<()> {
+    record_all(cx, component, action, std::slice::from_ref(subject), text)
+}
+
+/// As [`record`], of something that was done to several things at once. The line has the name and
+/// number of the first.
+///
+/// # Errors
+/// The store's.
+pub fn record_all(
+    cx: &mut Cx<'_, '_>,
+    component: AuditComponent,
+    action: AuditAction,
+    subjects: &[Subject<'_>],
+    text: &str,
+) -> Result<()> {
     let by = By {
         tenant: cx.caller.tenant,
         now: cx.now,
         identity: &cx.caller.identity,
     };
-    record_by(cx.tx, &by, component, action, subject, text)
+    record_by(cx.tx, &by, component, action, subjects, text)
 }
 
 /// Who does something, and when.
@@ -142,7 +157,7 @@ pub struct By<'a> {
     pub identity: &'a Identity,
 }
 
-/// As [`record`], where no request is behind it.
+/// As [`record_all`], where no request is behind it.
 ///
 /// # Errors
 /// The store's.
@@ -151,9 +166,12 @@ pub fn record_by(
     by: &By<'_>,
     component: AuditComponent,
     action: AuditAction,
-    subject: &Subject<'_>,
+    subjects: &[Subject<'_>],
     text: &str,
 ) -> Result<()> {
+    let Some(first) = subjects.first() else {
+        return Ok(());
+    };
     let who = Actor::of(tx, by.identity)?;
     let tenant = by.tenant;
     let entry = tx.insert(
@@ -165,8 +183,8 @@ pub fn record_by(
             by.now.into(),
             action.into(),
             component.into(),
-            subject.name.into(),
-            subject.id.into(),
+            first.name.into(),
+            first.id.into(),
             format!("{} {text}", who.shown).into(),
             who.user.into(),
             who.name.into(),
@@ -174,19 +192,22 @@ pub fn record_by(
             who.client_id.into(),
         ],
     )?;
-    let data = subject.data.map(String::from_utf8_lossy);
-    tx.exec(
-        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
-             entity_name, action)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        &[
+    let rows = subjects.iter().map(|subject| {
+        let data = subject.data.map(String::from_utf8_lossy);
+        vec![
             tenant.into(),
             entry.into(),
             data.map(std::borrow::Cow::into_owned).into(),
             subject.id.into(),
             subject.entity.into(),
             action.into(),
-        ],
+        ]
+    });
+    tx.exec_many(
+        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
+             entity_name, action) {values}",
+        &["BIGINT", "BIGINT", "TEXT", "BIGINT", "TEXT", "BIGINT"],
+        rows.collect(),
     )?;
     Ok(())
 }

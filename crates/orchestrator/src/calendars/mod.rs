@@ -28,7 +28,7 @@ pub struct Calendar {
     pub time_zone_id: Option<String>,
     /// The days, each as its midnight; shown when one calendar is read.
     #[edm(single, nofilter)]
-    pub excluded_dates: Vec<String>,
+    pub excluded_dates: Vec<Timestamp>,
     /// Its GUID.
     #[edm(read_only)]
     pub key: Guid,

@@ -319,7 +319,7 @@ fn get_robot_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &[id.into()],
     )?;
     let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(cx.values("Edm.Int64", &ids?))
+    cx.values(args, "Edm.Int64", ids?)
 }
 
 /// `GetRobotsForEnvironment(key=…)`: the robots of the folder, those of the environment first.

@@ -17,6 +17,7 @@ pub(super) const QUEUE_ITEMS: Op =
         .bound()
         .namespace(QUEUE_NAMESPACE)
         .returns("ExportModel")
+        .filter(false, report::HONOURED)
         .folder(FolderRule::Required);
 
 /// The items of a queue that `$filter` finds, in the order of `$orderby`.
@@ -45,7 +46,7 @@ fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> R
             caller.scopes.join(" ").into(),
             folder.into(),
             args.id()?.into(),
-            args.query.read().into(),
+            args.query.as_str().into(),
         ],
     )?;
     cx.hint(Hint::Exports);

@@ -4,7 +4,6 @@
 use db::Value;
 use odata::Mode;
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::assign::must_exist;
 use super::create::check_name;
@@ -159,11 +158,8 @@ fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
         &[unit.into()],
     )?;
-    let ids: Result<Vec<Json>, db::Error> = rows
-        .iter()
-        .map(|row| row.get::<i64>(0).map(Json::from))
-        .collect();
-    Ok(Reply::values(cx.base, "Edm.Int64", &ids?))
+    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    cx.values(args, "Edm.Int64", ids?)
 }
 
 /// `GetUsersForUnit(key=…)`: all accounts that are no robots.

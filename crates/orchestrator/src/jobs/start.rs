@@ -2,7 +2,7 @@
 //! hosts in the same transaction, so that a robot that waits knows its job as soon as the caller.
 
 use db::Value;
-use odata::{Guid, Query};
+use odata::Guid;
 
 use super::info::{StartInfo, seconds};
 use super::places::{MachineRobot, check_places, targets};
@@ -34,6 +34,7 @@ struct Started {
 /// `POST /odata/Jobs/…StartJobs`
 pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let info = StartInfo::read(args)?;
+    let query = args.options(cx, &Job::SET)?;
     let folder = cx.need_folder()?.clone();
     let release = find_release(cx, folder.id, &info)?;
     check_framework(&info, &release)?;
@@ -79,7 +80,7 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         vars: &vars,
         ..Listing::default()
     };
-    let body = cx.page(&Job::SET, &Query::none(&Job::SET), &listing)?;
+    let body = cx.page(&Job::SET, &query, &listing)?;
     Ok(Reply::created(body))
 }
 

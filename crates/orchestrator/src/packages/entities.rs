@@ -1,6 +1,7 @@
 //! The declaration of packages.
 
 use odata::{Guid, Timestamp, edm_enum};
+use serde::{Deserialize, Serialize};
 
 use crate::machines::Tag;
 
@@ -13,6 +14,19 @@ edm_enum! {
         BusinessAgent = 11, Api = 12, MCPServer = 13, BusinessRules = 14, CaseManagement = 15
     }
 }
+edm_enum! {
+    /// What kind of package it is: of a business project what it is of any other.
+    pub enum PackageType {
+        Undefined = 0, Process = 1, ProcessLibrary = 2, ProcessOrchestration = 3, WebApp = 4, Agent = 5,
+        TestAutomationProcess = 6, Api = 7, MCPServer = 8, BusinessRules = 9, CaseManagement = 10
+    }
+}
+
+/// The number of a [`PackageType`] from that of its [`ProjectType`].
+const PACKAGE_TYPE: &str = "(CASE {t}.project_type WHEN 3 THEN 1 WHEN 4 THEN 2 WHEN 5 THEN 6
+    WHEN 6 THEN 3 WHEN 7 THEN 3 WHEN 8 THEN 4 WHEN 9 THEN 4 WHEN 10 THEN 5 WHEN 11 THEN 5
+    WHEN 12 THEN 7 WHEN 13 THEN 8 WHEN 14 THEN 9 WHEN 15 THEN 10 ELSE {t}.project_type END)";
+
 edm_enum! {
     /// What kind of process a release is.
     pub enum ProcessType {
@@ -46,10 +60,13 @@ edm_enum! {
 
 /// Arguments of an entry point, in the text that the package declares them in.
 #[odata::complex(name = "ArgumentMetadata")]
+#[derive(Deserialize, Serialize)]
 pub struct Arguments {
     /// What goes in.
+    #[serde(default)]
     pub input: Option<String>,
     /// What comes out.
+    #[serde(default)]
     pub output: Option<String>,
 }
 
@@ -138,8 +155,8 @@ pub struct Package {
     /// Which robots can run it.
     pub target_framework: Option<ReleaseTargetFramework>,
     /// What kind of package it is.
-    #[edm(column = "project_type")]
-    pub package_type: ProjectType,
+    #[edm(sql = PACKAGE_TYPE)]
+    pub package_type: PackageType,
     /// Its name for people.
     #[edm(sql = "COALESCE({t}.title, {t}.package_id)")]
     pub title: String,

@@ -4,11 +4,11 @@
 mod entities;
 mod feeds;
 mod publish;
+mod removal;
 
 use db::{Tx, Value};
 use nupkg::Version;
 use odata::edm::{Edm, EntitySet, Kind};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::access::{self, FolderHeader};
@@ -20,8 +20,8 @@ pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
 };
 pub use feeds::{FEEDS, Feed, get_feeds, get_folder_feed, get_library_feeds};
-pub(crate) use publish::remove;
 pub use publish::{Upload, new_blob_key, publish};
+pub(crate) use removal::remove;
 
 const VIEW: Need = Need::new("OR.Execution", &[("Packages", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create)], true);
@@ -74,7 +74,7 @@ pub const OPS: &[Op] = &[
 ];
 
 /// Structures that only its operations use.
-pub const TYPES: &[Kind] = &[<ArgumentMetadata as Edm>::KIND, <UploadedFile as Edm>::KIND];
+pub const TYPES: &[Kind] = &[<UploadedFile as Edm>::KIND];
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     latest(cx, args, &Package::SET, Feed::Processes)
@@ -110,19 +110,7 @@ fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         Some(row) => (row.get(0)?, row.get(1)?),
         None => (None, None),
     };
-    cx.selected(args, &ArgumentMetadata { input, output })
-}
-
-/// The arguments that a process declares, as JSON.
-#[odata::complex]
-#[derive(Deserialize, Serialize)]
-struct ArgumentMetadata {
-    /// What it takes.
-    #[serde(default)]
-    input: Option<String>,
-    /// What it gives.
-    #[serde(default)]
-    output: Option<String>,
+    cx.selected(args, &Arguments { input, output })
 }
 
 /// What became of a file of an upload.
@@ -140,7 +128,7 @@ pub struct UploadedFile {
 /// packages whose own declaration cannot be read.
 fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let key: String = args.member("key")?;
-    let arguments: ArgumentMetadata = args.member("arguments")?;
+    let arguments: Arguments = args.member("arguments")?;
     for (name, text) in [("Input", &arguments.input), ("Output", &arguments.output)] {
         let Some(text) = text else { continue };
         let declared: Option<serde_json::Value> = serde_json::from_str(text).ok();
@@ -263,13 +251,21 @@ fn named(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed, key: &str) -> Result<(Str
     let (id, version) = split_key(key)?;
     let feed = feed_param(cx, args, kind)?;
     let found = find(cx.tx, cx.caller.tenant, &feed, id, version)?;
-    let found = found.ok_or_else(|| {
-        Error::refused(
-            Code::PackageNotFound,
-            format!("Package {key} does not exist."),
-        )
-    })?;
+    let found = found.ok_or_else(|| no_package(key))?;
     Ok((feed, found))
+}
+
+fn no_package(key: &str) -> Error {
+    Error::refused(
+        Code::PackageNotFound,
+        format!("Package {key} does not exist."),
+    )
+}
+
+/// A version in the form by which versions are found, so that `1.0` finds `1.0.0`.
+fn normalized(version: &str) -> Option<String> {
+    let version: Version = version.parse().ok()?;
+    Some(version.normalized())
 }
 
 /// Splits `Id:Version`.
@@ -308,19 +304,14 @@ pub fn find(
     id: &str,
     version: &str,
 ) -> Result<Option<Found>> {
-    let Ok(version) = version.parse::<Version>() else {
+    let Some(version) = normalized(version) else {
         return Ok(None);
     };
     let row = tx.row(
         "SELECT id, package_id, version, blob FROM packages
          WHERE tenant_id = $1 AND feed_id = $2 AND fold(package_id) = fold($3)
              AND normalized_version = $4 AND deletion_time IS NULL",
-        &[
-            tenant.into(),
-            feed.into(),
-            id.into(),
-            version.normalized().into(),
-        ],
+        &[tenant.into(), feed.into(), id.into(), version.into()],
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Found {

@@ -1,12 +1,10 @@
-//! How versions come into a feed and leave it, and which of them is the latest.
+//! How versions come into a feed, and which of them is the latest.
 
 use db::Tx;
 use odata::{Guid, Timestamp};
 
 use super::feeds::is_library;
 use super::{Feed, ProcessType, ProjectType, ReleaseTargetFramework};
-use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 
 /// An inspected upload on its way into a feed.
@@ -60,7 +58,10 @@ pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>
 }
 
 /// Marks the newest version of a package: in two steps, because at no time may two be the latest.
-fn elect_latest(tx: &mut Tx<'_>, tenant: i64, feed: &str, package: &str) -> Result<()> {
+///
+/// # Errors
+/// The store's.
+pub(super) fn elect_latest(tx: &mut Tx<'_>, tenant: i64, feed: &str, package: &str) -> Result<()> {
     let scope = [tenant.into(), feed.into(), package.into()];
     tx.exec(
         "UPDATE packages SET is_latest = FALSE
@@ -146,57 +147,4 @@ fn project_type(package: &nupkg::Package) -> ProjectType {
 pub fn new_blob_key() -> String {
     let id = Guid::random().to_string();
     format!("packages/{}/{id}.nupkg", &id[..2])
-}
-
-/// `DELETE …('Id:Version')`: the version leaves its feed, its row stays for the history.
-pub(crate) fn remove(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Reply> {
-    let key = match &args.key {
-        Some(odata::path::Literal::Text(key)) => key.clone(),
-        _ => {
-            return Err(Error::refused(
-                Code::InvalidRequest,
-                "The key must be a text: 'Id:Version'.",
-            ));
-        }
-    };
-    let (feed, found) = super::named(cx, args, kind, &key)?;
-    if let Some(user) = attached(cx.tx, found.id)? {
-        return Err(Error::refused(
-            Code::HasAttachedProcesses,
-            format!("Package {key} cannot be deleted: the process '{user}' uses it."),
-        ));
-    }
-    let subject = Subject {
-        entity: "ProcessDto",
-        id: Some(found.id),
-        name: &found.package_id,
-        data: None,
-    };
-    let component = match kind {
-        Feed::Processes => AuditComponent::Packages,
-        Feed::Libraries => AuditComponent::Libraries,
-    };
-    let text = format!("deleted package {}:{}", found.package_id, found.version);
-    audit::record(cx, component, AuditAction::Delete, &subject, &text)?;
-    cx.tx.exec(
-        "UPDATE packages SET deletion_time = $2, is_latest = FALSE WHERE id = $1",
-        &[found.id.into(), cx.now.into()],
-    )?;
-    let tenant = cx.caller.tenant;
-    elect_latest(cx.tx, tenant, &feed, &found.package_id)?;
-    cx.hint(Hint::File(found.blob));
-    Ok(Reply::NoContent)
-}
-
-/// The name of a process that uses the version, or of one whose unfinished jobs do.
-fn attached(tx: &mut Tx<'_>, package: i64) -> Result<Option<String>> {
-    let row = tx.row(
-        "SELECT r.name FROM releases r WHERE r.package_id = $1 AND r.deletion_time IS NULL
-         UNION ALL
-         SELECT j.release_name FROM jobs j
-         WHERE j.package_id = $1 AND j.state IN (0, 1, 2, 3, 8)
-         LIMIT 1",
-        &[package.into()],
-    )?;
-    Ok(row.map(|row| row.get(0)).transpose()?)
 }

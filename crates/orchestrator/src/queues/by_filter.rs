@@ -6,7 +6,7 @@
 //! is not found again, so whoever calls until nothing remains has changed all.
 
 use db::Value;
-use odata::{Query, Timestamp};
+use odata::{Options, Query, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::editing::{self, Schedule};
@@ -55,7 +55,7 @@ const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
 const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
     Op::action("QueueItems", name, need, run)
         .namespace(OWN_NAMESPACE)
-        .filter(true)
+        .filter(true, Options::NONE)
         .search(search)
         .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)
@@ -237,11 +237,6 @@ fn filter(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Query> {
     if query.filter.is_none() {
         return Err(Error::invalid(
             "$filter is required: it says which queue items are meant, e.g. $filter=QueueDefinitionId eq 1.",
-        ));
-    }
-    if !query.only_filters() {
-        return Err(Error::invalid(
-            "Of the query options only $filter says which queue items are meant: leave out the others.",
         ));
     }
     Ok(query)

@@ -15,7 +15,7 @@ use odata::{Folders, Guid, Metadata, Scope, Shape, Timestamp};
 use super::adding::{self, QueueItemData};
 use super::content;
 use super::ending::{self, Outcome};
-use super::entities::ITEMS_IN_PLACE;
+use super::entities::{ITEMS_IN_PLACE, QueueItem};
 use super::ledger::{Ledger, Of};
 use super::queue::Queue;
 use super::taking::{self, Wanted};
@@ -215,6 +215,26 @@ pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
         cx.hint(hint);
     }
     answers.into_iter().next().unwrap_or_else(unanswered)
+}
+
+/// As [`alone`], for work that answers with an item: it is shown as the request's options say.
+///
+/// # Errors
+/// As [`alone`]; 400 for options that do not fit.
+pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, args: &Args, work: &Work) -> Result<Reply> {
+    let query = args.options(cx, &QueueItem::SET)?;
+    let reply = alone(cx, work)?;
+    let Reply::Json { status, body } = reply else {
+        return Ok(reply);
+    };
+    if query.is_empty() {
+        return Ok(Reply::Json { status, body });
+    }
+    let shown: serde_json::Value = serde_json::from_slice(&body)
+        .map_err(|e| Error::Internal(format!("an item that is no JSON: {e}")))?;
+    let id = shown["Id"].as_i64();
+    let body = cx.entity_with(&QueueItem::SET, &id.into(), &query, &[])?;
+    content::opened(&cx.server.keys, Reply::Json { status, body })
 }
 
 fn unanswered() -> Result<Reply> {

@@ -107,6 +107,7 @@ pub static QUEUES_IN_FOLDERS: EntitySet = EntitySet {
     table: "(SELECT q.*, l.folder_id FROM queue_definitions q
         JOIN queue_folders l ON l.queue_definition_id = q.id)",
     scoping: Scoping::Folder,
+    tie: &["id", "folder_id"],
     ..QueueDefinition::SET
 };
 
@@ -201,10 +202,17 @@ dictionary!(
 dictionary!("output", OUTPUT, OUTPUT_DATA, PLAIN_OUTPUT_DATA);
 dictionary!("analytics", ANALYTICS, ANALYTICS_DATA, PLAIN_ANALYTICS_DATA);
 
+/// The attempts at an item: few enough for a page of the usual size.
+pub(super) static ATTEMPTS: EntitySet = EntitySet {
+    top: QueueDefinition::SET.top,
+    ..QueueItem::SET
+};
+
 /// Items in the folder `{place}`, of which it is known that they are there: found by their numbers and
 /// by nothing else.
 pub(super) static ITEMS_IN_PLACE: EntitySet = EntitySet {
     table: "(SELECT i.*, {place} AS folder_id FROM queue_items i)",
+    tie: &[],
     ..QueueItem::SET
 };
 

@@ -99,6 +99,7 @@ static STORED: EntitySet = EntitySet {
 /// `CreateQueue`: a queue, and how long its items are kept.
 fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let changes = args.changes("queueDefinitionDto", &STORED, Mode::Create)?;
+    let query = args.options(cx, &QUEUES)?;
     if given(args, "RetentionPeriod").is_none() {
         return Err(Error::invalid("Invalid argument 'Period'"));
     }
@@ -107,7 +108,8 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         cx.hint(Hint::Leases);
     }
     change_rules(cx, args, id)?;
-    Ok(Reply::created(cx.entity(&QUEUES, id, &[])?))
+    let made = cx.entity_with(&QUEUES, &id.into(), &query, &[])?;
+    Ok(Reply::created(made))
 }
 
 /// `EditQueue`: replaces the queue that the body names. Rules and a lease that it leaves out stay:

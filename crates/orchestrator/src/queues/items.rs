@@ -4,7 +4,7 @@ use db::{Tx, Value};
 use odata::{Timestamp, Version};
 use serde::Deserialize;
 
-use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
+use super::entities::{ATTEMPTS, QueueItem, QueueItemPriority, QueueItemStatus};
 use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, ending, must_be_in_folders, review, search};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
@@ -227,14 +227,14 @@ pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Resu
 fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
     must_be_in_folders(cx, &QueueItem::SET, id)?;
-    let query = args.options(cx, &QueueItem::SET)?;
+    let query = args.options(cx, &ATTEMPTS)?;
     let listing = Listing {
         restrict: Some("{t}.key = (SELECT k.key FROM queue_items k WHERE k.id = {item})"),
         vars: &[("item", id.into())],
         name: None,
         count: args.count,
     };
-    let page = Reply::json(cx.page(&QueueItem::SET, &query, &listing)?);
+    let page = Reply::json(cx.page(&ATTEMPTS, &query, &listing)?);
     content::opened(&cx.server.keys, page)
 }
 

@@ -3,9 +3,9 @@
 use db::Tx;
 use odata::{Guid, One, Timestamp, edm_enum};
 
-use super::VIEW_ITEMS;
 use super::definitions::VIEW;
 use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition};
+use super::{VIEW_ITEMS, in_folders};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::machines::Tag;
@@ -114,23 +114,25 @@ pub struct QueueProcessingRecord {
     pub id: i64,
 }
 
-/// Queues in folders with what they processed since ever.
-const STATUS: &str = "(SELECT q.*, l.folder_id, r.last_processed,
+/// Queues with what they processed since ever, and the folder of the request, if it is about one: a
+/// queue that is in several is one queue all the same.
+const STATUS: &str = "(SELECT q.*, q.id AS queue_definition_id,
+        CAST({folder} AS BIGINT) AS folder_id, r.last_processed,
         COALESCE(r.successful, 0) AS successful,
         COALESCE(r.successful_time, 0) AS successful_time,
         COALESCE(r.application_exceptions, 0) AS application_exceptions,
         COALESCE(r.application_exceptions_time, 0) AS application_exceptions_time,
         COALESCE(r.business_exceptions, 0) AS business_exceptions,
         COALESCE(r.business_exceptions_time, 0) AS business_exceptions_time
-    FROM queue_definitions q JOIN queue_folders l ON l.queue_definition_id = q.id
-    LEFT JOIN queue_results r ON r.queue_definition_id = q.id AND r.period = 0 AND r.begins = 0)";
+    FROM queue_definitions q LEFT JOIN queue_results r ON r.queue_definition_id = q.id AND r.period = 0
+        AND r.begins = 0)";
 const ITEMS_TO_PROCESS: &str = items_in!("{t}.id", 0);
 const ITEMS_IN_PROGRESS: &str = items_in!("{t}.id", 1);
 
 /// How a queue is doing.
 #[odata::entity(
     set = "QueueProcessingStatuses", name = "QueueProcessingStatusDto", table = STATUS, key = "Id",
-    scope = folder
+    scope = tenant
 )]
 pub struct QueueProcessingStatus {
     /// Items that wait.
@@ -293,8 +295,9 @@ fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// `RetrieveQueuesProcessingStatus`
 fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(cx, &QueueProcessingStatus::SET)?;
+    let folders = in_folders(cx);
     let listing = Listing {
-        restrict: None,
+        restrict: Some(&folders),
         vars: &[],
         name: Some("QueueProcessingStatusDto"),
         count: args.count,

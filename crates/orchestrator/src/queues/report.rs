@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use db::Value;
-use odata::Query;
+use odata::{Expand, Options, Query, TICKS_PER_SECOND, Timestamp};
 use serde_json::Value as Json;
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
 use super::{VIEW_ITEMS, content, items_need, search};
+use crate::access;
 use crate::cx::{Args, Cx, Listing, Place, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE};
@@ -19,36 +20,53 @@ pub const OPS: &[Op] = &[
         .bound()
         .namespace(QUEUE_NAMESPACE)
         .returns("Edm.Stream")
-        .filter(false)
+        .filter(false, HONOURED)
         .folder(FolderRule::Required),
 ];
+
+/// Besides `$filter`: the order of the lines, and what the columns show of other entities anyway.
+pub(crate) const HONOURED: Options = Options::ORDERBY.and(Options::EXPAND);
 
 /// What asking for an export of items takes: it leaves something behind.
 pub(crate) const EXPORT: Need = items_need(&[("Transactions", Access::View)], true);
 
+/// What a column shows of an item.
+#[derive(Clone, Copy)]
+enum Shows {
+    /// A member, as it is.
+    Member(&'static str),
+    /// A time.
+    Time(&'static str),
+    /// Whole seconds from when it was taken to the end of that attempt.
+    Duration,
+}
+use Shows::{Duration, Member, Time};
+
 /// The columns: their heading, and what of an item they show.
-const COLUMNS: &[(&str, &str)] = &[
-    ("Id", "/Id"),
-    ("Key", "/Key"),
-    ("Reference", "/Reference"),
-    ("Status", "/Status"),
-    ("Revision", "/ReviewStatus"),
-    ("Reviewer", "/ReviewerUser/UserName"),
-    ("Exception", "/ProcessingExceptionType"),
-    ("Exception Reason", "/ProcessingException/Reason"),
-    ("Priority", "/Priority"),
-    ("Deadline", "/DueDate"),
-    ("Risk SLA", "/RiskSlaDate"),
-    ("Postpone", "/DeferDate"),
-    ("Created", "/CreationTime"),
-    ("Started", "/StartProcessing"),
-    ("Ended", "/EndProcessing"),
-    ("Robot", "/Robot/Name"),
-    ("Retry No.", "/RetryNumber"),
-    ("Progress", "/Progress"),
-    ("Specific Data", "/SpecificContent"),
-    ("Output Data", "/Output"),
-    ("Analytics Data", "/Analytics"),
+const COLUMNS: &[(&str, Shows)] = &[
+    ("Id", Member("/Id")),
+    ("Key", Member("/Key")),
+    ("Reference", Member("/Reference")),
+    ("Status", Member("/Status")),
+    ("Revision", Member("/ReviewStatus")),
+    ("Reviewer Name", Member("/ReviewerUser/UserName")),
+    ("Exception", Member("/ProcessingExceptionType")),
+    ("Exception Reason", Member("/ProcessingException/Reason")),
+    ("Exception Details", Member("/ProcessingException/Details")),
+    ("Priority", Member("/Priority")),
+    ("Deadline (absolute)", Time("/DueDate")),
+    ("Risk SLA", Time("/RiskSlaDate")),
+    ("Postpone (absolute)", Time("/DeferDate")),
+    ("Created (absolute)", Time("/CreationTime")),
+    ("Started (absolute)", Time("/StartProcessing")),
+    ("Ended (absolute)", Time("/EndProcessing")),
+    ("Transaction Execution Time", Duration),
+    ("Robot", Member("/Robot/Name")),
+    ("Retry No.", Member("/RetryNumber")),
+    ("Progress", Member("/Progress")),
+    ("Specific Data", Member("/SpecificContent")),
+    ("Output", Member("/Output")),
+    ("Analytics Data", Member("/Analytics")),
 ];
 
 /// Items in a part: as many as a page has.
@@ -67,16 +85,19 @@ impl Asked {
     /// Reads it, and fails unless the queue is in the folder of the request.
     ///
     /// # Errors
-    /// 400 for options that a file has no use for; 1002 when there is no such queue.
+    /// 400 for related entities of which a file shows nothing; 1002 when there is no such queue.
     pub(crate) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Self> {
         let queue = args.id()?;
-        let query = args.options(cx, &QueueItem::SET)?;
-        if !query.only_filters_and_sorts() {
+        let mut query = Query::parse(&QueueItem::SET, &args.query)?;
+        if !query.expand.iter().all(is_shown) {
             return Err(Error::invalid(
-                "A file has all items that $filter finds, in the order of $orderby, and all its \
-                 columns: leave out the other options.",
+                "A file shows of related entities what its columns say: $expand can name Robot and \
+                 ReviewerUser, without options.",
             ));
         }
+        // Whoever reads a file sees these columns, asked for or not.
+        query.expand.clear();
+        access::may_ask(cx.tx, cx.caller, &query)?;
         cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
         Ok(Self { queue, query })
     }
@@ -213,6 +234,14 @@ pub(crate) fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     })
 }
 
+/// Whether the columns show something of what is expanded, and no more is asked for.
+fn is_shown(expand: &Expand) -> bool {
+    let inside = format!("/{}/", expand.nav.name);
+    let mut columns = COLUMNS.iter();
+    expand.query.is_empty()
+        && columns.any(|(_, shows)| matches!(shows, Member(path) if path.starts_with(&inside)))
+}
+
 /// Items as lines, below a line of headings at the beginning of the file.
 fn lines(items: &[Json], first: bool) -> csv::Result<Vec<u8>> {
     let mut file = csv::WriterBuilder::new()
@@ -222,7 +251,7 @@ fn lines(items: &[Json], first: bool) -> csv::Result<Vec<u8>> {
         file.write_record(COLUMNS.iter().map(|(heading, _)| heading))?;
     }
     for item in items {
-        file.write_record(COLUMNS.iter().map(|(_, path)| cell(item, path)))?;
+        file.write_record(COLUMNS.iter().map(|(_, shows)| cell(item, *shows)))?;
     }
     file.into_inner().map_err(|e| e.into_error().into())
 }
@@ -232,13 +261,35 @@ const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋',
 
 /// What a column shows of an item. A text is shown as a text: what callers write into items must not
 /// be run by whoever opens the file.
-fn cell(item: &Json, path: &str) -> String {
-    match item.pointer(path) {
-        None | Some(Json::Null) => String::new(),
-        Some(Json::String(text)) if text.starts_with(FORMULA) => format!("'{text}"),
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+fn cell(item: &Json, shows: Shows) -> String {
+    match shows {
+        Member(path) => match item.pointer(path) {
+            None | Some(Json::Null) => String::new(),
+            Some(Json::String(text)) if text.starts_with(FORMULA) => format!("'{text}"),
+            Some(Json::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        },
+        Time(path) => text(item, path).map(time).unwrap_or_default(),
+        Duration => seconds(item).map(|n| n.to_string()).unwrap_or_default(),
     }
+}
+
+fn text<'i>(item: &'i Json, path: &str) -> Option<&'i str> {
+    item.pointer(path)?.as_str()
+}
+
+/// A time with six digits behind the seconds, or none: many a reader of dates takes nothing else.
+fn time(text: &str) -> String {
+    match text.trim_end_matches('Z').split_once('.') {
+        None => text.to_owned(),
+        Some((seconds, fraction)) => format!("{seconds}.{fraction:0<6.6}Z"),
+    }
+}
+
+fn seconds(item: &Json) -> Option<i64> {
+    let at = |path| text(item, path).and_then(Timestamp::parse);
+    let (start, end) = (at("/StartProcessing")?, at("/EndProcessing")?);
+    Some((end.0 - start.0).max(0) / TICKS_PER_SECOND)
 }
 
 #[cfg(test)]
@@ -267,10 +318,42 @@ mod tests {
     fn no_text_is_a_formula() {
         for first in ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"] {
             let item = json!({ "Progress": format!("{first}cmd|' /C calc'!A0") });
-            assert!(cell(&item, "/Progress").starts_with('\''), "{first:?}");
+            assert!(
+                cell(&item, Member("/Progress")).starts_with('\''),
+                "{first:?}"
+            );
         }
         let item = json!({"Progress": "50 %", "Id": -1});
-        assert_eq!(cell(&item, "/Progress"), "50 %");
-        assert_eq!(cell(&item, "/Id"), "-1");
+        assert_eq!(cell(&item, Member("/Progress")), "50 %");
+        assert_eq!(cell(&item, Member("/Id")), "-1");
+    }
+
+    #[test]
+    fn times_are_written_as_readers_of_dates_take_them() {
+        for (shown, written) in [
+            ("2026-11-30T05:10:00Z", "2026-11-30T05:10:00Z"),
+            ("2026-11-30T05:10:00.5Z", "2026-11-30T05:10:00.500000Z"),
+            (
+                "2026-11-30T05:10:00.1234567Z",
+                "2026-11-30T05:10:00.123456Z",
+            ),
+        ] {
+            let item = json!({"DueDate": shown, "DeferDate": null});
+            assert_eq!(cell(&item, Time("/DueDate")), written);
+            assert_eq!(cell(&item, Time("/DeferDate")), "");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_is_over_took_whole_seconds() {
+        let took = |start, end| {
+            let item = json!({"StartProcessing": start, "EndProcessing": end});
+            cell(&item, Duration)
+        };
+        let noon = "2026-11-30T12:00:00.5Z";
+        assert_eq!(took(Some(noon), Some("2026-11-30T12:01:01.4999999Z")), "60");
+        assert_eq!(took(Some(noon), Some("2026-11-30T11:59:00Z")), "0");
+        assert_eq!(took(Some(noon), None), "");
+        assert_eq!(took(None, None), "");
     }
 }

@@ -43,8 +43,10 @@ impl ReleaseDto {
 /// `POST /odata/Releases`
 pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let changes = args.changes("release", &Release::SET, Mode::Create)?;
+    let query = args.options(cx, &Release::SET)?;
     let id = write(cx, &ReleaseDto::read(args)?, changes, Mode::Create, None)?;
-    Ok(Reply::created(cx.entity(&Release::SET, id, &[])?))
+    let made = cx.entity_with(&Release::SET, &id.into(), &query, &[])?;
+    Ok(Reply::created(made))
 }
 
 /// `PUT /odata/Releases(id)`: a release that never was is made, for whoever may make one.

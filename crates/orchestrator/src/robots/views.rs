@@ -236,7 +236,7 @@ fn must_have(cx: &mut Cx<'_, '_>, need: &Need) -> Result<()> {
 }
 
 /// `GetUsernames`: the accounts that robots sign in as, each once.
-pub(super) fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+pub(super) fn get_usernames(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let in_folder = cx.in_folders(IN_FOLDER);
     let sql = format!(
         "SELECT MIN(r.username) FROM robots r
@@ -246,7 +246,7 @@ pub(super) fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     );
     let rows = cx.tx.rows(&sql, &[cx.caller.tenant.into()])?;
     let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(cx.values("Edm.String", &names?))
+    cx.values(args, "Edm.String", names?)
 }
 
 /// `GetMachineNameToLicenseKeyMappings`: the machines that a classic robot can be made for. Whoever

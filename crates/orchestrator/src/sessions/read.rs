@@ -3,7 +3,6 @@
 
 use odata::Query;
 use odata::edm::EntitySet;
-use serde_json::Value as Json;
 
 use super::entities::{MachineSession, MachineSessionRuntime, Session};
 use super::manage;
@@ -240,7 +239,7 @@ fn get_runtimes_of_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 /// `GetUsernames`: the accounts on hosts that services run as, and that robots sign in as.
-fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+fn get_usernames(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let rows = cx.tx.rows(
         "SELECT DISTINCT x.name FROM (
              SELECT s.service_user_name AS name FROM sessions s
@@ -250,9 +249,6 @@ fn get_usernames(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
          WHERE x.name IS NOT NULL AND x.name <> '' ORDER BY x.name",
         &[cx.caller.tenant.into()],
     )?;
-    let names: Result<Vec<Json>, db::Error> = rows
-        .iter()
-        .map(|row| row.get::<String>(0).map(Json::from))
-        .collect();
-    Ok(Reply::values(cx.base, "Edm.String", &names?))
+    let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
+    cx.values(args, "Edm.String", names?)
 }

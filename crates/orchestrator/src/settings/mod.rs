@@ -56,7 +56,7 @@ const ROBOT_SETTINGS: Need = Need::new(
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
-    .get(read)
+    .get_value(read)
     .replace(Command::new(EDIT, replace).silent());
 
 /// Its functions and actions.

@@ -112,7 +112,7 @@ fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &[role.id.into()],
     )?;
     let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    Ok(Reply::json(cx.value("Collection(Edm.Int64)", ids?.into())))
+    cx.values(args, "Edm.Int64", ids?)
 }
 
 /// All accounts with their place in the list: those who have the role `{role}` come first.

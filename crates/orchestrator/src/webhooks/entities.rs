@@ -90,5 +90,8 @@ event_types! {
     "Schedule": "schedule.failed";
     "Task": "task.created" "task.assignmentChanged" "task.completed" "task.saved"
         "task.forwarded" "task.updated" "task.deleted";
+    "Alert": "alert.subscribed" "alert.unsubscribed";
+    "BlobFile": "blobFile.uploaded" "blobFile.deleted";
+    "DeploymentSetting": "deploymentSetting.updated";
     "Custom": "custom";
 }

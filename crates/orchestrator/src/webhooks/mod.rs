@@ -1,7 +1,9 @@
-//! Webhooks: who outside is told of which events. Nothing is delivered yet.
+//! Webhooks: who outside is told of which events. Nothing is delivered yet: whoever switches one on
+//! is told so in the log, see [`Hint::Webhook`].
 
 mod entities;
 
+use db::{Tx, Value};
 use odata::edm::EntitySet;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
@@ -10,7 +12,7 @@ use url::Url;
 
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::body;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
 
@@ -62,9 +64,13 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     complete(cx, &mut changes, &dto, key, &Stored::default())?;
     let name = dto.name.unwrap_or_default();
     changes.set("creation_time", cx.now);
+    let enabled = is_enabled(&changes, false);
     let id = cx
         .insert(changes)
         .map_err(|error| error.name_taken(&name))?;
+    if enabled {
+        cx.hint(Hint::Webhook(id));
+    }
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     Ok(Reply::created(cx.entity(&Webhook::SET, id, &[])?))
 }
@@ -83,7 +89,7 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     let mut changes = args.changes("webhookDto", &Webhook::SET, mode)?;
     let (id, dto) = (args.id()?, WebhookDto::read(args)?);
     let row = cx.tx.row(
-        "SELECT key, subscribe_to_all_events, events FROM webhooks
+        "SELECT key, subscribe_to_all_events, events, enabled FROM webhooks
          WHERE id = $1 AND tenant_id = $2",
         &[id.into(), cx.caller.tenant.into()],
     )?;
@@ -101,10 +107,30 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     };
     complete(cx, &mut changes, &dto, key, &stored)?;
     let name = dto.name.unwrap_or_default();
+    let enabled = is_enabled(&changes, row.get(3)?);
     cx.update(changes, id)
         .map_err(|error| error.name_taken(&name))?;
+    if enabled {
+        cx.hint(Hint::Webhook(id));
+    }
     audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Webhook::SET, id, &[])?))
+}
+
+/// Whether a webhook is told of events after these changes; `before` is whether it was.
+fn is_enabled(changes: &Changes, before: bool) -> bool {
+    match changes.get("enabled") {
+        Some(Value::Bool(enabled)) => *enabled,
+        _ => before,
+    }
+}
+
+/// How many webhooks are to be told of events, of all tenants.
+///
+/// # Errors
+/// The store's.
+pub fn enabled(tx: &mut Tx<'_>) -> Result<i64> {
+    Ok(tx.number("SELECT COUNT(*) FROM webhooks WHERE enabled", &[])?)
 }
 
 /// `DELETE /odata/Webhooks(id)`

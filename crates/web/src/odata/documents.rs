@@ -1,5 +1,8 @@
 //! What the service says of itself. Public, as it tells nothing of any tenant.
 
+use std::sync::LazyLock;
+
+use ::odata::Options;
 use ::odata::edm::Kind;
 use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
@@ -46,6 +49,17 @@ impl Described {
         }
     }
 }
+
+/// Which query options the answers of operations honour, in the order of [`OPS`].
+pub static HONOURED: LazyLock<Vec<Options>> = LazyLock::new(|| {
+    let described = Described::new();
+    let by_result = Options::of_operations(&described.model());
+    let ops = OPS.iter().flat_map(|ops| ops.iter());
+    let honoured = ops.zip(by_result);
+    honoured
+        .map(|(op, by_result)| op.options.unwrap_or(by_result))
+        .collect()
+});
 
 /// The formats of `$metadata` and the service document.
 #[derive(Clone, Copy, PartialEq, Eq)]

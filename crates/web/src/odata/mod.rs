@@ -66,7 +66,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     };
     let run = match (target.run, target.op) {
         (Some(run), _) => run,
-        (None, Some(op)) => return packages::upload(app, odata, caller, op).await,
+        (None, Some(op)) => {
+            target.options.check(query)?;
+            return packages::upload(app, odata, caller, op).await;
+        }
         (None, None) => return Err(Error::Internal("a target does nothing".into())),
     };
     before(app, &target).await?;
@@ -87,8 +90,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     )?;
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
     let Plan { call, run, expect } = plan;
-    // What may be sent twice looks for its first answer by itself.
-    let together = together.filter(|_| call.args.idempotency_key.is_none());
+    // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
+    // own at the item.
+    let alone = call.args.idempotency_key.is_some() || !call.args.query.is_empty();
+    let together = together.filter(|_| !alone);
     let reply = match together {
         Some(read) => {
             let work = call.args.heard(read(&call.args))?;

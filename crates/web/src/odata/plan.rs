@@ -59,7 +59,8 @@ pub struct Expect {
 /// Makes the plan.
 ///
 /// # Errors
-/// 400 for headers, parameters or bodies that cannot be read.
+/// 400 for headers, parameters or bodies that cannot be read, and for query options that the answer
+/// would not honour.
 pub fn plan(
     target: Target,
     run: Run,
@@ -70,6 +71,7 @@ pub fn plan(
     sent: Sent,
 ) -> Result<Plan> {
     let query = query.unwrap_or_default();
+    target.options.check(query)?;
     let mut params = target.params;
     params.extend(query_params(query));
     let if_match = if_match(headers, target.set)?;
@@ -88,7 +90,7 @@ pub fn plan(
         params,
         body: sent.value,
         unread: sent.unread,
-        query: query.to_owned().into(),
+        query: query.to_owned(),
         count: match target.kind {
             Kind::Count => Count::Only,
             _ if caller.is_robot() => Count::Asked,

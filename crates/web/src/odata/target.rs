@@ -1,14 +1,15 @@
 //! What a method and a path are about: a verb on a set or an entity, or an operation.
 
-use ::odata::Aliases;
 use ::odata::edm::EntitySet;
 use ::odata::path::{self, Args as PathArgs, Literal, Path, Segment};
+use ::odata::{Aliases, Options};
 use axum::http::Method;
 use orchestrator::{
     Code, Command, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource, Result, Run,
     Search, Store,
 };
 
+use super::documents::HONOURED;
 use crate::contract;
 
 /// What kind of answer a request gets.
@@ -47,6 +48,8 @@ pub struct Target {
     pub search: Option<Search>,
     /// What it does; `None` for uploads.
     pub run: Option<Run>,
+    /// The query options that the answer honours.
+    pub options: Options,
     /// The operation, if it is one.
     pub op: Option<&'static Op>,
     /// The set, unless it is an operation.
@@ -119,6 +122,11 @@ fn on_entity(resource: &'static Resource, method: &Method, key: Literal) -> Opti
 }
 
 fn reading(resource: &'static Resource, command: &Command, kind: Kind) -> Target {
+    let options = match kind {
+        Kind::Page | Kind::Count => Options::LIST,
+        Kind::Entity => resource.get_options,
+        Kind::Created | Kind::Changed | Kind::Operation => Options::NONE,
+    };
     Target {
         need: command.need,
         folder: resource.folder,
@@ -128,6 +136,7 @@ fn reading(resource: &'static Resource, command: &Command, kind: Kind) -> Target
         silent: command.silent,
         search: None,
         run: Some(command.run),
+        options,
         op: None,
         set: Some(resource.set),
         key: None,
@@ -156,13 +165,13 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
     };
     let name = last.name.rsplit('.').next().unwrap_or_default();
     let bound = !matches!(first.args, PathArgs::None | PathArgs::Empty);
-    let mut all = OPS.iter().flat_map(|ops| ops.iter());
-    let op = all.find(|op| {
+    let mut all = OPS.iter().flat_map(|ops| ops.iter()).enumerate();
+    let op = all.find(|(_, op)| {
         op.set.eq_ignore_ascii_case(&first.name)
             && op.name.eq_ignore_ascii_case(name)
             && op.bound == bound
     });
-    let Some(op) = op else { return Ok(None) };
+    let Some((at, op)) = op else { return Ok(None) };
     if method.as_str() != op.method {
         return Err(Error::NoSuchAddress(format!(
             "{} is called with {}.",
@@ -179,6 +188,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         silent: false,
         search: op.search,
         run: op.run,
+        options: HONOURED[at],
         op: Some(op),
         set: None,
         key: key_of(first, set)?,
