@@ -71,7 +71,7 @@ pub struct Serve {
     /// Base of links, contexts and the issuer; the request's own host when absent
     #[arg(long, env = "BATON_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// Origins whose pages may call the API, such as https://app.example.com; * for all [default: none]
+    /// Origins whose pages may call the API, such as `https://app.example.com`; * for all [default: none]
     #[arg(
         long,
         env = "BATON_CORS_ORIGINS",
@@ -219,5 +219,31 @@ impl Log {
             Format::Json => builder.json().init(),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_come_from_the_file_unless_they_are_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("baton.toml");
+        std::fs::write(&file, "cors_origins = [\"https://a\", \" https://b\"]").unwrap();
+        let origins = |given: Option<&str>| {
+            let serve = Serve {
+                cors_origins: given.map(|text| text.split(',').map(str::to_owned).collect()),
+                place: Place {
+                    config: Some(file.clone()),
+                    ..Place::default()
+                },
+                ..Serve::default()
+            };
+            serve.resolve().unwrap().web.cors_origins
+        };
+        assert_eq!(origins(None), ["https://a", "https://b"]);
+        assert_eq!(origins(Some("https://c,")), ["https://c"]);
+        assert!(origins(Some("")).is_empty());
     }
 }

@@ -127,9 +127,9 @@ pub fn reset_password(args: ResetPassword) -> Result<(), String> {
     let done = run(&at, &command).map_err(|e| e.to_string())?;
     print(&format!("{password}\n"));
     let when = match done {
-        Done::Served | Done::Alone => "has to sign in again",
+        Done::Served | Done::Alone => "has to sign in again now",
         // Tokens of people are good for so long, and a server remembers which are good.
-        Done::Beside => "has to sign in again, at a server that runs within 30 minutes",
+        Done::Beside => "has to sign in again, after 30 minutes at the latest",
     };
     eprintln!(
         "This is the new password of '{}', shown this once. Whoever is signed in with the old one {when}.",

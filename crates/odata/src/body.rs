@@ -38,14 +38,15 @@ pub fn check_complex(ty: &ComplexType, body: &Value) -> Result<()> {
     members(ty.props, body, true, 0)
 }
 
-/// The member `name` of a body, in any case; the exact spelling wins.
+/// The member `name` of a body, in any case; the exact spelling wins. Whoever checks a member and whoever
+/// reads it ask here, so that both mean the same one.
 pub fn member<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if let Some(value) = body.get(name) {
         return Some(value);
     }
-    body.iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+    let mut members = body.iter();
+    let found = members.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
 }
 
 /// A value as it is meant for a member of this kind. Readers of other servers take numbers and truth

@@ -87,12 +87,16 @@ impl Options {
         }
     }
 
-    /// Checks that a query string, as it came, asks for nothing else.
+    /// Checks that a query string, as it came, asks for nothing else. No number is what every answer
+    /// can leave out: clients put `$count=false` behind whatever they do not page.
     ///
     /// # Errors
     /// [`Error::Invalid`] that names the first option that is not honoured, or is none at all.
     pub fn check(self, raw: &str) -> Result<()> {
-        for (name, _) in options(raw)? {
+        for (name, value) in options(raw)? {
+            if name == "count" && value.trim().eq_ignore_ascii_case("false") {
+                continue;
+            }
             let known = NAMES.iter().find(|(known, _)| *known == name);
             if known.is_some_and(|(_, option)| !self.has(*option)) {
                 return Err(Error::query(format_args!(
@@ -129,6 +133,7 @@ mod tests {
         for (honoured, raw) in [
             (Options::NONE, ""),
             (Options::NONE, "$format=json&key=5&@p=1&top=2"),
+            (Options::NONE, "$count=False"),
             (Options::VALUES, "$top=1&$skip=2&%24count=true"),
             (Options::ENTITY, "$select=Id&$EXPAND=Robot($top=1)"),
             (

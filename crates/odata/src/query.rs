@@ -482,7 +482,7 @@ mod tests {
         assert_eq!(part("$top=2&$skip=1"), [2, 3]);
         assert_eq!(part("$top=0"), [0; 0]);
         assert_eq!(part("$top=1000&$skip=4"), [0; 0]);
-        assert_eq!(part("$skip=99999999999999999999999"), [0; 0]);
+        assert_eq!(part("$skip=9999999999999999999"), [0; 0]);
         assert!(Slice::parse("$count=TRUE").unwrap().count);
         assert!(!Slice::parse("$count=false").unwrap().count);
         for raw in [

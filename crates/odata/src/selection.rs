@@ -15,7 +15,7 @@ impl Selection {
     /// Reads the options of a query string.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a member that the structure does not have, and for every option but
+    /// [`Error::Invalid`](crate::Error::Invalid) for a member that the structure does not have, and for every option but
     /// `$select` and `$format`.
     pub fn parse(ty: &ComplexType, raw: &str) -> Result<Selection> {
         Options::SELECT.check(raw)?;

@@ -38,13 +38,7 @@ pub fn member<T: DeserializeOwned>(param: &str, body: Option<&Value>) -> Result<
 /// The member `name` of an object, without regard to case.
 #[must_use]
 pub fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    let object = value.as_object()?;
-    object.get(name).or_else(|| {
-        object
-            .iter()
-            .find(|(k, _)| k.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v)
-    })
+    odata::body::member(value.as_object()?, name)
 }
 
 /// The member `name` of an object as a `T`; `None` when it is absent or null.
@@ -189,13 +183,8 @@ impl<'v> Deserializer<'v> for AnyCase<'v> {
         let Value::Object(members) = self.0 else {
             return Err(de::Error::custom("an object is expected"));
         };
-        // Of two spellings of one member the later one counts, as in the original's JSON reader.
         let known = fields.iter().filter_map(|field| {
-            let value = members
-                .iter()
-                .rev()
-                .find(|(k, _)| k.eq_ignore_ascii_case(field))?
-                .1;
+            let value = odata::body::member(members, field)?;
             Some((*field, AnyCase(value)))
         });
         visitor.visit_map(de::value::MapDeserializer::new(known))
@@ -252,6 +241,14 @@ mod tests {
         assert_eq!(read.jobs_count, Some(2));
         assert_eq!(read.machine_robots, [Inner { robot_id: 7 }]);
         assert_eq!(read.content, Some(json!({"aKey": {"ROBOTID": 1}})));
+    }
+
+    #[test]
+    fn of_two_spellings_the_one_that_is_checked_is_read() {
+        let body = json!({"robotid": 1, "RobotId": 2, "ROBOTID": 3});
+        let read: Inner = read("inner", Some(&body)).unwrap();
+        assert_eq!(read, Inner { robot_id: 2 });
+        assert_eq!(get(&body, "RobotId"), Some(&json!(2)));
     }
 
     #[test]

@@ -113,6 +113,12 @@ pub enum FolderRule {
 }
 
 impl FolderRule {
+    /// Whether the folder that a header names means anything.
+    #[must_use]
+    pub fn reads_header(self) -> bool {
+        !matches!(self, Self::Tenant | Self::Named)
+    }
+
     /// Whether a request must name a folder.
     #[must_use]
     pub fn is_required(self) -> bool {

@@ -10,7 +10,8 @@ One line is one schema or one operation:
     POST /odata/Jobs 201=JobDto 400 ?$expand:string *$filter:string <JobDto
 
 `*` is required, `~` is read-only, `[T]` a list, `{T}` a dictionary, `(a..b)` bounds of a length or of a
-number, `any` anything, `file` bytes. Of the operation: statuses with their answers, parameters of the
+number, `any` anything, `file` bytes; names with `|` between or behind
+them are an enumeration. Of the operation: statuses with their answers, parameters of the
 query after `?`, the body after `<`. Version 11.0 stands below with the operations that 20.0 no longer
 has, and with the schemas that those use; theirs begin with `11:`.
 """
@@ -38,7 +39,8 @@ def kind(schema, mark):
     if "allOf" in schema:
         return kind(schema["allOf"][0], mark)
     if "enum" in schema:
-        return "|".join(str(value) for value in schema["enum"])
+        names = [str(value) for value in schema["enum"]]
+        return "|".join(names) + "|" * (len(names) == 1)
     match schema.get("type"):
         case "array":
             return f"[{kind(schema['items'], mark)}]"

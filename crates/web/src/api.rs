@@ -7,7 +7,6 @@ use ::odata::path::Literal;
 use ::odata::{Metadata, Options};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
-use orchestrator::access::FolderHeader;
 use orchestrator::{
     Args, FolderRule, Need, Reply, Result, Run, Store, folders, machines, packages, releases,
 };
@@ -110,10 +109,7 @@ pub async fn answer(
     if let Some(id) = id {
         params.insert(0, ("id".to_owned(), Literal::Bare(id)));
     }
-    let header = match route.folder {
-        FolderRule::Tenant | FolderRule::Named => FolderHeader::default(),
-        _ => request::folder(request.headers())?,
-    };
+    let header = request::folder_under(route.folder, request.headers())?;
     let write = route.method != "GET";
     let (parts, body) = request.into_parts();
     let sent = match write {

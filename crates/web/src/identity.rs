@@ -6,9 +6,7 @@ use std::sync::Arc;
 use ::identity::{Claims, Keys, burn, scopes, secret_eq, secret_hash, verify_password};
 use ::odata::{Guid, Timestamp};
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::{Method, Request, Response};
 use orchestrator::tenants::Tenant;
 use orchestrator::{Code, Error, Result, clients, machines, users};
 use serde::Deserialize;
@@ -17,7 +15,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::caller::password_mark;
 use crate::error::json_response;
-use crate::{body, contract, request};
+use crate::{basic, body, contract, request};
 
 /// Seconds that a token is good for.
 const TOKEN_SECONDS: i64 = 3600;
@@ -94,40 +92,9 @@ impl Form {
     }
 }
 
-/// Client id and secret from `Authorization: Basic`, in the ways they may be meant: form-encoded, as
-/// RFC 6749 (2.3.1) has them, then as they stand, as most clients send them.
-fn basic(headers: &HeaderMap) -> Vec<(String, String)> {
-    let Some(text) = basic_text(headers) else {
-        return Vec::new();
-    };
-    let Some((id, secret)) = text.split_once(':') else {
-        return Vec::new();
-    };
-    let raw = (id.to_owned(), secret.to_owned());
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-        decoded.ok().map(Cow::into_owned)
-    };
-    let decoded = decode(id)
-        .zip(decode(secret))
-        .filter(|decoded| *decoded != raw);
-    decoded.into_iter().chain([raw]).collect()
-}
-
-fn basic_text(headers: &HeaderMap) -> Option<String> {
-    let value = request::header(headers, "authorization")?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let bytes = STANDARD.decode(encoded.trim()).ok()?;
-    Some(::odata::batch::header_text(&bytes).into_owned())
-}
-
 /// `POST connect/token` with `grant_type=client_credentials`.
 async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<Response<Body>> {
-    let basic = basic(request.headers());
+    let basic = basic::credentials(request.headers());
     let form = Form::parse(&body::bytes(request.into_body()).await?);
     match form.get("grant_type") {
         Some("client_credentials") => {}
@@ -137,33 +104,9 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
         }
         None => return Ok(refuse(400, "invalid_request", "grant_type is missing.")),
     }
-    let given = form.get("client_id").map(|id| {
-        (
-            id.to_owned(),
-            form.get("client_secret").unwrap_or_default().to_owned(),
-        )
-    });
-    let meant = given.map_or(basic, |given| vec![given]);
-    if meant.is_empty() {
-        return Ok(refuse(
-            400,
-            "invalid_client",
-            "client_id and client_secret are missing.",
-        ));
-    }
-    let mut client = None;
-    for (id, secret) in &meant {
-        client = find_client(app, id, secret).await?;
-        if client.is_some() {
-            break;
-        }
-    }
-    let Some(client) = client else {
-        return Ok(refuse(
-            400,
-            "invalid_client",
-            "The client id or its secret is wrong.",
-        ));
+    let client = match client_of(app, &form, basic).await? {
+        Ok(client) => client,
+        Err(why) => return Ok(refuse(400, "invalid_client", why)),
     };
     let granted = match scopes::request(form.get("scope"), &client.scopes) {
         Ok(granted) => granted,
@@ -193,6 +136,28 @@ struct ClientLogin {
     tenant: i64,
     machine: Option<i64>,
     scopes: Vec<String>,
+}
+
+/// Whoever the form names, or else the header, in one of the ways it may be meant; or why it is nobody.
+async fn client_of(
+    app: &App,
+    form: &Form,
+    basic: Vec<(String, String)>,
+) -> Result<Result<ClientLogin, &'static str>> {
+    let given = form.get("client_id").map(|id| {
+        let secret = form.get("client_secret").unwrap_or_default();
+        vec![(id.to_owned(), secret.to_owned())]
+    });
+    let meant = given.unwrap_or(basic);
+    if meant.is_empty() {
+        return Ok(Err("client_id and client_secret are missing."));
+    }
+    for (id, secret) in &meant {
+        if let Some(client) = find_client(app, id, secret).await? {
+            return Ok(Ok(client));
+        }
+    }
+    Ok(Err("The client id or its secret is wrong."))
 }
 
 /// An external application, or a machine: its key is the client id.

@@ -9,6 +9,7 @@
 mod address;
 mod api;
 mod app;
+mod basic;
 mod body;
 mod caller;
 mod contract;
@@ -22,6 +23,7 @@ mod files;
 mod folder;
 mod grants;
 mod health;
+mod heard;
 mod hub;
 mod identity;
 mod logs;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orchestrator::access::FolderHeader;
-use orchestrator::{Code, Error, Result};
+use orchestrator::{Code, Error, FolderRule, Result};
 
 /// The id of a request in W3C form: the caller's trace with a span of our own, or a new one.
 pub fn trace_id(headers: &HeaderMap) -> String {
@@ -46,6 +46,18 @@ pub const FOLDER: [&str; 4] = [
     "x-uipath-folderpath",
     "x-uipath-folderpath-encoded",
 ];
+
+/// As [`folder`], for an operation of this rule: where folders mean nothing, so do the headers.
+///
+/// # Errors
+/// Those of [`folder`].
+pub fn folder_under(rule: FolderRule, headers: &HeaderMap) -> Result<FolderHeader> {
+    match rule {
+        FolderRule::RequiredInput => folder(headers).map_err(Error::folder_as_input),
+        rule if rule.reads_header() => folder(headers),
+        _ => Ok(FolderHeader::default()),
+    }
+}
 
 /// The folder that the headers name, in any of the four forms. Whether there is such a folder is looked
 /// up later; what cannot be read is refused here, because a request without a folder may mean all.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::identity::Claims;
-use ::odata::{Guid, Timestamp};
+use ::odata::Timestamp;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine;
@@ -25,6 +25,7 @@ use crate::body::{self, Sent};
 use crate::caller::{self, Proof};
 use crate::error::json_response;
 use crate::execute::write;
+use crate::heard::{alive, note_robots, take_in};
 use crate::request;
 
 /// The longest that `AwaitCommands` is held.
@@ -349,68 +350,6 @@ fn heartbeat_answer(commands: Vec<Value>) -> Value {
         "isUnattended": true,
         "isUnattendedLicensed": true,
     })
-}
-
-/// What the entries of a heartbeat say of jobs, and of the robots that run them.
-async fn take_in(
-    app: &Arc<App>,
-    caller: &Arc<Caller>,
-    session: i64,
-    entries: Option<Vec<Report>>,
-) -> Result<()> {
-    let entries = entries.unwrap_or_default();
-    let robots: Vec<_> = entries.iter().filter_map(Report::robot).collect();
-    let of_jobs = entries.into_iter().filter(|r| r.job_key.is_some());
-    record_each(app, caller, session, of_jobs.collect()).await?;
-    note_robots(app, caller, session, robots).await
-}
-
-/// Whether the robots of a host are there. Only what is new reaches the table.
-async fn note_robots(
-    app: &Arc<App>,
-    caller: &Arc<Caller>,
-    session: i64,
-    robots: Vec<(Guid, bool)>,
-) -> Result<()> {
-    let news = app.presence.news(session, &robots);
-    if news.is_empty() {
-        return Ok(());
-    }
-    let known = write(app, Arc::clone(caller), move |cx| {
-        robot_service::robots_come_and_go(cx, session, &news, &robots)
-    })
-    .await?;
-    app.presence.told(session, &known);
-    Ok(())
-}
-
-/// A heartbeat may repeat what is long over: that is no reason to refuse the heartbeat.
-async fn record_each(
-    app: &Arc<App>,
-    caller: &Arc<Caller>,
-    session: i64,
-    reports: Vec<Report>,
-) -> Result<()> {
-    for report in reports {
-        let recorded = write(app, Arc::clone(caller), move |cx| {
-            orchestrator::jobs::report::record(cx, session, &report)
-        })
-        .await;
-        match recorded {
-            Ok(()) | Err(Error::Refused { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Notes a sign of life; the table hears of it only if it thought the host was lost.
-async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
-    for back in app.presence.beat(session, Timestamp::now()) {
-        write(app, Arc::clone(caller), move |cx| hosts::back(cx, back)).await?;
-        app.watch.notify_one();
-    }
-    Ok(())
 }
 
 /// `AwaitCommands`: held until there is something new for the host. A host that only sends

@@ -103,7 +103,7 @@ fn describe(root: &str, issuer: &str) -> String {
                 endpoint.status = op.status;
                 endpoint.filter = op.filter;
             }
-            if !matches!(folder, FolderRule::Tenant | FolderRule::Named) {
+            if folder.reads_header() {
                 endpoint.headers = FOLDER;
             }
             endpoint.access = match names.next() {

@@ -136,7 +136,7 @@ async fn without_a_role_it_may_do_nothing(backend: Backend) {
     app.folder(scene.folder)
         .post(START_JOBS, &start)
         .await
-        .refused(403, 1100);
+        .refused(400, 1100);
     app.folder(scene.folder)
         .post(ADD, &item_data("Q", json!({})))
         .await

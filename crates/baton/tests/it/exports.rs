@@ -54,6 +54,10 @@ async fn link(scene: &Scene, client: &Client, export: &Value) -> String {
     assert_eq!(access["Verb"], "GET");
     assert_eq!(access["RequiresAuth"], false);
     assert_eq!(access["Headers"], json!({"Keys": [], "Values": []}));
+    let selected = format!("{}()?$select=Verb", link_of(export));
+    let selected = client.get(&selected).await.ok(200);
+    let members: Vec<_> = selected.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["@odata.context", "Verb"]);
     let uri = text(&access, "Uri").strip_prefix(&scene.server.url);
     uri.expect("an address of this server").to_owned()
 }

@@ -179,6 +179,18 @@ async fn single_things_are_no_lists(backend: Backend) {
             assert!(text(&said, "message").contains(name), "{said}");
         }
     }
+    // Nothing has a number, so everything can leave it out: clients ask for that everywhere.
+    for path in [
+        at("QueueDefinitions", &made),
+        "odata/Settings('Abp.Timing.TimeZone')".into(),
+        "odata/Settings/UiPath.Server.Configuration.OData.GetTimezones".into(),
+    ] {
+        client.get(&format!("{path}?$count=false")).await.ok(200);
+        client
+            .get(&format!("{path}?$count=true"))
+            .await
+            .refused(400, 1000);
+    }
     // A setting is a text and no entity.
     let setting = "odata/Settings('Abp.Timing.TimeZone')";
     scene

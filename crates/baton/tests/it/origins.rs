@@ -116,7 +116,11 @@ async fn origins_that_are_configured(backend: Backend) {
 }
 
 async fn every_origin(backend: Backend) {
-    let scene = with_origins(backend, "*").await;
+    let setup = Setup {
+        args: Vec::new(),
+        env: vec![("BATON_CORS_ORIGINS".into(), "*".into())],
+    };
+    let scene = Scene::start_with(EXE, backend, setup).await;
     let answer = ask(&scene.server.anonymous(), "odata/Jobs", PAGE, "GET").await;
     assert_eq!((answer.status, answer.header(ALLOWED)), (200, "*"));
     let answer = call(&scene.app, "odata/Jobs", PAGE).await;

@@ -223,7 +223,7 @@ impl Parts {
             },
             args: Args {
                 key: Some(odata::path::Literal::Int(id(queue))),
-                query: query.to_owned().into(),
+                query: query.to_owned(),
                 ..Args::default()
             },
         }

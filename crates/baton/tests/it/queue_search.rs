@@ -547,7 +547,7 @@ async fn plans(scene: &mut Scene, filter: &str) -> Vec<String> {
     meanwhile(scene, tended).await;
     let (server, folders) = (facts(scene), Folders::One(scene.folder));
     let args = Args {
-        query: format!("$filter={filter}&$top=5").into(),
+        query: format!("$filter={filter}&$top=5"),
         ..Args::default()
     };
     scene.server.stop().await;

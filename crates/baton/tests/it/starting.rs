@@ -368,6 +368,7 @@ async fn processes_and_folders_that_are_not_there(backend: Backend) {
         scene.app.folder(999_999),
         scene.app.with("X-UIPATH-FolderPath", "Nowhere"),
         scene.app.with("X-UIPATH-FolderKey", &key),
+        scene.app.with("X-UIPATH-OrganizationUnitId", "three"),
         nobody.folder(scene.folder),
     ] {
         there.post(START_JOBS, &info).await.refused(400, 1100);

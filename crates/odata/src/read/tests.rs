@@ -108,6 +108,35 @@ fn what_is_skipped_is_not_looked_up() {
     assert_eq!(sorted.matches("LEFT JOIN robots").count(), 2, "{sorted}");
 }
 
+/// Jobs of which there is one for each of several folders.
+static IN_FOLDERS: EntitySet = EntitySet {
+    tie: &["id", "folder_id"],
+    ..Job::SET
+};
+
+#[test]
+fn every_order_ends_in_what_makes_a_row_unique() {
+    let order = |set, asked: &str| {
+        let query = Query::parse(set, asked).unwrap();
+        let mut builder = Builder::new(Dialect::Postgres, &SCOPE);
+        let terms = order_terms(&mut builder, set, &query.order).unwrap();
+        order_list(&terms).replace('"', "")
+    };
+    assert_eq!(order(&Job::SET, ""), "t0.id DESC");
+    assert_eq!(order(&Job::SET, "$orderby=State"), "t0.state, t0.id");
+    assert_eq!(order(&IN_FOLDERS, ""), "t0.id DESC, t0.folder_id DESC");
+    assert_eq!(
+        order(&IN_FOLDERS, "$orderby=State,Id desc,Key"),
+        "t0.state, t0.id DESC, t0.key, t0.folder_id"
+    );
+    let first = |set| {
+        let mut builder = Builder::new(Dialect::Postgres, &SCOPE);
+        first_of_key(&mut builder, set).unwrap().replace('"', "")
+    };
+    assert_eq!(first(&Job::SET), "");
+    assert_eq!(first(&IN_FOLDERS), " ORDER BY t0.id, t0.folder_id");
+}
+
 #[test]
 fn only_rows_with_a_target_are_joined_where_no_other_can_be_found() {
     let inner = |filter: &str| {

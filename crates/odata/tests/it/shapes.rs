@@ -40,23 +40,6 @@ fn an_entity_byte_for_byte() {
 }
 
 #[test]
-fn one_entity_is_no_collection() {
-    for server in servers() {
-        for query in [
-            "$filter=Id eq 1",
-            "$orderby=Id",
-            "$top=1",
-            "$skip=1",
-            "$count=true",
-        ] {
-            let read = server.entity(&RUNS, 1, query, &Ask::default());
-            let error = read.unwrap_err().to_string();
-            assert!(error.contains("is not a collection"), "{query}: {error}");
-        }
-    }
-}
-
-#[test]
 fn contexts_name_what_was_selected() {
     for server in servers() {
         let context = |query: &str, ask: &Ask| {

@@ -58,7 +58,7 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             info.kill_process_expression.as_deref(),
         )?,
         autopilot: autopilot(&info, &release)?,
-        parent: args.job()?.filter(|_| cx.caller.is_robot()),
+        parent: args.job()?,
         info,
         release,
         folder: folder.id,

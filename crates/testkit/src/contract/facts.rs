@@ -216,7 +216,7 @@ fn ty(word: &'static str) -> Type {
         "int32" => Type::Int32,
         "int64" => Type::Int64,
         "number" => Type::Number,
-        _ if word.contains('|') => Type::Enum(word.split('|').collect()),
+        _ if word.contains('|') => Type::Enum(word.trim_end_matches('|').split('|').collect()),
         name => Type::Schema(name),
     }
 }

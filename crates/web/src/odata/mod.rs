@@ -9,8 +9,8 @@ mod target;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, Response};
-use orchestrator::{Error, Reply, Result};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use orchestrator::{Caller, Error, Reply, Result};
 
 use crate::app::App;
 use crate::body::{self, Sent};
@@ -55,15 +55,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let rest = odata.rest.trim_matches('/');
     let query = odata.request.uri().query().unwrap_or_default();
     let target = target::find(odata.request.method(), rest, query)?;
-    // Operations are also for machines that prove nothing but their key, as far as their needs go.
-    let proof = match target.kind {
-        Kind::Operation => Proof::TokenOrMachine,
-        _ => Proof::Token,
-    };
-    let caller = match target.op {
-        Some(op) if op.public => anonymous(app, odata.tenant),
-        _ => authenticate(app, odata.request.headers(), odata.tenant, proof).await?,
-    };
+    let caller = caller(app, odata.request.headers(), odata.tenant, &target).await?;
     let run = match (target.run, target.op) {
         (Some(run), _) => run,
         (None, Some(op)) => {
@@ -109,6 +101,24 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     };
     let reply = reply.map_err(|error| error.precondition(expect.conditional))?;
     answer::answer(app, &expect, reply).await
+}
+
+/// Who asks for a target.
+async fn caller(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: Option<i64>,
+    target: &Target,
+) -> Result<Arc<Caller>> {
+    if target.op.is_some_and(|op| op.public) {
+        return Ok(anonymous(app, tenant));
+    }
+    // Operations are also for machines that prove nothing but their key, as far as their needs go.
+    let proof = match target.kind {
+        Kind::Operation => Proof::TokenOrMachine,
+        _ => Proof::Token,
+    };
+    authenticate(app, headers, tenant, proof).await
 }
 
 /// What a target needs done first: sessions show heartbeats that only memory knows.

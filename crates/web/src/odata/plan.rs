@@ -7,8 +7,7 @@ use ::odata::Metadata;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
 use axum::http::{HeaderMap, header};
-use orchestrator::access::FolderHeader;
-use orchestrator::{Args, Caller, Code, Count, Error, FolderRule, Prepare, Result, Run};
+use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Run};
 
 use super::target::{Kind, Target};
 use crate::app::App;
@@ -107,10 +106,7 @@ pub fn plan(
     let call = Call {
         need: target.need,
         rule: target.folder,
-        header: match target.folder {
-            FolderRule::Tenant => FolderHeader::default(),
-            _ => request::folder(headers)?,
-        },
+        header: request::folder_under(target.folder, headers)?,
         base,
         args,
         metadata: expect.metadata,
@@ -198,14 +194,15 @@ fn preferred(headers: &HeaderMap) -> Option<Preferred> {
 
 /// The version that `If-Match` names, for sets whose rows have one. `*` is any.
 fn if_match(headers: &HeaderMap, set: Option<&'static EntitySet>) -> Result<Option<i64>> {
-    let Some(given) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    if set.and_then(EntitySet::version).is_none() {
+    let given: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+    if given.is_empty() || set.and_then(EntitySet::version).is_none() {
         return Ok(None);
     }
-    // What is no text is no version either.
-    let text = given.to_str().unwrap_or_default().trim();
+    // What is no text, or there twice, is no version either.
+    let text = match given[..] {
+        [one] => one.to_str().unwrap_or_default().trim(),
+        _ => "",
+    };
     if text == "*" {
         return Ok(None);
     }

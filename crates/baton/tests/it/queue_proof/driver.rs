@@ -333,7 +333,11 @@ impl Run<'_> {
     ) -> Checked {
         let version = self.version(index, meant, &mut body);
         let path = format!("odata/QueueItems({})", self.number(index));
-        let answer = self.client().put(&path, &body.into()).await;
+        let answer = self
+            .client()
+            .with("Prefer", "return=representation")
+            .put(&path, &body.into())
+            .await;
         match self.model.edit(index, version, data) {
             Ok(index) => {
                 let row = done(&answer, 200)?;
