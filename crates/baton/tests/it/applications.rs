@@ -163,13 +163,19 @@ async fn without_a_role_it_may_do_nothing(backend: Backend) {
         .refused(403, 0);
 }
 
-async fn a_role_in_a_folder_counts_there(backend: Backend) {
-    let scene = scene(backend).await;
-    let other = folder(&scene, "Other").await;
+/// A queue in each of two folders, and a role in the first; gives the second.
+async fn with_a_role_here(scene: &Scene) -> i64 {
+    let other = folder(scene, "Other").await;
     queue(&scene.shared, "Here", json!({})).await;
     queue(&scene.app.folder(other), "There", json!({})).await;
-    let automation_user = role(&scene, "Automation User").await;
-    give_in(&scene, scene.folder, &[automation_user]).await;
+    let automation_user = role(scene, "Automation User").await;
+    give_in(scene, scene.folder, &[automation_user]).await;
+    other
+}
+
+async fn a_role_in_a_folder_counts_there(backend: Backend) {
+    let scene = scene(backend).await;
+    let other = with_a_role_here(&scene).await;
 
     let app = by_roles(&scene).await;
     let here = app.folder(scene.folder);
@@ -242,11 +248,7 @@ async fn a_role_for_the_tenant_counts_at_once(backend: Backend) {
 
 async fn scopes_and_roles_add_up(backend: Backend) {
     let scene = scene(backend).await;
-    let other = folder(&scene, "Other").await;
-    queue(&scene.shared, "Here", json!({})).await;
-    queue(&scene.app.folder(other), "There", json!({})).await;
-    let automation_user = role(&scene, "Automation User").await;
-    give_in(&scene, scene.folder, &[automation_user]).await;
+    let other = with_a_role_here(&scene).await;
     let both = scene
         .server
         .app_with(&["OR.Queues.Read", "OR.Default"])

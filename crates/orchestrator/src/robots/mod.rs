@@ -34,6 +34,7 @@ pub use entities::{
     CredentialType, HostingType, Robot, RobotOfEnvironment, RobotType, RobotWithLicense,
     SimpleRobot, UnattendedRobot,
 };
+pub use views::ACROSS_FOLDERS;
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
@@ -79,7 +80,7 @@ pub const OPS: &[Op] = &[
     Op::function(
         "Robots",
         "FindAllAcrossFolders",
-        views::FIND,
+        ACROSS_FOLDERS,
         views::find_all_across_folders,
     )
     .returns("Collection(ExtendedRobotDto)")

@@ -20,7 +20,8 @@ const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 pub(super) const VIEW_MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
 const VIEW_PROCESSES: Need = Need::new("OR.Robots", &[("Processes", Access::View)], false);
 const VIEW_ENVIRONMENTS: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
-pub(super) const FIND: Need = Need::new(
+/// Sees robots, accounts or machines of the whole tenant: any of them leads to the others.
+pub const ACROSS_FOLDERS: Need = Need::new(
     "OR.Robots",
     &[
         ("Robots", Access::View),
@@ -153,7 +154,7 @@ pub(super) fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
 pub(super) fn find_all_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let everywhere = FolderHeader::default();
     let rule = FolderRule::OptionalOrTenant;
-    cx.folders = access::grant(cx.tx, cx.caller, &FIND, rule, &everywhere)?.folders;
+    cx.folders = access::grant(cx.tx, cx.caller, &ACROSS_FOLDERS, rule, &everywhere)?.folders;
     let which = Page {
         name: Some(EXTENDED_ROBOTS.entity),
         ..Page::default()

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::jobs::Job;
 use crate::machines;
 use crate::op::{Access, FolderRule, Need, Op, Resource};
-use crate::robots::RobotType;
+use crate::robots::{ACROSS_FOLDERS, RobotType};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
@@ -40,17 +40,6 @@ const FOLDER: Need = Need::new(
     &[("Machines", Access::View), ("Jobs", Access::Create)],
     false,
 );
-/// Sees the ones or the others.
-const GLOBAL: Need = Need::new(
-    "OR.Robots",
-    &[
-        ("Robots", Access::View),
-        ("Users", Access::View),
-        ("Machines", Access::Create),
-        ("Machines", Access::Edit),
-    ],
-    false,
-);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
@@ -62,7 +51,7 @@ pub const RESULTS: &[&EntitySet] = &[&MachineSession::SET, &MachineSessionRuntim
 
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
-    Op::function("Sessions", "GetGlobalSessions", GLOBAL, get_global)
+    Op::function("Sessions", "GetGlobalSessions", ACROSS_FOLDERS, get_global)
         .returns("Collection(SessionDto)"),
     Op::function("Sessions", "GetMachineSessions", MACHINES, get_of_machine)
         .params(&[("key", "Edm.Int64")])
