@@ -192,11 +192,16 @@ pub(crate) fn signal_group(group: Pid, signal: Signal) {
     }
 }
 
-/// Kills every process that carries the job's marks. Repeated, because a process may fork while the
-/// list is read; a job that forks faster than this is beyond best effort.
+/// How long left-over processes are looked for. On a busy machine a killed process may still wait for
+/// its turn to end after some tens of milliseconds.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// Kills every process that carries the job's marks, until none is left. Repeated, because a process
+/// may fork while the list is read; a job that forks faster than this is beyond best effort.
 async fn kill_marked(job: JobId) {
     let sweep = move || {
-        for _ in 0..5 {
+        let start = std::time::Instant::now();
+        while start.elapsed() < SWEEP {
             let found = marked(job);
             if found.is_empty() {
                 break;
