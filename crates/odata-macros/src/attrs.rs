@@ -163,13 +163,21 @@ pub fn derives_serde(attrs: &[Attribute]) -> bool {
 
 /// Whether a field says itself what serde calls it.
 pub fn has_serde_name(attrs: &[Attribute]) -> bool {
+    has_serde(attrs, &["rename", "flatten", "skip"])
+}
+
+/// Whether a field says itself what it is when it is left out.
+pub fn has_serde_default(attrs: &[Attribute]) -> bool {
+    has_serde(attrs, &["default"])
+}
+
+fn has_serde(attrs: &[Attribute], names: &[&str]) -> bool {
     attrs
         .iter()
         .filter(|attr| attr.path().is_ident("serde"))
         .any(|attr| {
             let metas = Punctuated::<Meta, Token![,]>::parse_terminated;
             attr.parse_args_with(metas).is_ok_and(|metas| {
-                let names = ["rename", "flatten", "skip"];
                 metas
                     .iter()
                     .any(|meta| names.iter().any(|name| meta.path().is_ident(name)))
@@ -188,4 +196,12 @@ pub fn pascal_case(field: &str) -> String {
         }
     }
     name
+}
+
+/// `start_time` → `startTime`.
+pub fn camel_case(field: &str) -> String {
+    let name = pascal_case(field);
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }

@@ -138,6 +138,93 @@ pub fn complex(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     })
 }
 
+/// `#[input] struct`.
+pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let args: Args = syn::parse2(args)?;
+    args.end()?;
+    let mut item: ItemStruct = syn::parse2(item)?;
+    let ident = item.ident.clone();
+    if matches!(item.fields, Fields::Unit) {
+        return Ok(quote! {
+            #item
+
+            impl ::odata::edm::Input for #ident {
+                const PARAMS: &'static [::odata::edm::Prop] = &[];
+                const KEY: ::core::option::Option<::odata::edm::Kind> = ::core::option::Option::None;
+
+                fn read<'de, D: ::serde::Deserializer<'de>>(
+                    _: D,
+                ) -> ::core::result::Result<Self, D::Error> {
+                    ::core::result::Result::Ok(#ident)
+                }
+            }
+        });
+    }
+    let key = take_key(&mut item)?;
+    let members = members_spelled(&mut item, attrs::camel_case)?;
+    if !members.navs.is_empty() {
+        return Err(Error::new(
+            ident.span(),
+            "an input has no navigation properties",
+        ));
+    }
+    if let Fields::Named(fields) = &mut item.fields {
+        for field in &mut fields.named {
+            // What may be left out has the value that its type has by itself.
+            if !attrs::has_serde_default(&field.attrs) {
+                field.attrs.push(parse_quote!(#[serde(default)]));
+            }
+        }
+    }
+    let key = match key {
+        Some(ty) => quote!(::core::option::Option::Some(<#ty as ::odata::edm::Edm>::KIND)),
+        None => quote!(::core::option::Option::None),
+    };
+    if !attrs::derives_serde(&item.attrs) {
+        let derive = parse_quote!(#[derive(::serde::Deserialize)]);
+        item.attrs.insert(0, derive);
+    }
+    let props = &members.props;
+    Ok(quote! {
+        #item
+
+        impl ::odata::edm::Input for #ident {
+            const PARAMS: &'static [::odata::edm::Prop] = &[#(#props),*];
+            const KEY: ::core::option::Option<::odata::edm::Kind> = #key;
+
+            fn read<'de, D: ::serde::Deserializer<'de>>(
+                from: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                ::serde::Deserialize::deserialize(from)
+            }
+        }
+    })
+}
+
+/// Marks the field that holds the key of the bound entity, `#[edm(key)]`, and gives its type.
+fn take_key(item: &mut ItemStruct) -> Result<Option<syn::Type>> {
+    let mut found = None;
+    for field in &mut item.fields {
+        let is_key = field.attrs.iter().any(|attr| {
+            attr.path().is_ident("edm")
+                && attr
+                    .parse_args::<syn::Ident>()
+                    .is_ok_and(|word| word == "key")
+        });
+        if !is_key {
+            continue;
+        }
+        if found.is_some() {
+            return Err(Error::new_spanned(&field.ident, "there is one key"));
+        }
+        field.attrs.retain(|attr| !attr.path().is_ident("edm"));
+        field.attrs.push(parse_quote!(#[edm(skip)]));
+        field.attrs.push(parse_quote!(#[serde(rename = "(key)")]));
+        found = Some(field.ty.clone());
+    }
+    Ok(found)
+}
+
 /// The members of a struct as constants.
 #[derive(Default)]
 struct Members {
@@ -162,6 +249,15 @@ impl Members {
 /// Reads the fields, and takes `#[edm(…)]` off them.
 fn members(item: &mut ItemStruct) -> Result<Members> {
     let serde = attrs::derives_serde(&item.attrs);
+    read_members(item, serde, attrs::pascal_case)
+}
+
+/// As [`members`], where serde is derived and names are spelled as `spell` does.
+fn members_spelled(item: &mut ItemStruct, spell: fn(&str) -> String) -> Result<Members> {
+    read_members(item, true, spell)
+}
+
+fn read_members(item: &mut ItemStruct, serde: bool, spell: fn(&str) -> String) -> Result<Members> {
     let Fields::Named(fields) = &mut item.fields else {
         return Err(Error::new(
             item.ident.span(),
@@ -182,7 +278,7 @@ fn members(item: &mut ItemStruct) -> Result<Members> {
             .unwrap_or_default();
         let name = match args.text("name")? {
             Some(name) => name.value(),
-            None => attrs::pascal_case(&ident),
+            None => spell(&ident),
         };
         if serde && !attrs::has_serde_name(&field.attrs) {
             field.attrs.push(parse_quote!(#[serde(rename = #name)]));

@@ -38,6 +38,16 @@ pub fn complex(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(expand::complex(args.into(), item.into()))
 }
 
+/// Declares what an operation is asked: implements `Input` for the struct, and serde's `Deserialize`.
+///
+/// Fields are parameters, as for [`macro@entity`], only that their default names are in camelCase;
+/// `#[edm(key)]` is the key of the entity that the operation is bound to. A struct without fields asks for
+/// nothing.
+#[proc_macro_attribute]
+pub fn input(args: TokenStream, item: TokenStream) -> TokenStream {
+    finish(expand::input(args.into(), item.into()))
+}
+
 fn finish(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
     result
         .unwrap_or_else(|error| error.into_compile_error())

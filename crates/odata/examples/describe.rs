@@ -8,7 +8,7 @@
 mod pets;
 
 use odata::edm::{Edm, EntitySet, Kind};
-use odata::metadata::{self, Model, OpSig};
+use odata::metadata::{self, Model, OpSig, Param};
 use odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Verb};
 use pets::{Person, Pet};
 use serde_json::json;
@@ -23,35 +23,39 @@ pub struct Meal {
 
 const SETS: &[&EntitySet] = &[&Pet::SET, &Person::SET];
 
-const OPS: &[OpSig] = &[
-    OpSig {
-        name: "Feed",
-        namespace: "Zoo",
-        action: true,
-        set: "Pets",
-        bound_to_entity: true,
-        params: &[("meal", "MealDto")],
-        returns: "PetDto",
-        doc: "Feeds a pet.",
-    },
-    OpSig {
-        name: "BornSince",
-        namespace: "Zoo",
-        action: false,
-        set: "Pets",
-        bound_to_entity: false,
-        params: &[("moment", "Edm.DateTimeOffset")],
-        returns: "Collection(PetDto)",
-        doc: "Gets the pets that were born since a moment.",
-    },
-];
+fn ops() -> Vec<OpSig> {
+    vec![
+        OpSig {
+            name: "Feed",
+            namespace: "Zoo",
+            action: true,
+            set: "Pets",
+            bound_to_entity: true,
+            params: vec![Param::named("meal", "MealDto")],
+            returns: String::from("PetDto"),
+            doc: "Feeds a pet.",
+        },
+        OpSig {
+            name: "BornSince",
+            namespace: "Zoo",
+            action: false,
+            set: "Pets",
+            bound_to_entity: false,
+            params: vec![Param::named("moment", "Edm.DateTimeOffset")],
+            returns: String::from("Collection(PetDto)"),
+            doc: "Gets the pets that were born since a moment.",
+        },
+    ]
+}
 
-const MODEL: Model<'_> = Model {
-    sets: SETS,
-    ops: OPS,
-    results: &[],
-    types: &[<Meal as Edm>::KIND],
-};
+fn model(ops: &[OpSig]) -> Model<'_> {
+    Model {
+        sets: SETS,
+        ops,
+        results: &[],
+        types: &[<Meal as Edm>::KIND],
+    }
+}
 
 const HEADERS: &[Header<'_>] = &[Header {
     name: "X-Zoo",
@@ -61,21 +65,23 @@ const HEADERS: &[Header<'_>] = &[Header {
 }];
 
 fn main() {
+    let ops = ops();
+    let model = model(&ops);
     assert!(
-        metadata::undefined(&MODEL).is_empty(),
+        metadata::undefined(&model).is_empty(),
         "the model is closed"
     );
     let mut args = std::env::args().skip(1);
     let text = match args.next().as_deref() {
-        Some("xml") => metadata::csdl_xml(&MODEL),
-        Some("json") => metadata::csdl_json(&MODEL),
+        Some("xml") => metadata::csdl_xml(&model),
+        Some("json") => metadata::csdl_json(&model),
         Some("page") => openapi::page(&args.next().unwrap_or("openapi.json".into()), "Zoo"),
-        _ => document(),
+        _ => document(model),
     };
     println!("{text}");
 }
 
-fn document() -> String {
+fn document(model: Model<'_>) -> String {
     let verbs = [
         Verb::List,
         Verb::Get,
@@ -85,7 +91,7 @@ fn document() -> String {
     ];
     let pets = verbs.map(|verb| Call::Set(&Pet::SET, verb));
     let people = [Verb::List, Verb::Get].map(|verb| Call::Set(&Person::SET, verb));
-    let ops = OPS.iter().map(Call::Operation);
+    let ops = model.ops.iter().map(Call::Operation);
     let endpoint = |call| Endpoint {
         headers: HEADERS,
         access: Access::Scopes(&["Zoo"]),
@@ -99,7 +105,7 @@ fn document() -> String {
         description: "Pets, and who looks after them.",
         servers: &["/"],
         root: "/odata",
-        model: MODEL,
+        model,
         endpoints: &endpoints,
         error: &json!({"type": "object", "properties": {"message": {"type": "string"}}}),
         oauth: OAuth {

@@ -76,6 +76,8 @@ fn annotated(kind: Kind) -> Option<String> {
         Kind::Collection(ty) => format!("Collection({NAMESPACE}.{})", ty.name),
         Kind::Strings => "Collection(String)".to_owned(),
         Kind::Int64s => "Collection(Int64)".to_owned(),
+        Kind::Int32s => "Collection(Int32)".to_owned(),
+        Kind::Guids => "Collection(Guid)".to_owned(),
         Kind::Dates => "Collection(DateTimeOffset)".to_owned(),
         Kind::Bool | Kind::Int32 | Kind::Double | Kind::String => return None,
         Kind::Complex(_) | Kind::Open => return None,

@@ -231,7 +231,7 @@ impl Binder {
                 let element = match prop.kind {
                     Kind::Collection(ty) => Row::Struct(ty),
                     Kind::Strings => Row::Value(Type::Text),
-                    Kind::Int64s => Row::Value(Type::Int),
+                    Kind::Int64s | Kind::Int32s => Row::Value(Type::Int),
                     _ => return Err(not_a_collection(names)),
                 };
                 self.usable(prop)?;

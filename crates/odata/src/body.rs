@@ -30,6 +30,14 @@ pub fn check_patch(set: &EntitySet, body: &Value) -> Result<()> {
     members(set.props, body, false, 0)
 }
 
+/// Checks the value of one member, which is there and not null.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_member(prop: &Prop, value: &Value) -> Result<()> {
+    check_value(prop, value, 0)
+}
+
 /// Checks a structure, e.g. the parameters of an action.
 ///
 /// # Errors
@@ -82,7 +90,7 @@ pub fn converted(kind: Kind, value: &Value) -> Cow<'_, Value> {
             Some(number.to_string().into())
         }
         (Kind::Strings, Value::Array(items)) => all(Kind::String, items),
-        (Kind::Int64s, Value::Array(items)) => all(Kind::Int64, items),
+        (Kind::Int64s | Kind::Int32s, Value::Array(items)) => all(Kind::Int64, items),
         _ => None,
     };
     new.map_or(Cow::Borrowed(value), Cow::Owned)
@@ -153,6 +161,9 @@ fn members(props: &[Prop], body: &Value, complete: bool, depth: usize) -> Result
 
 fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
     let value = &*converted(prop.kind, value);
+    if let Value::Array(items) = value {
+        check_length(prop, items)?;
+    }
     if let (Some((least, most)), Some(number)) = (prop.range, value.as_i64())
         && !(least..=most).contains(&number)
     {
@@ -164,10 +175,10 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
     let fits = match (prop.kind, value) {
         (Kind::String, Value::String(text)) => return check_text(prop, text),
         (Kind::Bool, value) => value.is_boolean(),
-        (Kind::Int32, value) => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+        (Kind::Int32, value) => is_int32(value),
         (Kind::Int64, value) => value.is_i64(),
         (Kind::Double, value) => value.is_number(),
-        (Kind::Guid, Value::String(text)) => text.parse::<Guid>().is_ok(),
+        (Kind::Guid, value) => is_guid(value),
         (Kind::DateTime, Value::String(text)) => Timestamp::parse(text).is_some(),
         (Kind::Enum(ty), Value::String(text)) => ty.value(text).is_some(),
         (Kind::Enum(ty), value) => value.as_i64().is_some_and(|n| ty.name_of(n).is_some()),
@@ -193,12 +204,40 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
             true
         }
         (Kind::Int64s, Value::Array(items)) => items.iter().all(Value::is_i64),
+        (Kind::Int32s, Value::Array(items)) => items.iter().all(is_int32),
+        (Kind::Guids, Value::Array(items)) => items.iter().all(is_guid),
         (Kind::Dates, Value::Array(items)) => return check_dates(prop, items),
         (Kind::Open, Value::Object(map)) => return check_dictionary(prop, map),
         (Kind::Version, Value::String(text)) => Version::parse(text).is_some(),
         _ => false,
     };
     if fits { Ok(()) } else { Err(wrong_type(prop)) }
+}
+
+fn is_int32(value: &Value) -> bool {
+    value.as_i64().is_some_and(|n| i32::try_from(n).is_ok())
+}
+
+fn is_guid(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.parse::<Guid>().is_ok())
+}
+
+/// Checks how many entries a list has, for which the declaration gives the bounds.
+fn check_length(prop: &Prop, items: &[Value]) -> Result<()> {
+    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    match prop.range {
+        Some((least, _)) if length < least => Err(Error::Field(match least {
+            1 => format!("{} must not be empty.", prop.name),
+            _ => format!("{} must hold at least {least} entries.", prop.name),
+        })),
+        Some((_, most)) if length > most => Err(Error::Field(format!(
+            "{} must not hold more than {most} entries: split the request.",
+            prop.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn check_dates(prop: &Prop, items: &[Value]) -> Result<()> {

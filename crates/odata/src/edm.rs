@@ -12,12 +12,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::DICTIONARY;
 use crate::{Guid, Timestamp};
 
 /// The type of a property, and with it how it is stored and written.
 ///
-/// `Complex`, `Collection`, `Strings`, `Int64s`, `Dates` and `Open` are one column of JSON text and
-/// are written out as they stand; NULL is `null` for `Complex` and `Open` and `[]` for the others.
+/// Structures, lists and dictionaries are one column of JSON text and are written out as they stand;
+/// NULL is `[]` for lists and `null` for the others.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `Edm.Boolean`, stored as BOOLEAN.
@@ -44,6 +45,10 @@ pub enum Kind {
     Strings,
     /// A list of integers.
     Int64s,
+    /// A list of short integers.
+    Int32s,
+    /// A list of GUIDs.
+    Guids,
     /// A list of times.
     Dates,
     /// A dictionary whose members are not declared.
@@ -62,7 +67,12 @@ impl Kind {
     pub const fn is_list(self) -> bool {
         matches!(
             self,
-            Kind::Collection(_) | Kind::Strings | Kind::Int64s | Kind::Dates
+            Kind::Collection(_)
+                | Kind::Strings
+                | Kind::Int64s
+                | Kind::Int32s
+                | Kind::Guids
+                | Kind::Dates
         )
     }
 
@@ -80,9 +90,34 @@ impl Kind {
             Kind::Complex(c) | Kind::Collection(c) => c.name,
             Kind::Strings => "Collection(Edm.String)",
             Kind::Int64s => "Collection(Edm.Int64)",
+            Kind::Int32s => "Collection(Edm.Int32)",
+            Kind::Guids => "Collection(Edm.Guid)",
             Kind::Dates => "Collection(Edm.DateTimeOffset)",
             Kind::Open => "Edm.Untyped",
             Kind::Version => "Edm.Binary",
+        }
+    }
+
+    /// The name by which operations refer to the type, e.g. `Collection(RobotDto)`.
+    #[must_use]
+    pub fn type_name(self) -> String {
+        match self {
+            Kind::Collection(ty) => format!("Collection({})", ty.name),
+            Kind::Open => DICTIONARY.to_owned(),
+            kind => kind.name().to_owned(),
+        }
+    }
+
+    /// The type of the elements, if it is a list of plain values.
+    #[must_use]
+    pub const fn element(self) -> Option<Kind> {
+        match self {
+            Kind::Strings => Some(Kind::String),
+            Kind::Int64s => Some(Kind::Int64),
+            Kind::Int32s => Some(Kind::Int32),
+            Kind::Guids => Some(Kind::Guid),
+            Kind::Dates => Some(Kind::DateTime),
+            _ => None,
         }
     }
 }
@@ -386,6 +421,24 @@ pub trait Complex {
     const TYPE: &'static ComplexType;
 }
 
+/// What an operation is asked, as `#[input]` declares it: its parameters, and the key of the entity that
+/// it is bound to.
+pub trait Input: Sized {
+    /// Its parameters: of a function they stand in the path or in the query, of an action they are the
+    /// members of the body.
+    const PARAMS: &'static [Prop];
+    /// The type of the key, if it is bound to an entity.
+    const KEY: Option<Kind>;
+    /// The name under which [`Input::read`] finds the key; no parameter has it.
+    const KEY_NAME: &'static str = "(key)";
+
+    /// Reads the values, whose names are those of the declaration.
+    ///
+    /// # Errors
+    /// Those of serde.
+    fn read<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+}
+
 /// A struct with `#[entity]`.
 pub trait Entity {
     /// Its declaration, at one address.
@@ -482,6 +535,8 @@ edm! {
     Timestamp => Kind::DateTime,
     Vec<String> => Kind::Strings,
     Vec<i64> => Kind::Int64s,
+    Vec<i32> => Kind::Int32s,
+    Vec<Guid> => Kind::Guids,
     Vec<Timestamp> => Kind::Dates,
     Open => Kind::Open,
     Version => Kind::Version,

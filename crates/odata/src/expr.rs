@@ -122,6 +122,8 @@ impl Type {
             | Kind::Collection(_)
             | Kind::Strings
             | Kind::Int64s
+            | Kind::Int32s
+            | Kind::Guids
             | Kind::Dates
             | Kind::Open
             | Kind::Version => {

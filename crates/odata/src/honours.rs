@@ -74,7 +74,7 @@ impl Options {
     }
 
     pub(crate) fn of_operation(op: &OpSig, types: &Types) -> Options {
-        let Some(returned) = TypeName::parse(op.returns) else {
+        let Some(returned) = TypeName::parse(&op.returns) else {
             return Options::NONE;
         };
         match (types.find(returned.name), returned.collection) {
@@ -182,8 +182,8 @@ mod tests {
         let op = |action, returns| {
             let op = OpSig {
                 action,
-                returns,
-                ..sample::OPS[0]
+                returns: String::from(returns),
+                ..sample::OPS[0].clone()
             };
             Options::of_operation(&op, &types)
         };

@@ -112,6 +112,8 @@ pub fn value(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) -> Result<()> {
             | Kind::Collection(_)
             | Kind::Strings
             | Kind::Int64s
+            | Kind::Int32s
+            | Kind::Guids
             | Kind::Dates
             | Kind::Open,
             Cell::Text(json),

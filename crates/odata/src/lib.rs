@@ -55,7 +55,7 @@ pub use enums::private;
 pub use error::{Error, Result};
 pub use guid::Guid;
 pub use honours::Options;
-pub use odata_macros::{complex, entity};
+pub use odata_macros::{complex, entity, input};
 pub use options::{Aliases, format};
 pub use query::{Expand, Query, Slice};
 pub use read::{

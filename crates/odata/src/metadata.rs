@@ -15,13 +15,16 @@ mod xml;
 
 use std::fmt;
 
-use crate::edm::{EntitySet, Kind};
+use crate::edm::{EntitySet, Kind, Prop};
 use crate::json as text;
 use types::{TypeName, Types};
 pub(crate) use xml::escape;
 
 /// The namespace of the types.
 pub const NAMESPACE: &str = "Default";
+
+/// A dictionary: a type without declared members that is open.
+pub(crate) const DICTIONARY: &str = "Dictionary";
 
 /// What a service offers: the source of every description.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +44,7 @@ pub struct Model<'a> {
 ///
 /// A type is `Edm.…`, the name of an entity, structure or enumeration with or without
 /// [`NAMESPACE`], or `Collection(…)` of one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OpSig {
     /// Name without the namespace.
     pub name: &'static str,
@@ -53,12 +56,45 @@ pub struct OpSig {
     pub set: &'static str,
     /// Whether it is bound to one entity and not to the set.
     pub bound_to_entity: bool,
-    /// Names and types of its parameters.
-    pub params: &'static [(&'static str, &'static str)],
+    /// Its parameters.
+    pub params: Vec<Param>,
     /// The type of its result; empty for an action that has none.
-    pub returns: &'static str,
+    pub returns: String,
     /// Documentation; may be empty.
     pub doc: &'static str,
+}
+
+/// A parameter of an operation.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: String,
+    /// Its declaration, if there is one: limits, documentation, whether it has to be there.
+    pub declared: Option<&'static Prop>,
+}
+
+impl Param {
+    /// One of which no more is known than its type.
+    #[must_use]
+    pub fn named(name: &'static str, ty: &str) -> Param {
+        Param {
+            name,
+            ty: ty.to_owned(),
+            declared: None,
+        }
+    }
+
+    /// A declared one.
+    #[must_use]
+    pub fn declared(prop: &'static Prop) -> Param {
+        Param {
+            name: prop.name,
+            ty: prop.kind.type_name(),
+            declared: Some(prop),
+        }
+    }
 }
 
 impl fmt::Display for OpSig {
@@ -113,8 +149,8 @@ pub fn undefined(model: &Model<'_>) -> Vec<String> {
         if op.namespace == NAMESPACE && types.find(op.name).is_some() {
             found.push(format!("{op}: there is a type of this name."));
         }
-        let named = op.params.iter().map(|(_, ty)| *ty);
-        for ty in named.chain((!op.returns.is_empty()).then_some(op.returns)) {
+        let named = op.params.iter().map(|param| param.ty.as_str());
+        for ty in named.chain((!op.returns.is_empty()).then_some(op.returns.as_str())) {
             if !TypeName::parse(ty).is_some_and(|ty| types.knows(ty)) {
                 found.push(format!("{op}: there is no type '{ty}'."));
             }

@@ -44,6 +44,23 @@ pub struct Args {
     pub if_match: Option<i64>,
 }
 
+/// What the server itself asks for, when nobody sent a request.
+pub static NO_ARGS: Args = Args {
+    key: None,
+    params: Vec::new(),
+    body: None,
+    unread: None,
+    query: String::new(),
+    count: Count::Asked,
+    set: None,
+    prepared: None,
+    idempotency_key: None,
+    job_header: None,
+    found: None,
+    after: None,
+    if_match: None,
+};
+
 impl Args {
     /// What came of a request, unless a part of it was not heard: then that is refused, and whatever
     /// was done is undone with its transaction.

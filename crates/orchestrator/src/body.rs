@@ -89,7 +89,7 @@ pub fn storable(text: &str) -> String {
 }
 
 /// A deserializer that hands struct members over under the names the struct declares.
-struct AnyCase<'v>(&'v Value);
+pub(crate) struct AnyCase<'v>(pub(crate) &'v Value);
 
 macro_rules! forward {
     ($($method:ident)*) => {$(

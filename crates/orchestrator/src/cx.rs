@@ -9,7 +9,7 @@ use odata::edm::{Complex, EntitySet, Scoping, Source};
 use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Slice, Timestamp};
 use serde::Serialize;
 
-pub use crate::args::Args;
+pub use crate::args::{Args, NO_ARGS};
 pub use crate::caller::{Caller, Identity, SERVER};
 use crate::error::{Error, Result};
 
@@ -71,6 +71,8 @@ pub struct Cx<'a, 'c> {
     pub now: Timestamp,
     /// Who asks.
     pub caller: &'a Caller,
+    /// What the request says besides its address.
+    pub args: &'a Args,
     /// The folder of the request's header, checked to be the caller's.
     pub folder: Option<&'a Folder>,
     /// The folders a listing may show.
@@ -120,6 +122,14 @@ impl<'c> Cx<'_, 'c> {
             }
         };
         Some(predicate.replace("FOLDERS", &list))
+    }
+
+    /// The query options of the request for a set.
+    ///
+    /// # Errors
+    /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
+    pub fn options(&mut self, set: &'static EntitySet) -> Result<Query> {
+        self.args.options(self, set)
     }
 
     /// Leaves a hint.
@@ -198,6 +208,16 @@ impl<'c> Cx<'_, 'c> {
             return Ok(());
         }
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
+    }
+
+    /// A list of plain values or structures: those of the slice.
+    pub(crate) fn list(&self, ty: &str, slice: &Slice, values: Vec<serde_json::Value>) -> Vec<u8> {
+        let mut body = self.labelled(ty);
+        if slice.count {
+            body.insert("@odata.count".to_owned(), values.len().into());
+        }
+        body.insert("value".to_owned(), serde_json::json!(slice.of(values)));
+        serde_json::Value::Object(body).to_string().into_bytes()
     }
 
     /// A single value: `{"@odata.context":"…#Edm.Int64","value":…}`.
@@ -305,13 +325,9 @@ impl<'c> Cx<'_, 'c> {
     /// 400 for query options that such a list does not honour, and for what they cannot be.
     pub fn values<T: Serialize>(&self, args: &Args, kind: &str, values: Vec<T>) -> Result<Reply> {
         let slice = Slice::parse(&args.query)?;
-        let mut body = self.labelled(&format!("Collection({kind})"));
-        if slice.count {
-            body.insert("@odata.count".to_owned(), values.len().into());
-        }
-        body.insert("value".to_owned(), serde_json::json!(slice.of(values)));
-        let body = serde_json::Value::Object(body);
-        Ok(Reply::json(body.to_string().into_bytes()))
+        let values = values.iter().map(|value| serde_json::json!(value));
+        let ty = format!("Collection({kind})");
+        Ok(Reply::json(self.list(&ty, &slice, values.collect())))
     }
 
     /// A page of a set, restricted by a predicate of our own.

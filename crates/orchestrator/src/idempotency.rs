@@ -3,7 +3,7 @@
 //! The answer is kept in the transaction of what it reports. Whoever asks again with the same key and
 //! the same request within a day gets it again; refusals are not kept, as they changed nothing.
 
-use crate::cx::{Args, Cx, Identity, Reply};
+use crate::cx::{Cx, Identity, Reply};
 use crate::error::{Code, Error, Result};
 
 /// Longest key.
@@ -15,9 +15,10 @@ const MAX_KEY: usize = 255;
 /// Those of `work`; 1028 when the key was used for another request.
 pub fn once(
     cx: &mut Cx<'_, '_>,
-    args: &Args,
+    operation: &str,
     work: impl FnOnce(&mut Cx<'_, '_>) -> Result<Reply>,
 ) -> Result<Reply> {
+    let args = cx.args;
     let Some(key) = &args.idempotency_key else {
         return work(cx);
     };
@@ -34,7 +35,7 @@ pub fn once(
         Identity::Server => "server".to_owned(),
         Identity::Anonymous => "nobody".to_owned(),
     };
-    let request = request(cx, args);
+    let request = request(cx, operation);
     let place = format!("idempotency_keys:{caller}:{key}");
     let tenant = cx.caller.tenant;
     let kept = cx.tx.row(
@@ -78,10 +79,14 @@ pub fn once(
     Ok(reply)
 }
 
-/// What tells one request from another: the folder, the body and the query options, as a hash.
-fn request(cx: &Cx<'_, '_>, args: &Args) -> String {
+/// What tells one request from another: the operation, what it is bound to, the folder, the body and
+/// the query options, as a hash.
+fn request(cx: &Cx<'_, '_>, operation: &str) -> String {
+    let args = cx.args;
     let folder = cx.folder.map_or(0, |folder| folder.id);
     let body = args.body.as_ref().map(ToString::to_string);
     let (body, query) = (body.unwrap_or_default(), &args.query);
-    identity::secret_hash(&format!("{folder} {body}{query}"))
+    let key = args.key.as_ref().map(|key| format!("{key:?}"));
+    let key = key.unwrap_or_default();
+    identity::secret_hash(&format!("{operation} {key} {folder} {body}{query}"))
 }

@@ -14,7 +14,7 @@ mod bulk;
 mod caller;
 mod cx;
 mod error;
-mod op;
+pub mod op;
 
 pub mod audit;
 pub mod settings;
@@ -54,11 +54,13 @@ pub mod webhooks;
 
 pub mod exports;
 
-pub use cx::{Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, Place, Reply, Server};
+pub use cx::{
+    Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,
+};
 pub use error::{Code, Error, Result};
 pub use op::{
-    Access, Command, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Prepare, Prepared,
-    QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store,
+    Access, At, Command, Does, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Operation,
+    Prepare, Prepared, QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store, Task,
 };
 
 /// Every entity set, in the order of the service document.

@@ -8,7 +8,7 @@ use ::odata::{Metadata, Options};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::{
-    Args, FolderRule, Need, Reply, Result, Run, Store, folders, machines, packages, releases,
+    Args, FolderRule, Need, Reply, Result, Run, Store, Task, folders, machines, packages, releases,
 };
 
 use crate::app::App;
@@ -117,6 +117,7 @@ pub async fn answer(
         false => Sent::default(),
     };
     let call = Arc::new(Call {
+        task: Task::Run(route.run),
         caller,
         need: route.need,
         rule: route.folder,
@@ -134,11 +135,11 @@ pub async fn answer(
         write,
         search: None,
     });
-    match execute(app, Arc::clone(&call), route.run).await? {
+    match execute(app, Arc::clone(&call)).await? {
         Reply::NoContent => Ok(json_response(204, Body::empty())),
         Reply::Ok => Ok(json_response(200, Body::empty())),
         Reply::Json { status, body } => Ok(json_response(status, body)),
-        part @ Reply::Part { .. } => parts::answer(app, call, route.run, part),
+        part @ Reply::Part { .. } => parts::answer(app, call, part),
         Reply::File { blob, name } => files::download(app, &blob, &name).await,
     }
 }

@@ -8,7 +8,8 @@ use ::odata::{Metadata, Timestamp};
 use db::Tx;
 use orchestrator::access::{self, FolderHeader, Granted};
 use orchestrator::{
-    Args, Caller, Cx, Error, FolderRule, Hint, Need, Reply, Result, Run, Search, Searched, Store,
+    Args, Caller, Cx, Error, FolderRule, Hint, NO_ARGS, Need, Reply, Result, Search, Searched,
+    Store, Task,
 };
 
 use crate::app::App;
@@ -30,6 +31,8 @@ pub struct Call {
     pub metadata: Metadata,
     /// Key, parameters, body, query.
     pub args: Args,
+    /// What it is to do.
+    pub task: Task,
     /// Where it works.
     pub store: Store,
     /// Whether it writes.
@@ -38,11 +41,11 @@ pub struct Call {
     pub search: Option<Search>,
 }
 
-/// Runs `run`.
+/// Does the task of a call.
 ///
 /// # Errors
 /// What the checks, the function or the store say.
-pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, mut call: Arc<Call>) -> Result<Reply> {
     let server = Arc::clone(&app.server);
     if let Some(search) = call.search {
         match look(app, Arc::clone(&call), search).await? {
@@ -53,12 +56,12 @@ pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Re
     if call.store == Store::Logs {
         let granted = grant(app, Arc::clone(&call)).await?;
         let work = move |tx: &mut Tx<'_>| {
-            invoke(tx, &call, &granted, &server, run).map(|(reply, _)| reply)
+            invoke(tx, &call, &granted, &server, |cx| call.task.run(cx)).map(|(reply, _)| reply)
         };
         return app.logs.read(work).await;
     }
     let writes = call.write;
-    let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, run);
+    let work = move |tx: &mut Tx<'_>| run_task(tx, &call, &server);
     if !writes {
         let (reply, hints) = app.db.read(work).await?;
         app.publish(hints);
@@ -71,7 +74,12 @@ pub async fn execute(app: &Arc<App>, mut call: Arc<Call>, run: Run) -> Result<Re
 /// Looks for what a call is to change. Its permission is checked here and again where it writes.
 async fn look(app: &App, call: Arc<Call>, search: Search) -> Result<Searched> {
     let server = Arc::clone(&app.server);
-    let work = move |tx: &mut Tx<'_>| run_in(tx, &call, &server, search);
+    let work = move |tx: &mut Tx<'_>| {
+        run_in(tx, &call, &server, |cx| {
+            let args = cx.args;
+            search(cx, args)
+        })
+    };
     let (searched, hints) = app.db.read(work).await?;
     app.publish(hints);
     Ok(searched)
@@ -92,15 +100,23 @@ async fn grant(app: &App, call: Arc<Call>) -> Result<Granted> {
         .await
 }
 
-/// Checks and runs a call in a transaction that may hold others.
+/// Checks a call and does its task in a transaction that may hold others.
 ///
 /// # Errors
-/// What the checks or the function say.
-pub fn run_in<T>(
+/// What the checks or the operation say.
+pub fn run_task(
     tx: &mut Tx<'_>,
     call: &Call,
     server: &Arc<orchestrator::Server>,
-    run: fn(&mut Cx<'_, '_>, &Args) -> Result<T>,
+) -> Result<(Reply, BTreeSet<Hint>)> {
+    run_in(tx, call, server, |cx| call.task.run(cx))
+}
+
+fn run_in<T>(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    server: &Arc<orchestrator::Server>,
+    run: impl FnOnce(&mut Cx<'_, '_>) -> Result<T>,
 ) -> Result<(T, BTreeSet<Hint>)> {
     let granted = access::grant(tx, &call.caller, &call.need, call.rule, &call.header)?;
     invoke(tx, call, &granted, server, run)
@@ -111,13 +127,14 @@ fn invoke<T>(
     call: &Call,
     granted: &Granted,
     server: &Arc<orchestrator::Server>,
-    run: fn(&mut Cx<'_, '_>, &Args) -> Result<T>,
+    run: impl FnOnce(&mut Cx<'_, '_>) -> Result<T>,
 ) -> Result<(T, BTreeSet<Hint>)> {
     let caller = access::acting(&call.caller, &call.need)?;
     let mut cx = Cx {
         tx,
         now: Timestamp::now(),
         caller: &caller,
+        args: &call.args,
         folder: granted.folder.as_ref(),
         folders: granted.folders.clone(),
         base: &call.base,
@@ -125,7 +142,7 @@ fn invoke<T>(
         server,
         hints: BTreeSet::new(),
     };
-    let done = run(&mut cx, &call.args);
+    let done = run(&mut cx);
     let done = call.args.heard(done)?;
     Ok((done, cx.hints))
 }
@@ -163,6 +180,7 @@ where
                 tx,
                 now: Timestamp::now(),
                 caller: &caller,
+                args: &NO_ARGS,
                 folder: None,
                 folders: ::odata::Folders::All,
                 base: "",

@@ -61,7 +61,7 @@ async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
     .await?;
     let (mut call, mut size) = (Arc::new(call(task)), 0);
     for number in 0.. {
-        let part = execute(app, Arc::clone(&call), task.report).await?;
+        let part = execute(app, Arc::clone(&call)).await?;
         let Reply::Part { body, next, .. } = part else {
             return Err(Error::Internal("an export without a part".into()));
         };
@@ -92,22 +92,24 @@ fn place(export: i64, part: u64) -> String {
 
 /// The report, as whoever asked would call it.
 fn call(task: &Task) -> Call {
+    let args = Args {
+        key: Some(Literal::Int(task.subject)),
+        query: task.query.clone(),
+        ..Args::default()
+    };
     Call {
+        task: orchestrator::Task::Run(task.report),
         caller: Arc::clone(&task.caller),
-        need: task.op.need,
-        rule: task.op.folder,
+        need: task.op.at.need,
+        rule: task.op.at.folder,
         header: FolderHeader {
             id: Some(task.folder),
             ..FolderHeader::default()
         },
         base: String::new(),
         metadata: Metadata::None,
-        args: Args {
-            key: Some(Literal::Int(task.subject)),
-            query: task.query.clone(),
-            ..Args::default()
-        },
-        store: task.op.store,
+        args,
+        store: task.op.at.store,
         write: false,
         search: None,
     }

@@ -110,11 +110,11 @@ async fn allowed_feed(
             access::grant(
                 tx,
                 &caller,
-                &op.need,
+                &op.at.need,
                 FolderRule::Tenant,
                 &FolderHeader::default(),
             )?;
-            let kind = Feed::of_set(op.set);
+            let kind = Feed::of_set(op.at.set);
             let id = kind.requested(tx, caller.tenant, feed.as_deref())?;
             Ok(Target { kind, id })
         })

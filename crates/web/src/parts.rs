@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
 use futures_util::stream;
-use orchestrator::{Error, Place, Reply, Result, Run};
+use orchestrator::{Error, Place, Reply, Result};
 
 use crate::app::App;
 use crate::execute::{Call, execute};
@@ -17,7 +17,7 @@ use crate::files::attachment;
 ///
 /// # Errors
 /// When the reply is no part.
-pub fn answer(app: &Arc<App>, call: Arc<Call>, run: Run, first: Reply) -> Result<Response<Body>> {
+pub fn answer(app: &Arc<App>, call: Arc<Call>, first: Reply) -> Result<Response<Body>> {
     let Reply::Part {
         name,
         kind,
@@ -30,7 +30,6 @@ pub fn answer(app: &Arc<App>, call: Arc<Call>, run: Run, first: Reply) -> Result
     let rest = Rest {
         app: Arc::clone(app),
         call,
-        run,
         read: Some(body),
         next,
     };
@@ -45,7 +44,6 @@ pub fn answer(app: &Arc<App>, call: Arc<Call>, run: Run, first: Reply) -> Result
 struct Rest {
     app: Arc<App>,
     call: Arc<Call>,
-    run: Run,
     /// The part that was read last, unless it is sent.
     read: Option<Vec<u8>>,
     next: Option<Place>,
@@ -60,7 +58,7 @@ impl Rest {
             return Ok(None);
         };
         Arc::make_mut(&mut self.call).args.after = Some(after);
-        let part = execute(&self.app, Arc::clone(&self.call), self.run).await;
+        let part = execute(&self.app, Arc::clone(&self.call)).await;
         // The answer has begun, so that nothing can be said but that it broke off.
         match part.inspect_err(|error| tracing::warn!(%error, "an answer broke off"))? {
             Reply::Part { body, next, .. } => {

@@ -85,7 +85,7 @@ fn describe(root: &str, issuer: &str) -> String {
         .iter()
         .flat_map(|r| verbs(r))
         .map(|(_, command)| command.need);
-    let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.need)).collect();
+    let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.at.need)).collect();
     let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();
     let names: Vec<[&str; 2]> = scopes
         .iter()
@@ -99,9 +99,9 @@ fn describe(root: &str, issuer: &str) -> String {
             endpoint.options = options;
             endpoint.silent = silent;
             if let Some(op) = op {
-                endpoint.method = Some(op.method);
-                endpoint.status = op.status;
-                endpoint.filter = op.filter;
+                endpoint.method = Some(op.at.method);
+                endpoint.status = op.at.status;
+                endpoint.filter = op.at.filter;
             }
             if folder.reads_header() {
                 endpoint.headers = FOLDER;
@@ -110,7 +110,7 @@ fn describe(root: &str, issuer: &str) -> String {
                 Some(names) if !need.scope.is_empty() => Access::Scopes(names),
                 _ => Access::Token,
             };
-            if op.is_some_and(|op| op.public) {
+            if op.is_some_and(|op| op.at.public) {
                 endpoint.access = Access::Public;
             } else {
                 endpoint.description = permissions(need);
@@ -127,7 +127,14 @@ fn describe(root: &str, issuer: &str) -> String {
     }
     for (op, signature) in ops.iter().zip(&signatures) {
         let call = Call::Operation(signature);
-        add(call, Some(op), op.options, op.folder, &op.need, false);
+        add(
+            call,
+            Some(op),
+            op.at.options,
+            op.at.folder,
+            &op.at.need,
+            false,
+        );
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
     for [all, half] in scopes.iter().filter(|[all, _]| !all.is_empty()) {

@@ -23,8 +23,13 @@ both!(
 fn the_model_is_closed() {
     let sets: Vec<&'static EntitySet> = RESOURCES.iter().map(|resource| resource.set).collect();
     let ops: Vec<OpSig> = OPS.iter().copied().flatten().map(Op::signature).collect();
-    let results: Vec<_> = RESULTS.iter().copied().flatten().copied().collect();
-    let types: Vec<Kind> = TYPES.iter().copied().flatten().copied().collect();
+    let declared = || OPS.iter().copied().flatten();
+    let results = RESULTS.iter().copied().flatten().copied();
+    let results: Vec<_> = results.chain(declared().filter_map(Op::result)).collect();
+    let types = TYPES.iter().copied().flatten().copied();
+    let types: Vec<Kind> = types
+        .chain(declared().filter_map(Op::result_kind))
+        .collect();
     let undefined = odata::metadata::undefined(&Model {
         sets: &sets,
         ops: &ops,

@@ -22,6 +22,7 @@ both!(
 fn navigation_leads_to_one_row() {
     let sets = RESOURCES.iter().map(|resource| resource.set);
     let results = RESULTS.iter().copied().flatten().copied();
+    let results = results.chain(OPS.iter().copied().flatten().filter_map(Op::result));
     for set in sets.chain(results) {
         for nav in set.navs.iter().filter(|nav| !nav.many) {
             let target = (nav.target)();
@@ -63,7 +64,8 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
 
 /// Whether a function gives a list of entities.
 fn gives_entities(op: &Op) -> bool {
-    !op.action && op.returns.starts_with("Collection(") && !op.returns.contains("Edm.")
+    let returns = op.signature().returns;
+    !op.at.action && returns.starts_with("Collection(") && !returns.contains("Edm.")
 }
 
 /// Who calls a function, and how.
@@ -71,7 +73,7 @@ fn call(stage: &Stage, op: &Op) -> (Client, String) {
     let [shared, outer, inner] = stage.folders;
     let machine = stage.machine;
     let (item, queue) = (id(&stage.item), id(&stage.queue));
-    let (bound, with) = match (op.set, op.name) {
+    let (bound, with) = match (op.at.set, op.at.name) {
         ("AuditLogs", "GetAuditLogDetails") => (None, format!("(auditLogId={})", stage.entry)),
         ("Environments", "GetRobotsForEnvironment") => {
             (None, format!("(key={})", stage.environment))
@@ -108,8 +110,8 @@ fn call(stage: &Stage, op: &Op) -> (Client, String) {
         ("Sessions", "GetMachineSessionRuntimes")
         | ("QueueDefinitions", "GetQueuesAcrossFolders") => (None, String::new()),
         _ => {
-            let said = format!("{}/{} is called with what?", op.set, op.name);
-            assert!(op.params.is_empty(), "{said}");
+            let said = format!("{}/{} is called with what?", op.at.set, op.at.name);
+            assert!(op.signature().params.is_empty(), "{said}");
             (None, String::new())
         }
     };
@@ -117,13 +119,16 @@ fn call(stage: &Stage, op: &Op) -> (Client, String) {
         "GetRobotsForEnvironment",
         "GetMachineNameToLicenseKeyMappings",
     ];
-    let client = match op.folder {
-        _ if classic.contains(&op.name) => &stage.classic,
+    let client = match op.at.folder {
+        _ if classic.contains(&op.at.name) => &stage.classic,
         FolderRule::Required => &stage.scene.shared,
         _ => &stage.scene.app,
     };
     let key = bound.map(|key| format!("({key})")).unwrap_or_default();
-    let path = format!("odata/{}{key}/{}.{}{with}", op.set, op.namespace, op.name);
+    let path = format!(
+        "odata/{}{key}/{}.{}{with}",
+        op.at.set, op.at.namespace, op.at.name
+    );
     (client.clone(), path)
 }
 

@@ -243,7 +243,7 @@ fn reopened(db: Db, scene: &Scene, backend: Backend) -> Db {
 /// What a call wants, read as the server reads it.
 fn work(name: &str, id: Option<i64>, body: Value) -> Work {
     let mut all = OPS.iter().flat_map(|ops| ops.iter());
-    let read = all.find(|op| op.name == name).unwrap().together.unwrap();
+    let read = all.find(|op| op.at.name == name).unwrap().together.unwrap();
     let args = Args {
         key: id.map(odata::path::Literal::Int),
         body: Some(body),

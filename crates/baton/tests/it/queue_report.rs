@@ -243,11 +243,12 @@ impl Parts {
 
     fn part(&mut self, tx: &mut db::Tx<'_>) -> Vec<u8> {
         let mut all = OPS.iter().flat_map(|ops| ops.iter());
-        let op = all.find(|op| (op.set, op.name) == ("QueueDefinitions", "Reports"));
+        let op = all.find(|op| (op.at.set, op.at.name) == ("QueueDefinitions", "Reports"));
         let mut cx = Cx {
             tx,
             now: Timestamp::now(),
             caller: &self.caller,
+            args: &self.args,
             folder: Some(&self.folder),
             folders: Folders::One(self.folder.id),
             base: "",
@@ -255,7 +256,7 @@ impl Parts {
             server: &self.server,
             hints: BTreeSet::new(),
         };
-        match op.unwrap().run.unwrap()(&mut cx, &self.args).unwrap() {
+        match op.unwrap().task(&self.args).unwrap().run(&mut cx).unwrap() {
             Reply::Part { body, next, .. } => {
                 self.args.after = next;
                 body

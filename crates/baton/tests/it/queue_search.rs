@@ -9,7 +9,7 @@ use std::time::Duration;
 use db::{Dialect, Sql, Tx};
 use odata::{Folders, Metadata, Timestamp};
 use orchestrator::queues::{items, search};
-use orchestrator::{Args, Caller, Cx, Identity, Server};
+use orchestrator::{Args, Caller, Cx, Identity, NO_ARGS, Server};
 use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both, eventually};
 
@@ -604,6 +604,7 @@ fn as_server<T>(
         tx,
         now: Timestamp::now(),
         caller: &caller,
+        args: &NO_ARGS,
         folder: None,
         folders,
         base: "",

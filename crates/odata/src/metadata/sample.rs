@@ -1,7 +1,9 @@
 //! A small model with one of everything, for the tests of the descriptions.
 
+use std::sync::LazyLock;
+
 use crate::edm::{Edm, EntitySet, Open};
-use crate::metadata::{Model, OpSig};
+use crate::metadata::{Model, OpSig, Param};
 use crate::{Guid, Many, One, Timestamp};
 
 crate::edm_enum! {
@@ -83,66 +85,74 @@ pub struct Town {
 
 pub const SETS: &[&EntitySet] = &[&Pet::SET, &Person::SET];
 
-pub const OPS: &[OpSig] = &[
-    OpSig {
-        name: "Feed",
-        namespace: "Zoo.Ops",
-        action: true,
-        set: "Pets",
-        bound_to_entity: true,
-        params: &[("meal", "FeedDto"), ("times", "Edm.Int32")],
-        returns: "PetDto",
-        doc: "Feeds a pet.\nIt may bite.",
-    },
-    OpSig {
-        name: "Wake",
-        namespace: "Zoo.Ops",
-        action: true,
-        set: "Pets",
-        bound_to_entity: false,
-        params: &[
-            ("ids", "Collection(Edm.Int64)"),
-            ("manner", "Default.Manner"),
-        ],
-        returns: "",
-        doc: "",
-    },
-    OpSig {
-        name: "Hungry",
-        namespace: "Zoo.Ops",
-        action: false,
-        set: "Pets",
-        bound_to_entity: false,
-        params: &[("since", "Edm.DateTimeOffset"), ("like", "Edm.String")],
-        returns: "Collection(PetDto)",
-        doc: "",
-    },
-    OpSig {
-        name: "Photo",
-        namespace: "Default",
-        action: false,
-        set: "People",
-        bound_to_entity: true,
-        params: &[("key", "Edm.Guid")],
-        returns: "Edm.Stream",
-        doc: "",
-    },
-    OpSig {
-        name: "Manners",
-        namespace: "Default",
-        action: false,
-        set: "People",
-        bound_to_entity: false,
-        params: &[],
-        returns: "Collection(Manner)",
-        doc: "",
-    },
-];
+pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
+    vec![
+        OpSig {
+            name: "Feed",
+            namespace: "Zoo.Ops",
+            action: true,
+            set: "Pets",
+            bound_to_entity: true,
+            params: vec![
+                Param::named("meal", "FeedDto"),
+                Param::named("times", "Edm.Int32"),
+            ],
+            returns: String::from("PetDto"),
+            doc: "Feeds a pet.\nIt may bite.",
+        },
+        OpSig {
+            name: "Wake",
+            namespace: "Zoo.Ops",
+            action: true,
+            set: "Pets",
+            bound_to_entity: false,
+            params: vec![
+                Param::named("ids", "Collection(Edm.Int64)"),
+                Param::named("manner", "Default.Manner"),
+            ],
+            returns: String::from(""),
+            doc: "",
+        },
+        OpSig {
+            name: "Hungry",
+            namespace: "Zoo.Ops",
+            action: false,
+            set: "Pets",
+            bound_to_entity: false,
+            params: vec![
+                Param::named("since", "Edm.DateTimeOffset"),
+                Param::named("like", "Edm.String"),
+            ],
+            returns: String::from("Collection(PetDto)"),
+            doc: "",
+        },
+        OpSig {
+            name: "Photo",
+            namespace: "Default",
+            action: false,
+            set: "People",
+            bound_to_entity: true,
+            params: vec![Param::named("key", "Edm.Guid")],
+            returns: String::from("Edm.Stream"),
+            doc: "",
+        },
+        OpSig {
+            name: "Manners",
+            namespace: "Default",
+            action: false,
+            set: "People",
+            bound_to_entity: false,
+            params: vec![],
+            returns: String::from("Collection(Manner)"),
+            doc: "",
+        },
+    ]
+});
 
 /// The model.
-pub const MODEL: Model<'static> = Model {
+pub static MODEL: LazyLock<Model<'static>> = LazyLock::new(|| Model {
     sets: SETS,
-    ops: OPS,
+    ops: &OPS,
     results: &[],
     types: &[<Feed as Edm>::KIND, <Manner as Edm>::KIND],
-};
+});

@@ -132,9 +132,12 @@ fn overloads_stand_side_by_side() {
     let mut ops = OPS.to_vec();
     ops.push(OpSig {
         set: "People",
-        ..OPS[0]
+        ..OPS[0].clone()
     });
-    let model = Model { ops: &ops, ..MODEL };
+    let model = Model {
+        ops: &ops,
+        ..*MODEL
+    };
     let document: Value = serde_json::from_str(&csdl_json(&model)).unwrap();
     let feed = document["Zoo.Ops"]["Feed"].as_array().unwrap();
     assert_eq!(feed.len(), 2);
@@ -152,7 +155,7 @@ fn a_model_that_is_not_closed_is_found_out() {
 
     let without = Model {
         types: &[],
-        ..MODEL
+        ..*MODEL
     };
     let missing = [
         "Pets/Zoo.Ops.Feed: there is no type 'FeedDto'.",
@@ -166,7 +169,7 @@ fn a_model_that_is_not_closed_is_found_out() {
         sets: &[],
         results: MODEL.sets,
         ops: &[],
-        ..MODEL
+        ..*MODEL
     };
     assert_eq!(undefined(&results), Vec::<String>::new());
     let xml = csdl_xml(&results);
@@ -174,11 +177,11 @@ fn a_model_that_is_not_closed_is_found_out() {
     assert!(!xml.contains("<EntitySet "), "{xml}");
 
     let bad = |change: fn(&mut OpSig)| {
-        let mut op = OPS[4];
+        let mut op = OPS[4].clone();
         change(&mut op);
         undefined(&Model {
             ops: &[op],
-            ..MODEL
+            ..*MODEL
         })
     };
     for returns in [
@@ -189,11 +192,11 @@ fn a_model_that_is_not_closed_is_found_out() {
         "Pet",
     ] {
         let found = match returns {
-            "Edm.Strng" => bad(|op| op.returns = "Edm.Strng"),
-            "Collection(PetDto" => bad(|op| op.returns = "Collection(PetDto"),
-            "Collection()" => bad(|op| op.returns = "Collection()"),
-            "Pet" => bad(|op| op.returns = "Pet"),
-            _ => bad(|op| op.returns = "Collection(Collection(PetDto))"),
+            "Edm.Strng" => bad(|op| op.returns = "Edm.Strng".into()),
+            "Collection(PetDto" => bad(|op| op.returns = "Collection(PetDto".into()),
+            "Collection()" => bad(|op| op.returns = "Collection()".into()),
+            "Pet" => bad(|op| op.returns = "Pet".into()),
+            _ => bad(|op| op.returns = "Collection(Collection(PetDto))".into()),
         };
         assert_eq!(
             found,
@@ -203,7 +206,7 @@ fn a_model_that_is_not_closed_is_found_out() {
         );
     }
     assert_eq!(
-        bad(|op| op.returns = ""),
+        bad(|op| op.returns = "".into()),
         ["People/Default.Manners: a function has a result."]
     );
     assert_eq!(
@@ -222,7 +225,7 @@ fn a_model_that_is_not_closed_is_found_out() {
     };
     let twice = Model {
         types: &[MODEL.types[0], MODEL.types[1], Kind::Complex(&SPECIES)],
-        ..MODEL
+        ..*MODEL
     };
     assert_eq!(undefined(&twice), ["'Species' is the name of two types."]);
 }

@@ -2,8 +2,8 @@
 
 use crate::edm::{EntitySet, EnumType, Kind, Prop, Visible};
 
-use super::types::{DICTIONARY, TypeName, Types};
-use super::{Model, NAMESPACE, OpSig};
+use super::types::{TypeName, Types};
+use super::{DICTIONARY, Model, NAMESPACE, OpSig};
 
 /// A namespace and what stands in it.
 pub(super) struct Schema {
@@ -147,10 +147,7 @@ fn property_type(kind: Kind) -> Type {
         Kind::Enum(ty) => format!("{NAMESPACE}.{}", ty.name),
         Kind::Complex(ty) | Kind::Collection(ty) => format!("{NAMESPACE}.{}", ty.name),
         Kind::Open => format!("{NAMESPACE}.{DICTIONARY}"),
-        Kind::Strings => Kind::String.name().to_owned(),
-        Kind::Int64s => Kind::Int64.name().to_owned(),
-        Kind::Dates => Kind::DateTime.name().to_owned(),
-        simple => simple.name().to_owned(),
+        plain => plain.element().unwrap_or(plain).name().to_owned(),
     };
     let collection = kind.is_list();
     Type { name, collection }
@@ -169,8 +166,8 @@ fn operations(model: &Model<'_>, namespace: &str) -> Vec<Operation> {
 fn operation(op: &OpSig, set: &EntitySet) -> Operation {
     // A function must have a result.
     let untyped = || (!op.action).then_some("Edm.Untyped");
-    let returns = Some(op.returns).filter(|ty| !ty.is_empty());
-    let same_set = TypeName::parse(op.returns).is_some_and(|ty| ty.name == set.entity);
+    let returns = Some(op.returns.as_str()).filter(|ty| !ty.is_empty());
+    let same_set = TypeName::parse(&op.returns).is_some_and(|ty| ty.name == set.entity);
     Operation {
         name: op.name,
         action: op.action,
@@ -178,7 +175,7 @@ fn operation(op: &OpSig, set: &EntitySet) -> Operation {
             name: format!("{NAMESPACE}.{}", set.entity),
             collection: !op.bound_to_entity,
         },
-        params: op.params.iter().map(|(n, ty)| (*n, named(ty))).collect(),
+        params: op.params.iter().map(|p| (p.name, named(&p.ty))).collect(),
         returns: returns.or_else(untyped).map(named),
         same_set,
         doc: line(op.doc),

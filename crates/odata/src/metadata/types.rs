@@ -2,10 +2,7 @@
 
 use crate::edm::{ComplexType, EntitySet, EnumType, Kind, Prop};
 
-use super::{Model, NAMESPACE};
-
-/// A dictionary: a type without declared members that is open.
-pub(crate) const DICTIONARY: &str = "Dictionary";
+use super::{DICTIONARY, Model, NAMESPACE};
 
 /// The primitive types an operation may name.
 const PRIMITIVE: &[(&str, Option<Kind>)] = &[
@@ -62,6 +59,11 @@ impl Types {
         }
         for kind in model.types {
             types.kind(*kind);
+        }
+        for param in model.ops.iter().flat_map(|op| &op.params) {
+            if let Some(prop) = param.declared {
+                types.kind(prop.kind);
+            }
         }
         types
     }

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::edm::{EntitySet, Kind};
 use crate::honours::Options;
-use crate::metadata::OpSig;
 use crate::metadata::types::{Named, STREAM, TypeName, Types};
+use crate::metadata::{OpSig, Param};
 use crate::parse::MAX_NODES;
 use crate::query::{MAX_EXPAND, MAX_ORDER, Slice};
 
-use super::schemas::{complete, nullable, of_kind, of_name, page, page_name, reference};
+use super::schemas::{complete, nullable, of_kind, of_name, page, page_name, property, reference};
 use super::{Access, Call, Endpoint, Service, Verb};
 
 /// The paths, and the tags that group them: one for each set.
@@ -107,7 +107,7 @@ impl Route {
     ) -> Route {
         let (mut parameters, mut path) = (Vec::new(), op.set.to_owned());
         if let Some(set) = set.filter(|_| op.bound_to_entity) {
-            let taken = op.params.iter().any(|(name, _)| *name == "key");
+            let taken = op.params.iter().any(|param| param.name == "key");
             let name = if taken { "entityKey" } else { "key" };
             path.push_str(&keyed(set, name, &mut parameters));
         }
@@ -115,7 +115,7 @@ impl Route {
         if !op.action && !op.params.is_empty() {
             path.push_str(&function_parameters(op, types, &mut parameters));
         }
-        let returned = TypeName::parse(op.returns);
+        let returned = TypeName::parse(&op.returns);
         let honoured = endpoint.options;
         let honoured = honoured.unwrap_or_else(|| Options::of_operation(op, types));
         match endpoint.filter {
@@ -170,7 +170,7 @@ fn operation_id(op: &OpSig) -> String {
         by.push("Id".to_owned());
     }
     if !op.action {
-        by.extend(op.params.iter().map(|(name, _)| capitalised(name)));
+        by.extend(op.params.iter().map(|param| capitalised(param.name)));
     }
     match by.is_empty() {
         true => format!("{}_{}", op.set, op.name),
@@ -205,15 +205,16 @@ fn placeholder(name: &str, quoted: bool) -> String {
 /// `(a={a},b='{b}')`, and its parameters.
 fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -> String {
     let mut parts = Vec::new();
-    for (name, ty) in op.params {
-        let ty = TypeName::parse(ty);
+    for param in &op.params {
+        let name = param.name;
+        let ty = TypeName::parse(&param.ty);
         let text = match ty {
             Some(ty) if ty.collection => false,
             Some(ty) if ty.primitive => ty.kind().is_some_and(quoted),
             Some(ty) => matches!(types.find(ty.name), Some(Named::Enum)),
             None => false,
         };
-        let schema = ty.map_or_else(|| json!({}), |ty| of_name(types, ty));
+        let schema = parameter_schema(param, types);
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
         parts.push(format!("{name}={}", placeholder(name, text)));
     }
@@ -222,12 +223,31 @@ fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -
 
 /// The parameters of an action are the members of its body.
 fn action_body(op: &OpSig, types: &Types) -> Option<Value> {
-    let mut members = Map::new();
-    for (name, ty) in op.params {
-        let schema = TypeName::parse(ty).map_or_else(|| json!({}), |ty| of_name(types, ty));
-        members.insert((*name).to_owned(), schema);
+    let members: Map<_, _> = op
+        .params
+        .iter()
+        .map(|param| (param.name.to_owned(), parameter_schema(param, types)))
+        .collect();
+    let declared = op.params.iter().filter_map(|param| param.declared);
+    let required: Vec<_> = declared
+        .filter(|prop| prop.required)
+        .map(|prop| prop.name)
+        .collect();
+    (!members.is_empty()).then(|| {
+        let mut body = json!({"type": "object", "properties": members});
+        if !required.is_empty() {
+            body["required"] = json!(required);
+        }
+        body
+    })
+}
+
+/// The values of a parameter: within its limits, if it is declared.
+fn parameter_schema(param: &Param, types: &Types) -> Value {
+    match param.declared {
+        Some(prop) => property(prop),
+        None => TypeName::parse(&param.ty).map_or_else(|| json!({}), |ty| of_name(types, ty)),
     }
-    (!members.is_empty()).then(|| json!({"type": "object", "properties": members}))
 }
 
 /// `processId` → `Processid`, as generated names of methods are spelled.

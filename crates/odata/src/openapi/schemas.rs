@@ -84,11 +84,15 @@ fn properties(props: &[Prop]) -> Map<String, Value> {
     out
 }
 
-fn property(prop: &Prop) -> Value {
+pub(super) fn property(prop: &Prop) -> Value {
     let mut schema = of_kind(prop.kind);
     if let Some((least, most)) = prop.range {
-        schema["minimum"] = least.into();
-        schema["maximum"] = most.into();
+        let (minimum, maximum) = match prop.kind.is_list() {
+            true => ("minItems", "maxItems"),
+            false => ("minimum", "maximum"),
+        };
+        schema[minimum] = least.into();
+        schema[maximum] = most.into();
     }
     if let Some(max) = prop.max_length {
         schema["maxLength"] = max.into();
@@ -132,6 +136,8 @@ pub(super) fn of_kind(kind: Kind) -> Value {
         Kind::Collection(ty) => array(reference(ty.name)),
         Kind::Strings => array(of_kind(Kind::String)),
         Kind::Int64s => array(of_kind(Kind::Int64)),
+        Kind::Int32s => array(of_kind(Kind::Int32)),
+        Kind::Guids => array(of_kind(Kind::Guid)),
         Kind::Dates => array(of_kind(Kind::DateTime)),
         Kind::Open => json!({"type": "object", "additionalProperties": true}),
         Kind::Version => json!({"type": "string", "contentEncoding": "base64"}),

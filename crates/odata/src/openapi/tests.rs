@@ -44,7 +44,7 @@ fn text(endpoints: &[Endpoint<'_>]) -> String {
         description: "Animals.",
         servers: &["/"],
         root: "/odata",
-        model: MODEL,
+        model: *MODEL,
         endpoints,
         error: &json!({"type": "object", "properties": {"message": {"type": "string"}}}),
         oauth: OAuth {

@@ -1,7 +1,7 @@
 //! The metamodel that the attributes write, `$metadata`, the service document, and bodies.
 
 use odata::edm::{Edm, Kind, Scoping, Source, Visible};
-use odata::metadata::{Model, OpSig, csdl_xml, service_document};
+use odata::metadata::{Model, OpSig, Param, csdl_xml, service_document};
 use odata::{Error, body};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,8 +59,8 @@ fn the_metadata_describes_every_type_once() {
             action: true,
             set: "Runs",
             bound_to_entity: true,
-            params: &[("strategy", "Default.State")],
-            returns: "",
+            params: vec![Param::named("strategy", "Default.State")],
+            returns: String::from(""),
             doc: "",
         },
         OpSig {
@@ -69,8 +69,8 @@ fn the_metadata_describes_every_type_once() {
             action: false,
             set: "Machines",
             bound_to_entity: false,
-            params: &[],
-            returns: "Edm.Boolean",
+            params: vec![],
+            returns: String::from("Edm.Boolean"),
             doc: "",
         },
     ];

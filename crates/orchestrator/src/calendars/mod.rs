@@ -1,12 +1,11 @@
 //! Calendars of days on which triggers do not fire.
 
 use odata::{Changes, Guid, Mode, Timestamp};
-use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
+use crate::op::{Access, At, Command, Need, Op, Operation, Resource, action, op, plain_entity};
 use crate::settings::{self, timezones};
 
 /// A calendar.
@@ -56,9 +55,7 @@ pub static RESOURCE: Resource = Resource::new(&Calendar::SET, ANYONE)
     ));
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[Op::action("Calendars", "CalendarExists", EDIT, exists)
-    .params(&[("calendarName", "Edm.String")])
-    .returns("Edm.Boolean")];
+pub const OPS: &[Op] = &[op::<CalendarExists>()];
 
 /// `POST /odata/Calendars`
 fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
@@ -99,30 +96,32 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::NoContent)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Exists {
+/// Whether a name is taken, by another than `excludedId`.
+#[odata::input]
+pub struct CalendarExists {
+    /// The name.
+    #[edm(required, max = 150)]
     calendar_name: String,
-    #[serde(default)]
+    /// A calendar that may have it.
     excluded_id: Option<i64>,
 }
 
-/// `CalendarExists {calendarName}`: whether the name is taken, by another than `excludedId`.
-fn exists(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let asked: Exists = args.body("calendarName")?;
-    if asked.calendar_name.trim().is_empty() {
-        return Err(Error::invalid("The calendarName field is required."));
+impl Operation for CalendarExists {
+    const AT: At = action("Calendars", "CalendarExists").needs(EDIT);
+    type Answer = bool;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<bool> {
+        let row = cx.tx.row(
+            "SELECT 1 FROM calendars WHERE tenant_id = $1 AND fold(name) = fold($2)
+                 AND id <> COALESCE($3, 0)",
+            &[
+                cx.caller.tenant.into(),
+                self.calendar_name.as_str().into(),
+                self.excluded_id.into(),
+            ],
+        )?;
+        Ok(row.is_some())
     }
-    let row = cx.tx.row(
-        "SELECT 1 FROM calendars WHERE tenant_id = $1 AND fold(name) = fold($2)
-             AND id <> COALESCE($3, 0)",
-        &[
-            cx.caller.tenant.into(),
-            asked.calendar_name.into(),
-            asked.excluded_id.into(),
-        ],
-    )?;
-    Ok(Reply::json(cx.value("Edm.Boolean", row.is_some().into())))
 }
 
 fn text(changes: &Changes, column: &str) -> Option<String> {

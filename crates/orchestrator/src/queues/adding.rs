@@ -180,7 +180,9 @@ pub(super) fn read(args: &Args) -> Result<Work> {
 /// `AddQueueItem`: the item.
 fn add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let work = read(args)?;
-    idempotency::once(cx, args, |cx| engine::alone_shown(cx, args, &work))
+    idempotency::once(cx, "AddQueueItem", |cx| {
+        engine::alone_shown(cx, args, &work)
+    })
 }
 
 /// An item that was added and is to be started at once: the call, its number, its queue.

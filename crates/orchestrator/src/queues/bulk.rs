@@ -100,7 +100,7 @@ impl Bulk {
 
 /// `BulkAddQueueItems {queueName, commitType, queueItems}`
 pub(super) fn add_all(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    idempotency::once(cx, args, |cx| match &args.prepared {
+    idempotency::once(cx, "BulkAddQueueItems", |cx| match &args.prepared {
         Some(Prepared::Items(bulk)) => add(cx, bulk),
         _ => add(cx, &Bulk::read(args)?),
     })

@@ -108,7 +108,9 @@ pub(super) fn read(args: &Args) -> Result<Work> {
 /// `StartTransaction`: the item, or nothing.
 pub(super) fn start(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let work = read(args)?;
-    idempotency::once(cx, args, |cx| engine::alone_shown(cx, args, &work))
+    idempotency::once(cx, "StartTransaction", |cx| {
+        engine::alone_shown(cx, args, &work)
+    })
 }
 
 /// Most deferred items that one call makes ready; the next goes on.

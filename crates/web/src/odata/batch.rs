@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use db::Tx;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use orchestrator::{Caller, Code, Error, Hint, Prepared, Result, Store};
+use orchestrator::{Caller, Code, Error, Hint, Prepared, Result, Store, Task};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::plan::{self, Plan};
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::body::{self, Sent};
 use crate::caller::{Proof, authenticate};
 use crate::error::{envelope, respond};
-use crate::execute::{run_in, to_the_end};
+use crate::execute::{run_task, to_the_end};
 use crate::request;
 
 /// What the answers to a batch hold together, in bytes. They are kept until the last one is there.
@@ -166,7 +166,7 @@ impl Outer {
                 let plan = outer
                     .plan(step, &references)
                     .map_err(|error| Failure { at, error })?;
-                let done = run_in(tx, &plan.call, &server, plan.run);
+                let done = run_task(tx, &plan.call, &server);
                 let done = done.map_err(|error| error.precondition(plan.expect.conditional));
                 let (reply, more) = done.map_err(|error| Failure { at, error })?;
                 hints.extend(more);
@@ -231,37 +231,41 @@ impl Outer {
             headers,
             caller,
             prepared: None,
+            task: None,
         };
         // A request that names an earlier one has no address yet; its work is done in its place.
         let nothing = References::new(batch::Base::new(&self.base));
-        if let Ok(plan) = self.plan(&step, &nothing) {
-            let args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
-            step.prepared = args.prepared;
+        if let Ok(plan) = self.read(&step, &nothing) {
+            let slow = plan.expect.slow.is_some();
+            let plan = plan.prepared(app).await?;
+            step.task = slow.then_some(plan.call.task);
+            step.prepared = plan.call.args.prepared;
         }
         Ok(step)
     }
 
-    /// The call that a request of a group makes.
+    /// The call that a request of a group makes, with its slow work done.
     fn plan(&self, step: &Step, references: &References) -> Result<Plan> {
+        let mut plan = self.read(step, references)?;
+        match (&step.prepared, &step.task) {
+            (Some(prepared), _) => plan.call.args.prepared = Some(prepared.clone()),
+            (None, Some(task)) => plan.call.task = task.clone(),
+            (None, None) => plan.prepare()?,
+        }
+        Ok(plan)
+    }
+
+    /// The call that a request of a group makes, without its slow work.
+    fn read(&self, step: &Step, references: &References) -> Result<Plan> {
         let address = references.resolve(&step.part)?;
         let target = target::find(&step.method, &address.path, &address.query)?;
-        let run = match (target.run, target.store) {
-            (Some(run), Store::Main) => run,
-            _ => return Err(not_in_a_group(&target)),
-        };
+        if target.is_at_the_edge() || target.store != Store::Main {
+            return Err(not_in_a_group(&target));
+        }
         let (headers, query) = (&step.headers, Some(address.query.as_str()));
         let (caller, sent) = (Arc::clone(&step.caller), step.sent.clone());
         let base = self.base.clone();
-        let mut plan = plan::plan(target, run, headers, query, base, caller, sent)?;
-        match (plan.expect.prepare, &step.prepared) {
-            (_, Some(prepared)) => plan.call.args.prepared = Some(prepared.clone()),
-            (Some(prepare), None) => {
-                let args = &mut plan.call.args;
-                args.prepared = prepare(args).map_err(|error| args.explained(error))?;
-            }
-            (None, None) => {}
-        }
-        Ok(plan)
+        plan::plan(target, headers, query, base, caller, sent)
     }
 }
 
@@ -295,6 +299,7 @@ struct Step {
     caller: Arc<Caller>,
     sent: Sent,
     prepared: Option<Prepared>,
+    task: Option<Task>,
 }
 
 /// Where a group failed, and why.

@@ -28,13 +28,17 @@ impl Described {
         Described {
             sets: RESOURCES.iter().map(|r| r.set).collect(),
             ops: ops.map(Op::signature).collect(),
-            results: RESULTS
+            results: OPS
                 .iter()
-                .flat_map(|sets| sets.iter().copied())
+                .flat_map(|ops| ops.iter())
+                .filter_map(Op::result)
+                .chain(RESULTS.iter().copied().flatten().copied())
                 .collect(),
-            types: TYPES
+            types: OPS
                 .iter()
-                .flat_map(|types| types.iter().copied())
+                .flat_map(|ops| ops.iter())
+                .filter_map(Op::result_kind)
+                .chain(TYPES.iter().copied().flatten().copied())
                 .collect(),
         }
     }
@@ -57,7 +61,7 @@ pub static HONOURED: LazyLock<Vec<Options>> = LazyLock::new(|| {
     let ops = OPS.iter().flat_map(|ops| ops.iter());
     let honoured = ops.zip(by_result);
     honoured
-        .map(|(op, by_result)| op.options.unwrap_or(by_result))
+        .map(|(op, by_result)| op.at.options.unwrap_or(by_result))
         .collect()
 });
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use orchestrator::{Caller, Error, Reply, Result};
+use orchestrator::{Caller, Reply, Result};
 
 use crate::app::App;
 use crate::body::{self, Sent};
@@ -56,14 +56,10 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let query = odata.request.uri().query().unwrap_or_default();
     let target = target::find(odata.request.method(), rest, query)?;
     let caller = caller(app, odata.request.headers(), odata.tenant, &target).await?;
-    let run = match (target.run, target.op) {
-        (Some(run), _) => run,
-        (None, Some(op)) => {
-            target.options.check(query)?;
-            return packages::upload(app, odata, caller, op).await;
-        }
-        (None, None) => return Err(Error::Internal("a target does nothing".into())),
-    };
+    if let Some(op) = target.op.filter(|_| target.is_at_the_edge()) {
+        target.options.check(query)?;
+        return packages::upload(app, odata, caller, op).await;
+    }
     before(app, &target).await?;
     let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
@@ -71,17 +67,15 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         true => body::read(&parts.headers, body).await?,
         false => Sent::default(),
     };
-    let mut plan = plan::plan(
+    let plan = plan::plan(
         target,
-        run,
         &parts.headers,
         parts.uri.query(),
         odata.base,
         caller,
         sent,
     )?;
-    plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
-    let Plan { call, run, expect } = plan;
+    let Plan { call, expect } = plan.prepared(app).await?;
     // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
     // own at the item.
     let alone = call.args.idempotency_key.is_some() || !call.args.query.is_empty();
@@ -93,8 +87,8 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         }
         None => {
             let call = Arc::new(call);
-            match execute(app, Arc::clone(&call), run).await {
-                Ok(part @ Reply::Part { .. }) => return parts::answer(app, call, run, part),
+            match execute(app, Arc::clone(&call)).await {
+                Ok(part @ Reply::Part { .. }) => return parts::answer(app, call, part),
                 reply => reply,
             }
         }
@@ -110,7 +104,7 @@ async fn caller(
     tenant: Option<i64>,
     target: &Target,
 ) -> Result<Arc<Caller>> {
-    if target.op.is_some_and(|op| op.public) {
+    if target.op.is_some_and(|op| op.at.public) {
         return Ok(anonymous(app, tenant));
     }
     // Operations are also for machines that prove nothing but their key, as far as their needs go.
@@ -126,7 +120,7 @@ async fn before(app: &Arc<App>, target: &Target) -> Result<()> {
     let set = target
         .set
         .map(|set| set.name)
-        .or(target.op.map(|op| op.set));
+        .or(target.op.map(|op| op.at.set));
     match set {
         Some("Sessions") => app.flush_presence().await,
         _ => Ok(()),

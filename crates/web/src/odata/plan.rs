@@ -7,7 +7,8 @@ use ::odata::Metadata;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
 use axum::http::{HeaderMap, header};
-use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Run};
+use orchestrator::op::Read;
+use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Task};
 
 use super::target::{Kind, Target};
 use crate::app::App;
@@ -19,8 +20,6 @@ use crate::request;
 pub struct Plan {
     /// Who, what for, with which arguments.
     pub call: Call,
-    /// What runs.
-    pub run: Run,
     /// How the answer is to look.
     pub expect: Expect,
 }
@@ -51,6 +50,8 @@ pub struct Expect {
     pub conditional: bool,
     /// Slow work before the transaction.
     pub prepare: Option<Prepare>,
+    /// What reads the input, where that is slow work.
+    pub slow: Option<Read>,
     /// How much the answer says about itself.
     pub metadata: Metadata,
 }
@@ -62,7 +63,6 @@ pub struct Expect {
 /// would not honour.
 pub fn plan(
     target: Target,
-    run: Run,
     headers: &HeaderMap,
     query: Option<&str>,
     base: String,
@@ -71,7 +71,7 @@ pub fn plan(
 ) -> Result<Plan> {
     let query = query.unwrap_or_default();
     target.options.check(query)?;
-    let mut params = target.params;
+    let mut params = target.params.clone();
     params.extend(query_params(query));
     let if_match = if_match(headers, target.set)?;
     let expect = Expect {
@@ -82,10 +82,11 @@ pub fn plan(
         silent: target.silent,
         conditional: if_match.is_some(),
         prepare: target.prepare,
+        slow: target.op.and_then(|op| op.slow_read()),
         metadata: metadata(headers, query)?,
     };
     let args = Args {
-        key: target.key,
+        key: target.key.clone(),
         params,
         body: sent.value,
         unread: sent.unread,
@@ -103,7 +104,11 @@ pub fn plan(
         after: None,
         if_match,
     };
+    let task = target
+        .task(&args)
+        .ok_or_else(|| Error::Internal("a target does nothing".into()))?;
     let call = Call {
+        task,
         need: target.need,
         rule: target.folder,
         header: request::folder_under(target.folder, headers)?,
@@ -115,26 +120,43 @@ pub fn plan(
         search: target.search,
         caller,
     };
-    Ok(Plan { call, run, expect })
+    Ok(Plan { call, expect })
 }
 
-/// Does a command's slow work off the event loop, and never much of it at once.
-///
-/// # Errors
-/// What the work says.
-pub async fn prepare(app: &App, prepare: Option<Prepare>, args: Args) -> Result<Args> {
-    let Some(prepare) = prepare else {
-        return Ok(args);
-    };
-    let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));
-    let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
-    let mut args = args;
-    let work = move || {
-        args.prepared = prepare(&args).map_err(|error| args.explained(error))?;
-        Ok(args)
-    };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|e| failed(&e))?
+impl Plan {
+    /// Does the slow work off the event loop, and never much of it at once.
+    ///
+    /// # Errors
+    /// What the work says.
+    pub async fn prepared(mut self, app: &App) -> Result<Plan> {
+        if self.expect.prepare.is_none() && self.expect.slow.is_none() {
+            return Ok(self);
+        }
+        let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));
+        let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
+        let work = move || {
+            self.prepare()?;
+            Ok(self)
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|e| failed(&e))?
+    }
+
+    /// Does the slow work.
+    ///
+    /// # Errors
+    /// What the work says.
+    pub fn prepare(&mut self) -> Result<()> {
+        let args = &mut self.call.args;
+        if let Some(prepare) = self.expect.prepare {
+            args.prepared = prepare(args).map_err(|error| args.explained(error))?;
+        }
+        if let Some(read) = self.expect.slow {
+            let work = read(args).map_err(|error| args.explained(error))?;
+            self.call.task = Task::Perform(work);
+        }
+        Ok(())
+    }
 }
 
 /// Parameters may also stand in the query; options start with `$`, aliases with `@`.

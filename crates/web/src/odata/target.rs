@@ -5,8 +5,8 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path, Segment};
 use ::odata::{Aliases, Options};
 use axum::http::Method;
 use orchestrator::{
-    Code, Command, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource, Result, Run,
-    Search, Store,
+    Args, Code, Command, Does, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource,
+    Result, Run, Search, Store, Task,
 };
 
 use super::documents::HONOURED;
@@ -46,7 +46,7 @@ pub struct Target {
     pub silent: bool,
     /// Looks for what it changes before it writes.
     pub search: Option<Search>,
-    /// What it does; `None` for uploads.
+    /// What a verb does; operations have their own.
     pub run: Option<Run>,
     /// The query options that the answer honours.
     pub options: Options,
@@ -60,6 +60,22 @@ pub struct Target {
     pub params: Vec<(String, Literal)>,
     /// What it answers.
     pub kind: Kind,
+}
+
+impl Target {
+    /// What is to be done in a transaction; `None` when the edge does it.
+    pub fn task(&self, args: &Args) -> Option<Task> {
+        match (self.run, self.op) {
+            (Some(run), _) => Some(Task::Run(run)),
+            (None, Some(op)) => op.task(args),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether the edge does it.
+    pub fn is_at_the_edge(&self) -> bool {
+        self.op.is_some_and(|op| matches!(op.does, Does::Edge))
+    }
 }
 
 /// Finds the target.
@@ -167,27 +183,28 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
     let bound = !matches!(first.args, PathArgs::None | PathArgs::Empty);
     let mut all = OPS.iter().flat_map(|ops| ops.iter()).enumerate();
     let op = all.find(|(_, op)| {
-        op.set.eq_ignore_ascii_case(&first.name)
-            && op.name.eq_ignore_ascii_case(name)
+        op.at.set.eq_ignore_ascii_case(&first.name)
+            && op.at.name.eq_ignore_ascii_case(name)
             && op.bound == bound
     });
     let Some((at, op)) = op else { return Ok(None) };
-    if method.as_str() != op.method {
+    let op_at = &op.at;
+    if method.as_str() != op_at.method {
         return Err(Error::NoSuchAddress(format!(
             "{} is called with {}.",
-            op.name, op.method
+            op_at.name, op_at.method
         )));
     }
     let set = resource(&first.name).map(|r| r.set);
     Ok(Some(Target {
-        need: op.need,
-        folder: op.folder,
-        store: op.store,
-        write: op.action,
+        need: op_at.need,
+        folder: op_at.folder,
+        store: op_at.store,
+        write: op_at.action,
         prepare: op.prepare,
         silent: false,
         search: op.search,
-        run: op.run,
+        run: None,
         options: HONOURED[at],
         op: Some(op),
         set: None,
@@ -199,9 +216,9 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
 
 /// The parameters in the brackets of an operation; a single value needs no name.
 fn params(op: &Op, args: &PathArgs) -> Vec<(String, Literal)> {
-    match (args, op.params) {
+    match (args, op.only_param()) {
         (PathArgs::Named(named), _) => named.clone(),
-        (PathArgs::One(value), [(name, _)]) => vec![((*name).to_owned(), value.clone())],
+        (PathArgs::One(value), Some(name)) => vec![(name.to_owned(), value.clone())],
         _ => Vec::new(),
     }
 }

@@ -1,0 +1,140 @@
+//! What an operation is asked, read from a request and checked against its declaration.
+
+use odata::edm::{Input, Kind, Prop};
+use odata::path::Literal;
+use serde_json::{Map, Value};
+
+use super::At;
+use crate::body::{AnyCase, MAX_NAMED};
+use crate::cx::Args;
+use crate::error::{Code, Error, Result};
+
+/// Reads the input of an operation: parameters of a function stand in the path or the query, those of
+/// an action are the members of the body; unknown ones are not looked at.
+///
+/// # Errors
+/// "`param` must not be null" for an action's parameter that is missing; 1009 for a value that is too
+/// long, out of range or of another type; 1000 for a key or a function's parameter that is missing or
+/// of another type.
+pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
+    let mut values = match at.action {
+        true => of_body(T::PARAMS, args)?,
+        false => of_address(T::PARAMS, args)?,
+    };
+    if let Some(kind) = T::KEY {
+        values.insert(T::KEY_NAME.to_owned(), key(kind, args)?);
+    }
+    T::read(AnyCase(&Value::Object(values))).map_err(|error| {
+        // The declaration was fulfilled, so the struct asks for more than it declares.
+        Error::invalid(format!("A parameter cannot be read: {error}."))
+    })
+}
+
+fn key(kind: Kind, args: &Args) -> Result<Value> {
+    match kind {
+        Kind::Int64 => Ok(args.id()?.into()),
+        _ => match &args.key {
+            Some(Literal::Text(text) | Literal::Bare(text)) => Ok(text.as_str().into()),
+            Some(Literal::Guid(guid)) => Ok(guid.to_string().into()),
+            Some(Literal::Int(number)) => Ok(number.to_string().into()),
+            _ => Err(Error::refused(Code::InvalidRequest, "The key is missing.")),
+        },
+    }
+}
+
+fn of_body(params: &'static [Prop], args: &Args) -> Result<Map<String, Value>> {
+    let mut values = Map::new();
+    let body = match &args.body {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(members)) => Some(members),
+        Some(_) => {
+            let param = params.first().map_or("body", |prop| prop.name);
+            return Err(Error::NotNull {
+                param: param.into(),
+                why: Some("an object is expected".into()),
+            });
+        }
+    };
+    for prop in params {
+        let given = body.and_then(|members| odata::body::member(members, prop.name));
+        match given {
+            None | Some(Value::Null) if prop.required => {
+                return Err(Error::NotNull {
+                    param: prop.name.into(),
+                    why: None,
+                });
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => {
+                checked(prop, value)?;
+                values.insert(prop.name.to_owned(), value.clone());
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Checks a value; a list without bounds of its own has at most [`MAX_NAMED`] entries, because a request
+/// is one transaction, for which others wait.
+fn checked(prop: &Prop, value: &Value) -> Result<()> {
+    let bounded = match prop.range {
+        None if prop.kind.is_list() => Prop {
+            range: Some((0, MAX_NAMED as i64)),
+            ..*prop
+        },
+        _ => *prop,
+    };
+    Ok(odata::body::check_member(&bounded, value)?)
+}
+
+fn of_address(params: &'static [Prop], args: &Args) -> Result<Map<String, Value>> {
+    let mut values = Map::new();
+    for prop in params {
+        let value = match args.param(prop.name) {
+            Some(literal) => plain(prop.kind, literal),
+            None => Value::Null,
+        };
+        let wrong = |what: &str| {
+            Error::refused(
+                Code::InvalidRequest,
+                format!("The parameter {} {what}.", prop.name),
+            )
+        };
+        if value.is_null() {
+            if prop.required {
+                return Err(match prop.kind {
+                    Kind::Int32 | Kind::Int64 => wrong("must be a number"),
+                    _ => wrong("is missing or not a text"),
+                });
+            }
+            continue;
+        }
+        checked(prop, &value).map_err(|error| match prop.kind {
+            Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
+            Kind::Guid => wrong("must be a GUID"),
+            _ => error,
+        })?;
+        values.insert(prop.name.to_owned(), value);
+    }
+    Ok(values)
+}
+
+fn is_number(value: &Value) -> bool {
+    odata::body::converted(Kind::Int64, value).is_i64()
+}
+
+/// A literal as a body would have it.
+fn plain(kind: Kind, literal: &Literal) -> Value {
+    match literal {
+        Literal::Null => Value::Null,
+        Literal::Bool(value) => (*value).into(),
+        Literal::Int(number) => (*number).into(),
+        Literal::Real(number) => (*number).into(),
+        Literal::Text(text) | Literal::Bare(text) => match kind.is_list() {
+            true => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+            false => text.as_str().into(),
+        },
+        Literal::Guid(guid) => guid.to_string().into(),
+        Literal::DateTime(time) => time.to_string().into(),
+    }
+}

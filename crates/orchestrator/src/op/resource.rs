@@ -1,0 +1,208 @@
+//! Entity sets with the verbs that exist on them.
+
+use odata::Options;
+use odata::edm::EntitySet;
+
+use super::{FolderRule, Need, Prepare, Run, Store};
+use crate::cx::{Args, Cx, Listing, Reply};
+use crate::error::{Error, Result};
+
+/// A verb on a resource.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// What it asks of the caller.
+    pub need: Need,
+    /// Slow work before the transaction, such as hashing a password: no transaction may wait for
+    /// it. Its result is in [`Args::prepared`].
+    pub prepare: Option<Prepare>,
+    /// Whether success has no body, unless the caller prefers the entity.
+    pub silent: bool,
+    /// What it does.
+    pub run: Run,
+}
+
+impl Command {
+    /// A verb without slow work that answers with the entity.
+    #[must_use]
+    pub const fn new(need: Need, run: Run) -> Self {
+        Self {
+            need,
+            prepare: None,
+            silent: false,
+            run,
+        }
+    }
+
+    /// Answering with nothing, as the contract has it for most changes. The function gives the
+    /// entity all the same: its version is told in a header, and `Prefer: return=representation`
+    /// asks for it.
+    #[must_use]
+    pub const fn silent(mut self) -> Self {
+        self.silent = true;
+        self
+    }
+
+    /// With slow work before the transaction.
+    #[must_use]
+    pub const fn prepare(mut self, prepare: Prepare) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+}
+
+/// An entity set with the verbs that exist on it.
+pub struct Resource {
+    /// The declaration.
+    pub set: &'static EntitySet,
+    /// What reading asks of the caller; one entity may ask for something else.
+    pub view: Need,
+    /// Folder rule of all its verbs.
+    pub folder: FolderRule,
+    /// Where its rows are.
+    pub store: Store,
+    /// How a page of it is read: [`plain_page`], or with a restriction of its own; none where the
+    /// contract has no listing.
+    pub list: Option<Run>,
+    /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
+    pub get: Option<Command>,
+    /// Which query options the answer to that honours.
+    pub get_options: Options,
+    /// `POST`
+    pub create: Option<Command>,
+    /// `PUT`
+    pub replace: Option<Command>,
+    /// `PATCH`
+    pub merge: Option<Command>,
+    /// `DELETE`
+    pub delete: Option<Command>,
+}
+
+impl Resource {
+    /// A set that can be listed, tenant-wide and from the main store; the other verbs are added.
+    #[must_use]
+    pub const fn new(set: &'static EntitySet, view: Need) -> Self {
+        Self {
+            set,
+            view,
+            folder: FolderRule::Tenant,
+            store: Store::Main,
+            list: Some(plain_page),
+            get: None,
+            get_options: Options::ENTITY,
+            create: None,
+            replace: None,
+            merge: None,
+            delete: None,
+        }
+    }
+
+    /// With another folder rule.
+    #[must_use]
+    pub const fn folder(mut self, rule: FolderRule) -> Self {
+        self.folder = rule;
+        self
+    }
+
+    /// In another store.
+    #[must_use]
+    pub const fn store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Listed in a way of its own.
+    #[must_use]
+    pub const fn list(mut self, run: Run) -> Self {
+        self.list = Some(run);
+        self
+    }
+
+    /// Not listed: the contract has only single entities.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.list = None;
+        self
+    }
+
+    /// Read by key.
+    #[must_use]
+    pub const fn get(self, run: Run) -> Self {
+        let need = self.view;
+        self.get_with(need, run)
+    }
+
+    /// Read by key, which asks for something else than reading lists.
+    #[must_use]
+    pub const fn get_with(mut self, need: Need, run: Run) -> Self {
+        self.get = Some(Command::new(need, run));
+        self
+    }
+
+    /// Read by key, which gives no entity but a plain value.
+    #[must_use]
+    pub const fn get_value(mut self, run: Run) -> Self {
+        self.get_options = Options::NONE;
+        self.get(run)
+    }
+
+    /// With `POST`.
+    #[must_use]
+    pub const fn create(mut self, command: Command) -> Self {
+        self.create = Some(command);
+        self
+    }
+
+    /// With `PUT`.
+    #[must_use]
+    pub const fn replace(mut self, command: Command) -> Self {
+        self.replace = Some(command);
+        self
+    }
+
+    /// With `PATCH`.
+    #[must_use]
+    pub const fn merge(mut self, command: Command) -> Self {
+        self.merge = Some(command);
+        self
+    }
+
+    /// With `DELETE`.
+    #[must_use]
+    pub const fn delete(mut self, command: Command) -> Self {
+        self.delete = Some(command);
+        self
+    }
+}
+
+/// A page of the set under the query's options.
+///
+/// # Errors
+/// What the query or the store say.
+pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let set = args
+        .set
+        .ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
+    let query = args.options(cx, set)?;
+    let listing = Listing {
+        count: args.count,
+        ..Listing::default()
+    };
+    Ok(Reply::json(cx.page(set, &query, &listing)?))
+}
+
+/// One entity of the set by its key.
+///
+/// # Errors
+/// 404 when there is none in scope.
+pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let set = args
+        .set
+        .ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
+    let query = args.options(cx, set)?;
+    Ok(Reply::json(cx.entity_with(
+        set,
+        &args.id()?.into(),
+        &query,
+        &[],
+    )?))
+}
