@@ -1,9 +1,9 @@
 //! Calendars of days on which triggers do not fire.
 
-use odata::{Changes, Guid, Mode, Timestamp};
+use odata::{Changes, Guid, Timestamp};
 
-use crate::audit::{self, AuditAction, AuditComponent, Audited};
-use crate::cx::{Args, Cx, Reply};
+use crate::audit::{AuditComponent, Audited};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, At, Command, Need, Op, Operation, Resource, action, op, plain_entity};
 use crate::settings::{self, timezones};
@@ -36,7 +36,9 @@ pub struct Calendar {
 }
 
 const ANYONE: Need = Need::new("OR.Settings", &[], false);
+const CREATE: Need = Need::new("OR.Settings", &[("Settings", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Settings", &[("Settings", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Settings", &[("Settings", Access::Delete)], true);
 
 /// How the audit log tells of calendars.
 static AUDITED: Audited = Audited::new(AuditComponent::Settings, &Calendar::SET, "calendar");
@@ -44,22 +46,15 @@ static AUDITED: Audited = Audited::new(AuditComponent::Settings, &Calendar::SET,
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Calendar::SET, ANYONE)
     .get(plain_entity)
-    .create(Command::new(
-        Need::new("OR.Settings", &[("Settings", Access::Create)], true),
-        create,
-    ))
-    .replace(Command::new(EDIT, replace))
-    .delete(Command::new(
-        Need::new("OR.Settings", &[("Settings", Access::Delete)], true),
-        delete,
-    ));
+    .create(Command::create(CREATE, "calendarDto", create).audited(&AUDITED))
+    .replace(Command::replace(EDIT, "calendarDto", replace).audited(&AUDITED))
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[op::<CalendarExists>()];
 
 /// `POST /odata/Calendars`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut changes = args.changes("calendarDto", &Calendar::SET, Mode::Create)?;
+fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let zone = match text(&changes, "time_zone_id") {
         Some(zone) => zone,
         None => settings::value(cx, settings::TIME_ZONE)?,
@@ -67,33 +62,24 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     changes.set("time_zone_id", zone);
     changes.set_default("excluded_dates", "[]");
     let name = checked(&mut changes)?;
-    let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(&Calendar::SET, id, &[])?))
+    cx.insert(changes).map_err(|e| e.name_taken(&name))
 }
 
 /// `PUT /odata/Calendars(id)`: the days are those of the body.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let mut changes = args.changes("calendarDto", &Calendar::SET, Mode::Replace)?;
+fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     // A zone there must be: without one in the body it stays.
     if text(&changes, "time_zone_id").is_none() {
         changes.remove("time_zone_id");
     }
     changes.set_default("excluded_dates", "[]");
     let name = checked(&mut changes)?;
-    cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(&Calendar::SET, id, &[])?))
+    cx.update(changes, id).map_err(|e| e.name_taken(&name))
 }
 
 /// `DELETE /odata/Calendars(id)`, unless a trigger uses it.
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     let used = "The calendar is used by triggers: give them another one first.";
-    cx.delete(&Calendar::SET, id).map_err(|e| e.in_use(used))?;
-    Ok(Reply::NoContent)
+    cx.delete(&Calendar::SET, id).map_err(|e| e.in_use(used))
 }
 
 /// Whether a name is taken, by another than `excludedId`.

@@ -128,6 +128,8 @@ fn search<T: Searching>(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Searched> {
 /// What is to be done in a transaction.
 #[derive(Clone)]
 pub enum Task {
+    /// A verb on a resource.
+    Verb(&'static Resource, Command),
     /// A function that reads what it needs itself.
     Run(Run),
     /// An operation with its input.
@@ -144,6 +146,7 @@ impl Task {
     /// What the operation says.
     pub fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Reply> {
         match self {
+            Self::Verb(resource, command) => command.perform(resource, cx),
             Self::Run(run) => {
                 let args = cx.args;
                 run(cx, args)

@@ -1,11 +1,32 @@
 //! Entity sets with the verbs that exist on them.
 
-use odata::Options;
 use odata::edm::EntitySet;
+use odata::{Changes, Mode, Options};
 
-use super::{FolderRule, Need, Prepare, Run, Store};
+use super::{FolderRule, Need, Prepare, Run, Store, Vars};
+use crate::audit::{self, AuditAction, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+
+/// What a verb does. Where the function only does what is beyond columns, the rest follows from the
+/// declaration: the body is read and checked against it, the audit log is written, and the entity is
+/// the answer.
+#[derive(Clone, Copy)]
+pub enum Does {
+    /// A function that reads what it needs itself, and answers itself.
+    Run(Run),
+    /// Makes an entity of what the body, called by this name in messages, says of its columns; gives its
+    /// number.
+    Create(&'static str, fn(&mut Cx<'_, '_>, Changes) -> Result<i64>),
+    /// Changes the entity with this number.
+    Change(
+        &'static str,
+        Mode,
+        fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
+    ),
+    /// Removes it.
+    Delete(fn(&mut Cx<'_, '_>, i64) -> Result<()>),
+}
 
 /// A verb on a resource.
 #[derive(Clone, Copy)]
@@ -17,25 +38,74 @@ pub struct Command {
     pub prepare: Option<Prepare>,
     /// Whether success has no body, unless the caller prefers the entity.
     pub silent: bool,
+    /// How the audit log tells of it, unless the function does.
+    pub audited: Option<&'static Audited>,
     /// What it does.
-    pub run: Run,
+    pub does: Does,
 }
 
 impl Command {
     /// A verb without slow work that answers with the entity.
     #[must_use]
     pub const fn new(need: Need, run: Run) -> Self {
+        Self::of(need, Does::Run(run))
+    }
+
+    const fn of(need: Need, does: Does) -> Self {
         Self {
             need,
             prepare: None,
             silent: false,
-            run,
+            audited: None,
+            does,
         }
     }
 
-    /// Answering with nothing, as the contract has it for most changes. The function gives the
-    /// entity all the same: its version is told in a header, and `Prefer: return=representation`
-    /// asks for it.
+    /// Making an entity; `body` is the name of the body in messages.
+    #[must_use]
+    pub const fn create(
+        need: Need,
+        body: &'static str,
+        run: fn(&mut Cx<'_, '_>, Changes) -> Result<i64>,
+    ) -> Self {
+        Self::of(need, Does::Create(body, run))
+    }
+
+    /// Changing an entity to what the body says.
+    #[must_use]
+    pub const fn replace(
+        need: Need,
+        body: &'static str,
+        run: fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
+    ) -> Self {
+        Self::of(need, Does::Change(body, Mode::Replace, run))
+    }
+
+    /// Changing of an entity what the body names.
+    #[must_use]
+    pub const fn merge(
+        need: Need,
+        body: &'static str,
+        run: fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
+    ) -> Self {
+        Self::of(need, Does::Change(body, Mode::Merge, run))
+    }
+
+    /// Removing an entity.
+    #[must_use]
+    pub const fn delete(need: Need, run: fn(&mut Cx<'_, '_>, i64) -> Result<()>) -> Self {
+        Self::of(need, Does::Delete(run))
+    }
+
+    /// With a line in the audit log.
+    #[must_use]
+    pub const fn audited(mut self, what: &'static Audited) -> Self {
+        self.audited = Some(what);
+        self
+    }
+
+    /// Answering with nothing, as the contract has it for most changes. The entity is written all the
+    /// same: its version is told in a header, and `Prefer: return=representation` asks for it.
     #[must_use]
     pub const fn silent(mut self) -> Self {
         self.silent = true;
@@ -47,6 +117,45 @@ impl Command {
     pub const fn prepare(mut self, prepare: Prepare) -> Self {
         self.prepare = Some(prepare);
         self
+    }
+
+    /// Does it on a resource.
+    ///
+    /// # Errors
+    /// What is wrong with the body, the refusals of the function, the store's.
+    pub fn perform(&self, resource: &Resource, cx: &mut Cx<'_, '_>) -> Result<Reply> {
+        let args = cx.args;
+        let set = resource.set;
+        match self.does {
+            Does::Run(run) => run(cx, args),
+            Does::Create(body, run) => {
+                let changes = args.changes(body, set, Mode::Create)?;
+                let id = run(cx, changes)?;
+                self.tell(cx, AuditAction::Create, id)?;
+                Ok(Reply::created(resource.shown(cx, id)?))
+            }
+            Does::Change(body, mode, run) => {
+                let id = args.id()?;
+                let changes = args.changes(body, set, mode)?;
+                run(cx, id, changes)?;
+                self.tell(cx, AuditAction::Update, id)?;
+                Ok(Reply::json(resource.shown(cx, id)?))
+            }
+            Does::Delete(run) => {
+                let id = args.id()?;
+                // What is deleted can be shown only before.
+                self.tell(cx, AuditAction::Delete, id)?;
+                run(cx, id)?;
+                Ok(Reply::NoContent)
+            }
+        }
+    }
+
+    fn tell(&self, cx: &mut Cx<'_, '_>, action: AuditAction, id: i64) -> Result<()> {
+        match self.audited {
+            Some(what) => audit::done(cx, what, action, id),
+            None => Ok(()),
+        }
     }
 }
 
@@ -65,6 +174,8 @@ pub struct Resource {
     pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
     pub get: Option<Command>,
+    /// The variables of the set's expressions for one entity.
+    pub vars: Option<fn(&mut Cx<'_, '_>, i64) -> Result<Vars>>,
     /// Which query options the answer to that honours.
     pub get_options: Options,
     /// `POST`
@@ -88,6 +199,7 @@ impl Resource {
             store: Store::Main,
             list: Some(plain_page),
             get: None,
+            vars: None,
             get_options: Options::ENTITY,
             create: None,
             replace: None,
@@ -143,6 +255,22 @@ impl Resource {
     pub const fn get_value(mut self, run: Run) -> Self {
         self.get_options = Options::NONE;
         self.get(run)
+    }
+
+    /// With variables in the expressions of one entity.
+    #[must_use]
+    pub const fn vars(mut self, vars: fn(&mut Cx<'_, '_>, i64) -> Result<Vars>) -> Self {
+        self.vars = Some(vars);
+        self
+    }
+
+    /// One entity as `GET` shows it without options.
+    fn shown(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
+        let vars = match self.vars {
+            Some(vars) => vars(cx, id)?,
+            None => Vars::new(),
+        };
+        cx.entity(self.set, id, &vars)
     }
 
     /// With `POST`.

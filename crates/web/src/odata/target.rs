@@ -6,7 +6,7 @@ use ::odata::{Aliases, Options};
 use axum::http::Method;
 use orchestrator::{
     Args, Code, Command, Does, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource,
-    Result, Run, Search, Store, Task,
+    Result, Search, Store, Task,
 };
 
 use super::documents::HONOURED;
@@ -46,8 +46,8 @@ pub struct Target {
     pub silent: bool,
     /// Looks for what it changes before it writes.
     pub search: Option<Search>,
-    /// What a verb does; operations have their own.
-    pub run: Option<Run>,
+    /// The verb, if it is one.
+    pub verb: Option<(&'static Resource, Command)>,
     /// The query options that the answer honours.
     pub options: Options,
     /// The operation, if it is one.
@@ -65,8 +65,8 @@ pub struct Target {
 impl Target {
     /// What is to be done in a transaction; `None` when the edge does it.
     pub fn task(&self, args: &Args) -> Option<Task> {
-        match (self.run, self.op) {
-            (Some(run), _) => Some(Task::Run(run)),
+        match (self.verb, self.op) {
+            (Some((resource, command)), _) => Some(Task::Verb(resource, command)),
             (None, Some(op)) => op.task(args),
             (None, None) => None,
         }
@@ -151,7 +151,7 @@ fn reading(resource: &'static Resource, command: &Command, kind: Kind) -> Target
         prepare: command.prepare,
         silent: command.silent,
         search: None,
-        run: Some(command.run),
+        verb: Some((resource, *command)),
         options,
         op: None,
         set: Some(resource.set),
@@ -204,7 +204,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         prepare: op.prepare,
         silent: false,
         search: op.search,
-        run: None,
+        verb: None,
         options: HONOURED[at],
         op: Some(op),
         set: None,
