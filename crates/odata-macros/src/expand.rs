@@ -184,11 +184,12 @@ pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         let derive = parse_quote!(#[derive(::serde::Deserialize)]);
         item.attrs.insert(0, derive);
     }
-    let props = &members.props;
+    let (props, query) = (&members.props, &members.query);
     Ok(quote! {
         #item
 
         impl ::odata::edm::Input for #ident {
+            const QUERY: &'static [&'static str] = &[#(#query),*];
             const PARAMS: &'static [::odata::edm::Prop] = &[#(#props),*];
             const KEY: ::core::option::Option<::odata::edm::Kind> = #key;
 
@@ -232,6 +233,8 @@ struct Members {
     names: Vec<(String, bool)>,
     props: Vec<TokenStream>,
     navs: Vec<TokenStream>,
+    /// Those that stand in the address whatever the method.
+    query: Vec<String>,
 }
 
 impl Members {
@@ -288,6 +291,9 @@ fn read_members(item: &mut ItemStruct, serde: bool, spell: fn(&str) -> String) -
                 &field.ident,
                 format!("`{name}` is declared twice"),
             ));
+        }
+        if args.flag("query")? {
+            members.query.push(name.clone());
         }
         if args.flag("nav")? {
             members.navs.push(nav(&name, &mut args, field)?);

@@ -41,7 +41,8 @@ pub fn complex(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Declares what an operation is asked: implements `Input` for the struct, and serde's `Deserialize`.
 ///
 /// Fields are parameters, as for [`macro@entity`], only that their default names are in camelCase;
-/// `#[edm(key)]` is the key of the entity that the operation is bound to. A struct without fields asks for
+/// `#[edm(key)]` is the key of the entity that the operation is bound to, and `#[edm(query)]` a parameter
+/// that stands in the address although the operation has a body. A struct without fields asks for
 /// nothing.
 #[proc_macro_attribute]
 pub fn input(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -105,6 +105,7 @@ fn document(model: Model<'_>) -> String {
         description: "Pets, and who looks after them.",
         servers: &["/"],
         root: "/odata",
+        plain_root: "",
         model,
         endpoints: &endpoints,
         error: &json!({"type": "object", "properties": {"message": {"type": "string"}}}),

@@ -427,6 +427,8 @@ pub trait Input: Sized {
     /// Its parameters: of a function they stand in the path or in the query, of an action they are the
     /// members of the body.
     const PARAMS: &'static [Prop];
+    /// Names of the parameters that stand in the address although the operation has a body.
+    const QUERY: &'static [&'static str] = &[];
     /// The type of the key, if it is bound to an entity.
     const KEY: Option<Kind>;
     /// The name under which [`Input::read`] finds the key; no parameter has it.

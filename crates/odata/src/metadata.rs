@@ -73,6 +73,8 @@ pub struct Param {
     pub ty: String,
     /// Its declaration, if there is one: limits, documentation, whether it has to be there.
     pub declared: Option<&'static Prop>,
+    /// Whether it stands in the address although the operation has a body.
+    pub in_address: bool,
 }
 
 impl Param {
@@ -83,6 +85,7 @@ impl Param {
             name,
             ty: ty.to_owned(),
             declared: None,
+            in_address: false,
         }
     }
 
@@ -93,7 +96,15 @@ impl Param {
             name: prop.name,
             ty: prop.kind.type_name(),
             declared: Some(prop),
+            in_address: false,
         }
+    }
+
+    /// The same, in the address although the operation has a body.
+    #[must_use]
+    pub fn in_address(mut self, whether: bool) -> Param {
+        self.in_address = whether;
+        self
     }
 }
 
@@ -140,7 +151,7 @@ pub fn undefined(model: &Model<'_>) -> Vec<String> {
     let types = Types::of(model);
     let mut found = types.ambiguous();
     for op in model.ops {
-        if model.sets.iter().all(|set| set.name != op.set) {
+        if !op.set.is_empty() && model.sets.iter().all(|set| set.name != op.set) {
             found.push(format!("{op}: there is no set '{}'.", op.set));
         }
         if op.returns.is_empty() && !op.action {

@@ -32,6 +32,8 @@ pub struct Service<'a> {
     pub servers: &'a [&'a str],
     /// What the addresses of all sets start with, e.g. `/odata`.
     pub root: &'a str,
+    /// What the addresses of operations without a set start with; may be empty.
+    pub plain_root: &'a str,
     /// Its types.
     pub model: Model<'a>,
     /// What can be called, in the order of the document.

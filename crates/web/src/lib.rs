@@ -35,6 +35,7 @@ mod parts;
 mod request;
 mod robots;
 mod router;
+mod routes;
 mod swagger;
 mod together;
 

@@ -25,7 +25,8 @@ use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{
-    api, contract, engines, exports, health, identity, logs, odata, request, robots, swagger,
+    api, contract, engines, exports, health, identity, logs, odata, request, robots, routes,
+    swagger,
 };
 
 /// How long requests may take to end once the server was told to stop.
@@ -226,7 +227,7 @@ async fn area_api(
     if let (&Method::GET, Some(id)) = (&method, lower.strip_prefix("exportfiles/")) {
         return exports::download(app, id, request.uri().query()).await;
     }
-    if let Some(route) = api::find(&method, rest) {
+    if let Some(route) = routes::plain(method.as_str(), &format!("api/{rest}")) {
         return api::answer(app, route, tenant, request).await;
     }
     match (method.as_str(), lower.as_str()) {

@@ -55,7 +55,8 @@ pub fn handle(address: &Address<'_>, origin: &str) -> Result<Response<Body>> {
         "v20.0/swagger.json" => {
             let issuer = format!("{origin}/identity_");
             let root = format!("{}/odata", address.prefix);
-            Ok(json_response(200, describe(&root, &issuer)))
+            let document = describe(&address.prefix, &root, &issuer);
+            Ok(json_response(200, document))
         }
         _ => Err(Error::NoSuchAddress(format!(
             "There is nothing at /swagger/{rest}; the document is {document}."
@@ -76,8 +77,8 @@ fn page(document: &str) -> Response<Body> {
     response
 }
 
-/// The OpenAPI document for the service at `root`.
-fn describe(root: &str, issuer: &str) -> String {
+/// The OpenAPI document for the service at `root`, whose plain operations are at `plain_root`.
+fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
     let described = Described::new();
     let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
     let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
@@ -151,6 +152,7 @@ fn describe(root: &str, issuer: &str) -> String {
                       version answers; what is not listed answers 501.",
         servers: &["/"],
         root,
+        plain_root,
         model: described.model(),
         endpoints: &endpoints,
         error: &error(),

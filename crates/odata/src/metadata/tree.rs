@@ -97,7 +97,7 @@ pub(super) fn walk(model: &Model<'_>) -> Vec<Schema> {
         operations: operations(model, NAMESPACE),
         container: Some(container(model.sets)),
     }];
-    for op in model.ops {
+    for op in model.ops.iter().filter(|op| !op.set.is_empty()) {
         if schemas.iter().any(|known| known.namespace == op.namespace) {
             continue;
         }

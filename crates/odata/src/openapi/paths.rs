@@ -24,8 +24,12 @@ pub(super) fn write(service: &Service<'_>, types: &Types) -> (Map<String, Value>
             tags.push(tag(service, route.tag));
         }
         let operation = operation(endpoint, &route, &mut ids);
+        let root = match endpoint.call {
+            Call::Operation(op) if op.set.is_empty() => service.plain_root,
+            _ => service.root,
+        };
         let methods = paths
-            .entry(format!("{}/{}", service.root, route.path))
+            .entry(format!("{root}/{}", route.path))
             .or_insert_with(|| json!({}));
         let method = endpoint.method.unwrap_or(route.method);
         methods[method.to_ascii_lowercase()] = operation;
@@ -61,6 +65,7 @@ impl Route {
     fn of(endpoint: &Endpoint<'_>, service: &Service<'_>, types: &Types) -> Route {
         match endpoint.call {
             Call::Set(set, verb) => Route::of_set(set, verb, endpoint),
+            Call::Operation(op) if op.set.is_empty() => Route::of_plain(op, types, endpoint),
             Call::Operation(op) => {
                 let set = service.model.sets.iter().find(|set| set.name == op.set);
                 Route::of_operation(op, set.copied(), types, endpoint)
@@ -96,6 +101,50 @@ impl Route {
             body,
             status,
             answer: Some((JSON, schema)),
+        }
+    }
+
+    /// An operation whose name is its address.
+    fn of_plain(op: &OpSig, types: &Types, endpoint: &Endpoint<'_>) -> Route {
+        let mut parameters = Vec::new();
+        for param in op.params.iter().filter(|param| param.in_address) {
+            let in_path = op.name.contains(&format!("{{{}}}", param.name));
+            let required = in_path || param.declared.is_some_and(|prop| prop.required);
+            parameters.push(json!({
+                "name": param.name, "in": if in_path { "path" } else { "query" },
+                "required": required, "schema": parameter_schema(param, types),
+            }));
+        }
+        options(
+            endpoint.options.unwrap_or(Options::NONE),
+            None,
+            &mut parameters,
+        );
+        let mut segments = op.name.split('/').filter(|part| !part.starts_with('{'));
+        let last = segments.next_back().unwrap_or_default();
+        let tag = segments
+            .next_back()
+            .filter(|tag| *tag != "api")
+            .unwrap_or(last);
+        let returned = TypeName::parse(&op.returns);
+        let status = if returned.is_some() { 200 } else { 204 };
+        let answer = returned.map(|returned| match returned.name {
+            STREAM => result(types, returned),
+            _ => (JSON, of_name(types, returned)),
+        });
+        Route {
+            method: if op.action { "post" } else { "get" },
+            path: op.name.to_owned(),
+            tag,
+            id: match tag == last {
+                true => tag.to_owned(),
+                false => format!("{tag}_{last}"),
+            },
+            summary: op.doc.lines().next().unwrap_or_default().to_owned(),
+            parameters,
+            body: op.action.then(|| action_body(op, types)).flatten(),
+            status,
+            answer,
         }
     }
 
@@ -223,12 +272,11 @@ fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -
 
 /// The parameters of an action are the members of its body.
 fn action_body(op: &OpSig, types: &Types) -> Option<Value> {
-    let members: Map<_, _> = op
-        .params
-        .iter()
+    let of_body = || op.params.iter().filter(|param| !param.in_address);
+    let members: Map<_, _> = of_body()
         .map(|param| (param.name.to_owned(), parameter_schema(param, types)))
         .collect();
-    let declared = op.params.iter().filter_map(|param| param.declared);
+    let declared = of_body().filter_map(|param| param.declared);
     let required: Vec<_> = declared
         .filter(|prop| prop.required)
         .map(|prop| prop.name)

@@ -44,6 +44,7 @@ fn text(endpoints: &[Endpoint<'_>]) -> String {
         description: "Animals.",
         servers: &["/"],
         root: "/odata",
+        plain_root: "",
         model: *MODEL,
         endpoints,
         error: &json!({"type": "object", "properties": {"message": {"type": "string"}}}),

@@ -19,7 +19,7 @@ use crate::access::{self, FolderHeader};
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Run};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, Run, plain};
 
 pub use assign::assign_user;
 pub(crate) use assign::{Unit, are_units_of_user, set_units_of_user};
@@ -62,6 +62,9 @@ const READ: Need = Need::new("OR.Folders", &[], false);
 /// How the audit log tells of folders.
 static AUDITED: Audited =
     Audited::new(AuditComponent::Folders, &Folder::SET, "folder").name("fully_qualified_name");
+
+/// Whom navigation lets in at the door; the functions check the rest themselves.
+const SEE: Need = Need::new("OR.Folders", &[], false);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Folder::SET, VIEW)
@@ -146,6 +149,44 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("rootFolderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
     .returns("Collection(FolderDto)"),
+    Op::plain(
+        plain("GET", "api/Folders/GetAllForCurrentUser").needs(SEE),
+        navigation::all_for_current_user,
+    ),
+    Op::plain(
+        plain("PATCH", "api/Folders/PatchNameDescription")
+            .needs(EDIT)
+            .folder(FolderRule::Named),
+        edit::patch_name_description,
+    ),
+    Op::plain(
+        plain("DELETE", "api/Folders/DeleteByKey")
+            .needs(DELETE)
+            .folder(FolderRule::Named),
+        edit::delete_by_key,
+    ),
+    Op::plain(
+        plain("GET", "api/FoldersNavigation/GetFoldersForCurrentUser").needs(SEE),
+        navigation::for_current_user,
+    ),
+    Op::plain(
+        plain("GET", "api/FoldersNavigation/GetAllFoldersForCurrentUser").needs(SEE),
+        navigation::tree,
+    ),
+    Op::plain(
+        plain(
+            "GET",
+            "api/FoldersNavigation/GetFolderNavigationContextForCurrentUser",
+        )
+        .needs(SEE),
+        navigation::context,
+    ),
+    Op::plain(
+        plain("GET", "api/FoldersNavigation/GetAllRolesForUser")
+            .needs(VIEW)
+            .folder(FolderRule::Named),
+        users::roles_of_user,
+    ),
 ];
 
 /// Sets that only operations show.

@@ -14,7 +14,7 @@ use crate::access;
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
 
 pub use entities::{
     AutomationType, EndpointDetectionStatus, Machine, MachineScope, MachineType, MaintenanceWindow,
@@ -40,6 +40,10 @@ static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, 
     "$select=Id,Key,Name,Description,Type,Scope,AutomationType,TargetFramework,UnattendedSlots,\
      NonProductionSlots,HeadlessSlots,TestAutomationSlots,Tags",
 );
+
+/// Whom secrets let in at the door; the functions check the rest themselves.
+const SEE: Need = Need::new("OR.Machines", &[], false);
+const CHANGE: Need = Need::new("OR.Machines", &[], true);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
@@ -69,6 +73,18 @@ pub const OPS: &[Op] = &[
     .params(&[("folderId", "Edm.Int64")])
     .returns("Collection(MachineRuntimeDto)")
     .folder(FolderRule::Named),
+    Op::plain(
+        plain("GET", "api/clientsecrets/{id}").needs(SEE),
+        secrets::list_secrets,
+    ),
+    Op::plain(
+        plain("POST", "api/clientsecrets/{id}").needs(CHANGE),
+        secrets::add_secret,
+    ),
+    Op::plain(
+        plain("DELETE", "api/clientsecrets/{id}").needs(CHANGE),
+        secrets::delete_secret,
+    ),
 ];
 
 /// `GET /odata/Machines(id)`: never shows a secret again.

@@ -96,6 +96,12 @@ impl At {
         self.set.is_empty()
     }
 
+    /// Whether parameters stand in the address, because there is no body.
+    #[must_use]
+    pub fn reads_address(&self) -> bool {
+        !self.action || self.is_plain() && self.method == "DELETE"
+    }
+
     /// What it asks of the caller; without this any token will do.
     #[must_use]
     pub const fn needs(mut self, need: Need) -> Self {

@@ -17,10 +17,19 @@ use crate::error::{Code, Error, Result};
 /// long, out of range or of another type; 1000 for a key or a function's parameter that is missing or
 /// of another type.
 pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
-    let mut values = match at.action {
-        true => of_body(T::PARAMS, args)?,
-        false => of_address(T::PARAMS, args)?,
+    let body = match at.reads_address() {
+        true => None,
+        false => members(T::PARAMS, args)?,
     };
+    let mut values = Map::new();
+    for prop in T::PARAMS {
+        let in_address = at.reads_address() || T::QUERY.contains(&prop.name);
+        let value = match in_address {
+            true => of_address(prop, args)?,
+            false => of_body(prop, body)?,
+        };
+        values.extend(value.map(|value| (prop.name.to_owned(), value)));
+    }
     if let Some(kind) = T::KEY {
         values.insert(T::KEY_NAME.to_owned(), key(kind, args)?);
     }
@@ -42,36 +51,31 @@ fn key(kind: Kind, args: &Args) -> Result<Value> {
     }
 }
 
-fn of_body(params: &'static [Prop], args: &Args) -> Result<Map<String, Value>> {
-    let mut values = Map::new();
-    let body = match &args.body {
-        None | Some(Value::Null) => None,
-        Some(Value::Object(members)) => Some(members),
-        Some(_) => {
-            let param = params.first().map_or("body", |prop| prop.name);
-            return Err(Error::NotNull {
-                param: param.into(),
-                why: Some("an object is expected".into()),
-            });
-        }
-    };
-    for prop in params {
-        let given = body.and_then(|members| odata::body::member(members, prop.name));
-        match given {
-            None | Some(Value::Null) if prop.required => {
-                return Err(Error::NotNull {
-                    param: prop.name.into(),
-                    why: None,
-                });
-            }
-            None | Some(Value::Null) => {}
-            Some(value) => {
-                checked(prop, value)?;
-                values.insert(prop.name.to_owned(), value.clone());
-            }
+/// The members of the body, if there is one.
+fn members<'a>(params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
+    match &args.body {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(members)) => Ok(Some(members)),
+        Some(_) => Err(Error::NotNull {
+            param: params.first().map_or("body", |prop| prop.name).into(),
+            why: Some("an object is expected".into()),
+        }),
+    }
+}
+
+fn of_body(prop: &Prop, body: Option<&Map<String, Value>>) -> Result<Option<Value>> {
+    let given = body.and_then(|members| odata::body::member(members, prop.name));
+    match given {
+        None | Some(Value::Null) if prop.required => Err(Error::NotNull {
+            param: prop.name.into(),
+            why: None,
+        }),
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            checked(prop, value)?;
+            Ok(Some(value.clone()))
         }
     }
-    Ok(values)
 }
 
 /// Checks a value; a list without bounds of its own has at most [`MAX_NAMED`] entries, because a request
@@ -87,36 +91,27 @@ fn checked(prop: &Prop, value: &Value) -> Result<()> {
     Ok(odata::body::check_member(&bounded, value)?)
 }
 
-fn of_address(params: &'static [Prop], args: &Args) -> Result<Map<String, Value>> {
-    let mut values = Map::new();
-    for prop in params {
-        let value = match args.param(prop.name) {
-            Some(literal) => plain(prop.kind, literal),
-            None => Value::Null,
+fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
+    let wrong = |what: &str| {
+        Error::refused(
+            Code::InvalidRequest,
+            format!("The parameter {} {what}.", prop.name),
+        )
+    };
+    let value = args.param(prop.name).map(|given| plain(prop.kind, given));
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return match prop.kind {
+            _ if !prop.required => Ok(None),
+            Kind::Int32 | Kind::Int64 => Err(wrong("must be a number")),
+            _ => Err(wrong("is missing or not a text")),
         };
-        let wrong = |what: &str| {
-            Error::refused(
-                Code::InvalidRequest,
-                format!("The parameter {} {what}.", prop.name),
-            )
-        };
-        if value.is_null() {
-            if prop.required {
-                return Err(match prop.kind {
-                    Kind::Int32 | Kind::Int64 => wrong("must be a number"),
-                    _ => wrong("is missing or not a text"),
-                });
-            }
-            continue;
-        }
-        checked(prop, &value).map_err(|error| match prop.kind {
-            Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
-            Kind::Guid => wrong("must be a GUID"),
-            _ => error,
-        })?;
-        values.insert(prop.name.to_owned(), value);
-    }
-    Ok(values)
+    };
+    checked(prop, &value).map_err(|error| match prop.kind {
+        Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
+        Kind::Guid => wrong("must be a GUID"),
+        _ => error,
+    })?;
+    Ok(Some(value))
 }
 
 fn is_number(value: &Value) -> bool {

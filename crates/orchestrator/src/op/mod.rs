@@ -163,7 +163,7 @@ pub const fn op<T: Operation>() -> Op {
     Op {
         at: T::AT,
         bound: T::KEY.is_some(),
-        params: Params::Declared(T::PARAMS),
+        params: Params::Declared(T::PARAMS, T::QUERY),
         returns: Returned::Declared(T::Answer::RETURNS),
         prepare: None,
         slow: false,
@@ -207,8 +207,8 @@ pub const fn edge<T: Operation>() -> Op {
 pub enum Params {
     /// By name and type.
     Named(&'static [(&'static str, &'static str)]),
-    /// As declared.
-    Declared(&'static [Prop]),
+    /// As declared, and those of them that stand in the address although there is a body.
+    Declared(&'static [Prop], &'static [&'static str]),
 }
 
 /// The type of an answer.
@@ -324,6 +324,12 @@ impl Op {
         Self::new(at, Need::AUTHENTICATED, Does::Run(run))
     }
 
+    /// An operation at a plain address.
+    #[must_use]
+    pub const fn plain(at: At, run: Run) -> Self {
+        Self::new(at, at.need, Does::Run(run))
+    }
+
     /// An action that takes files: the edge does it.
     #[must_use]
     pub const fn upload(set: &'static str, name: &'static str, need: Need) -> Self {
@@ -367,7 +373,14 @@ impl Op {
                     let params = params.iter();
                     params.map(|(name, ty)| Param::named(name, ty)).collect()
                 }
-                Params::Declared(params) => params.iter().map(Param::declared).collect(),
+                Params::Declared(params, query) => {
+                    let in_address =
+                        |prop: &Prop| self.at.reads_address() || query.contains(&prop.name);
+                    let params = params.iter();
+                    params
+                        .map(|prop| Param::declared(prop).in_address(in_address(prop)))
+                        .collect()
+                }
             },
             returns: match self.returns {
                 Returned::Named(name) => name.to_owned(),
@@ -382,7 +395,7 @@ impl Op {
     pub fn only_param(&self) -> Option<&'static str> {
         match self.params {
             Params::Named([(name, _)]) => Some(name),
-            Params::Declared([prop]) => Some(prop.name),
+            Params::Declared([prop], _) => Some(prop.name),
             _ => None,
         }
     }

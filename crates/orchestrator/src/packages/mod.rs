@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
 
 pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
@@ -71,6 +71,18 @@ pub const OPS: &[Op] = &[
         .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")])
         .answers(200),
     Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
+    Op::plain(
+        plain("GET", "api/PackageFeeds/GetFeeds").needs(FEEDS),
+        feeds::get_feeds,
+    ),
+    Op::plain(
+        plain("GET", "api/PackageFeeds/GetLibraryFeeds").needs(FEEDS),
+        feeds::get_library_feeds,
+    ),
+    Op::plain(
+        plain("GET", "api/PackageFeeds/GetFolderFeed").needs(FEEDS),
+        feeds::get_folder_feed,
+    ),
 ];
 
 /// Structures that only its operations use.

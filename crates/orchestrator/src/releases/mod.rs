@@ -13,7 +13,7 @@ use odata::Guid;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
 
 pub(crate) use entities::PRIORITY_BAND;
 pub use entities::{
@@ -147,6 +147,12 @@ pub const OPS: &[Op] = &[
     )
     .returns("Edm.Guid")
     .folder(FolderRule::Required),
+    Op::plain(
+        plain("DELETE", "api/Releases/DeleteByKey")
+            .needs(DELETE)
+            .folder(FolderRule::Required),
+        delete_by_key,
+    ),
 ];
 
 /// Deleted releases are only seen as `Release` of their jobs.

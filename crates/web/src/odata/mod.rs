@@ -18,7 +18,7 @@ use crate::caller::{Proof, anonymous, authenticate};
 use crate::execute::execute;
 use crate::{packages, parts, together};
 
-pub use documents::Described;
+pub use documents::{Described, HONOURED};
 use plan::Plan;
 pub use plan::query_params;
 use target::{Kind, Target};

@@ -5,12 +5,11 @@ use ::odata::path::{self, Args as PathArgs, Literal, Path, Segment};
 use ::odata::{Aliases, Options};
 use axum::http::Method;
 use orchestrator::{
-    Args, Code, Command, Does, Error, FolderRule, Need, OPS, Op, Prepare, RESOURCES, Resource,
-    Result, Search, Store, Task,
+    Args, Code, Command, Does, Error, FolderRule, Need, Op, Prepare, Resource, Result, Search,
+    Store, Task,
 };
 
-use super::documents::HONOURED;
-use crate::contract;
+use crate::{contract, routes};
 
 /// What kind of answer a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,9 +92,9 @@ pub fn find(method: &Method, rest: &str, query: &str) -> Result<Target> {
         return Ok(target);
     }
     let found = match &path.segments[..] {
-        [first] => resource(&first.name).map(|r| (r, first, false)),
+        [first] => routes::set(&first.name).map(|r| (r, first, false)),
         [first, last] if last.name == "$count" && last.args == PathArgs::None => {
-            resource(&first.name).map(|r| (r, first, true))
+            routes::set(&first.name).map(|r| (r, first, true))
         }
         _ => None,
     };
@@ -106,11 +105,6 @@ pub fn find(method: &Method, rest: &str, query: &str) -> Result<Target> {
         Some(_) => None,
     };
     verb.ok_or_else(|| unknown(method, rest))
-}
-
-fn resource(name: &str) -> Option<&'static Resource> {
-    let mut all = RESOURCES.iter().copied();
-    all.find(|r| r.set.name.eq_ignore_ascii_case(name))
 }
 
 fn on_set(resource: &'static Resource, method: &Method, count: bool) -> Option<Target> {
@@ -181,13 +175,10 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
     };
     let name = last.name.rsplit('.').next().unwrap_or_default();
     let bound = !matches!(first.args, PathArgs::None | PathArgs::Empty);
-    let mut all = OPS.iter().flat_map(|ops| ops.iter()).enumerate();
-    let op = all.find(|(_, op)| {
-        op.at.set.eq_ignore_ascii_case(&first.name)
-            && op.at.name.eq_ignore_ascii_case(name)
-            && op.bound == bound
-    });
-    let Some((at, op)) = op else { return Ok(None) };
+    let Some(route) = routes::operation(&first.name, name, bound) else {
+        return Ok(None);
+    };
+    let op = route.op;
     let op_at = &op.at;
     if method.as_str() != op_at.method {
         return Err(Error::NoSuchAddress(format!(
@@ -195,7 +186,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
             op_at.name, op_at.method
         )));
     }
-    let set = resource(&first.name).map(|r| r.set);
+    let set = routes::set(&first.name).map(|r| r.set);
     Ok(Some(Target {
         need: op_at.need,
         folder: op_at.folder,
@@ -205,7 +196,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         silent: false,
         search: op.search,
         verb: None,
-        options: HONOURED[at],
+        options: route.options,
         op: Some(op),
         set: None,
         key: key_of(first, set)?,
