@@ -154,7 +154,7 @@ pub fn undefined(model: &Model<'_>) -> Vec<String> {
         if !op.set.is_empty() && model.sets.iter().all(|set| set.name != op.set) {
             found.push(format!("{op}: there is no set '{}'.", op.set));
         }
-        if op.returns.is_empty() && !op.action {
+        if op.returns.is_empty() && !op.action && !op.set.is_empty() {
             found.push(format!("{op}: a function has a result."));
         }
         if op.namespace == NAMESPACE && types.find(op.name).is_some() {

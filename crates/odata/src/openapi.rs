@@ -78,6 +78,8 @@ pub struct Endpoint<'a> {
     pub filter: Option<bool>,
     /// The query options that its answer honours, where that does not follow from its type.
     pub options: Option<Options>,
+    /// What the program says of it besides, by names that begin with `x-`.
+    pub extensions: Vec<(&'static str, Value)>,
 }
 
 impl<'a> Endpoint<'a> {
@@ -94,6 +96,7 @@ impl<'a> Endpoint<'a> {
             silent: false,
             filter: None,
             options: None,
+            extensions: Vec::new(),
         }
     }
 }

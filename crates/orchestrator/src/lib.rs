@@ -127,6 +127,11 @@ pub static OPS: &[&[Op]] = &[
     settings::OPS,
     users::OPS,
     webhooks::OPS,
+    exports::download::OPS,
+    logs::calls::OPS,
+    robot_service::OPS,
+    settings::status::OPS,
+    users::login::OPS,
 ];
 
 /// Sets without an address of their own: operations give their entities.

@@ -7,15 +7,15 @@ use ::odata::Metadata;
 use ::odata::path::Literal;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use orchestrator::{Args, Error, Reply, Result};
+use orchestrator::{Args, Caller, Does, Error, Reply, Result};
 
 use crate::app::App;
 use crate::body::{self, Sent};
-use crate::caller::{Proof, anonymous, authenticate};
+use crate::caller::authenticate;
 use crate::error::json_response;
 use crate::execute::{Call, execute};
 use crate::routes::Route;
-use crate::{files, odata, parts, request};
+use crate::{exports, files, health, identity, logs, odata, parts, request, robots};
 
 /// Does it.
 ///
@@ -28,12 +28,14 @@ pub async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let at = &route.op.at;
-    let caller = match at.public {
-        true => anonymous(app, tenant),
-        false => authenticate(app, request.headers(), tenant, Proof::Token).await?,
-    };
+    let caller = authenticate(app, request.headers(), tenant, at.proof).await?;
+    route
+        .options
+        .check(request.uri().query().unwrap_or_default())?;
+    if matches!(route.op.does, Does::Edge) {
+        return edge(app, at.name, segment, caller, request).await;
+    }
     let query = request.uri().query().unwrap_or_default().to_owned();
-    route.options.check(&query)?;
     let mut params = odata::query_params(&query);
     if let Some((name, value)) = segment {
         params.insert(0, (name.to_owned(), Literal::Bare(value)));
@@ -72,5 +74,29 @@ pub async fn answer(
         Reply::Json { status, body } => Ok(json_response(status, body)),
         part @ Reply::Part { .. } => parts::answer(app, call, part),
         Reply::File { blob, name } => files::download(app, &blob, &name).await,
+    }
+}
+
+/// Does what is done here: what handles files, holds requests or makes tokens.
+async fn edge(
+    app: &Arc<App>,
+    name: &str,
+    segment: Option<(&'static str, String)>,
+    caller: Arc<Caller>,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
+    if let Some(call) = name.strip_prefix("api/RobotsService/") {
+        return robots::answer(app, call, caller, request).await;
+    }
+    match name {
+        "api/Status" | "api/Status/Get" => Ok(json_response(200, Body::empty())),
+        "api/Status/Version" => Ok(health::version()),
+        "api/Account/Authenticate" => identity::authenticate(app, &caller, request).await,
+        "api/Logs" | "api/Logs/SubmitLogs" => logs::submit(app, caller, request).await,
+        "api/ExportFiles/{id}" => {
+            let id = segment.map(|(_, id)| id).unwrap_or_default();
+            exports::download(app, &id, request.uri().query()).await
+        }
+        other => Err(Error::Internal(format!("nobody does {other}"))),
     }
 }

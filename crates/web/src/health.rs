@@ -39,16 +39,10 @@ async fn ready(app: &App) -> Response<Body> {
     json_response(200, json!({"status": "Ready"}).to_string())
 }
 
-/// `/api/Status/*`; `None` for any other path.
-pub fn status(path: &str) -> Option<Response<Body>> {
-    match path.to_ascii_lowercase().as_str() {
-        "status" | "status/get" => Some(json_response(200, Body::empty())),
-        "status/version" => {
-            // Stock clients choose their sign-in by these two: an installation of one's own.
-            let body = json!({"version": "25.10.0", "deployment": "ServiceFabric",
-                "product": concat!("Baton ", env!("CARGO_PKG_VERSION"))});
-            Some(json_response(200, body.to_string()))
-        }
-        _ => None,
-    }
+/// `/api/Status/Version`
+pub fn version() -> Response<Body> {
+    // Stock clients choose their sign-in by these two: an installation of one's own.
+    let body = json!({"version": "25.10.0", "deployment": "ServiceFabric",
+        "product": concat!("Baton ", env!("CARGO_PKG_VERSION"))});
+    json_response(200, body.to_string())
 }

@@ -8,7 +8,7 @@ use ::odata::{Guid, Timestamp};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Code, Error, Result, clients, machines, users};
+use orchestrator::{Caller, Code, Error, Result, clients, machines, users};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -238,14 +238,20 @@ struct LoginModel {
     password: String,
 }
 
+/// One issuer for all layouts, so that a token fits every one of them.
+pub fn issuer(origin: &str) -> String {
+    format!("{origin}/identity_")
+}
+
 /// `POST /api/Account/Authenticate`: name and password into a token for half an hour, in the
 /// envelope that old clients parse.
 pub async fn authenticate(
     app: &Arc<App>,
-    issuer: &str,
-    addressed: Option<i64>,
+    caller: &Caller,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
+    let origin = request::origin(&request, app.config.public_url.as_deref());
+    let issuer = issuer(&origin);
     let (parts, body) = request.into_parts();
     let named = request::header(&parts.headers, "x-uipath-tenantname").map(Cow::into_owned);
     let login: LoginModel = body::read(&parts.headers, body).await?.read("loginModel")?;
@@ -257,13 +263,12 @@ pub async fn authenticate(
     };
     let tenants = Arc::clone(&app.tenants.read());
     let name = login.tenancy_name.filter(|n| !n.is_empty()).or(named);
-    // The body's tenant, the address's, or the only one of a stand-alone installation.
-    let tenant = match (&name, addressed) {
-        (Some(name), _) => tenants
+    // The body's tenant, or the address's, or the only one of a stand-alone installation.
+    let tenant = match &name {
+        Some(name) => tenants
             .iter()
             .find(|t| t.name.to_lowercase() == name.to_lowercase()),
-        (None, Some(id)) => tenants.iter().find(|t| t.id == id),
-        (None, None) => tenants.first(),
+        None => tenants.iter().find(|t| t.id == caller.tenant),
     };
     let tenant = tenant.cloned().ok_or_else(wrong)?;
     let (id, user_name) = (tenant.id, login.username_or_email_address.clone());
@@ -282,7 +287,7 @@ pub async fn authenticate(
         .write(move |tx| users::signed_in(tx, user_id, now))
         .await?;
     let keys = &app.server.keys;
-    let token = keys.sign(&user_claims(keys, issuer, &tenant, &user, now))?;
+    let token = keys.sign(&user_claims(keys, &issuer, &tenant, &user, now))?;
     let answer = json!({
         "result": token, "targetUrl": Value::Null, "success": true, "error": Value::Null,
         "unAuthorizedRequest": false, "__abp": true,

@@ -12,18 +12,15 @@ use orchestrator::{Caller, Error, FolderRule, Result};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::caller::{self, Proof};
 use crate::error::json_response;
 use crate::{body, request};
 
 /// Writes the lines of the body: one object or text (`/api/Logs`), or an array of texts.
 pub async fn submit(
     app: &Arc<App>,
-    tenant: Option<i64>,
+    caller: Arc<Caller>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
-    let caller =
-        caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
     let header = request::folder(request.headers())?;
     let (parts, body) = request.into_parts();
     let sent = body::read(&parts.headers, body).await?;

@@ -22,7 +22,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::body::{self, Sent};
-use crate::caller::{self, Proof};
 use crate::error::json_response;
 use crate::execute::write;
 use crate::heard::{alive, note_robots, take_in};
@@ -38,32 +37,25 @@ const MAX_INSTALLATION: usize = 100;
 const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
 
 /// A call of the robot protocol.
-pub struct RobotCall {
+struct RobotCall {
     caller: Arc<Caller>,
     headers: HeaderMap,
     body: Sent,
     origin: String,
 }
 
-/// Answers `/api/RobotsService/{name}`; `None` when there is no such call.
-pub async fn handle(
+/// Answers a call by its name.
+///
+/// # Errors
+/// What the request or the protocol say.
+pub async fn answer(
     app: &Arc<App>,
     name: &str,
-    tenant: Option<i64>,
+    caller: Arc<Caller>,
     request: Request<Body>,
-) -> Result<Option<Response<Body>>> {
-    let post = *request.method() == axum::http::Method::POST;
-    let name = name.to_ascii_lowercase();
-    let known = match post {
-        true => POSTS.contains(&name.as_str()),
-        false => ["getconnectiondata", "getsharedconnectiondata"].contains(&name.as_str()),
-    };
-    if !known {
-        return Ok(None);
-    }
+) -> Result<Response<Body>> {
     let origin = request::origin(&request, app.config.public_url.as_deref());
-    let caller =
-        caller::authenticate(app, request.headers(), tenant, Proof::TokenOrMachine).await?;
+    let post = *request.method() == axum::http::Method::POST;
     let (parts, body) = request.into_parts();
     let body = match post {
         true => body::read(&parts.headers, body).await?,
@@ -75,32 +67,20 @@ pub async fn handle(
         body,
         origin,
     };
-    let answer = match name.as_str() {
-        "startservice" => start_service(app, call).await?,
-        "stopservice" => stop_service(app, call).await?,
-        "beginsession" => begin_session(app, call).await?,
-        "endsession" => end_session(app, call).await?,
-        "getprocesses" => get_processes(app, call).await?,
-        "heartbeat" | "heartbeatv2" => heartbeat(app, call).await?,
-        "awaitcommands" => await_commands(app, call).await?,
-        "submitjobstate" => submit_job_state(app, call).await?,
-        "getconnectiondata" => connection_data(app, call).await?,
-        _ => shared_connection_data(app, call).await?,
-    };
-    Ok(Some(answer))
+    match name {
+        "StartService" => start_service(app, call).await,
+        "StopService" => stop_service(app, call).await,
+        "BeginSession" => begin_session(app, call).await,
+        "EndSession" => end_session(app, call).await,
+        "GetProcesses" => get_processes(app, call).await,
+        "Heartbeat" | "HeartbeatV2" => heartbeat(app, call).await,
+        "AwaitCommands" => await_commands(app, call).await,
+        "SubmitJobState" => submit_job_state(app, call).await,
+        "GetConnectionData" => connection_data(app, call).await,
+        "GetSharedConnectionData" => shared_connection_data(app, call).await,
+        other => Err(Error::Internal(format!("nobody does {other}"))),
+    }
 }
-
-const POSTS: &[&str] = &[
-    "startservice",
-    "stopservice",
-    "beginsession",
-    "endsession",
-    "getprocesses",
-    "heartbeat",
-    "heartbeatv2",
-    "awaitcommands",
-    "submitjobstate",
-];
 
 impl RobotCall {
     /// The body, or an empty one: these calls may come without.
@@ -359,7 +339,10 @@ async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
     take_in(app, &call.caller, session, beat.heartbeats).await?;
-    let patience = Duration::from_secs(beat.wait_seconds.unwrap_or(25)).min(MAX_WAIT);
+    let patience = beat
+        .wait_seconds
+        .map_or(25, |seconds| seconds.unsigned_abs());
+    let patience = Duration::from_secs(patience).min(MAX_WAIT);
     let stamp = beat.stamp.unwrap_or_default();
     let counter = app.hub.wait(session, &stamp, patience).await;
     alive(app, &call.caller, session).await?;

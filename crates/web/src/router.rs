@@ -24,10 +24,7 @@ use crate::app::App;
 use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{
-    api, contract, engines, exports, health, identity, logs, odata, request, robots, routes,
-    swagger,
-};
+use crate::{api, contract, engines, health, identity, odata, request, routes, swagger};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -192,50 +189,27 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
             odata::handle(app, odata).await
         }
         Area::Swagger => swagger::handle(&address, &origin),
-        Area::Api => area_api(app, &address, tenant, &origin, request).await,
-        Area::Identity => identity::handle(app, address.rest, &issuer(&origin), request).await,
+        Area::Api => area_api(app, &address, tenant, request).await,
+        Area::Identity => {
+            identity::handle(app, address.rest, &identity::issuer(&origin), request).await
+        }
         Area::Other => Err(Error::NotBuilt(format!(
             "{path} is part of the API but is not built in this version of Baton."
         ))),
     }
 }
 
-/// One issuer for all layouts, so that a token fits every one of them.
-fn issuer(origin: &str) -> String {
-    format!("{origin}/identity_")
-}
-
 async fn area_api(
     app: &Arc<App>,
     address: &Address<'_>,
     tenant: Option<i64>,
-    origin: &str,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let rest = address.rest.trim_matches('/');
-    if let (&Method::GET, Some(answer)) = (request.method(), health::status(rest)) {
-        return Ok(answer);
-    }
     let method = request.method().clone();
-    let lower = rest.to_ascii_lowercase();
-    if let Some(name) = lower.strip_prefix("robotsservice/") {
-        if let Some(answer) = robots::handle(app, name, tenant, request).await? {
-            return Ok(answer);
-        }
-        return Err(unknown(&method, rest));
-    }
-    if let (&Method::GET, Some(id)) = (&method, lower.strip_prefix("exportfiles/")) {
-        return exports::download(app, id, request.uri().query()).await;
-    }
-    if let Some(route) = routes::plain(method.as_str(), &format!("api/{rest}")) {
-        return api::answer(app, route, tenant, request).await;
-    }
-    match (method.as_str(), lower.as_str()) {
-        ("POST", "account/authenticate") => {
-            identity::authenticate(app, &issuer(origin), tenant, request).await
-        }
-        ("POST", "logs" | "logs/submitlogs") => logs::submit(app, tenant, request).await,
-        _ => Err(unknown(&method, rest)),
+    match routes::plain(method.as_str(), &format!("api/{rest}")) {
+        Some(route) => api::answer(app, route, tenant, request).await,
+        None => Err(unknown(&method, rest)),
     }
 }
 

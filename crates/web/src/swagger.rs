@@ -6,6 +6,7 @@ use ::odata::metadata::OpSig;
 use ::odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Verb};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
+use orchestrator::op::Proof;
 use orchestrator::{Command, Error, FolderRule, Need, OPS, Op, RESOURCES, Resource, Result};
 use serde_json::{Value, json};
 
@@ -111,11 +112,12 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
                 Some(names) if !need.scope.is_empty() => Access::Scopes(names),
                 _ => Access::Token,
             };
-            if op.is_some_and(|op| op.at.public) {
+            if op.is_some_and(|op| op.at.proof == Proof::Nothing) {
                 endpoint.access = Access::Public;
             } else {
                 endpoint.description = permissions(need);
             }
+            endpoint.extensions = access(need, folder, op);
             endpoints.push(endpoint);
         };
     for resource in RESOURCES {
@@ -123,7 +125,11 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
             let call = Call::Set(resource.set, verb);
             let options = (verb == Verb::Get).then_some(resource.get_options);
             let (need, silent) = (&command.need, command.silent);
-            add(call, None, options, resource.folder, need, silent);
+            let folder = match verb {
+                Verb::List | Verb::Get => resource.folder,
+                _ => resource.folder.to_write(),
+            };
+            add(call, None, options, folder, need, silent);
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
@@ -196,6 +202,29 @@ fn permissions(need: &Need) -> String {
         all if all.is_empty() => "Requires authentication.".to_owned(),
         all => format!("Required permissions: {all}."),
     }
+}
+
+/// What is asked of a caller, for programs: of each group of permissions one is needed; the base of the
+/// scope; and what a folder header means.
+fn access(need: &Need, folder: FolderRule, op: Option<&Op>) -> Vec<(&'static str, Value)> {
+    let proof = op.map_or(Proof::Token, |op| op.at.proof);
+    if proof == Proof::Nothing {
+        return vec![("x-baton-public", true.into())];
+    }
+    let name = |(name, access): &(&str, orchestrator::Access)| format!("{name}.{}", access.name());
+    let groups = need.groups();
+    let groups: Vec<Vec<String>> = groups
+        .map(|group| group.iter().map(name).collect())
+        .collect();
+    let scope = (!need.scope.is_empty()).then(|| {
+        let half = if need.write { "Write" } else { "Read" };
+        json!({"name": need.scope, "half": half})
+    });
+    vec![
+        ("x-baton-permission", groups.into()),
+        ("x-baton-scope", scope.into()),
+        ("x-baton-folder", folder.name().into()),
+    ]
 }
 
 fn error() -> Value {

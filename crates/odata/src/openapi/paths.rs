@@ -438,6 +438,9 @@ fn operation(endpoint: &Endpoint<'_>, route: &Route, ids: &mut HashSet<String>) 
     if let Some(body) = &route.body {
         out["requestBody"] = json!({"required": true, "content": {JSON: {"schema": body}}});
     }
+    for (name, value) in &endpoint.extensions {
+        out[*name] = value.clone();
+    }
     out["responses"] = responses(endpoint, route);
     out["security"] = security(endpoint.access);
     out

@@ -9,6 +9,7 @@
 //! caller's name; [`links`] are addresses from which the file is fetched without a token. Everybody sees
 //! their own exports only. Files and rows are kept for a week.
 
+pub mod download;
 pub mod links;
 mod requests;
 pub mod runs;

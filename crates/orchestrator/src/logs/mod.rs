@@ -1,5 +1,6 @@
 //! Robot logs: what running jobs said. They live in a store of their own.
 
+pub mod calls;
 mod entities;
 mod submit;
 

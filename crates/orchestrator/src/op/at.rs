@@ -12,6 +12,17 @@ pub const QUEUE_NAMESPACE: &str = "UiPathODataSvc";
 /// The namespace of operations that the original does not have.
 pub const OWN_NAMESPACE: &str = "Baton";
 
+/// How a caller proves who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// With a token, or a robot's key.
+    Token,
+    /// Also with a machine's key alone, as far as that goes.
+    TokenOrMachine,
+    /// Not at all: whoever asks.
+    Nothing,
+}
+
 /// Facts of an operation that do not depend on its parameters and its answer.
 #[derive(Clone, Copy)]
 pub struct At {
@@ -28,8 +39,8 @@ pub struct At {
     pub method: &'static str,
     /// What it asks of the caller.
     pub need: Need,
-    /// Whether it asks for nothing, not even who calls.
-    pub public: bool,
+    /// How callers prove who they are.
+    pub proof: Proof,
     /// Folder rule.
     pub folder: FolderRule,
     /// Where it works.
@@ -57,7 +68,7 @@ pub const fn function(set: &'static str, name: &'static str) -> At {
         action: false,
         method: "GET",
         need: Need::AUTHENTICATED,
-        public: false,
+        proof: Proof::TokenOrMachine,
         folder: FolderRule::Tenant,
         store: Store::Main,
         status: None,
@@ -85,6 +96,7 @@ pub const fn plain(method: &'static str, address: &'static str) -> At {
         action: !matches!(method.as_bytes(), b"GET"),
         method,
         namespace: "",
+        proof: Proof::Token,
         ..function("", address)
     }
 }
@@ -112,7 +124,14 @@ impl At {
     /// For whoever asks: it tells nothing of any tenant.
     #[must_use]
     pub const fn public(mut self) -> Self {
-        self.public = true;
+        self.proof = Proof::Nothing;
+        self
+    }
+
+    /// Also for hosts, which prove nothing but their machine's key.
+    #[must_use]
+    pub const fn hosts(mut self) -> Self {
+        self.proof = Proof::TokenOrMachine;
         self
     }
 

@@ -24,7 +24,7 @@ use crate::queues::bulk::Bulk;
 use crate::queues::engine;
 
 pub use answer::{Answer, Created, File, Json, Nothing, One, Page, Part, Returns, Vars, Written};
-pub use at::{At, NAMESPACE, OWN_NAMESPACE, QUEUE_NAMESPACE, action, function, plain};
+pub use at::{At, NAMESPACE, OWN_NAMESPACE, Proof, QUEUE_NAMESPACE, action, function, plain};
 pub use need::{Access, FolderRule, Need, Store};
 pub use resource::{Command, Resource, plain_entity, plain_page};
 
@@ -60,6 +60,17 @@ pub trait Searching: Operation {
     /// # Errors
     /// As [`Operation::run`].
     fn search(&self, cx: &mut Cx<'_, '_>) -> Result<Searched>;
+}
+
+/// An operation that the edge does, because it handles files, holds requests or makes tokens: what is
+/// declared here is where it is, who may call it, and how its bodies look.
+pub trait AtEdge {
+    /// Where it is, and who may call it.
+    const AT: At;
+    /// What it is asked.
+    type Input: Input;
+    /// What it answers with.
+    type Answer: Answer;
 }
 
 /// An operation with its input: what is left is to do it.
@@ -192,13 +203,19 @@ pub const fn searching<T: Searching>() -> Op {
     }
 }
 
-/// As [`op`], of an operation that the edge does, because it handles files or waits: its `run` is for
-/// what it does in a transaction, if anything.
+/// The row of an operation that the edge does.
 #[must_use]
-pub const fn edge<T: Operation>() -> Op {
+pub const fn edge<T: AtEdge>() -> Op {
     Op {
+        at: T::AT,
+        bound: <T::Input as Input>::KEY.is_some(),
+        params: Params::Declared(<T::Input as Input>::PARAMS, <T::Input as Input>::QUERY),
+        returns: Returned::Declared(<T::Answer as Answer>::RETURNS),
+        prepare: None,
+        slow: false,
+        together: None,
+        search: None,
         does: Does::Edge,
-        ..op::<T>()
     }
 }
 

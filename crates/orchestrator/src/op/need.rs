@@ -101,6 +101,28 @@ pub enum FolderRule {
 }
 
 impl FolderRule {
+    /// Its name in the description of the service.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "none",
+            Self::Optional => "optional",
+            Self::OptionalOrTenant => "optional-or-tenant",
+            Self::Required | Self::RequiredInput => "required",
+            Self::Named => "named",
+        }
+    }
+
+    /// The rule of changing an entity: reading may span folders where the contract allows it; writing
+    /// needs one, unless the tenant as a whole is as good.
+    #[must_use]
+    pub fn to_write(self) -> Self {
+        match self {
+            Self::Optional => Self::Required,
+            other => other,
+        }
+    }
+
     /// Whether the folder that a header names means anything.
     #[must_use]
     pub fn reads_header(self) -> bool {

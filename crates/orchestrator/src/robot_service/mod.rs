@@ -4,6 +4,7 @@
 //! is told what to begin and to end (`commands`), and reports how its jobs go (`SubmitJobState`).
 //! Names in this API are camelCase; enums may be sent as names or numbers.
 
+mod protocol;
 mod whereabouts;
 mod wire;
 
@@ -20,27 +21,25 @@ use crate::op::{Access, Need};
 use crate::sessions::{self, Hello, Host, Platform};
 use crate::{machines, robots};
 
+pub use protocol::OPS;
 pub use whereabouts::robots_come_and_go;
 pub use wire::{commands, robot_details};
 
 /// Body of `StartService`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[odata::input]
+#[derive(Debug, Default)]
 pub struct StartService {
     /// Only the robots of this account.
-    #[serde(default)]
     pub service_user_name: Option<String>,
     /// Jobs that the host runs at a time; our agent says so, others leave it out.
-    #[serde(default)]
     pub slots: Option<i64>,
     /// Jobs that the host still knows after a restart; absent when it cannot tell.
-    #[serde(default)]
     pub running_jobs: Option<Vec<StillRunning>>,
 }
 
 /// A job that a restarted host still has.
+#[odata::complex]
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub struct StillRunning {
     /// The job.
     pub job_key: Guid,
@@ -49,32 +48,27 @@ pub struct StillRunning {
 }
 
 /// Body of `Heartbeat`, `HeartbeatV2`, `StopService` and `AwaitCommands`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[odata::input]
+#[derive(Debug, Default)]
 pub struct Heartbeat {
     /// What the robots of the host do.
-    #[serde(default)]
+    #[edm(skip)]
     pub heartbeats: Option<Vec<Report>>,
     /// The account that the service runs as.
-    #[serde(default)]
     pub service_user_name: Option<String>,
     /// `AwaitCommands`: the last stamp that the host has seen.
-    #[serde(default)]
     pub stamp: Option<String>,
     /// `AwaitCommands`: how long to wait at most.
-    #[serde(default)]
-    pub wait_seconds: Option<u64>,
+    pub wait_seconds: Option<i64>,
 }
 
 /// Body of `BeginSession`, `EndSession` and `GetProcesses`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[odata::input]
+#[derive(Debug, Default)]
 pub struct RobotIdentifier {
     /// The robot by its key.
-    #[serde(default)]
     pub robot_key: Option<Guid>,
     /// The robot by its account on the host.
-    #[serde(default)]
     pub user_name: Option<String>,
 }
 

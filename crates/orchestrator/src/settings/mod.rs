@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod installation;
+pub mod status;
 pub mod timezones;
 
 use db::Tx;

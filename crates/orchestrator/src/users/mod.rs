@@ -19,6 +19,7 @@ mod applications;
 mod edit;
 mod entities;
 mod extended;
+pub mod login;
 mod members;
 mod rights;
 mod robots;

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use db::Tx;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use orchestrator::op::Proof;
 use orchestrator::{Caller, Code, Error, Hint, Prepared, Result, Store, Task};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -17,7 +18,7 @@ use super::target::{self, Target};
 use super::{ODataRequest, answer};
 use crate::app::App;
 use crate::body::{self, Sent};
-use crate::caller::{Proof, authenticate};
+use crate::caller::authenticate;
 use crate::error::{envelope, respond};
 use crate::execute::{run_task, to_the_end};
 use crate::request;

@@ -10,18 +10,19 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use orchestrator::op::Proof;
 use orchestrator::{Caller, Reply, Result};
 
 use crate::app::App;
 use crate::body::{self, Sent};
-use crate::caller::{Proof, anonymous, authenticate};
+use crate::caller::authenticate;
 use crate::execute::execute;
 use crate::{packages, parts, together};
 
 pub use documents::{Described, HONOURED};
 use plan::Plan;
 pub use plan::query_params;
-use target::{Kind, Target};
+use target::Target;
 
 /// A request to `/odata/…`.
 pub struct ODataRequest {
@@ -104,14 +105,7 @@ async fn caller(
     tenant: Option<i64>,
     target: &Target,
 ) -> Result<Arc<Caller>> {
-    if target.op.is_some_and(|op| op.at.public) {
-        return Ok(anonymous(app, tenant));
-    }
-    // Operations are also for machines that prove nothing but their key, as far as their needs go.
-    let proof = match target.kind {
-        Kind::Operation => Proof::TokenOrMachine,
-        _ => Proof::Token,
-    };
+    let proof = target.op.map_or(Proof::Token, |op| op.at.proof);
     authenticate(app, headers, tenant, proof).await
 }
 

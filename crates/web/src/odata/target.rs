@@ -157,12 +157,7 @@ fn reading(resource: &'static Resource, command: &Command, kind: Kind) -> Target
 
 fn writing(resource: &'static Resource, command: &Command, kind: Kind) -> Target {
     Target {
-        // Reading may span folders where the contract allows it; writing needs one, unless
-        // the tenant as a whole is as good.
-        folder: match resource.folder {
-            FolderRule::Optional => FolderRule::Required,
-            other => other,
-        },
+        folder: resource.folder.to_write(),
         write: true,
         ..reading(resource, command, kind)
     }
