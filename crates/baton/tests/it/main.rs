@@ -11,6 +11,7 @@ mod accounts;
 mod agent;
 mod applications;
 mod audit;
+mod authority;
 mod bad_input;
 mod basic;
 mod batch;
