@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use orchestrator::{OPS, RESOURCES};
 use serde_json::{Value, json};
 use testkit::contract::same_operation;
 use testkit::{
@@ -54,6 +55,81 @@ fn every_operation_is_listed_once() {
             op.path
         );
     }
+}
+
+/// What is declared, as method and address.
+fn declared() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for resource in RESOURCES {
+        let set = format!("/odata/{}", resource.set.name);
+        let entity = format!("{set}({{key}})");
+        for (method, address, there) in [
+            ("GET", &set, resource.list.is_some()),
+            ("POST", &set, resource.create.is_some()),
+            ("GET", &entity, resource.get.is_some()),
+            ("PUT", &entity, resource.replace.is_some()),
+            ("PATCH", &entity, resource.merge.is_some()),
+            ("DELETE", &entity, resource.delete.is_some()),
+        ] {
+            all.extend(there.then(|| (method.to_owned(), address.clone())));
+        }
+    }
+    for op in OPS.iter().copied().flatten() {
+        let at = &op.at;
+        let address = match (at.is_plain(), op.bound) {
+            (true, _) => format!("/{}", at.name),
+            (false, false) => format!("/odata/{}/{}.{}", at.set, at.namespace, at.name),
+            (false, true) => format!("/odata/{}({{key}})/{}.{}", at.set, at.namespace, at.name),
+        };
+        all.push((at.method.to_owned(), address));
+    }
+    all
+}
+
+/// *done* and *refused* follow from the declarations: only what keeps an operation from being done is
+/// written by hand. `COVERAGE=write` brings the file up to date.
+#[test]
+fn what_is_declared_is_done() {
+    let declared = declared();
+    let is_declared = |method: &str, path: &str| {
+        let mut declared = declared.iter();
+        declared.any(|(m, address)| m == method && same_operation(path, address))
+    };
+    let lines: Vec<String> = LIST
+        .lines()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let (Some(kind), Some(method), Some(path)) = (words.next(), words.next(), words.next())
+            else {
+                return line.to_owned();
+            };
+            // Tokens and their discovery are no operations of the product.
+            if line.starts_with('#') || path.starts_with("/identity_/") {
+                return line.to_owned();
+            }
+            let right = match (is_declared(method, path), kind) {
+                (true, "partial") => "partial",
+                (true, _) => "done",
+                (false, _) => "refused",
+            };
+            line.replacen(&format!("{kind:<7}"), &format!("{right:<7}"), 1)
+        })
+        .collect();
+    let right = lines.join("\n") + "\n";
+    if std::env::var("COVERAGE").is_ok_and(|wish| wish == "write") {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/coverage.txt");
+        std::fs::write(path, &right).unwrap();
+        return;
+    }
+    let wrong: Vec<_> = LIST
+        .lines()
+        .zip(right.lines())
+        .filter(|(is, should)| is != should)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "docs/coverage.txt differs from the declarations (COVERAGE=write mends it): {wrong:#?}"
+    );
 }
 
 /// The path with something for each parameter.
