@@ -12,6 +12,7 @@ mod app;
 mod basic;
 mod body;
 mod caller;
+mod clock;
 mod contract;
 mod control;
 mod cors;
@@ -36,6 +37,7 @@ mod request;
 mod robots;
 mod router;
 mod swagger;
+pub mod tasks;
 mod together;
 
 pub use app::{App, Config, Start, StartError};

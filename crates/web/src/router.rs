@@ -25,7 +25,7 @@ use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{
-    api, contract, engines, exports, health, identity, logs, odata, request, robots, swagger,
+    api, contract, engines, exports, health, identity, logs, odata, request, robots, swagger, tasks,
 };
 
 /// How long requests may take to end once the server was told to stop.
@@ -44,7 +44,7 @@ where
     // Before the first answer: whoever sees that the server is there may give it commands.
     if let Some(listener) = control::listen(&app) {
         let commands = control::serve(Arc::clone(&app), listener, ending.clone());
-        engines.push(tokio::spawn(commands));
+        engines.push(tasks::spawn("commands", commands));
     }
     let signal = ending.clone();
     let stopped = async move {
