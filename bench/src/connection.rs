@@ -22,6 +22,10 @@ pub struct Connection {
 
 impl Connection {
     /// Connects to a server.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the task ends with the connection, and whoever waits for an answer hears of it"
+    )]
     pub async fn open(
         address: SocketAddr,
         headers: Vec<(&'static str, String)>,

@@ -71,6 +71,10 @@ pub struct Page {
 }
 
 impl Page {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a measurement lives in the system's time"
+    )]
     fn read(&self, tx: &mut db::Tx<'_>) -> Result<Vec<u8>, odata::Error> {
         let scope = Scope {
             tenant: self.place.tenant,

@@ -86,7 +86,7 @@ async fn run_robot(args: robot::Args) -> Result<(), String> {
     let options = robot::Options::try_from(args).map_err(|e| e.to_string())?;
     let stop = tokio_util::sync::CancellationToken::new();
     let stopping = stop.clone();
-    tokio::spawn(async move {
+    web::tasks::spawn("signals", async move {
         serve::stop_signal().await;
         stopping.cancel();
     });

@@ -69,8 +69,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["baton-web"]),
 ];
 
-/// The crates of the workspace with what they use outside of their tests.
-fn workspace() -> BTreeMap<String, BTreeSet<String>> {
+/// The crates of the workspace.
+fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -88,8 +88,12 @@ fn workspace() -> BTreeMap<String, BTreeSet<String>> {
         String::from_utf8_lossy(&output.stderr)
     );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    packages
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// The crates of the workspace with what they use outside of their tests.
+fn workspace() -> BTreeMap<String, BTreeSet<String>> {
+    packages()
         .iter()
         .map(|package| (text(&package["name"]), used(package)))
         .collect()
@@ -124,6 +128,24 @@ fn crates_use_only_those_below_them() {
             workspace.contains_key(*name),
             "{name} has a rule but does not exist"
         );
+    }
+}
+
+/// Whoever could move the clock of a server in use could have it take any token for a valid one.
+#[test]
+fn only_tests_can_move_the_clock() {
+    for package in packages() {
+        let name = text(&package["name"]);
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let asked = dependency["features"].as_array().unwrap();
+            assert!(
+                dependency["kind"] == "dev" || !asked.contains(&"movable-clock".into()),
+                "{name} asks for it outside of its tests"
+            );
+        }
+        let default = package["features"]["default"].as_array();
+        let on = default.is_some_and(|on| on.contains(&"movable-clock".into()));
+        assert!(!on, "{name} has it by default");
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use crate::args::{Args, NO_ARGS};
 pub use crate::caller::{Caller, Identity, SERVER};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 
 /// The folder a request is about.
@@ -57,10 +58,23 @@ pub enum Hint {
     File(String),
 }
 
-/// Facts of the installation that do not change while it runs.
+/// What there is once in a server.
 pub struct Server {
     /// Seals and opens secrets.
     pub keys: identity::Keys,
+    /// Tells the edge the time; functions of the product have [`Cx::now`].
+    pub clock: Clock,
+}
+
+impl Server {
+    /// A server with these keys.
+    #[must_use]
+    pub fn new(keys: identity::Keys) -> Self {
+        Self {
+            keys,
+            clock: Clock::default(),
+        }
+    }
 }
 
 /// Everything one domain function may touch.

@@ -12,6 +12,7 @@ mod args;
 pub mod body;
 mod bulk;
 mod caller;
+mod clock;
 mod cx;
 mod error;
 pub mod op;
@@ -54,6 +55,7 @@ pub mod webhooks;
 
 pub mod exports;
 
+pub use clock::Clock;
 pub use cx::{
     Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,
 };

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::Credentials;
 use crate::address::Address;
+use crate::clock;
 use crate::protocol::Answer;
 use crate::protocol::JobId;
 use crate::protocol::JobReport;
@@ -305,11 +306,11 @@ impl Client {
     async fn token(&self) -> Result<String, CallError> {
         let mut slot = self.token.lock().await;
         if let Some(token) = slot.as_ref()
-            && Instant::now() < token.renew_at
+            && clock::now() < token.renew_at
         {
             return Ok(token.value.clone());
         }
-        let asked_at = Instant::now();
+        let asked_at = clock::now();
         let answer = self.fetch_token().await?;
         // A lifetime shorter than twice the margin is used half.
         let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(600));

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::Error;
 use crate::agent::Agent;
 use crate::backoff::Backoff;
 use crate::client::CallError;
+use crate::clock;
 use crate::protocol::Answer;
 use crate::protocol::Command;
 use crate::protocol::JobId;
@@ -30,7 +30,7 @@ const CALM: Duration = Duration::from_secs(1);
 
 /// Signs on. Returns the names of the machine's robots.
 pub(crate) async fn connect(agent: &Agent, live: &[JobId]) -> Result<Vec<String>, Error> {
-    let begun = Instant::now();
+    let begun = clock::now();
     let url = || agent.client.address().base().to_owned();
     let mut backoff = Backoff::new();
     loop {
@@ -71,7 +71,7 @@ pub(crate) async fn poll(agent: Arc<Agent>, found: mpsc::Sender<Vec<Command>>) {
     let mut backoff = Backoff::new();
     let mut away = false;
     loop {
-        let asked = Instant::now();
+        let asked = clock::now();
         let answer = match agent.client.await_commands(&stamp).await {
             Ok(answer) => answer,
             Err(error) if matches!(error.status(), Some(404 | 501)) => {

@@ -16,6 +16,7 @@ mod args;
 mod backoff;
 mod capture;
 mod client;
+mod clock;
 mod command;
 mod contact;
 mod environment;

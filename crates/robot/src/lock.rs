@@ -45,6 +45,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test looks at how the task ends"
+    )]
     async fn a_lock_is_had_once_and_freed_by_closing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");

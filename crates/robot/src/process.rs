@@ -25,6 +25,7 @@ use tokio::process::ChildStderr;
 use tokio::process::ChildStdout;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::journal::blocking;
 use crate::orders::Cause;
 use crate::orders::Orders;
@@ -149,14 +150,14 @@ impl Running {
         let mut cause = Cause::Itself;
         let mut kill_at: Option<Instant> = None;
         let status = loop {
-            let deadline = kill_at.unwrap_or_else(Instant::now);
+            let deadline = kill_at.unwrap_or_else(clock::now);
             tokio::select! {
                 status = self.child.wait() => break status?,
                 order = orders.beyond(cause) => {
                     cause = order;
                     if order.is_soft() {
                         signal_group(self.group, soft);
-                        kill_at.get_or_insert_with(|| Instant::now() + grace);
+                        kill_at.get_or_insert_with(|| clock::now() + grace);
                     } else {
                         signal_group(self.group, Signal::KILL);
                     }
@@ -164,7 +165,7 @@ impl Running {
                 () = tokio::time::sleep_until(deadline), if kill_at.is_some() => {
                     signal_group(self.group, Signal::KILL);
                     // Should even that not end it (a process stuck in the kernel), ask again.
-                    kill_at = Some(Instant::now() + Duration::from_secs(5));
+                    kill_at = Some(clock::now() + Duration::from_secs(5));
                 }
             }
         };

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::client::CallError;
 use crate::client::Client;
+use crate::clock;
 use crate::logs::Origin;
 use crate::spool::Batch;
 use crate::spool::Spool;
@@ -26,16 +27,16 @@ pub(crate) async fn ship(
     patience: Duration,
 ) {
     let mut backoff = Backoff::new();
-    let mut last_progress = Instant::now();
+    let mut last_progress = clock::now();
     let mut closed_at: Option<Instant> = None;
     loop {
         if spool.is_closed() {
-            closed_at.get_or_insert_with(Instant::now);
+            closed_at.get_or_insert_with(clock::now);
         }
         match send_batch(client, robot_key, origin, spool).await {
             Ok(true) => {
                 backoff = Backoff::new();
-                last_progress = Instant::now();
+                last_progress = clock::now();
                 continue;
             }
             Ok(false) if closed_at.is_some() => return,

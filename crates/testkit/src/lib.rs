@@ -2,7 +2,8 @@
 //! own, clients that differ by who they are, packages of every kind, and hosts that speak the robot
 //! protocol as plain robots do.
 //!
-//! Nothing here knows the inside of the server: whatever a test can do, a user can do.
+//! Nothing here knows the inside of the server: whatever a test can do, a user can do, but for
+//! [`Server::advance`].
 //! Everything panics with a sentence instead of returning errors, because the caller is a test.
 
 mod answer;

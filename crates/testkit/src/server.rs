@@ -1,7 +1,9 @@
 //! The real server as a child process, with everything it writes in a folder that goes with it.
 
 use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -172,6 +174,23 @@ impl Server {
         // Connections of the client's pool lead to the dead process.
         self.client = Client::new(&self.url);
         self.launch().await;
+    }
+
+    /// From now on it is later for the server by this. Only builds for tests have a clock that can be
+    /// moved; a restart sets it right again.
+    ///
+    /// # Panics
+    /// When the server does not know the command.
+    pub fn advance(&self, by: Duration) {
+        let mut stream = UnixStream::connect(self.data().join("control.sock"))
+            .expect("the server takes commands in its data folder");
+        let command = json!({"AdvanceClock": by.as_secs()});
+        writeln!(stream, "{command}").expect("a command can be sent");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("a command is answered");
+        assert_eq!(answer.trim(), r#"{"Ok":null}"#, "{command}");
     }
 
     /// The process id, while it runs.

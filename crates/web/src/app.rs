@@ -157,6 +157,8 @@ pub struct App {
     pub server: Arc<Server>,
     /// What the first start made.
     pub first: Option<FirstStart>,
+    /// Wakes whoever waits for a time when the clock is moved.
+    pub(crate) clock_moved: Notify,
     pub(crate) tenants: RwLock<Arc<Vec<Tenant>>>,
     pub(crate) callers: Callers,
     pub(crate) presence: sessions::Presence,
@@ -209,15 +211,17 @@ impl App {
         let Stores { blobs, db, logs } = stores?.owned_by(keys.key_id(), &config)?;
         folder.keep(&name)?;
         // Only when all else stands: what the first start prints is shown once.
-        let first = first_start(&folder, &db, start)?;
+        let server = Arc::new(Server::new(keys));
+        let first = first_start(&folder, &db, server.clock.now(), start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
             config,
             db,
             logs,
             blobs,
-            server: Arc::new(Server { keys }),
+            server,
             first,
+            clock_moved: Notify::new(),
             tenants: RwLock::new(Arc::new(tenants)),
             callers: Callers::default(),
             presence: sessions::Presence::default(),
@@ -255,7 +259,7 @@ impl App {
 
     /// Sessions that were connected before a restart get a full term to report again.
     fn resume_presence(&self) -> Result<(), orchestrator::Error> {
-        let now = Timestamp::now();
+        let now = self.now();
         for (session, host, installation) in self.db.read_blocking(sessions::connected)? {
             self.presence.opened(session, &host, installation, now);
         }
@@ -311,7 +315,7 @@ impl App {
     /// Brings the table up to date before somebody reads sessions: who fell silent by now counts as
     /// such in this very answer, and heartbeats that only memory knows are written.
     pub(crate) async fn flush_presence(self: &Arc<Self>) -> Result<(), orchestrator::Error> {
-        engines::mark_lost(self, Timestamp::now()).await?;
+        engines::mark_lost(self, self.now()).await?;
         self.write_beats().await
     }
 
@@ -392,7 +396,12 @@ pub fn owner(db: &Db) -> Result<Option<String>, StartError> {
     Ok(db.read_blocking(tenants::owner)?)
 }
 
-fn first_start(folder: &Folder, db: &Db, start: &Start) -> Result<Option<FirstStart>, StartError> {
+fn first_start(
+    folder: &Folder,
+    db: &Db,
+    now: Timestamp,
+    start: &Start,
+) -> Result<Option<FirstStart>, StartError> {
     let empty = db.read_blocking(|tx| tenants::all(tx).map(|all| all.is_empty()))?;
     if !empty {
         if start.admin_password.is_some() || start.machine_key.is_some() || start.app.is_some() {
@@ -421,7 +430,6 @@ fn first_start(folder: &Folder, db: &Db, start: &Start) -> Result<Option<FirstSt
         // Before the commit: what is hashed in the database must be readable somewhere.
         folder.keep_password(&password)?;
     }
-    let now = Timestamp::now();
     let made: Option<Created> = db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
     Ok(made.map(|m| FirstStart {
         password,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::identity::{Claims, Keys, TokenError};
-use ::odata::Timestamp;
 use axum::http::HeaderMap;
 use db::Tx;
 use moka::sync::Cache;
@@ -114,7 +113,7 @@ fn anonymous(app: &App, tenant: Option<i64>) -> Arc<Caller> {
 }
 
 async fn identify(app: &App, headers: &HeaderMap, proof: Proof) -> Result<Arc<Caller>> {
-    let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
+    let now = app.now().0 / ::odata::TICKS_PER_SECOND;
     let credential = credential(headers, proof)?;
     let text = credential.cache_key();
     if let Some(caller) = app.callers.get(&text, now) {

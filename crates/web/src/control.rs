@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::odata::Timestamp;
 use orchestrator::operator::{self, Command};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::to_the_end;
+use crate::tasks;
 
 /// Longest command in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -65,7 +65,7 @@ async fn accept(app: Arc<App>, listener: UnixListener) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let app = Arc::clone(&app);
-                tokio::spawn(async move {
+                tasks::spawn("command", async move {
                     if let Err(error) = answer(&app, stream).await {
                         tracing::debug!(%error, "a command broke off");
                     }
@@ -79,12 +79,25 @@ async fn accept(app: Arc<App>, listener: UnixListener) {
     }
 }
 
+/// `{"AdvanceClock":60}`: it is so many seconds later.
+#[cfg(feature = "movable-clock")]
+#[derive(serde::Deserialize)]
+struct AdvanceClock {
+    #[serde(rename = "AdvanceClock")]
+    advance_clock: u64,
+}
+
 async fn answer(app: &Arc<App>, stream: UnixStream) -> io::Result<()> {
     let (from, mut to) = stream.into_split();
     let mut line = String::new();
     BufReader::new(from.take(LONGEST))
         .read_line(&mut line)
         .await?;
+    #[cfg(feature = "movable-clock")]
+    if let Ok(AdvanceClock { advance_clock }) = serde_json::from_str(&line) {
+        app.advance(std::time::Duration::from_secs(advance_clock));
+        return to.write_all(b"{\"Ok\":null}\n").await;
+    }
     let done: Answer = match serde_json::from_str(&line) {
         Ok(command) => execute(app, command).await,
         Err(_) => Err("The server does not know this command: it is of another version.".into()),
@@ -97,7 +110,7 @@ async fn answer(app: &Arc<App>, stream: UnixStream) -> io::Result<()> {
 async fn execute(app: &Arc<App>, command: Command) -> Answer {
     let app = Arc::clone(app);
     let work = async move {
-        let now = Timestamp::now();
+        let now = app.now();
         let run = move |tx: &mut db::Tx<'_>| Ok(((), operator::run(tx, now, &command)?));
         app.follow(app.db.write(run).await)
     };

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::execute::{write, write_quietly};
-use crate::exports;
+use crate::{exports, tasks};
 
 /// The server itself, as a caller of domain functions in a tenant.
 fn system(tenant: i64) -> Arc<Caller> {
@@ -40,7 +40,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let (running, stop) = (engine(Arc::clone(app)), stop.clone());
-    tokio::spawn(async move {
+    tasks::spawn("engine", async move {
         stop.run_until_cancelled(running).await;
     })
 }
@@ -48,17 +48,17 @@ where
 /// Lost hosts and deadlines of jobs.
 async fn watchdog(app: Arc<App>) {
     // The first look finds deadlines that passed while the server was down.
-    let mut deadline = Some(Timestamp::now());
+    let mut deadline = Some(app.now());
     loop {
-        let now = Timestamp::now();
+        let now = app.now();
         if deadline.is_some_and(|d| d <= now) {
             deadline = match write(&app, system(0), deadlines::tick).await {
                 Ok(next) => next,
-                Err(error) => retry("deadlines", &error),
+                Err(error) => retry(&app, "deadlines", &error),
             };
         }
         if let Err(error) = mark_lost(&app, now).await {
-            deadline = retry("presence", &error);
+            deadline = retry(&app, "presence", &error);
         }
         let next = [deadline, app.presence.next_deadline()]
             .into_iter()
@@ -67,22 +67,22 @@ async fn watchdog(app: Arc<App>) {
         let hinted = app.watch.notified();
         match next {
             Some(at) => {
-                let hint = tokio::time::timeout(pause_until(at), hinted).await.is_ok();
-                if hint {
-                    deadline = Some(Timestamp::now());
+                tokio::select! {
+                    () = app.until(at) => {}
+                    () = hinted => deadline = Some(app.now()),
                 }
             }
             None => {
                 hinted.await;
-                deadline = Some(Timestamp::now());
+                deadline = Some(app.now());
             }
         }
     }
 }
 
-fn retry(engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
+fn retry(app: &App, engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
     tracing::error!(%error, engine, "an engine failed and tries again in 5 s");
-    Some(Timestamp::now().plus(Duration::from_secs(5)))
+    Some(app.now().plus(Duration::from_secs(5)))
 }
 
 /// Tells the table which sessions were not heard of for too long.
@@ -115,12 +115,12 @@ async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> 
 /// Items of queues that nobody works on any more.
 async fn leases(app: Arc<App>) {
     // The first look finds what was overdue while the server was down.
-    let (mut next, mut shortest) = (Some(Timestamp::now()), Duration::ZERO);
+    let (mut next, mut shortest) = (Some(app.now()), Duration::ZERO);
     loop {
         // What is taken now may be due before the rest, but not sooner than this.
-        let soonest = || Timestamp::now().plus(shortest);
+        let soonest = || app.now().plus(shortest);
         tokio::select! {
-            () = until(next) => {}
+            () = until(&app, next) => {}
             () = app.leases.notified() => {}
             () = app.taken.notified(), if next.is_none_or(|at| at > soonest()) => {
                 // While nobody took anything, the time of something else may have come nearer.
@@ -130,7 +130,7 @@ async fn leases(app: Arc<App>) {
         }
         match give_up(&app).await {
             Ok(looked) => (next, shortest) = looked,
-            Err(error) => next = retry("leases", &error),
+            Err(error) => next = retry(&app, "leases", &error),
         }
     }
 }
@@ -138,7 +138,8 @@ async fn leases(app: Arc<App>) {
 /// Gives up what is due; when something else will be, and how soon after it was taken anything can be.
 async fn give_up(app: &Arc<App>) -> Result<(Option<Timestamp>, Duration)> {
     loop {
-        let look = app.db.read(|tx| leases::look(tx, Timestamp::now()));
+        let now = app.now();
+        let look = app.db.read(move |tx| leases::look(tx, now));
         let leases::Look {
             due,
             next,
@@ -152,16 +153,11 @@ async fn give_up(app: &Arc<App>) -> Result<(Option<Timestamp>, Duration)> {
 }
 
 /// Returns when that time has come; never without one.
-async fn until(at: Option<Timestamp>) {
+async fn until(app: &App, at: Option<Timestamp>) {
     match at {
-        Some(at) => tokio::time::sleep(pause_until(at)).await,
+        Some(at) => app.until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// How long it is until then; a little more, so that it has passed.
-fn pause_until(at: Timestamp) -> Duration {
-    at.since(Timestamp::now()) + Duration::from_millis(1)
 }
 
 /// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.
@@ -217,12 +213,16 @@ async fn sweeper(app: Arc<App>) {
             }
         };
         // An end of the time and a hint mean the same.
-        let _ = tokio::time::timeout(pause, app.sweep.notified()).await;
+        tokio::select! {
+            () = app.until(app.now().plus(pause)) => {}
+            () = app.sweep.notified() => {}
+        }
     }
 }
 
 async fn sweep_all(app: &Arc<App>) -> Result<()> {
-    let tasks = app.db.read(|tx| sweep::tasks(tx, Timestamp::now())).await?;
+    let now = app.now();
+    let tasks = app.db.read(move |tx| sweep::tasks(tx, now)).await?;
     let mut result = Ok(());
     for task in tasks {
         // What one task cannot do does not keep the others from it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ::odata::{Metadata, Timestamp};
+use ::odata::Metadata;
 use db::Tx;
 use orchestrator::access::{self, FolderHeader, Granted};
 use orchestrator::{
@@ -13,6 +13,7 @@ use orchestrator::{
 };
 
 use crate::app::App;
+use crate::tasks;
 
 /// One call of a domain function.
 #[derive(Clone)]
@@ -90,7 +91,7 @@ async fn look(app: &App, call: Arc<Call>, search: Search) -> Result<Searched> {
 pub async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::spawn(work).await;
+    let done = tasks::spawn("write", work).await;
     done.unwrap_or_else(|e| Err(Error::Internal(format!("a write did not end: {e}"))))
 }
 
@@ -132,7 +133,7 @@ fn invoke<T>(
     let caller = access::acting(&call.caller, &call.need)?;
     let mut cx = Cx {
         tx,
-        now: Timestamp::now(),
+        now: server.clock.now(),
         caller: &caller,
         args: &call.args,
         folder: granted.folder.as_ref(),
@@ -178,7 +179,7 @@ where
         .write(move |tx| {
             let mut cx = Cx {
                 tx,
-                now: Timestamp::now(),
+                now: server.clock.now(),
                 caller: &caller,
                 args: &NO_ARGS,
                 folder: None,

@@ -7,8 +7,8 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use ::odata::Metadata;
 use ::odata::path::Literal;
-use ::odata::{Metadata, Timestamp};
 use axum::body::Body;
 use axum::http::Response;
 use futures_util::stream::try_unfold;
@@ -121,7 +121,8 @@ fn call(task: &Task) -> Call {
 /// Those of the store and of the files.
 pub async fn sweep(app: &Arc<App>) -> Result<()> {
     loop {
-        let over = app.db.read(|tx| runs::over(tx, Timestamp::now())).await?;
+        let now = app.now();
+        let over = app.db.read(move |tx| runs::over(tx, now)).await?;
         if over.is_empty() {
             return Ok(());
         }
@@ -148,7 +149,7 @@ pub async fn download(app: &Arc<App>, id: &str, query: Option<&str>) -> Result<R
     let signature = args.text("signature")?;
     let server = Arc::clone(&app.server);
     let work = move |tx: &mut db::Tx<'_>| {
-        links::open(tx, &server, Timestamp::now(), id, expires, &signature)
+        links::open(tx, &server, server.clock.now(), id, expires, &signature)
     };
     match app.db.read(work).await? {
         Reply::File { blob, name } => opened(app, id, blob, &name).await,

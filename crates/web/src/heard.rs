@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::odata::{Guid, Timestamp};
+use ::odata::Guid;
 use orchestrator::jobs::hosts;
 use orchestrator::jobs::report::{self, Report};
 use orchestrator::{Caller, Error, Result, robot_service};
@@ -14,7 +14,7 @@ use crate::execute::write;
 
 /// Notes a sign of life; the table hears of it only if it thought the host was lost.
 pub async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
-    for back in app.presence.beat(session, Timestamp::now()) {
+    for back in app.presence.beat(session, app.now()) {
         write(app, Arc::clone(caller), move |cx| hosts::back(cx, back)).await?;
         app.watch.notify_one();
     }

@@ -192,7 +192,7 @@ async fn find_client(app: &App, id: &str, secret: &str) -> Result<Option<ClientL
 
 impl ClientLogin {
     fn claims(self, issuer: &str, granted: &[String], app: &App) -> Result<Claims> {
-        let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
+        let now = app.now().0 / ::odata::TICKS_PER_SECOND;
         let tenant = tenant(app, self.tenant)?;
         Ok(Claims {
             iss: issuer.to_owned(),
@@ -281,7 +281,7 @@ pub async fn authenticate(
         return Err(wrong());
     }
     let user = user.ok_or_else(wrong)?;
-    let now = Timestamp::now();
+    let now = app.now();
     let user_id = user.id;
     app.db
         .write(move |tx| users::signed_in(tx, user_id, now))

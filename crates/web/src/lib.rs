@@ -12,6 +12,7 @@ mod app;
 mod basic;
 mod body;
 mod caller;
+mod clock;
 mod contract;
 mod control;
 mod cors;
@@ -37,6 +38,7 @@ mod robots;
 mod router;
 mod routes;
 mod swagger;
+pub mod tasks;
 mod together;
 
 pub use app::{App, Config, Start, StartError};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::odata::{Guid, Timestamp};
+use ::odata::Guid;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use orchestrator::access;
@@ -35,7 +35,7 @@ pub async fn submit(
             "At most {MAX_LINES} log entries can be sent at a time."
         )));
     }
-    let now = Timestamp::now();
+    let now = app.now();
     let mut lines = Vec::with_capacity(entries.len());
     for entry in entries {
         lines.push(match entry {

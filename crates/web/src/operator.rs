@@ -6,10 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use ::identity::Keys;
-use ::odata::Timestamp;
 use db::{Db, Options, Url};
 use orchestrator::operator::{self, Command};
-use orchestrator::{Error, MIGRATIONS};
+use orchestrator::{Clock, Error, MIGRATIONS};
 
 use crate::app::{StartError, owner};
 use crate::control::{self, Answer};
@@ -171,7 +170,7 @@ fn on(url: &Url, data: Option<&Path>, command: &Command) -> Result<(), CommandEr
             return Err(StartError::ForeignDatabase(data.to_owned()).into());
         }
     }
-    let (command, now) = (command.clone(), Timestamp::now());
+    let (command, now) = (command.clone(), Clock::default().now());
     let done = db.write_blocking(move |tx| operator::run(tx, now, &command).map(drop));
     db.close();
     done.map_err(|error| match error {

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use ::odata::Timestamp;
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart};
 use axum::http::Response;
@@ -164,6 +163,7 @@ async fn publish(
     let size = blocking(move || store.keep(file, &blob).map_err(storage)).await?;
     let names = (package.id.clone(), package.version.to_string());
     let (tenant, feed, blob) = (caller.tenant, feed.clone(), key.clone());
+    let server = Arc::clone(&app.server);
     let published = app
         .db
         .write(move |tx| {
@@ -174,7 +174,7 @@ async fn publish(
                 blob: &blob,
                 size,
             };
-            let now = Timestamp::now();
+            let now = server.clock.now();
             let version = packages::publish(tx, tenant, now, &upload)?;
             releases::follow(tx, now, version)
         })

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::identity::Claims;
-use ::odata::Timestamp;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine;
@@ -216,8 +215,7 @@ impl RobotCall {
                 return Err(robot_service::taken_over());
             }
         }
-        app.presence
-            .opened(session, &host, installation, Timestamp::now());
+        app.presence.opened(session, &host, installation, app.now());
         // It may have been lost before a restart of the server.
         write(app, Arc::clone(&self.caller), move |cx| {
             hosts::back(cx, session)
@@ -246,7 +244,7 @@ async fn start_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     })
     .await?;
     app.presence
-        .opened(session, &known, installation, Timestamp::now());
+        .opened(session, &known, installation, app.now());
     app.watch.notify_one();
     Ok(reply(&answer))
 }
@@ -284,7 +282,7 @@ async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     })
     .await?;
     app.presence
-        .opened(session, &person, installation, Timestamp::now());
+        .opened(session, &person, installation, app.now());
     app.watch.notify_one();
     Ok(reply(&answer))
 }
@@ -388,7 +386,7 @@ fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
 
 /// The token that a job acts with: its robot's, for the time that a job may take.
 fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
-    let now = Timestamp::now().0 / ::odata::TICKS_PER_SECOND;
+    let now = app.now().0 / ::odata::TICKS_PER_SECOND;
     let (key, email) = work.who();
     let claims = Claims {
         iss: format!("{origin}/identity_"),

@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{api, contract, engines, health, identity, odata, request, routes, swagger};
+use crate::{api, contract, engines, health, identity, odata, request, routes, swagger, tasks};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ where
     // Before the first answer: whoever sees that the server is there may give it commands.
     if let Some(listener) = control::listen(&app) {
         let commands = control::serve(Arc::clone(&app), listener, ending.clone());
-        engines.push(tokio::spawn(commands));
+        engines.push(tasks::spawn("commands", commands));
     }
     let signal = ending.clone();
     let stopped = async move {

@@ -9,7 +9,6 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ::odata::Timestamp;
 use db::Tx;
 use futures_util::future::join_all;
 use orchestrator::queues::engine::{self, Ask, Work};
@@ -20,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::execute::Call;
 use crate::grants::Learnt;
+use crate::tasks;
 
 /// Most calls that are done together: others wait for the store meanwhile.
 const MOST: usize = 128;
@@ -61,7 +61,7 @@ pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
         !mem::replace(&mut line.asked, true)
     };
     if asks {
-        tokio::spawn(serve(Arc::clone(app)));
+        tasks::spawn("together", serve(Arc::clone(app)));
     }
     answered.await.unwrap_or_else(|_| lost())
 }
@@ -84,7 +84,8 @@ async fn serve(app: Arc<App>) {
                 *calls = line.waiting.drain(..count).collect();
                 line.asked = !line.waiting.is_empty();
                 if line.asked {
-                    runtime.spawn(again(Arc::clone(&more)));
+                    let _entered = runtime.enter();
+                    tasks::spawn("together", again(Arc::clone(&more)));
                 }
             }
             run(tx, &calls, &more)
@@ -193,7 +194,7 @@ fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Done>
             });
         }
     }
-    let (answers, hints) = engine::run(tx, Timestamp::now(), &app.server, &asks)?;
+    let (answers, hints) = engine::run(tx, app.now(), &app.server, &asks)?;
     let mut answers = answers.into_iter();
     let answers = checked.into_iter().map(|grant| match grant {
         Ok(grant) if grant.folder.is_some() => answers.next().unwrap_or_else(lost),

@@ -78,13 +78,13 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let stopped = async move { stopping.cancelled().await };
-    let server = tokio::spawn(web::serve(app, listener, stopped));
+    let server = web::tasks::spawn("server", web::serve(app, listener, stopped));
     step("server", &format!("ready at http://{address}"), phase);
 
     let robots = CancellationToken::new();
     let (events, mut news) = mpsc::unbounded_channel();
     let options = robot_options(address, machine_key, folder.path());
-    let agent = tokio::spawn(robot::run(options, robots.clone(), Some(events)));
+    let agent = web::tasks::spawn("robot", robot::run(options, robots.clone(), Some(events)));
 
     let client = Client::new(
         &format!("http://{address}/default/DefaultTenant"),

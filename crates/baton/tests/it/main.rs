@@ -3,6 +3,10 @@
 //! Every file is one area of the API. `BATON_TEST_POSTGRES` names the PostgreSQL server on which the
 //! second half of the tests make their databases.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at how its tasks end, and lives in the system's time"
+)]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! Queues with a lease: an item that nobody works on any more returns.
 
 use serde_json::{Value, json};
-use testkit::{Backend, Client, both, eventually};
+use testkit::{Backend, Client, Scene, both, eventually};
 use tokio::time::{Duration, sleep};
 
 use crate::queues::{add, at};
@@ -28,6 +28,22 @@ async fn leased(client: &Client, name: &str, more: Value) -> Value {
         .post(&operation("CreateQueue"), &with(body, more))
         .await
         .ok(201)
+}
+
+/// Lets so many seconds go by, and waits until the engine has looked: it gives up an item whose lease
+/// of 5 seconds has ended by then.
+async fn pass(scene: &Scene, seconds: u64) {
+    let (client, name) = (&scene.shared, "Passing");
+    let known = "odata/QueueDefinitions?$filter=Name eq 'Passing'";
+    if client.get(known).await.ok(200)["@odata.count"] == 0 {
+        leased(client, name, json!({"MaxNumberOfRetries": 1})).await;
+    }
+    let passing = add(client, name, json!({})).await;
+    take(client, name, json!({})).await;
+    assert!(seconds > 5, "the lease must end");
+    scene.server.advance(Duration::from_secs(seconds));
+    until(client, &passing, "New").await;
+    client.delete(&at("QueueItems", &passing)).await.ok(204);
 }
 
 async fn get(client: &Client, item: &Value) -> Value {
@@ -59,17 +75,14 @@ async fn items_return_when_their_lease_ends(backend: Backend) {
         "{}/UiPathODataSvc.SetTransactionProgress",
         at("QueueItems", &alive)
     );
-    let telling = client.clone();
-    let told = tokio::spawn(async move {
-        loop {
-            let told = telling.post(&path, &json!({"Progress": "alive"})).await;
-            assert_eq!(told.status, 200, "{}", told.text());
-            sleep(Duration::from_secs(1)).await;
-        }
-    });
     for returns in 1..=2 {
         let taken = take(client, "Q", json!({})).await;
         assert_eq!(id(&taken), id(&added));
+        for _ in 0..2 {
+            scene.server.advance(Duration::from_secs(3));
+            let told = client.post(&path, &json!({"Progress": "alive"})).await;
+            assert_eq!(told.status, 200, "{}", told.text());
+        }
         let back = until(client, &added, "New").await;
         assert_eq!(
             (&back["Key"], &back["RetryNumber"]),
@@ -85,8 +98,8 @@ async fn items_return_when_their_lease_ends(backend: Backend) {
             .refused(409, 1902);
     }
     assert_eq!(text(&get(client, &alive).await, "Status"), "InProgress");
-    told.abort();
     take(client, "Q", json!({})).await;
+    scene.server.advance(Duration::from_secs(6));
     let retried = until(client, &added, "Retried").await;
     let copy = take(client, "Q", json!({})).await;
     assert_eq!(
@@ -105,10 +118,10 @@ async fn a_take_puts_off_no_other_lease(backend: Backend) {
     let taken = take(client, "Long", json!({})).await;
     assert_eq!(id(&taken), id(&long));
     // By now the engine has looked, found nothing due, and knows when the lease ends.
-    sleep(Duration::from_millis(11_500)).await;
+    pass(&scene, 11).await;
     take(client, "Short", json!({})).await;
-    sleep(Duration::from_millis(3_000)).await;
-    assert_eq!(text(&get(client, &long).await, "Status"), "New");
+    scene.server.advance(Duration::from_secs(3));
+    until(client, &long, "New").await;
 }
 
 async fn items_of_a_lost_host_return(backend: Backend) {
@@ -166,6 +179,7 @@ async fn another_lease_is_for_what_is_in_progress(backend: Backend) {
         items.push(take(client, name, json!({})).await);
         edit(&queue, after).await;
     }
+    scene.server.advance(Duration::from_secs(6));
     until(client, &items[2], "New").await;
     until(client, &items[3], "New").await;
     // Those whose lease was 5 seconds were taken before, so they would be back, too.
@@ -186,7 +200,7 @@ async fn another_limit_is_for_what_is_in_progress(backend: Backend) {
     set_limit(&scene, 5).await;
     let (item, leased) = (taken("Q").await, taken("Leased").await);
     set_limit(&scene, 3600).await;
-    sleep(Duration::from_secs(6)).await;
+    pass(&scene, 6).await;
     assert_eq!(text(&get(client, &item).await, "Status"), "InProgress");
     set_limit(&scene, 1).await;
     until(client, &item, "Abandoned").await;
@@ -197,7 +211,7 @@ async fn another_limit_is_for_what_is_in_progress(backend: Backend) {
     let reset = "odata/Settings/UiPath.Server.Configuration.OData.DeleteBulk";
     let names = json!({"settingNames": ["Queues.AbandonedAfterSeconds"]});
     scene.app.post(reset, &names).await.ok(204);
-    sleep(Duration::from_secs(2)).await;
+    pass(&scene, 6).await;
     assert_eq!(text(&get(client, &last).await, "Status"), "InProgress");
 }
 
@@ -214,7 +228,10 @@ async fn who_waits_for_the_end_of_a_lease_writes_nothing(backend: Backend) {
         line.expect("the number of writes").to_owned()
     };
     let before = written().await;
-    sleep(Duration::from_secs(3)).await;
+    for _ in 0..10 {
+        scene.server.advance(Duration::from_secs(60));
+        sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(written().await, before);
     end(client, &item, json!({"IsSuccessful": true}))
         .await

@@ -80,7 +80,7 @@ impl Hot {
     fn of(scene: &Scene, tenant: i64) -> Self {
         let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
         Self {
-            server: Server { keys },
+            server: Server::new(keys),
             caller: Caller::new(tenant, Identity::Server, Vec::new()),
             folder: Folder {
                 id: scene.folder,

@@ -213,7 +213,7 @@ impl Parts {
     fn of(scene: &Scene, tenant: i64, queue: &Value, query: &str) -> Self {
         let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
         Self {
-            server: Arc::new(Server { keys }),
+            server: Arc::new(Server::new(keys)),
             caller: Caller::new(tenant, Identity::Server, Vec::new()),
             folder: Folder {
                 id: scene.folder,

@@ -588,7 +588,7 @@ fn explained(tx: &mut Tx<'_>, sql: &Sql) -> Result<String, db::Error> {
 /// What the server knows beside its database.
 fn facts(scene: &Scene) -> Arc<Server> {
     let keys = identity::Keys::load_or_create(&scene.server.data().join("keys")).unwrap();
-    Arc::new(Server { keys })
+    Arc::new(Server::new(keys))
 }
 
 /// Does something as the server does it in a transaction.

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn only_what_is_new_of_robots_is_news() {
         let presence = Presence::default();
-        let now = Timestamp::now();
+        let now = Timestamp::from_millis(0);
         let (one, two) = (Guid::random(), Guid::random());
         presence.opened(1, &host("pc"), None, now);
         let both = [(one, true), (two, false)];
