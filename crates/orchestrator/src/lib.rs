@@ -47,6 +47,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod logs;
 pub mod robot_service;
+pub mod tokens;
 
 pub mod assets;
 pub mod queues;

@@ -177,20 +177,43 @@ where
     let server = Arc::clone(&app.server);
     app.db
         .write(move |tx| {
-            let mut cx = Cx {
-                tx,
-                now: server.clock.now(),
-                caller: &caller,
-                args: &NO_ARGS,
-                folder: None,
-                folders: ::odata::Folders::All,
-                base: "",
-                metadata: Metadata::None,
-                server: &server,
-                hints: BTreeSet::new(),
-            };
+            let mut cx = inside(tx, &caller, &server);
             let value = f(&mut cx)?;
             Ok((value, cx.hints))
         })
         .await
+}
+
+/// As [`write()`], in a transaction that only reads.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn read<T, F>(app: &App, caller: Arc<Caller>, f: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Fn(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+{
+    let server = Arc::clone(&app.server);
+    let work = move |tx: &mut Tx<'_>| f(&mut inside(tx, &caller, &server));
+    app.db.read(work).await
+}
+
+/// What a function sees that no request asked for.
+fn inside<'a, 'c>(
+    tx: &'a mut Tx<'c>,
+    caller: &'a Caller,
+    server: &'a Arc<orchestrator::Server>,
+) -> Cx<'a, 'c> {
+    Cx {
+        tx,
+        now: server.clock.now(),
+        caller,
+        args: &NO_ARGS,
+        folder: None,
+        folders: ::odata::Folders::All,
+        base: "",
+        metadata: Metadata::None,
+        server,
+        hints: BTreeSet::new(),
+    }
 }

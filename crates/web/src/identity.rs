@@ -3,24 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ::identity::{Claims, Keys, burn, scopes, secret_eq, secret_hash, verify_password};
-use ::odata::{Guid, Timestamp};
+use ::identity::{burn, scopes, verify_password};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Caller, Code, Error, Result, clients, machines, users};
+use orchestrator::tokens::{self, Client};
+use orchestrator::{Caller, Code, Error, Result, users};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::caller::password_mark;
 use crate::error::json_response;
 use crate::{basic, body, contract, request};
-
-/// Seconds that a token is good for.
-const TOKEN_SECONDS: i64 = 3600;
-/// Seconds that a token of the legacy sign-in is good for.
-const LEGACY_SECONDS: i64 = 1800;
 
 /// Answers `/identity_/{rest}`; `origin` and `prefix` make the issuer.
 pub async fn handle(
@@ -115,10 +109,12 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
             return Ok(refuse(400, "invalid_scope", &text));
         }
     };
-    let claims = client.claims(issuer, &granted, app)?;
+    let tenant = tenant(app, client.tenant)?;
+    let now = app.now();
+    let claims = tokens::of_client(issuer, &tenant, &client, &granted, now);
     let body = json!({
         "access_token": app.server.keys.sign(&claims)?,
-        "expires_in": TOKEN_SECONDS,
+        "expires_in": tokens::CLIENT_SECONDS,
         "token_type": "Bearer",
         "scope": granted.join(" "),
     });
@@ -130,20 +126,12 @@ async fn token(app: &Arc<App>, issuer: &str, request: Request<Body>) -> Result<R
     Ok(response)
 }
 
-/// Whoever may use client_credentials.
-struct ClientLogin {
-    id: String,
-    tenant: i64,
-    machine: Option<i64>,
-    scopes: Vec<String>,
-}
-
 /// Whoever the form names, or else the header, in one of the ways it may be meant; or why it is nobody.
 async fn client_of(
     app: &App,
     form: &Form,
     basic: Vec<(String, String)>,
-) -> Result<Result<ClientLogin, &'static str>> {
+) -> Result<Result<Client, &'static str>> {
     let given = form.get("client_id").map(|id| {
         let secret = form.get("client_secret").unwrap_or_default();
         vec![(id.to_owned(), secret.to_owned())]
@@ -153,71 +141,13 @@ async fn client_of(
         return Ok(Err("client_id and client_secret are missing."));
     }
     for (id, secret) in &meant {
-        if let Some(client) = find_client(app, id, secret).await? {
+        let (id, secret) = (id.clone(), secret.clone());
+        let found = app.db.read(move |tx| tokens::client(tx, &id, &secret));
+        if let Some(client) = found.await? {
             return Ok(Ok(client));
         }
     }
     Ok(Err("The client id or its secret is wrong."))
-}
-
-/// An external application, or a machine: its key is the client id.
-async fn find_client(app: &App, id: &str, secret: &str) -> Result<Option<ClientLogin>> {
-    let (id, secret) = (id.to_owned(), secret.to_owned());
-    app.db
-        .read(move |tx| {
-            if let Some(client) = clients::find(tx, &id)? {
-                let right = secret_eq(&client.secret_hash, &secret_hash(&secret));
-                return Ok(right.then_some(ClientLogin {
-                    id: client.client_id,
-                    tenant: client.tenant,
-                    machine: None,
-                    scopes: client.scopes,
-                }));
-            }
-            let (machine, tenant) = match machines::by_license_key(tx, &id) {
-                Ok(found) => found,
-                Err(Error::Refused { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let right = machines::has_secret(tx, machine, &secret)?;
-            Ok(right.then(|| ClientLogin {
-                id: id.clone(),
-                tenant,
-                machine: Some(machine),
-                scopes: vec![scopes::USER_ACCESS.into()],
-            }))
-        })
-        .await
-}
-
-impl ClientLogin {
-    fn claims(self, issuer: &str, granted: &[String], app: &App) -> Result<Claims> {
-        let now = app.now().0 / ::odata::TICKS_PER_SECOND;
-        let tenant = tenant(app, self.tenant)?;
-        Ok(Claims {
-            iss: issuer.to_owned(),
-            sub: self.id.clone(),
-            aud: vec!["UiPath.Orchestrator".into()],
-            iat: now,
-            nbf: now,
-            exp: now + TOKEN_SECONDS,
-            jti: Guid::random().to_string(),
-            client_id: Some(self.id),
-            scope: granted.to_vec(),
-            prt_id: tenant.organization_key,
-            sub_type: Some(
-                if self.machine.is_some() {
-                    "robot"
-                } else {
-                    "service.external"
-                }
-                .into(),
-            ),
-            tenant: Some(self.tenant),
-            machine: self.machine,
-            ..Claims::default()
-        })
-    }
 }
 
 fn tenant(app: &App, id: i64) -> Result<Tenant> {
@@ -287,7 +217,8 @@ pub async fn authenticate(
         .write(move |tx| users::signed_in(tx, user_id, now))
         .await?;
     let keys = &app.server.keys;
-    let token = keys.sign(&user_claims(keys, &issuer, &tenant, &user, now))?;
+    let claims = tokens::of_person(keys, &issuer, &tenant, &user, now);
+    let token = keys.sign(&claims)?;
     let answer = json!({
         "result": token, "targetUrl": Value::Null, "success": true, "error": Value::Null,
         "unAuthorizedRequest": false, "__abp": true,
@@ -310,32 +241,4 @@ async fn password_fits(app: &App, password: String, hash: Option<String>) -> Res
     tokio::task::spawn_blocking(check)
         .await
         .map_err(|e| internal(&e))
-}
-
-fn user_claims(
-    keys: &Keys,
-    issuer: &str,
-    tenant: &Tenant,
-    user: &users::Login,
-    now: Timestamp,
-) -> Claims {
-    let now = now.0 / ::odata::TICKS_PER_SECOND;
-    Claims {
-        iss: issuer.to_owned(),
-        sub: user.id.to_string(),
-        aud: vec![scopes::USER_ACCESS.into()],
-        iat: now,
-        nbf: now,
-        exp: now + LEGACY_SECONDS,
-        jti: Guid::random().to_string(),
-        scope: vec![scopes::USER_ACCESS.into()],
-        prt_id: tenant.organization_key.clone(),
-        email: Some(user.email.clone()),
-        name: Some(user.user_name.clone()),
-        sub_type: Some("user".into()),
-        tenant: Some(tenant.id),
-        user: Some(user.id),
-        password: Some(password_mark(keys, user.password_hash.as_deref())),
-        ..Claims::default()
-    }
 }

@@ -1,18 +1,16 @@
 //! `/api/Logs` and `/api/Logs/SubmitLogs`: robots write what their jobs say.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::odata::Guid;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use orchestrator::access;
-use orchestrator::logs::{self, Line, MAX_LINES, Origin};
-use orchestrator::{Caller, Error, FolderRule, Result};
+use orchestrator::logs::{self, MAX_LINES};
+use orchestrator::{Caller, Error, Result};
 use serde_json::Value;
 
 use crate::app::App;
 use crate::error::json_response;
+use crate::execute::read;
 use crate::{body, request};
 
 /// Writes the lines of the body: one object or text (`/api/Logs`), or an array of texts.
@@ -43,56 +41,11 @@ pub async fn submit(
             object => logs::parse(&object.to_string(), now)?,
         });
     }
-    let origins = origins(app, caller, header, &lines).await?;
-    let rows: Vec<(Line, Origin)> = lines.into_iter().zip(origins).collect();
+    let rows = read(app, caller, move |cx| {
+        let origins = logs::origins(cx, &header, &lines)?;
+        Ok(lines.iter().cloned().zip(origins).collect::<Vec<_>>())
+    })
+    .await?;
     app.logs.write(move |tx| logs::insert(tx, &rows)).await?;
     Ok(json_response(200, Body::empty()))
-}
-
-/// Where each line comes from: its job says it, if the caller may speak for that job; a line
-/// without a job needs a folder in which the caller may write logs.
-async fn origins(
-    app: &Arc<App>,
-    caller: Arc<Caller>,
-    header: access::FolderHeader,
-    lines: &[Line],
-) -> Result<Vec<Origin>> {
-    let named: Vec<(Option<Guid>, Option<i64>)> = lines.iter().map(|l| (l.job, l.folder)).collect();
-    app.db
-        .read(move |tx| {
-            let mut known: HashMap<(Option<Guid>, Option<i64>), Origin> = HashMap::new();
-            let mut origins = Vec::with_capacity(named.len());
-            for (job, folder) in &named {
-                if let Some(origin) = known.get(&(*job, *folder)) {
-                    origins.push(origin.clone());
-                    continue;
-                }
-                let origin = match logs::origin_of_job(tx, &caller, *job)? {
-                    Some(origin) => origin,
-                    None => {
-                        let mut header = header.clone();
-                        if header.is_empty() {
-                            header.id = *folder;
-                        }
-                        let granted = access::grant(
-                            tx,
-                            &caller,
-                            &logs::SUBMIT,
-                            FolderRule::Required,
-                            &header,
-                        )?;
-                        let folder = granted.folder.map(|f| f.id).unwrap_or_default();
-                        Origin {
-                            tenant: caller.tenant,
-                            folder,
-                            ..Origin::default()
-                        }
-                    }
-                };
-                known.insert((*job, *folder), origin.clone());
-                origins.push(origin);
-            }
-            Ok(origins)
-        })
-        .await
 }

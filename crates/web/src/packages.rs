@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::json_response;
+use crate::execute::write;
 use crate::files::{blocking, storage};
 use crate::odata::ODataRequest;
 
@@ -153,7 +154,7 @@ async fn receive(app: &App, mut part: axum::extract::multipart::Field<'_>) -> Re
 /// The file first, durably, then the row; without the row the file goes again.
 async fn publish(
     app: &Arc<App>,
-    caller: &Caller,
+    caller: &Arc<Caller>,
     feed: &Target,
     received: Received,
 ) -> Result<(String, String)> {
@@ -162,23 +163,18 @@ async fn publish(
     let Received { file, package } = received;
     let size = blocking(move || store.keep(file, &blob).map_err(storage)).await?;
     let names = (package.id.clone(), package.version.to_string());
-    let (tenant, feed, blob) = (caller.tenant, feed.clone(), key.clone());
-    let server = Arc::clone(&app.server);
-    let published = app
-        .db
-        .write(move |tx| {
-            let upload = Upload {
-                kind: feed.kind,
-                feed: &feed.id,
-                package: &package,
-                blob: &blob,
-                size,
-            };
-            let now = server.clock.now();
-            let version = packages::publish(tx, tenant, now, &upload)?;
-            releases::follow(tx, now, version)
-        })
-        .await;
+    let (feed, blob) = (feed.clone(), key.clone());
+    let published = write(app, Arc::clone(caller), move |cx| {
+        let upload = Upload {
+            kind: feed.kind,
+            feed: &feed.id,
+            package: &package,
+            blob: &blob,
+            size,
+        };
+        releases::publish(cx, &upload)
+    })
+    .await;
     if let Err(error) = published {
         let store = app.blobs.clone();
         // A commit whose answer was lost may have happened: then the file must stay.

@@ -5,18 +5,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::identity::Claims;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orchestrator::jobs::commands::{self, Work};
-use orchestrator::jobs::hosts;
 use orchestrator::jobs::report::Report;
 use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
 use orchestrator::sessions::{self, Host, Platform};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Caller, Code, Error, Identity, Result};
+use orchestrator::{Caller, Code, Error, Identity, Result, tokens};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -24,7 +22,7 @@ use crate::body::{self, Sent};
 use crate::error::json_response;
 use crate::execute::write;
 use crate::heard::{alive, note_robots, take_in};
-use crate::request;
+use crate::{identity, request};
 
 /// The longest that `AwaitCommands` is held.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -32,8 +30,6 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const MAX_STARTS: usize = 32;
 /// Longest name of an installation.
 const MAX_INSTALLATION: usize = 100;
-/// How long a job's token is good for: jobs cannot renew it, so it must outlive them.
-const JOB_TOKEN_SECONDS: i64 = 24 * 3600;
 
 /// A call of the robot protocol.
 struct RobotCall {
@@ -192,35 +188,19 @@ impl RobotCall {
             }
             return Err(robot_service::taken_over());
         }
-        let asked = host.clone();
-        let found = app.db.read(move |tx| sessions::find(tx, &asked)).await?;
-        // Without a service, whoever is signed in there is heard of at least.
-        let person = || app.presence.person(&host);
-        if let (None, Some(person)) = (found, person()) {
-            return Ok(person);
-        }
-        let session = found.ok_or_else(|| {
-            Error::refused(
-                Code::MachineSessionNotFound,
-                "This host has no session: call StartService first.",
-            )
-        })?;
-        let installation = self.facts().installation_id;
-        if let Some(installation) = installation.clone() {
-            let taken = app
-                .db
-                .read(move |tx| sessions::was_taken(tx, session, &installation))
-                .await?;
-            if taken {
-                return Err(robot_service::taken_over());
-            }
-        }
-        app.presence.opened(session, &host, installation, app.now());
-        // It may have been lost before a restart of the server.
-        write(app, Arc::clone(&self.caller), move |cx| {
-            hosts::back(cx, session)
+        let (asked, installation) = (host.clone(), self.facts().installation_id);
+        let told = installation.clone();
+        let found = write(app, Arc::clone(&self.caller), move |cx| {
+            robot_service::connected(cx, &asked, told.as_deref())
         })
         .await?;
+        let Some(session) = found else {
+            // Without a service, whoever is signed in there is heard of at least.
+            let person = app.presence.person(&host);
+            return person.ok_or_else(robot_service::no_session);
+        };
+        let now = app.now();
+        app.presence.opened(session, &host, installation, now);
         app.watch.notify_one();
         Ok(session)
     }
@@ -374,7 +354,8 @@ async fn commands_at(
         return Ok(Vec::new());
     }
     let tenant = tenant_of(app, call.caller.tenant)?;
-    let mut mint = |work: &Work| job_token(app, &tenant, work, &call.origin);
+    let (keys, issuer, now) = (&app.server.keys, identity::issuer(&call.origin), app.now());
+    let mut mint = |work: &Work| Ok(keys.sign(&tokens::of_job(&issuer, &tenant, work, now))?);
     robot_service::commands(&list, &tenant, &mut mint)
 }
 
@@ -382,32 +363,6 @@ fn tenant_of(app: &App, id: i64) -> Result<Tenant> {
     let tenants = Arc::clone(&app.tenants.read());
     let found = tenants.iter().find(|t| t.id == id).cloned();
     found.ok_or_else(|| Error::not_found("Tenant"))
-}
-
-/// The token that a job acts with: its robot's, for the time that a job may take.
-fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<String> {
-    let now = app.now().0 / ::odata::TICKS_PER_SECOND;
-    let (key, email) = work.who();
-    let claims = Claims {
-        iss: format!("{origin}/identity_"),
-        sub: key.to_owned(),
-        aud: vec!["OrchestratorApiUserAccess".into()],
-        iat: now,
-        nbf: now,
-        exp: now + JOB_TOKEN_SECONDS,
-        jti: format!("{}-{}", work.key, work.attempt),
-        scope: vec![::identity::scopes::USER_ACCESS.into()],
-        prt_id: tenant.organization_key.clone(),
-        email: Some(email.to_owned()),
-        name: Some(work.robot_name.clone()),
-        sub_type: Some("robot".into()),
-        tenant: Some(tenant.id),
-        user: work.user_id,
-        robot: Some(work.robot_id),
-        job: Some(work.key.clone()),
-        ..Claims::default()
-    };
-    Ok(app.server.keys.sign(&claims)?)
 }
 
 async fn submit_job_state(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>> {

@@ -117,8 +117,11 @@ async fn all_versions_at_once(backend: Backend) {
         (stored_files(&scene).len() == 1).then_some(())
     })
     .await;
-    let lines = "odata/AuditLogs?$filter=Component eq 'Libraries'&$expand=Entities";
-    let lines = scene.app.get(lines).await.ok(200);
+    let of = "Component eq 'Libraries' and Action eq";
+    let uploads = format!("odata/AuditLogs?$filter={of} 'Upload'");
+    assert_eq!(scene.app.get(&uploads).await.ok(200)["@odata.count"], 3);
+    let lines = format!("odata/AuditLogs?$filter={of} 'Delete'&$expand=Entities");
+    let lines = scene.app.get(&lines).await.ok(200);
     assert_eq!(lines["@odata.count"], 1);
     assert_eq!(lines["value"][0]["Entities"].as_array().unwrap().len(), 2);
 }

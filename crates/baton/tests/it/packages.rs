@@ -524,8 +524,20 @@ async fn deleting_all_versions(backend: Backend) {
     delete("").await.refused(404, 1677);
     delete("p.more").await.ok(204);
 
-    let lines = "odata/AuditLogs?$filter=Component eq 'Packages'&$expand=Entities&$orderby=Id";
-    let lines = scene.app.get(lines).await.ok(200);
+    let lines = async |action: &str| {
+        let of = format!("Component eq 'Packages' and Action eq '{action}'");
+        let lines = format!("odata/AuditLogs?$filter={of}&$expand=Entities&$orderby=Id");
+        scene.app.get(&lines).await.ok(200)
+    };
+    let uploads = lines("Upload").await;
+    let said: Vec<&str> = texts(&uploads, "OperationText");
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].ends_with("uploaded package p:1.0.0"), "{said:?}");
+    assert_eq!(
+        text(&uploads["value"][0]["Entities"][0], "CustomData"),
+        json!({"Id": "p", "Version": "1.0.0"}).to_string()
+    );
+    let lines = lines("Delete").await;
     let said: Vec<&str> = texts(&lines, "OperationText");
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(

@@ -2,11 +2,13 @@
 
 pub mod calls;
 mod entities;
+mod origins;
 mod submit;
 
 use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
 
 pub use entities::{LogLevel, RobotLog};
+pub use origins::origins;
 pub use submit::{Line, MAX_LINES, Origin, insert, origin_of_job, parse};
 
 /// What reading logs asks of the caller.

@@ -5,6 +5,7 @@ pub mod arguments;
 mod edit;
 mod entities;
 mod priority;
+mod publishing;
 mod versions;
 
 use db::{Value, sql};
@@ -23,7 +24,8 @@ pub use entities::{
     VideoRecordingType,
 };
 pub use priority::Priority;
-pub use versions::follow;
+pub use publishing::publish;
+use versions::follow;
 
 /// Seeing processes.
 pub(crate) const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);

@@ -253,7 +253,7 @@ pub(super) fn roll_back(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 ///
 /// # Errors
 /// The store's.
-pub fn follow(tx: &mut Tx<'_>, now: Timestamp, package: i64) -> Result<()> {
+pub(super) fn follow(tx: &mut Tx<'_>, now: Timestamp, package: i64) -> Result<()> {
     let rows = tx.rows(
         "SELECT r.id, e.path FROM packages n
          JOIN packages p ON p.tenant_id = n.tenant_id AND p.feed_id = n.feed_id

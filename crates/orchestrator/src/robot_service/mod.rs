@@ -25,6 +25,39 @@ pub use protocol::OPS;
 pub use whereabouts::robots_come_and_go;
 pub use wire::{commands, robot_details};
 
+/// The session of a host that speaks without having said hello to this process, which is connected from
+/// now on; `None` when it has none. It must still be this installation's: one that fell silent, and
+/// whose name was taken over, must not be handed the other one's jobs.
+///
+/// # Errors
+/// 1681 when another installation has taken it over; the store's.
+pub fn connected(
+    cx: &mut Cx<'_, '_>,
+    host: &Host,
+    installation: Option<&str>,
+) -> Result<Option<i64>> {
+    let Some(session) = sessions::find(cx.tx, host)? else {
+        return Ok(None);
+    };
+    if let Some(installation) = installation
+        && sessions::was_taken(cx.tx, session, installation)?
+    {
+        return Err(taken_over());
+    }
+    // It may have been lost before a restart of the server.
+    hosts::back(cx, session)?;
+    Ok(Some(session))
+}
+
+/// The refusal of a host without a session.
+#[must_use]
+pub fn no_session() -> Error {
+    Error::refused(
+        Code::MachineSessionNotFound,
+        "This host has no session: call StartService first.",
+    )
+}
+
 /// Body of `StartService`.
 #[odata::input]
 #[derive(Debug, Default)]
