@@ -19,8 +19,7 @@
 //! db.migrate(&[INIT])?;
 //!
 //! fn add(tx: &mut Tx<'_>, name: &str) -> db::Result<i64> {
-//!     let row = tx.row("INSERT INTO robots (name) VALUES ($1) RETURNING id", &[name.into()])?;
-//!     row.map_or(Ok(0), |row| row.get(0))
+//!     tx.insert_into("robots", [("name", name.into())])
 //! }
 //!
 //! let id = db.write_blocking(|tx| add(tx, "Ärmel"))?; // in async code: db.write(…).await
@@ -48,9 +47,11 @@ mod memory;
 mod migrate;
 mod options;
 mod outage;
+mod params;
 mod pipeline;
 mod postgres;
 mod queue;
+mod record;
 mod sql;
 mod sqlite;
 mod stats;
@@ -63,10 +64,22 @@ mod wire;
 pub use error::{Error, Result};
 pub use migrate::Migration;
 pub use options::{Dialect, Options, Url};
+pub use params::{Param, Params};
+pub use record::FromRow;
 pub use sql::Sql;
 pub use stats::Stats;
 pub use tx::Tx;
-pub use value::{Cell, Cells, FromValue, Row, Value};
+pub use value::{Cell, Cells, Column, FromValue, Row, Value};
+
+/// The text of a statement, put together from constants when the program is compiled, as `format!` does
+/// when it runs.
+pub use const_format::formatcp as sql;
+
+/// What the code written by the macros names; not for others.
+#[doc(hidden)]
+pub mod private {
+    pub use const_format::concatcp;
+}
 
 use crate::lanes::{Lane, Role};
 use crate::outage::Outage;

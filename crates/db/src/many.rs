@@ -5,9 +5,10 @@
 //! each column is an array, and the statement unnests them.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 use crate::value::Cells;
-use crate::{Dialect, Error, Result, Tx, Value};
+use crate::{Dialect, FromRow, Params, Result, Tx, Value};
 
 /// Numbers that a connection to PostgreSQL takes from a sequence at once, unless more are needed. Those
 /// left over at its end are nobody's, as those of transactions that were rolled back.
@@ -23,10 +24,7 @@ impl Tx<'_> {
     pub fn new_ids(&mut self, table: &str, count: usize) -> Result<Vec<i64>> {
         if self.dialect() == Dialect::Sqlite {
             let last = "SELECT seq FROM sqlite_sequence WHERE name = $1";
-            let last = match self.row(last, &[table.into()])? {
-                Some(row) => row.get(0)?,
-                None => 0,
-            };
+            let last: i64 = self.one(last, &[table.into()])?.unwrap_or(0);
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             return Ok((last + 1..=last + count).collect());
         }
@@ -39,9 +37,8 @@ impl Tx<'_> {
         let next = "SELECT nextval(s.name) FROM
             (SELECT CAST(pg_get_serial_sequence(CAST($1 AS TEXT), 'id') AS regclass) AS name OFFSET 0) s,
             generate_series(1, CAST($2 AS BIGINT))";
-        let rows = self.rows(next, &[table.into(), more.into()])?;
-        let more: Result<VecDeque<i64>> = rows.iter().map(|row| row.get(0)).collect();
-        let mut more = more?;
+        let more: Vec<i64> = self.all(next, &[table.into(), more.into()])?;
+        let mut more = VecDeque::from(more);
         ids.extend(more.drain(..missing));
         self.keep_ids(table, more);
         Ok(ids)
@@ -49,54 +46,46 @@ impl Tx<'_> {
 
     /// Runs a statement for many rows of values.
     ///
-    /// In its text `{1}` … `{n}` are the values of a row, whose types are `types`; `{rows}` stands where
-    /// a `FROM` clause does, and `{rows,}` where tables of its own follow; `{values}` inserts the rows as
-    /// they are.
+    /// In its text `{name}` is that value of a row, and `{1}` a lone one; `{rows}` stands where a `FROM`
+    /// clause does, and `{rows,}` where tables of its own follow. `({columns}) {values}` inserts the rows
+    /// as they are.
     ///
     /// ```
-    /// # use db::{Db, Error, Options, Url, Value};
+    /// # use db::{Db, Options, Url};
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let db = Db::open(Options::new(Url::Sqlite(folder.path().join("main.db")), "main"))?;
     /// # db.write_blocking(|tx| {
     /// # tx.exec("CREATE TABLE robots (id BIGINT, name TEXT)", &[])?;
-    /// let rows = vec![vec![Value::from(1), "a".into()], vec![Value::from(2), Value::Null]];
-    /// let insert = "INSERT INTO robots (id, name) {values}";
-    /// tx.exec_many(insert, &["BIGINT", "TEXT"], rows)?;
+    /// db::params! {
+    ///     struct Robot { id: i64, name: Option<&'static str> }
+    /// }
+    /// let robots = vec![Robot { id: 1, name: Some("a") }, Robot { id: 2, name: None }];
+    /// tx.exec_many("INSERT INTO robots ({columns}) {values}", robots)?;
     /// let select = "SELECT r.name {rows,} robots r WHERE r.id = {1}";
-    /// let mut names = 0;
-    /// let ids = vec![vec![Value::from(1)], vec![Value::from(2)]];
-    /// tx.each_many(select, &["BIGINT"], ids, &mut |_| { names += 1; Ok::<_, Error>(()) })?;
-    /// assert_eq!(names, 2);
-    /// # Ok::<_, Error>(()) })?;
+    /// let names: Vec<Option<String>> = tx.all_many(select, vec![1, 2])?;
+    /// assert_eq!(names, [Some("a".into()), None]);
+    /// # Ok::<_, db::Error>(()) })?;
     /// # Ok::<(), db::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`exec`](Self::exec); [`Error::Invalid`] for a row that does not fit the types.
-    pub fn exec_many(&mut self, sql: &str, types: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
-        self.each_many(sql, types, rows, &mut |_| Ok(()))
+    /// As [`exec`](Self::exec).
+    pub fn exec_many<P: Params>(&mut self, sql: &str, rows: Vec<P>) -> Result<()> {
+        self.each_many(sql, rows, &mut |_| Ok(()))
     }
 
-    /// Runs a statement for many rows of values, as [`exec_many`](Self::exec_many), and shows every
-    /// row of its results to `f`.
+    /// Runs a statement for many rows of values, as [`exec_many`](Self::exec_many), and returns all rows
+    /// of its results.
     ///
     /// # Errors
-    /// Those of `f`; as [`rows`](Self::rows); [`Error::Invalid`] for a row that does not fit the types.
-    pub fn each_many<E: From<Error>>(
-        &mut self,
-        sql: &str,
-        types: &[&str],
-        rows: Vec<Vec<Value>>,
-        f: &mut dyn FnMut(&Cells<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let text = self.text_for(sql, types, &rows)?;
-        if self.dialect() == Dialect::Sqlite {
-            return rows.iter().try_for_each(|row| self.each(&text, row, f));
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.each(&text, &columns(rows, types.len()), f)
+    /// As [`rows`](Self::rows).
+    pub fn all_many<T: FromRow, P: Params>(&mut self, sql: &str, rows: Vec<P>) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.each_many(sql, rows, &mut |cells| {
+            all.push(T::read(cells, &mut 0)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// Runs a statement for many rows of values, as [`exec_many`](Self::exec_many), of which nothing is
@@ -105,77 +94,128 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As [`exec_many`](Self::exec_many), also of statements sent before.
-    pub fn send_many(&mut self, sql: &str, types: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
-        let text = self.text_for(sql, types, &rows)?;
-        if self.dialect() == Dialect::Sqlite {
-            return rows.into_iter().try_for_each(|row| self.send(&text, row));
-        }
+    pub fn send_many<P: Params>(&mut self, sql: &str, rows: Vec<P>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.send(&text, columns(rows, types.len()))
+        let text = text(sql, self.dialect(), P::COLUMNS);
+        if self.dialect() == Dialect::Sqlite {
+            return rows
+                .into_iter()
+                .try_for_each(|row| self.send(&text, row.values()));
+        }
+        self.send(&text, columns(rows))
     }
 
-    /// The text of a statement for many rows.
-    fn text_for(&self, sql: &str, types: &[&str], rows: &[Vec<Value>]) -> Result<String> {
-        if rows.iter().any(|row| row.len() != types.len()) {
-            return Err(Error::Invalid("a row does not fit its types".into()));
+    fn each_many<P: Params>(
+        &mut self,
+        sql: &str,
+        rows: Vec<P>,
+        f: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
         }
-        Ok(match self.dialect() {
-            Dialect::Sqlite => {
-                let numbers: Vec<_> = (1..=types.len()).map(|n| format!("${n}")).collect();
-                let values = format!("VALUES ({})", numbers.join(", "));
-                text(sql, ["", "FROM", &values], |n| format!("${n}"))
-            }
-            Dialect::Postgres => {
-                let from = unnest(types);
-                let (more, values) = (format!("{from},"), format!("SELECT * {from}"));
-                text(sql, [&from, &more, &values], |n| format!("v.c{n}"))
-            }
-        })
+        let text = text(sql, self.dialect(), P::COLUMNS);
+        if self.dialect() == Dialect::Sqlite {
+            return rows
+                .into_iter()
+                .try_for_each(|row| self.each(&text, &row.values(), f));
+        }
+        self.each(&text, &columns(rows), f)
     }
 }
 
 /// The rows as columns.
-fn columns(rows: Vec<Vec<Value>>, count: usize) -> Vec<Value> {
-    let mut columns: Vec<Vec<Value>> = (0..count).map(|_| Vec::with_capacity(rows.len())).collect();
+fn columns<P: Params>(rows: Vec<P>) -> Vec<Value> {
+    let column = || Vec::with_capacity(rows.len());
+    let mut columns: Vec<Vec<Value>> = P::COLUMNS.iter().map(|_| column()).collect();
     for row in rows {
-        for (column, value) in columns.iter_mut().zip(row) {
+        for (column, value) in columns.iter_mut().zip(row.values()) {
             column.push(value);
         }
     }
     columns.into_iter().map(Value::List).collect()
 }
 
-/// The statement with its `{rows}`, `{rows,}`, `{values}` and `{n}` filled in.
-fn text(sql: &str, from: [&str; 3], column: impl Fn(usize) -> String) -> String {
-    let mut out = String::with_capacity(sql.len() + from[2].len());
+/// The statement with its `{rows}`, `{rows,}`, `{columns}`, `{values}` and `{name}` filled in.
+fn text(sql: &str, dialect: Dialect, columns: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(sql.len() + columns.len() * 40);
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        match (name, name.parse()) {
-            (_, Ok(n)) => out.push_str(&column(n)),
-            ("values", _) => out.push_str(from[2]),
-            ("rows,", _) => out.push_str(from[1]),
-            _ => out.push_str(from[0]),
-        }
+        fill(&mut out, name, dialect, columns);
         rest = after;
     }
     out.push_str(rest);
     out
 }
 
+fn fill(out: &mut String, name: &str, dialect: Dialect, columns: &[(&str, &str)]) {
+    match (name, dialect) {
+        ("columns", _) => list(out, columns, |out, _, (name, _)| out.push_str(name)),
+        ("values", Dialect::Sqlite) => {
+            out.push_str("VALUES (");
+            list(out, columns, |out, n, _| put(out, '$', n));
+            out.push(')');
+        }
+        ("values", Dialect::Postgres) => {
+            out.push_str("SELECT * ");
+            unnest(out, columns);
+        }
+        ("rows", Dialect::Sqlite) => {}
+        ("rows,", Dialect::Sqlite) => out.push_str("FROM"),
+        ("rows", Dialect::Postgres) => unnest(out, columns),
+        ("rows,", Dialect::Postgres) => {
+            unnest(out, columns);
+            out.push(',');
+        }
+        (name, dialect) => {
+            let at = columns.iter().position(|(column, _)| *column == name);
+            // One that is not there is no placeholder either: the statement is refused.
+            let n = at.map_or(0, |at| at + 1);
+            match dialect {
+                Dialect::Sqlite => put(out, '$', n),
+                Dialect::Postgres => {
+                    out.push_str("v.");
+                    put(out, 'c', n);
+                }
+            }
+        }
+    }
+}
+
 /// `FROM unnest(…) v` with a placeholder for each column.
-fn unnest(types: &[&str]) -> String {
-    let number = 1..=types.len();
-    let arrays = types.iter().zip(number.clone());
-    let arrays: Vec<_> = arrays
-        .map(|(ty, n)| format!("CAST(${n} AS {ty}[])"))
-        .collect();
-    let names: Vec<_> = number.map(|n| format!("c{n}")).collect();
-    let (arrays, names) = (arrays.join(", "), names.join(", "));
-    format!("FROM unnest({arrays}) v ({names})")
+fn unnest(out: &mut String, columns: &[(&str, &str)]) {
+    out.push_str("FROM unnest(");
+    list(out, columns, |out, n, (_, ty)| {
+        out.push_str("CAST(");
+        put(out, '$', n);
+        out.push_str(" AS ");
+        out.push_str(ty);
+        out.push_str("[])");
+    });
+    out.push_str(") v (");
+    list(out, columns, |out, n, _| put(out, 'c', n));
+    out.push(')');
+}
+
+/// Something for each column, counted from 1, with commas between.
+fn list(
+    out: &mut String,
+    columns: &[(&str, &str)],
+    put: impl Fn(&mut String, usize, (&str, &str)),
+) {
+    for (at, column) in columns.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ", " });
+        put(out, at + 1, *column);
+    }
+}
+
+fn put(out: &mut String, sign: char, n: usize) {
+    // Writing to a text cannot fail.
+    let _ = write!(out, "{sign}{n}");
 }
 
 #[cfg(test)]
@@ -184,15 +224,26 @@ mod tests {
 
     #[test]
     fn one_text_becomes_two() {
-        let sql = "UPDATE a SET b = {2} {rows} WHERE id = {1}";
-        let sqlite = text(sql, ["", "FROM", ""], |n| format!("${n}"));
-        assert_eq!(sqlite, "UPDATE a SET b = $2  WHERE id = $1");
-        let from = unnest(&["BIGINT", "TEXT"]);
-        let postgres = text(sql, [&from, "", ""], |n| format!("v.c{n}"));
+        let columns = [("id", "BIGINT"), ("name", "TEXT")];
+        let sql = "UPDATE a SET b = {name} {rows} WHERE id = {id}";
         assert_eq!(
-            postgres,
+            text(sql, Dialect::Sqlite, &columns),
+            "UPDATE a SET b = $2  WHERE id = $1"
+        );
+        assert_eq!(
+            text(sql, Dialect::Postgres, &columns),
             "UPDATE a SET b = v.c2 FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[])) \
              v (c1, c2) WHERE id = v.c1"
+        );
+        let insert = "INSERT INTO a ({columns}) {values}";
+        assert_eq!(
+            text(insert, Dialect::Sqlite, &columns),
+            "INSERT INTO a (id, name) VALUES ($1, $2)"
+        );
+        assert_eq!(
+            text(insert, Dialect::Postgres, &columns),
+            "INSERT INTO a (id, name) SELECT * FROM unnest(CAST($1 AS BIGINT[]), \
+             CAST($2 AS TEXT[])) v (c1, c2)"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::memory::{self, Memory};
 use crate::value::Cells;
-use crate::{Dialect, Error, Result, Row, Sql, Value};
+use crate::{Dialect, Error, FromRow, Result, Row, Sql, Value};
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -66,8 +66,10 @@ impl<'c> Tx<'c> {
     /// As [`exec`](Self::exec); [`Error::Cell`] when a column has a type that is no [`Value`].
     pub fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
+        let mut names = None;
         self.each_cells(sql, params, &mut |cells| {
-            rows.push(cells.to_row());
+            let names = names.get_or_insert_with(|| cells.names());
+            rows.push(cells.to_row(names));
             ControlFlow::Continue(())
         })?;
         Ok(rows)
@@ -83,10 +85,39 @@ impl<'c> Tx<'c> {
     pub fn row(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
         let mut first = None;
         self.each_cells(sql, params, &mut |cells| {
-            first = Some(cells.to_row());
+            first = Some(cells.to_row(&cells.names()));
             ControlFlow::Break(())
         })?;
         Ok(first)
+    }
+
+    /// Runs one statement and reads all rows of its result: as [`record!`](crate::record)s, or as the
+    /// lone cells that they are.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows); [`Error::Cell`] when a row does not fit.
+    pub fn all<T: FromRow>(&mut self, sql: &str, params: &[Value]) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.each(sql, params, &mut |cells| {
+            all.push(T::read(cells, &mut 0)?);
+            Ok::<_, Error>(())
+        })?;
+        Ok(all)
+    }
+
+    /// Runs one statement and reads the first row of its result, if there is one: as a
+    /// [`record!`](crate::record), or as the lone cell that it is. As for [`row`](Self::row), a query that
+    /// can have many needs a `LIMIT`.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn one<T: FromRow>(&mut self, sql: &str, params: &[Value]) -> Result<Option<T>> {
+        let mut first = None;
+        self.each_cells(sql, params, &mut |cells| {
+            first = Some(T::read(cells, &mut 0));
+            ControlFlow::Break(())
+        })?;
+        first.transpose()
     }
 
     /// Runs a query whose answer is one number, such as a count; 0 if there is no row.
@@ -104,8 +135,7 @@ impl<'c> Tx<'c> {
             return Ok(number);
         }
         let started = Instant::now();
-        let row = self.row(sql, params)?;
-        let number = row.map_or(Ok(0), |row| row.get(0))?;
+        let number = self.one(sql, params)?.unwrap_or(0);
         if started.elapsed() >= SOON
             && let Some((memory, mark)) = self.session.memory()
         {
@@ -119,9 +149,8 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// As [`rows`](Self::rows); [`Error::Sql`] when nothing was inserted.
     pub fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64> {
-        let row = self.row(sql, params)?;
-        row.ok_or_else(|| Error::Sql("the statement inserted no row".into()))?
-            .get(0)
+        let id = self.one(sql, params)?;
+        id.ok_or_else(|| Error::Sql("the statement inserted no row".into()))
     }
 
     /// Runs one statement and shows every row of its result to `f`, without copying a cell. The

@@ -1,8 +1,11 @@
 //! Values on their way in ([`Value`]) and out ([`Row`], [`Cells`]).
 //!
 //! There are two ways out because there are two kinds of readers: business code wants a handful of
-//! owned rows it can keep ([`Row`]); a list of entities is turned into JSON cell by cell and wants to
-//! borrow every text from the running statement ([`Cells`]), which saves an allocation per cell.
+//! owned rows it can keep ([`Row`], or a [`record!`](crate::record)); a list of entities is turned into
+//! JSON cell by cell and wants to borrow every text from the running statement ([`Cells`]), which saves
+//! an allocation per cell.
+
+use std::sync::Arc;
 
 use crate::{Error, Result, postgres, sqlite};
 
@@ -88,6 +91,28 @@ impl Cell<'_> {
     }
 }
 
+impl Value {
+    /// The word for its type.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::List(_) => "a list",
+            other => kind(&other.as_cell()),
+        }
+    }
+
+    /// The same content, borrowed. No cell holds a list.
+    fn as_cell(&self) -> Cell<'_> {
+        match self {
+            Self::Null | Self::List(_) => Cell::Null,
+            Self::Bool(b) => Cell::Bool(*b),
+            Self::Int(i) => Cell::Int(*i),
+            Self::Real(r) => Cell::Real(*r),
+            Self::Text(t) => Cell::Text(t),
+            Self::Blob(b) => Cell::Blob(b),
+        }
+    }
+}
+
 /// One row of a running statement, borrowed from it; see [`Tx::each`](crate::Tx::each).
 #[derive(Clone, Copy)]
 pub struct Cells<'a>(pub(crate) Source<'a>);
@@ -133,72 +158,158 @@ impl Cells<'_> {
         cell.unwrap_or_else(|| panic!("column {index} of a row with {} columns", self.len()))
     }
 
+    /// The name of column `index`, counted from 0: its alias, or that of the column it shows.
+    fn name(&self, index: usize) -> &str {
+        match self.0 {
+            Source::Sqlite(row) => row.as_ref().column_name(index).unwrap_or_default(),
+            Source::Postgres(row) => row.columns().get(index).map_or("", |column| column.name()),
+        }
+    }
+
+    /// The names of all columns, as rows of the same result share them.
+    pub(crate) fn names(&self) -> Names {
+        let mut names = String::new();
+        for index in 0..self.len() {
+            if index > 0 {
+                names.push(BETWEEN);
+            }
+            names.push_str(self.name(index));
+        }
+        Names(names.into())
+    }
+
     /// The whole row, owned.
-    pub fn to_row(&self) -> Row {
-        Row((0..self.len())
-            .map(|index| self.get(index).to_value())
-            .collect())
+    pub(crate) fn to_row(self, names: &Names) -> Row {
+        let cells = (0..self.len()).map(|index| self.get(index).to_value());
+        Row {
+            names: names.clone(),
+            cells: cells.collect(),
+        }
+    }
+
+    /// The next cell as a `T`; for [`FromRow`].
+    ///
+    /// # Errors
+    /// [`Error::Cell`] when there is no further column, or its content is no `T`.
+    pub(crate) fn next<T: FromValue>(&self, at: &mut usize) -> Result<T> {
+        let index = *at;
+        *at += 1;
+        if index >= self.len() {
+            return Err(Error::Cell(format!("the row has no column {index}")));
+        }
+        let cell = self.get(index);
+        T::from_cell(cell).ok_or_else(|| mismatch::<T>(self.name(index), cell))
+    }
+}
+
+/// What stands between names, and in none.
+const BETWEEN: char = '\0';
+
+/// The names of the columns of a result, in one text.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Names(Arc<str>);
+
+impl Names {
+    /// Where the column with this name stands, if there is just one.
+    fn position(&self, name: &str) -> Result<usize> {
+        let mut found = self
+            .0
+            .split(BETWEEN)
+            .enumerate()
+            .filter(|(_, n)| *n == name);
+        match (found.next(), found.next()) {
+            (Some((index, _)), None) => Ok(index),
+            (None, _) => Err(Error::Cell(format!("the row has no column {name}"))),
+            (Some(_), Some(_)) => Err(Error::Cell(format!("two columns are called {name}"))),
+        }
     }
 }
 
 /// One owned row of a result.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row(Box<[Value]>);
+pub struct Row {
+    names: Names,
+    cells: Box<[Value]>,
+}
 
 impl Row {
     /// How many cells the row has.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.cells.len()
     }
 
     /// Whether the row has no cells at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.cells.is_empty()
     }
 
-    /// The cell in column `index`, counted from 0, as a `T`.
+    /// The cell of a column as a `T`: the column is named as in the result, or is the only one and
+    /// has the number 0.
     ///
     /// # Errors
     /// [`Error::Cell`] when there is no such column, or its content is no `T`. NULL is one only for
     /// `Option<_>` and [`Value`].
-    pub fn get<T: FromValue>(&self, index: usize) -> Result<T> {
-        let Some(value) = self.0.get(index) else {
-            let len = self.0.len();
-            return Err(Error::Cell(format!(
-                "column {index} of a row with {len} columns"
-            )));
-        };
-        T::from_value(value).ok_or_else(|| {
-            let (found, wanted) = (kind(value), std::any::type_name::<T>());
-            Error::Cell(format!("column {index} holds {found}, not {wanted}"))
+    pub fn get<T: FromValue>(&self, column: impl Column) -> Result<T> {
+        let index = column.position(self)?;
+        let cell = self.cells[index].as_cell();
+        T::from_cell(cell).ok_or_else(|| {
+            mismatch::<T>(self.names.0.split(BETWEEN).nth(index).unwrap_or(""), cell)
         })
     }
 }
 
+/// What says which column of a [`Row`] is meant.
+pub trait Column {
+    /// Where it stands in the row.
+    ///
+    /// # Errors
+    /// [`Error::Cell`] when there is no such column.
+    fn position(self, row: &Row) -> Result<usize>;
+}
+
+impl Column for &str {
+    fn position(self, row: &Row) -> Result<usize> {
+        row.names.position(self)
+    }
+}
+
+impl Column for usize {
+    fn position(self, row: &Row) -> Result<usize> {
+        match self < row.len() {
+            true => Ok(self),
+            false => Err(Error::Cell(format!("the row has no column {self}"))),
+        }
+    }
+}
+
+fn mismatch<T>(column: &str, cell: Cell<'_>) -> Error {
+    let (found, wanted) = (kind(&cell), std::any::type_name::<T>());
+    Error::Cell(format!("column {column} holds {found}, not {wanted}"))
+}
+
 /// The word for a value's type. The value itself stays out of error texts: it may be a secret.
-pub(crate) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "NULL",
-        Value::Bool(_) => "a truth value",
-        Value::Int(_) => "an integer",
-        Value::Real(_) => "a floating-point number",
-        Value::Text(_) => "a text",
-        Value::Blob(_) => "bytes",
-        Value::List(_) => "a list",
+fn kind(cell: &Cell<'_>) -> &'static str {
+    match cell {
+        Cell::Null => "NULL",
+        Cell::Bool(_) => "a truth value",
+        Cell::Int(_) => "an integer",
+        Cell::Real(_) => "a floating-point number",
+        Cell::Text(_) => "a text",
+        Cell::Blob(_) => "bytes",
     }
 }
 
 /// A type a cell can be read as.
 pub trait FromValue: Sized {
-    /// The value as this type, or `None` when it is of another type or out of range.
-    fn from_value(value: &Value) -> Option<Self>;
+    /// The cell as this type, or `None` when it is of another type or out of range.
+    fn from_cell(cell: Cell<'_>) -> Option<Self>;
 }
 
 macro_rules! from_value {
     ($($type:ty { $($pattern:pat => $result:expr,)+ })*) => {$(
         impl FromValue for $type {
-            fn from_value(value: &Value) -> Option<Self> {
-                match value {
+            fn from_cell(cell: Cell<'_>) -> Option<Self> {
+                match cell {
                     $($pattern => $result,)+
                     _ => None,
                 }
@@ -208,26 +319,27 @@ macro_rules! from_value {
 }
 
 from_value! {
-    i64 { Value::Int(i) => Some(*i), }
-    i32 { Value::Int(i) => Self::try_from(*i).ok(), }
-    bool { Value::Bool(b) => Some(*b), Value::Int(0) => Some(false), Value::Int(1) => Some(true), }
+    i64 { Cell::Int(i) => Some(i), }
+    i32 { Cell::Int(i) => Self::try_from(i).ok(), }
+    u32 { Cell::Int(i) => Self::try_from(i).ok(), }
+    bool { Cell::Bool(b) => Some(b), Cell::Int(0) => Some(false), Cell::Int(1) => Some(true), }
     // A computed column may come without a fraction: SUM of nothing, or of whole numbers.
-    f64 { Value::Real(r) => Some(*r), Value::Int(i) => Some(*i as Self), }
-    String { Value::Text(t) => Some(t.clone()), }
-    Vec<u8> { Value::Blob(b) => Some(b.clone()), }
+    f64 { Cell::Real(r) => Some(r), Cell::Int(i) => Some(i as Self), }
+    String { Cell::Text(t) => Some(t.to_owned()), }
+    Vec<u8> { Cell::Blob(b) => Some(b.to_vec()), }
 }
 
 impl FromValue for Value {
-    fn from_value(value: &Value) -> Option<Self> {
-        Some(value.clone())
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        Some(cell.to_value())
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(None),
-            other => T::from_value(other).map(Some),
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            other => T::from_cell(other).map(Some),
         }
     }
 }
@@ -236,34 +348,49 @@ impl<T: FromValue> FromValue for Option<T> {
 mod tests {
     use super::*;
 
-    fn row(values: &[Value]) -> Row {
-        Row(values.into())
+    fn row(names: &str, values: &[Value]) -> Row {
+        Row {
+            names: Names(names.replace(' ', "\0").into()),
+            cells: values.into(),
+        }
     }
 
     #[test]
     fn a_cell_is_read_as_its_own_type_only() {
-        let row = row(&[
-            Value::Int(1),
-            Value::Text("x".into()),
-            Value::Null,
-            Value::Int(1 << 40),
-        ]);
-        assert_eq!(row.get::<i64>(0), Ok(1));
-        assert_eq!(row.get::<bool>(0), Ok(true));
-        assert_eq!(row.get::<f64>(0), Ok(1.0));
-        assert_eq!(row.get::<Option<String>>(1), Ok(Some("x".into())));
-        assert_eq!(row.get::<Option<String>>(2), Ok(None));
-        assert!(matches!(row.get::<String>(2), Err(Error::Cell(text)) if text.contains("NULL")));
-        assert!(matches!(row.get::<i32>(3), Err(Error::Cell(_))));
-        assert!(matches!(row.get::<bool>(3), Err(Error::Cell(_))));
-        assert!(matches!(row.get::<i64>(4), Err(Error::Cell(text)) if text.contains("column 4")));
+        let row = row(
+            "one text nothing large",
+            &[
+                Value::Int(1),
+                Value::Text("x".into()),
+                Value::Null,
+                Value::Int(1 << 40),
+            ],
+        );
+        assert_eq!(row.get::<i64>("one"), Ok(1));
+        assert_eq!(row.get::<bool>("one"), Ok(true));
+        assert_eq!(row.get::<f64>("one"), Ok(1.0));
+        assert_eq!(row.get::<Option<String>>("text"), Ok(Some("x".into())));
+        assert_eq!(row.get::<Option<String>>("nothing"), Ok(None));
+        let missing = row.get::<String>("nothing");
+        assert!(matches!(missing, Err(Error::Cell(t)) if t.contains("nothing holds NULL")));
+        assert!(matches!(row.get::<i32>("large"), Err(Error::Cell(_))));
+        assert!(matches!(row.get::<bool>("large"), Err(Error::Cell(_))));
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_whole_name_and_must_be_the_only_one() {
+        let row = row("id key id", &[1.into(), 2.into(), 3.into()]);
+        assert_eq!(row.get::<i64>("key"), Ok(2));
+        assert!(matches!(row.get::<i64>("ke"), Err(Error::Cell(t)) if t.contains("no column ke")));
+        assert!(matches!(row.get::<i64>("id"), Err(Error::Cell(t)) if t.contains("two columns")));
+        assert!(matches!(row.get::<i64>(3), Err(Error::Cell(t)) if t.contains("no column 3")));
     }
 
     #[test]
     fn an_error_text_never_shows_the_content() {
-        let row = row(&[Value::Text("hunter2".into())]);
+        let row = row("password", &[Value::Text("hunter2".into())]);
         assert!(
-            !row.get::<i64>(0)
+            !row.get::<i64>("password")
                 .unwrap_err()
                 .to_string()
                 .contains("hunter2")

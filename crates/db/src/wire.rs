@@ -3,7 +3,6 @@
 //! The type of a placeholder is decided by the server from the statement, so a value is converted to
 //! whatever is asked for, if that loses nothing. Types that never occur in our schemas are refused.
 
-use crate::value::kind;
 use crate::{Cell, Value};
 use bytes::BytesMut;
 use std::error::Error;
@@ -61,7 +60,7 @@ fn single(r: f64) -> f32 {
 }
 
 fn refusal(value: &Value, ty: &Type) -> Refusal {
-    let given = kind(value);
+    let given = value.kind();
     format!("{given} was given where the statement needs {ty}").into()
 }
 

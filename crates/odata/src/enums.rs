@@ -72,6 +72,16 @@ macro_rules! edm_enum {
             }
         }
 
+        impl $crate::private::Param for $name {
+            const TYPE: &'static str = <i64 as $crate::private::Param>::TYPE;
+        }
+
+        impl $crate::private::FromValue for $name {
+            fn from_cell(cell: $crate::private::Cell<'_>) -> Option<Self> {
+                <i64 as $crate::private::FromValue>::from_cell(cell).and_then(Self::from_i64)
+            }
+        }
+
         impl $crate::private::Serialize for $name {
             fn serialize<S: $crate::private::Serializer>(
                 &self,
@@ -96,7 +106,7 @@ macro_rules! edm_enum {
 pub mod private {
     use std::fmt;
 
-    pub use db::Value;
+    pub use db::{Cell, FromValue, Param, Value};
     pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use crate::edm::EnumType;

@@ -108,6 +108,19 @@ impl From<Guid> for db::Value {
     }
 }
 
+impl db::Param for Guid {
+    const TYPE: &'static str = String::TYPE;
+}
+
+impl db::FromValue for Guid {
+    fn from_cell(cell: db::Cell<'_>) -> Option<Guid> {
+        match cell {
+            db::Cell::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

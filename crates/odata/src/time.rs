@@ -285,6 +285,16 @@ impl From<Timestamp> for db::Value {
     }
 }
 
+impl db::Param for Timestamp {
+    const TYPE: &'static str = i64::TYPE;
+}
+
+impl db::FromValue for Timestamp {
+    fn from_cell(cell: db::Cell<'_>) -> Option<Timestamp> {
+        i64::from_cell(cell).map(Timestamp)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -398,10 +398,10 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, by: &By<'_>) -> Result<Option<Folder>>
         return Ok(None);
     };
     Ok(Some(Folder {
-        id: row.get(0)?,
-        key: row.get(1)?,
-        path: row.get(2)?,
-        modern: row.get::<i64>(3)? == 1,
+        id: row.get("id")?,
+        key: row.get("key")?,
+        path: row.get("fully_qualified_name")?,
+        modern: row.get::<i64>("permission_model")? == 1,
     }))
 }
 

@@ -43,14 +43,17 @@ pub fn once(
         &[tenant.into(), caller.as_str().into(), key.as_str().into()],
     )?;
     if let Some(row) = kept {
-        if row.get::<String>(0)? != request {
+        if row.get::<String>("request")? != request {
             return Err(Error::refused(
                 Code::DuplicateKey,
                 "The Idempotency-Key was used for another request: give each request its own.",
             ));
         }
-        let status = u16::try_from(row.get::<i64>(1)?).unwrap_or(200);
-        let answer = cx.server.keys.decrypt(&place, &row.get::<String>(2)?)?;
+        let status = u16::try_from(row.get::<i64>("status")?).unwrap_or(200);
+        let answer = cx
+            .server
+            .keys
+            .decrypt(&place, &row.get::<String>("answer")?)?;
         return Ok(Reply::Json {
             status,
             body: answer.into_bytes(),
@@ -60,18 +63,16 @@ pub fn once(
     if let Reply::Json { status, body } = &reply {
         let answer = String::from_utf8_lossy(body);
         let answer = cx.server.keys.encrypt(&place, &answer);
-        cx.tx.exec(
-            "INSERT INTO idempotency_keys
-                 (tenant_id, caller, key, request, status, answer, creation_time)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &[
-                tenant.into(),
-                caller.into(),
-                key.as_str().into(),
-                request.into(),
-                i64::from(*status).into(),
-                answer.into(),
-                cx.now.into(),
+        cx.tx.put_into(
+            "idempotency_keys",
+            [
+                ("tenant_id", tenant.into()),
+                ("caller", caller.into()),
+                ("key", key.as_str().into()),
+                ("request", request.into()),
+                ("status", i64::from(*status).into()),
+                ("answer", answer.into()),
+                ("creation_time", cx.now.into()),
             ],
         )?;
     }

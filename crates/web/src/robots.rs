@@ -418,11 +418,11 @@ fn job_token(app: &App, tenant: &Tenant, work: &Work, origin: &str) -> Result<St
         scope: vec![::identity::scopes::USER_ACCESS.into()],
         prt_id: tenant.organization_key.clone(),
         email: Some(email.to_owned()),
-        name: Some(work.robot.2.clone()),
+        name: Some(work.robot_name.clone()),
         sub_type: Some("robot".into()),
         tenant: Some(tenant.id),
-        user: work.user.as_ref().map(|u| u.0),
-        robot: Some(work.robot.0),
+        user: work.user_id,
+        robot: Some(work.robot_id),
         job: Some(work.key.clone()),
         ..Claims::default()
     };

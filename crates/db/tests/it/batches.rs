@@ -75,8 +75,7 @@ fn each_closure_of_a_batch_fails_alone() {
 
 /// Sends an item with a name that is taken.
 fn send_taken(tx: &mut db::Tx<'_>) -> Result<(), Error> {
-    let taken = vec![vec!["a".into()]];
-    tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], taken)
+    tx.send_many("INSERT INTO items (name) {values}", vec!["a"])
 }
 
 /// PostgreSQL answers the COMMIT of a transaction that failed as if nothing were wrong.
@@ -91,21 +90,27 @@ fn nothing_is_committed_whose_last_statement_fails_unnoticed() {
         });
         assert!(matches!(alone, Err(Error::Unique { .. })), "{alone:?}");
         let inside: Result<(), Error> = db.write_blocking(|tx| {
-            tx.exec_many(
-                "INSERT INTO items (name) {values}",
-                &["TEXT"],
-                vec![vec!["kept".into()]],
-            )?;
+            tx.exec_many("INSERT INTO items (name) {values}", vec!["kept"])?;
             let undone: Result<(), Error> = tx.savepoint(|tx| {
                 insert(tx, "undone")?;
                 send_taken(tx)
             });
             assert!(matches!(undone, Err(Error::Unique { .. })), "{undone:?}");
-            let after = vec![vec!["after".into()]];
-            tx.send_many("INSERT INTO items (name) {values}", &["TEXT"], after)
+            tx.send_many("INSERT INTO items (name) {values}", vec!["after"])
         });
         assert_eq!(inside, Ok(()));
         assert_eq!(names(&db), ["a", "kept", "after"]);
+    }
+}
+
+/// Says that it is a number, and is none.
+struct NoNumber;
+
+impl db::Params for NoNumber {
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[("1", "BIGINT")];
+
+    fn values(self) -> Vec<db::Value> {
+        vec!["no number".into()]
     }
 }
 
@@ -118,8 +123,7 @@ fn nothing_is_committed_of_which_a_part_could_not_be_sent() {
     let db = place.open();
     let unsent: Result<(), Error> = db.write_blocking(|tx| {
         insert(tx, "lost")?;
-        let wrong = vec![vec!["no number".into()]];
-        tx.send_many("UPDATE items SET amount = {1} {rows}", &["BIGINT"], wrong)
+        tx.send_many("UPDATE items SET amount = {1} {rows}", vec![NoNumber])
     });
     assert!(unsent.is_err(), "{unsent:?}");
     assert_eq!(names(&db), [""; 0]);

@@ -174,42 +174,50 @@ pub fn record_by(
     };
     let who = Actor::of(tx, by.identity)?;
     let tenant = by.tenant;
-    let entry = tx.insert(
-        "INSERT INTO audit_logs (tenant_id, execution_time, action, component, display_name,
-             entity_id, operation_text, user_id, user_name, user_type, external_client_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
-        &[
-            tenant.into(),
-            by.now.into(),
-            action.into(),
-            component.into(),
-            first.name.into(),
-            first.id.into(),
-            format!("{} {text}", who.shown).into(),
-            who.user.into(),
-            who.name.into(),
-            who.kind.into(),
-            who.client_id.into(),
+    let entry = tx.insert_into(
+        "audit_logs",
+        [
+            ("tenant_id", tenant.into()),
+            ("execution_time", by.now.into()),
+            ("action", action.into()),
+            ("component", component.into()),
+            ("display_name", first.name.into()),
+            ("entity_id", first.id.into()),
+            ("operation_text", format!("{} {text}", who.shown).into()),
+            ("user_id", who.user.into()),
+            ("user_name", who.name.into()),
+            ("user_type", who.kind.into()),
+            ("external_client_id", who.client_id.into()),
         ],
     )?;
     let rows = subjects.iter().map(|subject| {
         let data = subject.data.map(String::from_utf8_lossy);
-        vec![
-            tenant.into(),
-            entry.into(),
-            data.map(std::borrow::Cow::into_owned).into(),
-            subject.id.into(),
-            subject.entity.into(),
-            action.into(),
-        ]
+        Written {
+            tenant_id: tenant,
+            audit_log_id: entry,
+            custom_data: data.map(std::borrow::Cow::into_owned),
+            entity_id: subject.id,
+            entity_name: subject.entity.to_owned(),
+            action,
+        }
     });
     tx.exec_many(
-        "INSERT INTO audit_log_entities (tenant_id, audit_log_id, custom_data, entity_id,
-             entity_name, action) {values}",
-        &["BIGINT", "BIGINT", "TEXT", "BIGINT", "TEXT", "BIGINT"],
+        "INSERT INTO audit_log_entities ({columns}) {values}",
         rows.collect(),
     )?;
     Ok(())
+}
+
+db::params! {
+    /// A row of `audit_log_entities`.
+    struct Written {
+        tenant_id: i64,
+        audit_log_id: i64,
+        custom_data: Option<String>,
+        entity_id: Option<i64>,
+        entity_name: String,
+        action: AuditAction,
+    }
 }
 
 /// Who did it, as it will be shown when the account is long gone.
@@ -237,12 +245,12 @@ impl Actor {
                 &[user.into()],
             )?;
             let row = row.ok_or_else(|| Error::not_found("User"))?;
-            let name: String = row.get(0)?;
+            let name: String = row.get("user_name")?;
             return Ok(Self {
                 shown: format!("User {name}"),
                 user: Some(user),
                 name: Some(name),
-                kind: Some(row.get(1)?),
+                kind: Some(row.get("type")?),
                 client_id: None,
             });
         }

@@ -46,17 +46,16 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, client: &NewClient<'
         ..NewUser::of(UserType::DirectoryExternalApplication)
     };
     let account = users::insert(tx, tenant, now, &account)?;
-    tx.exec(
-        "INSERT INTO clients (tenant_id, client_id, name, secret_hash, scopes, creation_time, user_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        &[
-            tenant.into(),
-            client.client_id.into(),
-            client.name.into(),
-            client.secret_hash.into(),
-            client.scopes.join(" ").into(),
-            now.into(),
-            account.into(),
+    tx.put_into(
+        "clients",
+        [
+            ("tenant_id", tenant.into()),
+            ("client_id", client.client_id.into()),
+            ("name", client.name.into()),
+            ("secret_hash", client.secret_hash.into()),
+            ("scopes", client.scopes.join(" ").into()),
+            ("creation_time", now.into()),
+            ("user_id", account.into()),
         ],
     )?;
     Ok(account)
@@ -75,11 +74,11 @@ pub fn find(tx: &mut Tx<'_>, client_id: &str) -> Result<Option<Client>> {
     else {
         return Ok(None);
     };
-    let scopes: String = row.get(3)?;
+    let scopes: String = row.get("scopes")?;
     Ok(Some(Client {
-        tenant: row.get(0)?,
-        client_id: row.get(1)?,
-        secret_hash: row.get(2)?,
+        tenant: row.get("tenant_id")?,
+        client_id: row.get("client_id")?,
+        secret_hash: row.get("secret_hash")?,
         scopes: scopes.split(' ').map(str::to_owned).collect(),
     }))
 }

@@ -31,22 +31,23 @@ fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> R
     check_limit(cx)?;
     let folder = cx.need_folder()?.id;
     let caller = cx.caller;
-    let id = cx.tx.insert(
-        "INSERT INTO exports (tenant_id, name, type, status, requested_at, user_id,
-             external_client_id, scopes, folder_id, subject_id, query)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
-        &[
-            caller.tenant.into(),
-            name.into(),
-            kind.into(),
-            ExportModelStatus::New.into(),
-            cx.now.into(),
-            caller.user().into(),
-            caller.client().map(str::to_owned).into(),
-            caller.scopes.join(" ").into(),
-            folder.into(),
-            args.id()?.into(),
-            args.query.as_str().into(),
+    let id = cx.tx.insert_into(
+        "exports",
+        [
+            ("tenant_id", caller.tenant.into()),
+            ("name", name.into()),
+            ("type", kind.into()),
+            ("status", ExportModelStatus::New.into()),
+            ("requested_at", cx.now.into()),
+            ("user_id", caller.user().into()),
+            (
+                "external_client_id",
+                caller.client().map(str::to_owned).into(),
+            ),
+            ("scopes", caller.scopes.join(" ").into()),
+            ("folder_id", folder.into()),
+            ("subject_id", args.id()?.into()),
+            ("query", args.query.as_str().into()),
         ],
     )?;
     cx.hint(Hint::Exports);

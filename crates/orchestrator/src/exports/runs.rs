@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::Timestamp;
 
 use super::{ExportModelStatus, ExportModelType, kept_since, requests};
@@ -46,7 +46,7 @@ pub struct Task {
 pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
     let row = tx.row(
         "SELECT e.id, e.tenant_id, e.type, e.user_id, e.external_client_id, e.scopes, e.folder_id,
-             e.subject_id, e.query, COALESCE(c.user_id, 0)
+             e.subject_id, e.query, COALESCE(c.user_id, 0) AS account
          FROM exports e LEFT JOIN clients c ON c.client_id = e.external_client_id
          WHERE e.status IN ($1, $2) ORDER BY e.id LIMIT 1",
         &[
@@ -57,27 +57,27 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
     let Some(row) = row else {
         return Ok(None);
     };
-    let identity = match row.get(3)? {
+    let identity = match row.get("user_id")? {
         Some(id) => Identity::User { id },
         None => Identity::Application {
-            client_id: row.get(4)?,
+            client_id: row.get("external_client_id")?,
             // That of an application which is gone is nobody's: nothing begins for it.
-            account: row.get(9)?,
+            account: row.get("account")?,
         },
     };
-    let scopes: String = row.get(5)?;
+    let scopes: String = row.get("scopes")?;
     let scopes = scopes.split_whitespace().map(str::to_owned).collect();
-    let caller = Caller::new(row.get(1)?, identity, scopes);
-    let (op, report) = match ExportModelType::from_i64(row.get(2)?) {
+    let caller = Caller::new(row.get("tenant_id")?, identity, scopes);
+    let (op, report) = match ExportModelType::from_i64(row.get("type")?) {
         Some(ExportModelType::Queues) => (&requests::QUEUE_ITEMS, report::report as Run),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),
     };
     Ok(Some(Task {
-        id: row.get(0)?,
+        id: row.get("id")?,
         caller: Arc::new(caller),
-        folder: row.get(6)?,
-        subject: row.get(7)?,
-        query: row.get(8)?,
+        folder: row.get("folder_id")?,
+        subject: row.get("subject_id")?,
+        query: row.get("query")?,
         op,
         report,
     }))
@@ -129,7 +129,7 @@ pub fn blob_key(id: i64) -> String {
 /// # Errors
 /// The store's.
 pub fn over(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<i64>> {
-    let rows = tx.rows(
+    Ok(tx.all(
         "SELECT id FROM exports WHERE status IN ($1, $2) AND executed_at <= $3
          ORDER BY id LIMIT $4",
         &[
@@ -138,9 +138,7 @@ pub fn over(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<i64>> {
             kept_since(now).into(),
             AT_ONCE.into(),
         ],
-    )?;
-    let ids: db::Result<Vec<i64>> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(ids?)
+    )?)
 }
 
 /// Removes exports whose files are removed.
@@ -148,8 +146,7 @@ pub fn over(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<i64>> {
 /// # Errors
 /// The store's.
 pub fn forget(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
-    let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![(*id).into()]).collect();
     let delete = "DELETE FROM exports WHERE id IN (SELECT {1} {rows})";
-    tx.exec_many(delete, &["BIGINT"], rows)?;
+    tx.exec_many(delete, ids.to_vec())?;
     Ok(())
 }

@@ -61,22 +61,20 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
         (ProvisionType::Manual, PermissionModel::InheritFromTenant)
     };
     let id = tx
-        .insert(
-            "INSERT INTO folders (tenant_id, key, display_name, fully_qualified_name,
-                 fully_qualified_name_orderable, description, folder_type, provision_type,
-                 permission_model, feed_type, parent_id)
-             VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
-            &[
-                tenant.into(),
-                Guid::random().into(),
-                folder.display_name.as_str().into(),
-                path.into(),
-                folder.description.clone().into(),
-                FolderType::Standard.into(),
-                provision.into(),
-                permission.into(),
-                folder.feed_type.into(),
-                folder.parent.into(),
+        .insert_into(
+            "folders",
+            [
+                ("tenant_id", tenant.into()),
+                ("key", Guid::random().into()),
+                ("display_name", folder.display_name.as_str().into()),
+                ("fully_qualified_name", path.clone().into()),
+                ("fully_qualified_name_orderable", path.into()),
+                ("description", folder.description.clone().into()),
+                ("folder_type", FolderType::Standard.into()),
+                ("provision_type", provision.into()),
+                ("permission_model", permission.into()),
+                ("feed_type", folder.feed_type.into()),
+                ("parent_id", folder.parent.into()),
             ],
         )
         .map_err(|e| Error::from(e).name_taken(&folder.display_name))?;

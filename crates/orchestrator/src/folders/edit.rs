@@ -1,6 +1,6 @@
 //! Changing and deleting folders.
 
-use db::{Tx, Value};
+use db::{Tx, Value, sql};
 use odata::edm::Scoping;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::state::FINAL;
 use crate::op::Store;
 
 /// `PUT /odata/Folders(id)`: the name and the description; the rest is as the folder was made.
@@ -127,8 +128,8 @@ fn check_fixed(tx: &mut Tx<'_>, id: i64, folder: &mut Changes) -> Result<()> {
             "The FolderType of a folder cannot be changed.",
         ),
     ];
-    for (i, (column, code, message)) in fixed.into_iter().enumerate() {
-        let old: Option<i64> = row.get(i)?;
+    for (column, code, message) in fixed {
+        let old: Option<i64> = row.get(column)?;
         if let Some(Value::Int(new)) = folder.remove(column)
             && Some(new) != old
         {
@@ -250,7 +251,7 @@ const TIES: &[(&str, &str)] = &[
     ),
     (
         "jobs that have not ended",
-        "SELECT 1 FROM jobs WHERE folder_id = $1 AND state NOT IN (4, 5, 6) LIMIT 1",
+        sql!("SELECT 1 FROM jobs WHERE folder_id = $1 AND state NOT IN {FINAL} LIMIT 1"),
     ),
     (
         "Releases",

@@ -81,44 +81,49 @@ pub(super) fn paging(args: &Args) -> Result<(usize, usize)> {
 fn nodes(cx: &mut Cx<'_, '_>) -> Result<Vec<Node>> {
     let rows = cx.tx.rows(
         "SELECT f.id, f.key, f.display_name, f.fully_qualified_name, f.description, f.folder_type,
-             f.provision_type, f.permission_model, f.parent_id, p.key, f.feed_type,
-             (SELECT COUNT(*) FROM folder_tree up WHERE up.folder_id = f.id),
-             EXISTS (SELECT 1 FROM folders c WHERE c.parent_id = f.id),
+             f.provision_type, f.permission_model, f.parent_id, p.key AS parent_key,
+             f.feed_type,
+             (SELECT COUNT(*) FROM folder_tree up WHERE up.folder_id = f.id) AS level,
+             EXISTS (SELECT 1 FROM folders c WHERE c.parent_id = f.id) AS has_children,
              f.permission_model = 0 OR EXISTS (SELECT 1 FROM folder_tree ft
                  JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $2
-                 WHERE ft.folder_id = f.id)
+                 WHERE ft.folder_id = f.id) AS own
          FROM folders f LEFT JOIN folders p ON p.id = f.parent_id
          WHERE f.tenant_id = $1 ORDER BY fold(f.fully_qualified_name)",
         &[cx.caller.tenant.into(), cx.caller.user().into()],
     )?;
     let node = |row: &db::Row| {
-        let folder_type = FolderType::from_i64(row.get(5)?).unwrap_or(FolderType::Standard);
+        let folder_type =
+            FolderType::from_i64(row.get("folder_type")?).unwrap_or(FolderType::Standard);
         let provision_type =
-            ProvisionType::from_i64(row.get(6)?).unwrap_or(ProvisionType::Automatic);
-        let permission_model = PermissionModel::from_i64(row.get(7)?);
-        let (id, parent, path): (i64, Option<i64>, String) =
-            (row.get(0)?, row.get(8)?, row.get(3)?);
-        let level: i64 = row.get(11)?;
+            ProvisionType::from_i64(row.get("provision_type")?).unwrap_or(ProvisionType::Automatic);
+        let permission_model = PermissionModel::from_i64(row.get("permission_model")?);
+        let (id, parent, path): (i64, Option<i64>, String) = (
+            row.get("id")?,
+            row.get("parent_id")?,
+            row.get("fully_qualified_name")?,
+        );
+        let level: i64 = row.get("level")?;
         let shown = json!({
-            "Key": row.get::<String>(1)?,
-            "DisplayName": row.get::<String>(2)?,
+            "Key": row.get::<String>("key")?,
+            "DisplayName": row.get::<String>("display_name")?,
             "FullyQualifiedName": path,
-            "Description": row.get::<Option<String>>(4)?,
+            "Description": row.get::<Option<String>>("description")?,
             "FolderType": folder_type.name(),
             "IsPersonal": folder_type == FolderType::Personal,
             "ProvisionType": provision_type.name(),
             "PermissionModel": permission_model.map(PermissionModel::name),
             "ParentId": parent,
-            "ParentKey": row.get::<Option<String>>(9)?,
-            "FeedType": FeedType::from_i64(row.get(10)?).map(FeedType::name),
+            "ParentKey": row.get::<Option<String>>("parent_key")?,
+            "FeedType": FeedType::from_i64(row.get("feed_type")?).map(FeedType::name),
             "Id": id,
         });
         Ok(Node {
             id,
             parent,
-            own: row.get(13)?,
+            own: row.get("own")?,
             level: usize::try_from(level - 1).unwrap_or_default(),
-            has_children: row.get(12)?,
+            has_children: row.get("has_children")?,
             shown,
             path,
             folder_type,

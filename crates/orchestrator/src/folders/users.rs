@@ -279,17 +279,17 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
         &[cx.caller.tenant.into(), wanted.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("User"))?;
-    let user: i64 = row.get(0)?;
-    let kind = UserType::from_i64(row.get(2)?).unwrap_or(UserType::User);
+    let user: i64 = row.get("id")?;
+    let kind = UserType::from_i64(row.get("type")?).unwrap_or(UserType::User);
     if !wanted_types(args)?.contains(&kind) {
         return Err(Error::not_found("User"));
     }
     let shown = json!({
-        "UserName": row.get::<String>(1)?,
+        "UserName": row.get::<String>("user_name")?,
         "IsInherited": false,
         "AssignedToFolderIds": [],
-        "MayHaveAttended": row.get::<bool>(3)?,
-        "MayHaveUnattended": row.get::<bool>(4)?,
+        "MayHaveAttended": row.get::<bool>("may_have_robot_session")?,
+        "MayHaveUnattended": row.get::<bool>("may_have_unattended_session")?,
         "Type": kind.name(),
         "Source": UserSource::Orchestrator.name(),
         "Id": user,
@@ -303,7 +303,7 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
     )?;
     let tenant: Result<Vec<Json>, db::Error> = rows
         .iter()
-        .map(|row| Ok(role(row.get(0)?, row.get(1)?)))
+        .map(|row| Ok(role(row.get("id")?, row.get("name")?)))
         .collect();
 
     // A caller who manages some folders only sees these.
@@ -314,7 +314,8 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
         own = format!("AND {}", OWN.replace("{user}", "$2").replace("{t}", "f"));
     }
     let sql = format!(
-        "SELECT f.id, f.display_name, f.fully_qualified_name, r.id, r.name FROM folder_users fu
+        "SELECT f.id, f.display_name, f.fully_qualified_name, r.id AS role, r.name AS role_name
+         FROM folder_users fu
          JOIN folders f ON f.id = fu.folder_id
          LEFT JOIN folder_user_roles fur ON fur.folder_id = fu.folder_id AND fur.user_id = fu.user_id
          LEFT JOIN roles r ON r.id = fur.role_id
@@ -325,18 +326,18 @@ fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
     let search = search.unwrap_or_default().to_lowercase();
     let mut folders: Vec<(i64, Json, Vec<Json>)> = Vec::new();
     for row in &rows {
-        let (id, path): (i64, String) = (row.get(0)?, row.get(2)?);
+        let (id, path): (i64, String) = (row.get("id")?, row.get("fully_qualified_name")?);
         if !path.to_lowercase().contains(&search) {
             continue;
         }
         if folders.last().is_none_or(|(last, ..)| *last != id) {
-            let name: String = row.get(1)?;
+            let name: String = row.get("display_name")?;
             let folder = json!({"DisplayName": name, "FullyQualifiedName": path, "Id": id});
             folders.push((id, folder, Vec::new()));
         }
-        let number: Option<i64> = row.get(3)?;
+        let number: Option<i64> = row.get("role")?;
         if let (Some(number), Some((.., roles))) = (number, folders.last_mut()) {
-            roles.push(role(number, row.get(4)?));
+            roles.push(role(number, row.get("role_name")?));
         }
     }
     let count = folders.len();

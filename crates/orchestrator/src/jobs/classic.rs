@@ -8,6 +8,7 @@ use db::Value;
 
 use super::info::StartInfo;
 use super::places::{MachineRobot, Strategy, count};
+use super::state::ACTIVE;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::robots::{RobotType, able};
@@ -96,12 +97,12 @@ fn candidates(cx: &mut Cx<'_, '_>, deployment: &Deployment<'_>) -> Result<Vec<Ca
     };
     let sql = format!(
         "SELECT r.id, r.type, EXISTS (SELECT 1 FROM jobs j
-             WHERE j.robot_id = r.id AND j.release_id = $3 AND j.state = 0)
+             WHERE j.robot_id = r.id AND j.release_id = $3 AND j.state = 0) AS waits
          FROM environment_robots er JOIN robots r ON r.id = er.robot_id
          WHERE er.environment_id = $1 AND r.folder_id = $2 AND {} AND r.type IN {STARTABLE}
              AND CAST($4 AS BIGINT) IN (2, r.type)
          ORDER BY (SELECT COUNT(*) FROM jobs b
-             WHERE b.robot_id = r.id AND b.state IN (0, 1, 2, 3, 8)), r.id",
+             WHERE b.robot_id = r.id AND b.state IN {ACTIVE}), r.id",
         able!()
     );
     let params: [Value; 4] = [
@@ -113,9 +114,9 @@ fn candidates(cx: &mut Cx<'_, '_>, deployment: &Deployment<'_>) -> Result<Vec<Ca
     let rows = cx.tx.rows(&sql, &params)?;
     let candidate = |row: &db::Row| {
         Ok(Candidate {
-            id: row.get(0)?,
-            kind: RobotType::from_i64(row.get(1)?).unwrap_or(RobotType::Unattended),
-            waits: row.get(2)?,
+            id: row.get("id")?,
+            kind: RobotType::from_i64(row.get("type")?).unwrap_or(RobotType::Unattended),
+            waits: row.get("waits")?,
         })
     };
     Ok(rows

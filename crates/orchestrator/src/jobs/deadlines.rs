@@ -21,8 +21,8 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
     )?;
     for row in &due {
         let (id, state, strategy): (i64, i64, Option<i64>) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
-        let kill_after: Option<i64> = row.get(3)?;
+            (row.get("id")?, row.get("state")?, row.get("stop_strategy")?);
+        let kill_after: Option<i64> = row.get("kill_after")?;
         let running = state == JobState::Running as i64;
         let kill = !running || strategy == Some(StopStrategy::Kill as i64);
         let (target, deadline) = if kill {
@@ -44,20 +44,13 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
                 state.into(),
             ],
         )?;
-        if let Some(session) = row.get::<Option<i64>>(4)? {
+        if let Some(session) = row.get::<Option<i64>>("session_id")? {
             cx.hint(Hint::Session(session));
             if kill && sessions::is_gone(cx.tx, session)? {
                 super::hosts::end_terminating(cx, session)?;
             }
         }
     }
-    let next = cx.tx.row(
-        "SELECT MIN(deadline) FROM jobs WHERE deadline IS NOT NULL",
-        &[],
-    )?;
-    Ok(next
-        .map(|r| r.get::<Option<i64>>(0))
-        .transpose()?
-        .flatten()
-        .map(Timestamp))
+    let next = "SELECT MIN(deadline) FROM jobs WHERE deadline IS NOT NULL";
+    Ok(cx.tx.one::<Option<Timestamp>>(next, &[])?.flatten())
 }

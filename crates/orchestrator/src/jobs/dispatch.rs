@@ -8,12 +8,14 @@
 
 use std::collections::HashMap;
 
-use db::{Dialect, Value};
+use db::{Dialect, Value, sql};
 
-use super::{ACTIVE, RUNTIMES};
+use super::RUNTIMES;
+use super::state::{ACTIVE, WAITING};
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
 use crate::robots::{ON_HOST, able};
+use crate::sessions::state::CONNECTED;
 
 /// Unattended robots, no classic ones, of accounts assigned to the folder `$1` or above it.
 pub(super) const ROBOTS_IN_FOLDER: &str = concat!(
@@ -69,9 +71,11 @@ pub fn all(cx: &mut Cx<'_, '_>) -> Result<()> {
 /// The store's.
 pub fn release(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     let returned = cx.tx.exec(
-        "UPDATE jobs SET session_id = NULL, robot_id = wanted_robot_id,
-             machine_id = wanted_machine_id
-         WHERE session_id = $1 AND state IN (0, 8)",
+        sql!(
+            "UPDATE jobs SET session_id = NULL, robot_id = wanted_robot_id,
+                 machine_id = wanted_machine_id
+             WHERE session_id = $1 AND state IN {WAITING}"
+        ),
         &[session.into()],
     )?;
     if returned > 0 { all(cx) } else { Ok(()) }
@@ -125,7 +129,7 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
     let sql = format!(
         "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
          JOIN machines m ON m.id = s.machine_id
-         WHERE s.tenant_id = $1 AND s.state IN (0, 1) AND NOT s.is_unresponsive
+         WHERE s.tenant_id = $1 AND s.state IN {CONNECTED} AND NOT s.is_unresponsive
              AND NOT s.is_attended AND s.maintenance_mode = 0 AND {condition}
          ORDER BY s.id {lock}",
         slots.join(", ")
@@ -133,19 +137,19 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
     let rows = cx.tx.rows(&sql, &[cx.caller.tenant.into(), param.into()])?;
     let mut hosts = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (session, machine): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (session, machine): (i64, i64) = (row.get("id")?, row.get("machine_id")?);
         let used = used(cx, session)?;
         let all_used: i64 = used.values().sum();
         let mut runtimes = Vec::new();
-        for (i, (number, _)) in RUNTIMES.iter().enumerate() {
-            let granted: i64 = row.get(3 + i)?;
+        for (number, column) in RUNTIMES {
+            let granted: i64 = row.get(*column)?;
             let free = granted - used.get(number).copied().unwrap_or_default();
             if free > 0 {
                 runtimes.push((*number, free));
             }
         }
         let free = row
-            .get::<Option<i64>>(2)?
+            .get::<Option<i64>>("slots")?
             .unwrap_or(i64::MAX)
             .saturating_sub(all_used);
         let mut host = Host {
@@ -166,13 +170,13 @@ fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> 
 
 fn used(cx: &mut Cx<'_, '_>, session: i64) -> Result<HashMap<i64, i64>> {
     let sql = format!(
-        "SELECT runtime_type, COUNT(*) FROM jobs WHERE session_id = $1 AND state IN {ACTIVE}
+        "SELECT runtime_type, COUNT(*) AS used FROM jobs WHERE session_id = $1 AND state IN {ACTIVE}
          GROUP BY runtime_type"
     );
     let rows = cx.tx.rows(&sql, &[session.into()])?;
     Ok(rows
         .iter()
-        .map(|r| Ok((r.get(0)?, r.get(1)?)))
+        .map(|r| Ok((r.get("runtime_type")?, r.get("used")?)))
         .collect::<Result<_, db::Error>>()?)
 }
 
@@ -228,7 +232,10 @@ fn leave_waiting(cx: &mut Cx<'_, '_>) -> Result<()> {
         return Ok(());
     }
     let waiting = cx.tx.row(
-        "SELECT 1 FROM jobs WHERE tenant_id = $1 AND session_id IS NULL AND state IN (0, 8) LIMIT 1",
+        sql!(
+            "SELECT 1 FROM jobs WHERE tenant_id = $1 AND session_id IS NULL AND state IN {WAITING}
+             LIMIT 1"
+        ),
         &[cx.caller.tenant.into()],
     )?;
     if waiting.is_some() {
@@ -283,8 +290,11 @@ fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
         return Ok(false);
     };
     let taken = cx.tx.exec(
-        "UPDATE jobs SET session_id = $2, machine_id = $3, robot_id = $4, attempt = attempt + 1
-         WHERE id = $1 AND session_id IS NULL AND state IN (0, 8)",
+        sql!(
+            "UPDATE jobs SET session_id = $2, machine_id = $3, robot_id = $4,
+                 attempt = attempt + 1
+             WHERE id = $1 AND session_id IS NULL AND state IN {WAITING}"
+        ),
         &[
             job.job.into(),
             host.session.into(),
@@ -317,10 +327,10 @@ fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
     }
     let robots: Vec<_> = host.robots.iter().map(ToString::to_string).collect();
     let sql = format!(
-        "SELECT j.id, j.specific_priority_value, j.folder_id, j.runtime_type, r.id
+        "SELECT j.id, j.specific_priority_value, j.folder_id, j.runtime_type, r.id AS robot_id
          FROM robots r JOIN jobs j ON j.folder_id = r.folder_id
          JOIN releases rel ON rel.id = j.release_id
-         WHERE r.id IN ({}) AND j.session_id IS NULL AND j.state IN (0, 8)
+         WHERE r.id IN ({}) AND j.session_id IS NULL AND j.state IN {WAITING}
              AND (j.wanted_robot_id = r.id OR j.wanted_robot_id IS NULL
                  AND j.runtime_type IN (2, r.type) AND EXISTS (
                  SELECT 1 FROM environment_robots er
@@ -332,26 +342,25 @@ fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
         return Ok(None);
     };
     Ok(Some(Waiting {
-        job: row.get(0)?,
-        priority: row.get(1)?,
-        folder: row.get(2)?,
-        runtime: row.get(3)?,
+        job: row.get("id")?,
+        priority: row.get("specific_priority_value")?,
+        folder: row.get("folder_id")?,
+        runtime: row.get("runtime_type")?,
         wanted_robot: None,
-        classic_robot: Some(row.get(4)?),
+        classic_robot: Some(row.get("robot_id")?),
     }))
 }
 
 /// Robots that could run the job `j` on the session `$3`: in its folder, not bound to another host
 /// by "one host at a time", and not shut out by a machine that is for others only.
-const CANDIDATES: &str = concat!(
+const CANDIDATES: &str = sql!(
     "robots r
     JOIN folder_users fu ON fu.user_id = r.user_id
     JOIN folder_tree ft ON ft.ancestor_id = fu.folder_id AND ft.folder_id = $1
-    WHERE r.type = 2 AND r.folder_id IS NULL AND ",
-    able!(),
-    " AND NOT (r.limit_concurrent_execution AND EXISTS (
+    WHERE r.type = 2 AND r.folder_id IS NULL AND {}
+        AND NOT (r.limit_concurrent_execution AND EXISTS (
         SELECT 1 FROM jobs a WHERE a.robot_id = r.id AND a.session_id IS NOT NULL
-            AND a.session_id <> $3 AND a.state IN (0, 1, 2, 3, 8)))
+            AND a.session_id <> $3 AND a.state IN {ACTIVE}))
         AND NOT EXISTS (SELECT 1 FROM sessions x
             WHERE x.id = $3 AND (x.machine_id IN (SELECT machine_id FROM machine_robots)
                 AND NOT EXISTS (SELECT 1 FROM machine_robots mr
@@ -360,7 +369,8 @@ const CANDIDATES: &str = concat!(
                     WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id)
                 AND NOT EXISTS (SELECT 1 FROM folder_machine_robots fmr
                     WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id
-                        AND fmr.robot_id = r.id)))"
+                        AND fmr.robot_id = r.id)))",
+    able!()
 );
 
 fn first_waiting(
@@ -372,7 +382,7 @@ fn first_waiting(
     let sql = format!(
         "SELECT j.id, j.specific_priority_value, j.wanted_robot_id FROM jobs j
          WHERE j.folder_id = $1 AND j.runtime_type = $2 AND j.session_id IS NULL
-             AND j.state IN (0, 8)
+             AND j.state IN {WAITING}
              AND (j.wanted_session_id IS NULL OR j.wanted_session_id = $3)
              AND (j.wanted_machine_id IS NULL OR j.wanted_machine_id = $4)
              AND EXISTS (SELECT 1 FROM {CANDIDATES}
@@ -389,11 +399,11 @@ fn first_waiting(
         return Ok(None);
     };
     Ok(Some(Waiting {
-        job: row.get(0)?,
-        priority: row.get(1)?,
+        job: row.get("id")?,
+        priority: row.get("specific_priority_value")?,
         folder,
         runtime,
-        wanted_robot: row.get(2)?,
+        wanted_robot: row.get("wanted_robot_id")?,
         classic_robot: None,
     }))
 }
@@ -403,7 +413,7 @@ fn choose_robot(cx: &mut Cx<'_, '_>, host: &Host, job: &Waiting) -> Result<Optio
     let sql = format!(
         "SELECT r.id FROM {CANDIDATES} AND (CAST($2 AS BIGINT) IS NULL OR r.id = $2)
          ORDER BY (SELECT COUNT(*) FROM jobs b WHERE b.robot_id = r.id
-             AND b.session_id IS NOT NULL AND b.state IN (0, 1, 2, 3, 8)), r.id LIMIT 1"
+             AND b.session_id IS NOT NULL AND b.state IN {ACTIVE}), r.id LIMIT 1"
     );
     let row = cx.tx.row(
         &sql,

@@ -2,34 +2,13 @@
 
 use odata::{Guid, Timestamp, edm_enum};
 
+use super::state::JobState;
 use crate::machines::Machine;
 use crate::packages::ProcessType;
 use crate::releases::{
     AutopilotForRobotsSettings, JobPriority, PRIORITY_BAND, RemoteControlAccess, SimpleRelease,
 };
 use crate::robots::{RobotType, SimpleRobot};
-
-edm_enum! {
-    /// Where a job stands.
-    pub enum JobState {
-        Pending = 0, Running = 1, Stopping = 2, Terminating = 3, Faulted = 4, Successful = 5,
-        Stopped = 6, Suspended = 7, Resumed = 8
-    }
-}
-
-impl JobState {
-    /// Nothing changes such a job any more.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Faulted | Self::Successful | Self::Stopped)
-    }
-
-    /// Waiting for a robot.
-    #[must_use]
-    pub fn is_waiting(self) -> bool {
-        matches!(self, Self::Pending | Self::Resumed)
-    }
-}
 
 edm_enum! {
     /// How to stop: ask, or kill.

@@ -23,9 +23,10 @@ mod maintenance;
 mod places;
 pub mod report;
 mod start;
+pub(crate) mod state;
 mod stop;
 
-use db::{Dialect, Tx};
+use db::{Dialect, Tx, sql};
 use odata::edm::{Edm, Kind};
 use odata::path::Literal;
 
@@ -33,8 +34,11 @@ use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need, Op, Resource, plain_entity};
 
+use state::RUNNING;
+
 pub(crate) use crate::machines::RUNTIMES;
-pub use entities::{Job, JobSource, JobState, JobType, StopStrategy};
+pub use entities::{Job, JobSource, JobType, StopStrategy};
+pub use state::JobState;
 
 const VIEW: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);
 const EDIT: Need = Need::new("OR.Jobs", &[("Jobs", Access::Edit)], true);
@@ -112,9 +116,6 @@ pub(crate) fn lock(dialect: Dialect) -> &'static str {
     }
 }
 
-/// States in which a job takes up a slot of its session.
-pub(crate) const ACTIVE: &str = "(0, 1, 2, 3, 8)";
-
 /// The key of an operation bound to one job.
 pub(crate) fn bound_id(args: &Args) -> Result<i64> {
     match args.key {
@@ -132,13 +133,12 @@ pub(crate) fn bound_id(args: &Args) -> Result<i64> {
 /// The store's.
 pub fn running_of(tx: &mut Tx<'_>, robot: i64) -> Result<Option<String>> {
     // Its newest jobs only: a robot may have a long history.
-    let rows = tx.rows(
-        "SELECT j.key FROM (SELECT key, state FROM jobs WHERE robot_id = $1
-             ORDER BY id DESC LIMIT 10) j WHERE j.state IN (1, 2, 3)",
+    let mut keys: Vec<String> = tx.all(
+        sql!(
+            "SELECT j.key FROM (SELECT key, state FROM jobs WHERE robot_id = $1
+                 ORDER BY id DESC LIMIT 10) j WHERE j.state IN {RUNNING}"
+        ),
         &[robot.into()],
     )?;
-    match &rows[..] {
-        [row] => Ok(Some(row.get(0)?)),
-        _ => Ok(None),
-    }
+    Ok(keys.pop().filter(|_| keys.is_empty()))
 }

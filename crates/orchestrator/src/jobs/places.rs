@@ -142,7 +142,7 @@ fn counted(
 fn find_named(cx: &mut Cx<'_, '_>, folder: i64, places: &mut [MachineRobot]) -> Result<()> {
     if places.iter().any(|p| p.machine_name.is_some()) {
         let sql = format!(
-            "SELECT n.id, n.name, NULL FROM machines n WHERE n.id IN ({})",
+            "SELECT n.id, n.name, NULL AS other_name FROM machines n WHERE n.id IN ({})",
             dispatch::MACHINES_IN_FOLDER
         );
         let known = names(cx, &sql, folder)?;
@@ -153,7 +153,8 @@ fn find_named(cx: &mut Cx<'_, '_>, folder: i64, places: &mut [MachineRobot]) -> 
     }
     if places.iter().any(|p| p.robot_user_name.is_some()) {
         let sql = format!(
-            "SELECT n.id, n.username, u.user_name FROM robots n LEFT JOIN users u ON u.id = n.user_id
+            "SELECT n.id, n.username AS name, u.user_name AS other_name
+             FROM robots n LEFT JOIN users u ON u.id = n.user_id
              WHERE n.id IN ({})",
             dispatch::ROBOTS_IN_FOLDER
         );
@@ -172,8 +173,8 @@ type Called = (i64, [Option<String>; 2]);
 fn names(cx: &mut Cx<'_, '_>, sql: &str, folder: i64) -> Result<Vec<Called>> {
     let rows = cx.tx.rows(sql, &[folder.into()])?;
     let called = |row: &db::Row| {
-        let names: [Option<String>; 2] = [row.get(1)?, row.get(2)?];
-        Ok((row.get(0)?, names.map(|n| n.map(|n| n.to_lowercase()))))
+        let names: [Option<String>; 2] = [row.get("name")?, row.get("other_name")?];
+        Ok((row.get("id")?, names.map(|n| n.map(|n| n.to_lowercase()))))
     };
     Ok(rows.iter().map(called).collect::<Result<_, db::Error>>()?)
 }
@@ -263,11 +264,10 @@ pub(super) fn check_places(
     }
     let sessions: BTreeSet<i64> = wanted.iter().filter_map(|w| w.session_id).collect();
     for session in sessions {
-        let row = cx.tx.row(
+        let machine: Option<i64> = cx.tx.one(
             "SELECT machine_id FROM sessions WHERE id = $1 AND NOT is_attended",
             &[session.into()],
         )?;
-        let machine = row.map(|r| r.get::<i64>(0)).transpose()?;
         if !machine.is_some_and(|m| machines.contains(&m)) {
             return Err(Error::not_found("Session"));
         }
@@ -276,9 +276,5 @@ pub(super) fn check_places(
 }
 
 fn ids(cx: &mut Cx<'_, '_>, sql: &str, folder: i64) -> Result<Vec<i64>> {
-    let rows = cx.tx.rows(sql, &[folder.into()])?;
-    Ok(rows
-        .iter()
-        .map(|r| r.get(0))
-        .collect::<Result<_, db::Error>>()?)
+    Ok(cx.tx.all(sql, &[folder.into()])?)
 }

@@ -7,6 +7,7 @@
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Deserializer};
 
+use super::state::RUNNING;
 use super::{JobState, dispatch, lock};
 use crate::body::storable;
 use crate::cx::{Cx, Hint};
@@ -119,10 +120,10 @@ pub fn record(cx: &mut Cx<'_, '_>, session: i64, report: &Report) -> Result<()> 
     let row = cx.tx.row(&sql, &[key.into(), cx.caller.tenant.into()])?;
     let row = row.ok_or_else(|| Error::not_found("Job"))?;
     let job = Current {
-        id: row.get(0)?,
-        state: JobState::from_i64(row.get(1)?).unwrap_or(JobState::Faulted),
-        session: row.get(2)?,
-        attempt: row.get(3)?,
+        id: row.get("id")?,
+        state: JobState::from_i64(row.get("state")?).unwrap_or(JobState::Faulted),
+        session: row.get("session_id")?,
+        attempt: row.get("attempt")?,
     };
     if job.session != Some(session) || report.attempt.is_some_and(|a| a != job.attempt) {
         return Err(not_yours(key));
@@ -277,19 +278,20 @@ fn error_json(error: &ReportedError, now: Timestamp) -> String {
 /// The store's.
 pub fn forgotten(cx: &mut Cx<'_, '_>, session: i64, still: &[(Guid, i64)]) -> Result<()> {
     let sql = format!(
-        "SELECT id, key, attempt, state FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3) {}",
+        "SELECT id, key, attempt, state FROM jobs WHERE session_id = $1 AND state IN {RUNNING} {}",
         lock(cx.tx.dialect())
     );
     let rows = cx.tx.rows(&sql, &[session.into()])?;
     for row in &rows {
-        let (id, key, attempt): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, key, attempt): (i64, String, i64) =
+            (row.get("id")?, row.get("key")?, row.get("attempt")?);
         if still
             .iter()
             .any(|(k, a)| k.to_string() == key && *a == attempt)
         {
             continue;
         }
-        let terminating = row.get::<i64>(3)? == JobState::Terminating as i64;
+        let terminating = row.get::<i64>("state")? == JobState::Terminating as i64;
         let state = if terminating {
             JobState::Stopped
         } else {

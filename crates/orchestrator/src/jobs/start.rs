@@ -58,7 +58,7 @@ pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             info.kill_process_expression.as_deref(),
         )?,
         autopilot: autopilot(&info, &release)?,
-        parent: args.job()?,
+        parent: own_job(cx, args.job()?)?,
         info,
         release,
         folder: folder.id,
@@ -121,8 +121,8 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
     let sql = format!(
         "SELECT r.id, r.name, r.package_id, r.input_arguments, r.environment_variables,
              r.specific_priority_value, p.process_type, p.requires_user_interaction,
-             COALESCE(e.path, p.main_entry_point), e.arguments, r.environment_id,
-             p.target_framework, r.process_settings
+             COALESCE(e.path, p.main_entry_point) AS entry_point, e.arguments,
+             r.environment_id, p.target_framework, r.process_settings
          FROM releases r JOIN packages p ON p.id = r.package_id
          LEFT JOIN package_entry_points e ON e.id = r.entry_point_id
          WHERE r.folder_id = $1 AND r.deletion_time IS NULL AND {condition}"
@@ -132,21 +132,21 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
         return Err(Error::refused(Code::ItemNotFound, text));
     };
     let mut release = Started {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        package: row.get(2)?,
-        defaults: row.get(3)?,
-        variables: row.get(4)?,
-        priority: Priority::stored(row.get(5)?),
-        process_type: row.get(6)?,
-        needs_desktop: row.get(7)?,
-        entry_point: row.get(8)?,
-        declared: row.get(9)?,
-        environment: row.get(10)?,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        package: row.get("package_id")?,
+        defaults: row.get("input_arguments")?,
+        variables: row.get("environment_variables")?,
+        priority: Priority::stored(row.get("specific_priority_value")?),
+        process_type: row.get("process_type")?,
+        needs_desktop: row.get("requires_user_interaction")?,
+        entry_point: row.get("entry_point")?,
+        declared: row.get("arguments")?,
+        environment: row.get("environment_id")?,
         framework: row
-            .get::<Option<i64>>(11)?
+            .get::<Option<i64>>("target_framework")?
             .and_then(ReleaseTargetFramework::from_i64),
-        autopilot: autopilot_of(row.get(12)?),
+        autopilot: autopilot_of(row.get("process_settings")?),
     };
     check_name(info, &release)?;
     if let Some(path) = info.entry_point_path.as_ref().filter(|p| !p.is_empty()) {
@@ -255,7 +255,7 @@ struct Draft {
     kill_after: Option<i64>,
     /// JSON
     autopilot: Option<String>,
-    /// The job in which the caller says to run.
+    /// The job in which the caller runs.
     parent: Option<Guid>,
 }
 
@@ -266,74 +266,81 @@ fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result
         .environment_variables
         .as_ref()
         .or(release.variables.as_ref());
-    Ok(cx.tx.insert(
-        "INSERT INTO jobs (tenant_id, folder_id, key, release_id, release_name, package_id, state,
-             specific_priority_value, source, source_type, batch_execution_key, creation_time,
-             type, runtime_type, process_type, entry_point_path, input_arguments, input_file,
-             environment_variables, reference, requires_user_interaction, resume_on_same_context,
-             stop_strategy, remote_control_access, profiling_options, parent_operation_id,
-             trace_id, parent_span_id, root_span_id, creator_user_id, wanted_robot_id,
-             wanted_machine_id, wanted_session_id, robot_id, machine_id, stop_after, kill_after,
-             fps_context, fps_properties, autopilot_for_robots, parent_job_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $31, $32,
-             $34, $35, $36, $37, $38,
-             (SELECT p.key FROM jobs p
-                WHERE p.key = $39 AND p.tenant_id = $1 AND p.robot_id = $40))
-         RETURNING id",
-        &[
-            cx.caller.tenant.into(),
-            job.folder.into(),
-            Guid::random().into(),
-            release.id.into(),
-            release.name.as_str().into(),
-            release.package.into(),
-            JobState::Pending.into(),
-            job.priority.value().into(),
-            source.name().into(),
-            source.into(),
-            job.batch.into(),
-            cx.now.into(),
-            JobType::Unattended.into(),
-            target.runtime.unwrap_or(job.runtime).into(),
-            release.process_type.into(),
-            release.entry_point.clone().into(),
-            job.input.clone().into(),
-            info.input_file.map(|f| f.to_string()).into(),
-            variables.cloned().into(),
-            info.reference.clone().unwrap_or_default().into(),
-            info.requires_user_interaction
-                .unwrap_or(release.needs_desktop)
-                .into(),
-            info.resume_on_same_context.unwrap_or(false).into(),
-            info.stop_strategy.map(|s| s as i64).into(),
-            info.remote_control_access
-                .unwrap_or(RemoteControlAccess::None)
-                .into(),
-            info.profiling_options.clone().into(),
-            info.parent_operation_id.clone().into(),
-            info.trace_id.clone().into(),
-            info.parent_span_id.clone().into(),
-            info.root_span_id.clone().into(),
-            cx.caller.user().into(),
-            target.robot_id.into(),
-            target.machine_id.into(),
-            target.session_id.into(),
-            job.stop_after.into(),
-            job.kill_after.into(),
-            info.fps_context.clone().into(),
-            info.fps_properties.clone().into(),
-            job.autopilot.clone().into(),
-            job.parent.into(),
-            caller_robot(cx).into(),
+    Ok(cx.tx.insert_into(
+        "jobs",
+        [
+            ("tenant_id", cx.caller.tenant.into()),
+            ("folder_id", job.folder.into()),
+            ("key", Guid::random().into()),
+            ("release_id", release.id.into()),
+            ("release_name", release.name.as_str().into()),
+            ("package_id", release.package.into()),
+            ("state", JobState::Pending.into()),
+            ("specific_priority_value", job.priority.value().into()),
+            ("source", source.name().into()),
+            ("source_type", source.into()),
+            ("batch_execution_key", job.batch.into()),
+            ("creation_time", cx.now.into()),
+            ("type", JobType::Unattended.into()),
+            ("runtime_type", target.runtime.unwrap_or(job.runtime).into()),
+            ("process_type", release.process_type.into()),
+            ("entry_point_path", release.entry_point.clone().into()),
+            ("input_arguments", job.input.clone().into()),
+            ("input_file", info.input_file.map(|f| f.to_string()).into()),
+            ("environment_variables", variables.cloned().into()),
+            (
+                "reference",
+                info.reference.clone().unwrap_or_default().into(),
+            ),
+            (
+                "requires_user_interaction",
+                info.requires_user_interaction
+                    .unwrap_or(release.needs_desktop)
+                    .into(),
+            ),
+            (
+                "resume_on_same_context",
+                info.resume_on_same_context.unwrap_or(false).into(),
+            ),
+            ("stop_strategy", info.stop_strategy.map(|s| s as i64).into()),
+            (
+                "remote_control_access",
+                info.remote_control_access
+                    .unwrap_or(RemoteControlAccess::None)
+                    .into(),
+            ),
+            ("profiling_options", info.profiling_options.clone().into()),
+            (
+                "parent_operation_id",
+                info.parent_operation_id.clone().into(),
+            ),
+            ("trace_id", info.trace_id.clone().into()),
+            ("parent_span_id", info.parent_span_id.clone().into()),
+            ("root_span_id", info.root_span_id.clone().into()),
+            ("creator_user_id", cx.caller.user().into()),
+            ("wanted_robot_id", target.robot_id.into()),
+            ("wanted_machine_id", target.machine_id.into()),
+            ("wanted_session_id", target.session_id.into()),
+            ("robot_id", target.robot_id.into()),
+            ("machine_id", target.machine_id.into()),
+            ("stop_after", job.stop_after.into()),
+            ("kill_after", job.kill_after.into()),
+            ("fps_context", info.fps_context.clone().into()),
+            ("fps_properties", info.fps_properties.clone().into()),
+            ("autopilot_for_robots", job.autopilot.clone().into()),
+            ("parent_job_key", job.parent.into()),
         ],
     )?)
 }
 
-/// The robot that calls: only a job of its own can be what it runs in.
-fn caller_robot(cx: &Cx<'_, '_>) -> Option<i64> {
-    match cx.caller.identity {
-        Identity::Robot { id, .. } => Some(id),
-        _ => None,
-    }
+/// The job that the caller says to run in, if it is one of the robot that calls.
+fn own_job(cx: &mut Cx<'_, '_>, named: Option<Guid>) -> Result<Option<Guid>> {
+    let (Some(job), Identity::Robot { id: robot, .. }) = (named, &cx.caller.identity) else {
+        return Ok(None);
+    };
+    let tenant = cx.caller.tenant;
+    Ok(cx.tx.one(
+        "SELECT key FROM jobs WHERE key = $1 AND tenant_id = $2 AND robot_id = $3",
+        &[job.into(), tenant.into(), (*robot).into()],
+    )?)
 }

@@ -49,7 +49,7 @@ pub(super) fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Res
     );
     let row = cx.tx.row(&sql, &[job.into(), cx.caller.tenant.into()])?;
     let row = row.ok_or_else(|| Error::not_found("Job"))?;
-    let folder: i64 = row.get(2)?;
+    let folder: i64 = row.get("folder_id")?;
     let visible = match &cx.folders {
         Folders::All => true,
         Folders::One(id) => *id == folder,
@@ -58,8 +58,8 @@ pub(super) fn stop(cx: &mut Cx<'_, '_>, job: i64, strategy: StopStrategy) -> Res
     if !visible {
         return Err(Error::not_found("Job"));
     }
-    let state = JobState::from_i64(row.get(0)?).unwrap_or(JobState::Faulted);
-    let session: Option<i64> = row.get(1)?;
+    let state = JobState::from_i64(row.get("state")?).unwrap_or(JobState::Faulted);
+    let session: Option<i64> = row.get("session_id")?;
     match state {
         JobState::Pending | JobState::Resumed | JobState::Suspended => {
             cancel(cx, job, state, session)

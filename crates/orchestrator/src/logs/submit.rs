@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::edm::Kind;
 use odata::{Guid, Timestamp, relaxed};
 use serde_json::Value as Json;
@@ -158,14 +158,15 @@ pub fn origin_of_job(
 ) -> Result<Option<Origin>> {
     let Some(job) = job else { return Ok(None) };
     let row = tx.row(
-        "SELECT j.folder_id, j.machine_id, m.key, j.runtime_type, r.name, j.robot_id
+        "SELECT j.folder_id, j.machine_id, m.key AS machine_key, j.runtime_type, r.name, j.robot_id
          FROM jobs j LEFT JOIN machines m ON m.id = j.machine_id
          LEFT JOIN robots r ON r.id = j.robot_id
          WHERE j.key = $1 AND j.tenant_id = $2",
         &[job.into(), caller.tenant.into()],
     )?;
     let Some(row) = row else { return Ok(None) };
-    let (machine, robot): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(5)?);
+    let (machine, robot): (Option<i64>, Option<i64>) =
+        (row.get("machine_id")?, row.get("robot_id")?);
     let own = match caller.identity {
         Identity::Machine { id } => machine == Some(id),
         Identity::Robot { id, .. } => robot == Some(id),
@@ -179,62 +180,64 @@ pub fn origin_of_job(
     }
     Ok(Some(Origin {
         tenant: caller.tenant,
-        folder: row.get(0)?,
-        machine: machine.zip(row.get::<Option<String>>(2)?),
-        runtime: row.get(3)?,
-        robot: row.get(4)?,
+        folder: row.get("folder_id")?,
+        machine: machine.zip(row.get::<Option<String>>("machine_key")?),
+        runtime: row.get("runtime_type")?,
+        robot: row.get("name")?,
     }))
 }
 
-/// Columns of one row.
-const COLUMNS: usize = 14;
-/// Rows of one statement: PostgreSQL takes 65,535 parameters, SQLite 32,766.
-const ROWS: usize = 100;
+db::params! {
+    /// A row of `robot_logs`.
+    struct Written {
+        tenant_id: i64,
+        folder_id: i64,
+        level: LogLevel,
+        windows_identity: Option<String>,
+        process_name: Option<String>,
+        time_stamp: Timestamp,
+        message: String,
+        job_key: Option<Guid>,
+        raw_message: String,
+        robot_name: Option<String>,
+        host_machine_name: Option<String>,
+        machine_id: Option<i64>,
+        machine_key: Option<String>,
+        runtime_type: Option<i64>,
+    }
+}
 
 /// Writes lines to the log store.
 ///
 /// # Errors
 /// The store's.
 pub fn insert(tx: &mut Tx<'_>, lines: &[(Line, Origin)]) -> Result<()> {
-    for chunk in lines.chunks(ROWS) {
-        let mut sql = String::from(
-            "INSERT INTO robot_logs (tenant_id, folder_id, level, windows_identity, process_name,
-                 time_stamp, message, job_key, raw_message, robot_name, host_machine_name,
-                 machine_id, machine_key, runtime_type) VALUES ",
-        );
-        let mut params: Vec<Value> = Vec::with_capacity(chunk.len() * COLUMNS);
-        for (line, origin) in chunk {
-            sql.push_str(if params.is_empty() { "(" } else { ", (" });
-            for column in 1..=COLUMNS {
-                let comma = if column == 1 { "" } else { ", " };
-                sql.push_str(&format!("{comma}${}", params.len() + column));
-            }
-            sql.push(')');
-            push_row(&mut params, line, origin);
-        }
-        tx.exec(&sql, &params)?;
-    }
+    let rows = lines.iter().map(|(line, origin)| row(line, origin));
+    tx.exec_many(
+        "INSERT INTO robot_logs ({columns}) {values}",
+        rows.collect(),
+    )?;
     Ok(())
 }
 
-fn push_row(params: &mut Vec<Value>, line: &Line, origin: &Origin) {
-    let (machine, machine_key) = origin.machine.clone().unzip();
-    params.extend([
-        origin.tenant.into(),
-        origin.folder.into(),
-        line.level.into(),
-        line.identity.clone().into(),
-        line.process.clone().into(),
-        line.at.into(),
-        line.message.as_str().into(),
-        line.job.map(|j| j.to_string()).into(),
-        line.raw.as_str().into(),
-        origin.robot.clone().or_else(|| line.robot.clone()).into(),
-        line.host.clone().into(),
-        machine.into(),
-        machine_key.into(),
-        origin.runtime.into(),
-    ]);
+fn row(line: &Line, origin: &Origin) -> Written {
+    let (machine_id, machine_key) = origin.machine.clone().unzip();
+    Written {
+        tenant_id: origin.tenant,
+        folder_id: origin.folder,
+        level: line.level,
+        windows_identity: line.identity.clone(),
+        process_name: line.process.clone(),
+        time_stamp: line.at,
+        message: line.message.clone(),
+        job_key: line.job,
+        raw_message: line.raw.clone(),
+        robot_name: origin.robot.clone().or_else(|| line.robot.clone()),
+        host_machine_name: line.host.clone(),
+        machine_id,
+        machine_key,
+        runtime_type: origin.runtime,
+    }
 }
 
 #[cfg(test)]

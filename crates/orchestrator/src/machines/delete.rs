@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use db::sql;
 use serde::Deserialize;
 
 use super::{AUDITED, Machine, MachineScope};
@@ -10,6 +11,7 @@ use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::state::FINAL;
 
 /// `DELETE /odata/Machines(id)`
 pub(super) fn one(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
@@ -80,9 +82,11 @@ fn check_free(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
             format!("The machine {name} has robots: delete them first."),
         ));
     }
-    let jobs = "SELECT 1 FROM jobs WHERE (machine_id = $1 OR wanted_machine_id = $1
-            OR wanted_session_id IN (SELECT s.id FROM sessions s WHERE s.machine_id = $1))
-        AND state NOT IN (4, 5, 6) LIMIT 1";
+    let jobs = sql!(
+        "SELECT 1 FROM jobs WHERE (machine_id = $1 OR wanted_machine_id = $1
+             OR wanted_session_id IN (SELECT s.id FROM sessions s WHERE s.machine_id = $1))
+         AND state NOT IN {FINAL} LIMIT 1"
+    );
     if cx.tx.row(jobs, &[id.into()])?.is_some() {
         return Err(Error::refused(
             Code::HasDependentItems,

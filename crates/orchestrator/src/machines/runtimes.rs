@@ -3,7 +3,10 @@
 use crate::access;
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::Result;
+use crate::jobs::state::ACTIVE;
 use crate::robots::RobotType;
+use crate::sessions::state::CONNECTED;
+use db::sql;
 
 use super::START;
 
@@ -16,18 +19,13 @@ macro_rules! runtimes {
             &[($first, $first_column), $(($number, $column)),+];
 
         /// `machine_id`, `runtime`, `slots`: a row for each machine and runtime that it grants.
-        macro_rules! slots_by_runtime {
-            () => {
-                concat!(
-                    "(SELECT id AS machine_id, CAST(", $first, " AS BIGINT) AS runtime, ", $first_column,
-                    " AS slots FROM machines WHERE ", $first_column, " > 0",
-                    $(" UNION ALL SELECT id, ", $number, ", ", $column,
-                    " FROM machines WHERE ", $column, " > 0",)+
-                    ")"
-                )
-            };
-        }
-        pub(crate) use slots_by_runtime;
+        pub(crate) const SLOTS_BY_RUNTIME: &str = concat!(
+            "(SELECT id AS machine_id, CAST(", $first, " AS BIGINT) AS runtime, ", $first_column,
+            " AS slots FROM machines WHERE ", $first_column, " > 0",
+            $(" UNION ALL SELECT id, ", $number, ", ", $column,
+            " FROM machines WHERE ", $column, " > 0",)+
+            ")"
+        );
     };
 }
 
@@ -45,25 +43,23 @@ runtimes! {
 
 /// The runtimes of the machines in the folder `{target}`, with what their hosts grant: those known,
 /// those connected, and of these what is free. A machine without hosts counts as one.
-const OF_FOLDER: &str = concat!(
+const OF_FOLDER: &str = sql!(
     "(SELECT h.runtime AS runtime, SUM(h.slots) AS total,
         SUM(CASE WHEN h.connected THEN h.slots ELSE 0 END) AS connected,
         SUM(CASE WHEN h.connected AND h.ready AND h.slots > h.used THEN h.slots - h.used ELSE 0 END)
             AS available
     FROM (SELECT r.runtime,
             CASE WHEN s.slots < r.slots THEN s.slots ELSE r.slots END AS slots,
-            COALESCE(s.state IN (0, 1) AND NOT s.is_unresponsive, FALSE) AS connected,
+            COALESCE(s.state IN {CONNECTED} AND NOT s.is_unresponsive, FALSE) AS connected,
             COALESCE(s.maintenance_mode = 0, FALSE) AS ready,
             (SELECT COUNT(*) FROM jobs j WHERE j.session_id = s.id AND j.runtime_type = r.runtime
-                AND j.state IN (0, 1, 2, 3, 8)) AS used
-        FROM ",
-    slots_by_runtime!(),
-    " r LEFT JOIN sessions s ON s.machine_id = r.machine_id
+                AND j.state IN {ACTIVE}) AS used
+        FROM {SLOTS_BY_RUNTIME} r LEFT JOIN sessions s ON s.machine_id = r.machine_id
             AND s.service_user_name NOT LIKE 'robot:%'
         WHERE EXISTS (SELECT 1 FROM folder_tree ft
             JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id
                 AND (ft.distance = 0 OR fm.propagate)
-            WHERE ft.folder_id = {target} AND fm.machine_id = r.machine_id)) h
+            WHERE ft.folder_id = {{target}} AND fm.machine_id = r.machine_id)) h
     GROUP BY h.runtime)"
 );
 

@@ -15,13 +15,12 @@ use crate::error::{Error, Result};
 /// The store's.
 pub(super) fn make(tx: &mut Tx<'_>, now: Timestamp, machine: i64) -> Result<(i64, String)> {
     let secret = identity::new_secret();
-    let id = tx.insert(
-        "INSERT INTO machine_secrets (machine_id, secret_hash, creation_time)
-         VALUES ($1, $2, $3) RETURNING id",
-        &[
-            machine.into(),
-            identity::secret_hash(&secret).into(),
-            now.into(),
+    let id = tx.insert_into(
+        "machine_secrets",
+        [
+            ("machine_id", machine.into()),
+            ("secret_hash", identity::secret_hash(&secret).into()),
+            ("creation_time", now.into()),
         ],
     )?;
     Ok((id, secret))

@@ -119,9 +119,9 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
 /// What stays as it was made: the key, the type, and everything about machines that the server
 /// keeps for itself. `row` is name, type, scope and key as they stand.
 fn check_fixed(machine: &mut Changes, row: &db::Row) -> Result<()> {
-    let name: String = row.get(0)?;
+    let name: String = row.get("name")?;
     if let Some(key) = given_key(machine.remove("license_key"))?
-        && key.to_string() != row.get::<String>(3)?
+        && key.to_string() != row.get::<String>("license_key")?
     {
         return Err(Error::refused(
             Code::MachineKeyCannotChange,
@@ -129,7 +129,7 @@ fn check_fixed(machine: &mut Changes, row: &db::Row) -> Result<()> {
         ));
     }
     let differs = |new: Option<Value>, old: i64| new.is_some_and(|new| new != Value::Int(old));
-    if differs(machine.remove("type"), row.get(1)?) {
+    if differs(machine.remove("type"), row.get("type")?) {
         return Err(Error::refused(
             Code::MachineTypeCannotChange,
             format!("The Type of the machine {name} cannot be changed: make another machine."),
@@ -137,7 +137,7 @@ fn check_fixed(machine: &mut Changes, row: &db::Row) -> Result<()> {
     }
     let protected =
         |scope: i64| MachineScope::from_i64(scope).is_some_and(MachineScope::is_protected);
-    let old: i64 = row.get(2)?;
+    let old: i64 = row.get("scope")?;
     let becomes = match machine.get("scope") {
         Some(Value::Int(new)) => *new,
         _ => old,

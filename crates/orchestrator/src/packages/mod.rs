@@ -315,10 +315,10 @@ pub fn find(
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Found {
-        id: row.get(0)?,
-        package_id: row.get(1)?,
-        version: row.get(2)?,
-        blob: row.get(3)?,
+        id: row.get("id")?,
+        package_id: row.get("package_id")?,
+        version: row.get("version")?,
+        blob: row.get("blob")?,
     }))
 }
 

@@ -40,16 +40,14 @@ pub fn publish(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>
     for entry in &upload.package.entry_points {
         let unique: Option<Guid> = entry.unique_id.as_ref().and_then(|id| id.parse().ok());
         let arguments = serde_json::json!({"Input": entry.input, "Output": entry.output});
-        tx.exec(
-            "INSERT INTO package_entry_points
-                 (package_id, path, unique_id, kind, arguments)
-             VALUES ($1, $2, $3, $4, $5)",
-            &[
-                id.into(),
-                entry.path.as_str().into(),
-                unique.into(),
-                entry.kind.clone().into(),
-                arguments.to_string().into(),
+        tx.put_into(
+            "package_entry_points",
+            [
+                ("package_id", id.into()),
+                ("path", entry.path.as_str().into()),
+                ("unique_id", unique.into()),
+                ("kind", entry.kind.clone().into()),
+                ("arguments", arguments.to_string().into()),
             ],
         )?;
     }
@@ -85,43 +83,43 @@ fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, upload: &Upload<'_>) -> 
         .target_framework
         .as_deref()
         .and_then(ReleaseTargetFramework::parse);
-    Ok(tx.insert(
-        "INSERT INTO packages (tenant_id, feed_id, package_id, version, normalized_version,
-             sort_key, title, description, authors, tags, release_notes, project_url, license_url,
-             published, is_latest, project_type, target_framework, target_runtime,
-             main_entry_point, requires_user_interaction, is_attended, blob, size, process_type,
-             is_conversational, owners, icon_url, summary)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, FALSE, $15, $16, $17,
-             $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
-         RETURNING id",
-        &[
-            tenant.into(),
-            upload.feed.into(),
-            package.id.as_str().into(),
-            package.version.to_string().into(),
-            package.version.normalized().into(),
-            package.version.sort_key().into(),
-            package.title.clone().into(),
-            package.description.clone().into(),
-            package.authors.clone().into(),
-            package.tags.clone().into(),
-            package.release_notes.clone().into(),
-            package.project_url.clone().into(),
-            package.license_url.clone().into(),
-            now.into(),
-            project.into(),
-            framework.into(),
-            package.target_runtime.clone().into(),
-            package.main.clone().into(),
-            package.requires_user_interaction.into(),
-            package.is_attended.into(),
-            upload.blob.into(),
-            i64::try_from(upload.size).unwrap_or(i64::MAX).into(),
-            ProcessType::of(project).into(),
-            package.is_conversational.into(),
-            package.owners.clone().into(),
-            package.icon_url.clone().into(),
-            package.summary.clone().into(),
+    Ok(tx.insert_into(
+        "packages",
+        [
+            ("tenant_id", tenant.into()),
+            ("feed_id", upload.feed.into()),
+            ("package_id", package.id.as_str().into()),
+            ("version", package.version.to_string().into()),
+            ("normalized_version", package.version.normalized().into()),
+            ("sort_key", package.version.sort_key().into()),
+            ("title", package.title.clone().into()),
+            ("description", package.description.clone().into()),
+            ("authors", package.authors.clone().into()),
+            ("tags", package.tags.clone().into()),
+            ("release_notes", package.release_notes.clone().into()),
+            ("project_url", package.project_url.clone().into()),
+            ("license_url", package.license_url.clone().into()),
+            ("published", now.into()),
+            ("is_latest", false.into()),
+            ("project_type", project.into()),
+            ("target_framework", framework.into()),
+            ("target_runtime", package.target_runtime.clone().into()),
+            ("main_entry_point", package.main.clone().into()),
+            (
+                "requires_user_interaction",
+                package.requires_user_interaction.into(),
+            ),
+            ("is_attended", package.is_attended.into()),
+            ("blob", upload.blob.into()),
+            (
+                "size",
+                i64::try_from(upload.size).unwrap_or(i64::MAX).into(),
+            ),
+            ("process_type", ProcessType::of(project).into()),
+            ("is_conversational", package.is_conversational.into()),
+            ("owners", package.owners.clone().into()),
+            ("icon_url", package.icon_url.clone().into()),
+            ("summary", package.summary.clone().into()),
         ],
     )?)
 }

@@ -8,6 +8,7 @@ use super::{Feed, feed_param, no_package, normalized, split_key};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::state::ACTIVE;
 
 /// What of a feed is removed: a version of a package, or all of them.
 struct Which {
@@ -89,10 +90,10 @@ fn meant(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Vec<Version>> {
     let rows = cx.tx.rows(&sql, &which.params())?;
     let read = |row: &db::Row| {
         Ok(Version {
-            id: row.get(0)?,
-            package: row.get(1)?,
-            version: row.get(2)?,
-            blob: row.get(3)?,
+            id: row.get("id")?,
+            package: row.get("package_id")?,
+            version: row.get("version")?,
+            blob: row.get("blob")?,
         })
     };
     rows.iter().map(read).collect()
@@ -104,17 +105,20 @@ fn must_not_be_used(cx: &mut Cx<'_, '_>, which: &Which) -> Result<()> {
         "SELECT r.name, r.package_id FROM releases r WHERE r.deletion_time IS NULL
              AND r.package_id IN (SELECT id FROM packages WHERE {MEANT})
          UNION ALL
-         SELECT j.release_name, j.package_id FROM jobs j WHERE j.state IN (0, 1, 2, 3, 8)
+         SELECT j.release_name, j.package_id FROM jobs j WHERE j.state IN {ACTIVE}
              AND j.package_id IN (SELECT id FROM packages WHERE {MEANT})
          LIMIT 1"
     );
     let Some(row) = cx.tx.row(&sql, &which.params())? else {
         return Ok(());
     };
-    let (process, used): (String, i64) = (row.get(0)?, row.get(1)?);
+    let (process, used): (String, i64) = (row.get("name")?, row.get("package_id")?);
     let named = "SELECT package_id || ':' || version FROM packages WHERE id = $1";
     let row = cx.tx.row(named, &[used.into()])?;
-    let key: String = row.map(|row| row.get(0)).transpose()?.unwrap_or_default();
+    let key: String = row
+        .map(|row| row.get("name"))
+        .transpose()?
+        .unwrap_or_default();
     Err(Error::refused(
         Code::HasAttachedProcesses,
         format!("Package {key} cannot be deleted: the process '{process}' uses it."),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::edm::EntitySet;
 use odata::{Guid, Open, Timestamp};
 use serde::Deserialize;
@@ -293,30 +293,64 @@ impl NewItem {
         })
     }
 
-    fn row(self, id: i64, now: Timestamp) -> Vec<Value> {
+    fn row(self, id: i64, now: Timestamp) -> Inserted {
         let unique = self.queue.unique_references.then(|| self.reference.clone());
-        vec![
-            id.into(),
-            self.tenant.into(),
-            self.queue.id.into(),
-            QueueItemStatus::New.into(),
-            self.priority.into(),
-            self.defer_date.into(),
-            self.due_date.into(),
-            self.risk_sla_date.into(),
-            turn::of(self.priority, self.due_date, self.defer_date, now).into(),
-            self.queue.encrypted.into(),
-            now.into(),
-            self.key.into(),
-            self.key.into(),
-            self.reference.into(),
-            unique.flatten().into(),
-            self.source.into(),
-            self.parent_operation_id.into(),
-            self.progress.into(),
-            self.content.into(),
-            self.creator_job_key.into(),
-        ]
+        Inserted {
+            id,
+            tenant_id: self.tenant,
+            queue_definition_id: self.queue.id,
+            status: QueueItemStatus::New,
+            priority: self.priority,
+            defer_date: self.defer_date,
+            due_date: self.due_date,
+            risk_sla_date: self.risk_sla_date,
+            turn: turn::of(self.priority, self.due_date, self.defer_date, now),
+            encrypted: self.queue.encrypted,
+            creation_time: now,
+            key: self.key,
+            unique_key: self.key,
+            reference: self.reference,
+            unique_reference: unique.flatten(),
+            source: self.source,
+            parent_operation_id: self.parent_operation_id,
+            progress: self.progress,
+            specific_content: self.content,
+            creator_job_key: self.creator_job_key,
+        }
+    }
+}
+
+db::params! {
+    /// A row of `queue_items`.
+    struct Inserted {
+        id: i64,
+        tenant_id: i64,
+        queue_definition_id: i64,
+        status: QueueItemStatus,
+        priority: QueueItemPriority,
+        defer_date: Option<Timestamp>,
+        due_date: Option<Timestamp>,
+        risk_sla_date: Option<Timestamp>,
+        turn: Option<i64>,
+        encrypted: bool,
+        creation_time: Timestamp,
+        key: Guid,
+        unique_key: Guid,
+        reference: Option<String>,
+        unique_reference: Option<String>,
+        source: Option<String>,
+        parent_operation_id: Option<String>,
+        progress: Option<String>,
+        specific_content: Option<String>,
+        creator_job_key: Option<Guid>,
+    }
+}
+
+db::params! {
+    /// A reference that somebody wants.
+    struct Wanted {
+        queue: i64,
+        reference: String,
     }
 }
 
@@ -334,28 +368,26 @@ impl References {
         tx: &mut Tx<'_>,
         wanted: impl Iterator<Item = (&'d Queue, &'d QueueItemData)>,
     ) -> Result<()> {
-        let mut by_queue: HashMap<i64, Vec<Vec<Value>>> = HashMap::new();
+        let mut by_queue: HashMap<i64, Vec<Wanted>> = HashMap::new();
         for (queue, data) in wanted.filter(|(queue, _)| queue.unique_references) {
             if let Some(reference) = &data.reference {
-                let row = vec![queue.id.into(), reference.clone().into()];
-                by_queue.entry(queue.id).or_default().push(row);
+                let wanted = Wanted {
+                    queue: queue.id,
+                    reference: reference.clone(),
+                };
+                by_queue.entry(queue.id).or_default().push(wanted);
             }
         }
         for (queue, rows) in by_queue {
             let taken = self.0.entry(queue).or_default();
-            tx.each_many::<Error>(
+            let found: Vec<String> = tx.all_many(
                 "SELECT i.unique_reference {rows,} queue_items i
-                 WHERE fold(i.unique_reference) = fold({2}) AND i.unique_reference IS NOT NULL
-                     AND i.queue_definition_id + 0 = {1}",
-                &["BIGINT", "TEXT"],
+                 WHERE fold(i.unique_reference) = fold({reference})
+                     AND i.unique_reference IS NOT NULL
+                     AND i.queue_definition_id + 0 = {queue}",
                 rows,
-                &mut |cells| {
-                    if let db::Cell::Text(reference) = cells.get(0) {
-                        taken.insert(reference.to_lowercase());
-                    }
-                    Ok(())
-                },
             )?;
+            taken.extend(found.iter().map(|reference| reference.to_lowercase()));
         }
         Ok(())
     }
@@ -411,19 +443,7 @@ pub(super) fn insert(
     }
     let row = |(item, id): (NewItem, &i64)| item.row(*id, now);
     let rows = items.into_iter().zip(&ids).map(row).collect();
-    let inserted = tx.exec_many(
-        "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
-             due_date, risk_sla_date, turn, encrypted, creation_time, key, unique_key, reference,
-             unique_reference, source, parent_operation_id, progress, specific_content,
-             creator_job_key)
-         {values}",
-        &[
-            "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT",
-            "BIGINT", "BOOLEAN", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
-            "TEXT", "TEXT",
-        ],
-        rows,
-    );
+    let inserted = tx.exec_many("INSERT INTO queue_items ({columns}) {values}", rows);
     inserted.map_err(|error| match error {
         // Somebody else was faster, or the database folds a letter as we do not.
         db::Error::Unique { constraint } if constraint.contains("reference") => duplicate(),

@@ -121,8 +121,8 @@ fn is_own(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
     )?;
     Ok(match row {
         Some(row) => {
-            row.get::<Option<i64>>(0)? == author.user
-                && row.get::<Option<String>>(1)? == author.client
+            row.get::<Option<i64>>("user_id")? == author.user
+                && row.get::<Option<String>>("external_client_id")? == author.client
         }
         None => false,
     })

@@ -139,10 +139,14 @@ pub(super) fn current(cx: &mut Cx<'_, '_>, id: i64) -> Result<Option<Current>> {
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Current {
         id,
-        encrypted: row.get(0)?,
-        unique_references: row.get(1)?,
-        release: row.get(2)?,
-        schemas: [row.get(3)?, row.get(4)?, row.get(5)?],
+        encrypted: row.get("encrypted")?,
+        unique_references: row.get("enforce_unique_reference")?,
+        release: row.get("release_id")?,
+        schemas: [
+            row.get("specific_data_json_schema")?,
+            row.get("output_data_json_schema")?,
+            row.get("analytics_data_json_schema")?,
+        ],
     }))
 }
 
@@ -296,7 +300,7 @@ fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
          FROM queue_definitions WHERE id = $1",
         &[id.into()],
     )?;
-    let schema: Option<String> = row.map(|r| r.get(index)).transpose()?.flatten();
+    let schema: Option<String> = row.map(|r| r.get(SCHEMAS[index].0)).transpose()?.flatten();
     let schema = schema.ok_or_else(|| {
         Error::refused(
             Code::QueueSchemaDefinitionNotFound,

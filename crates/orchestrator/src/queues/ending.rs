@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use db::Value;
+use db::sql;
 use odata::{Open, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
@@ -160,48 +160,61 @@ pub(super) fn set_progress(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     engine::alone(cx, &read_progress(args)?)
 }
 
-/// An attempt at an item.
-pub(super) struct Attempt {
-    pub of: Of,
-    pub status: QueueItemStatus,
-    pub priority: QueueItemPriority,
-    pub due_date: Option<Timestamp>,
-    pub started: Option<Timestamp>,
-    pub retry_number: i64,
-    pub key: String,
-    pub returns: i64,
-    pub job: Option<String>,
+db::record! {
+    /// An attempt at an item, `queue_items i`.
+    pub(super) struct Attempt {
+        pub of: Of = Of::SELECT,
+        pub status: QueueItemStatus = "i.status",
+        pub priority: QueueItemPriority = "i.priority",
+        pub due_date: Option<Timestamp> = "i.due_date",
+        pub started: Option<Timestamp> = "i.start_processing",
+        pub retry_number: i64 = "i.retry_number",
+        pub key: String = "i.key",
+        pub returns: i64 = "i.returns",
+        pub job: Option<String> = "i.executor_job_key",
+    }
 }
 
-/// What [`Attempt::read`] reads of `queue_items i`.
-pub(super) const ATTEMPT: &str = "i.id, i.tenant_id, i.queue_definition_id, i.status, i.priority,
-    i.due_date, i.start_processing, i.retry_number, i.key, i.returns, i.executor_job_key";
-
 impl Attempt {
-    pub fn read(cells: &db::Cells<'_>) -> Result<Self> {
-        let row = cells.to_row();
-        let number = |at| row.get::<i64>(at);
-        let unknown = || Error::Internal("a queue item with an unknown status".into());
-        Ok(Self {
-            of: Of {
-                item: number(0)?,
-                tenant: number(1)?,
-                queue: number(2)?,
-            },
-            status: QueueItemStatus::from_i64(number(3)?).ok_or_else(unknown)?,
-            priority: QueueItemPriority::from_i64(number(4)?).ok_or_else(unknown)?,
-            due_date: row.get::<Option<i64>>(5)?.map(Timestamp),
-            started: row.get::<Option<i64>>(6)?.map(Timestamp),
-            retry_number: number(7)?,
-            key: row.get(8)?,
-            returns: number(9)?,
-            job: row.get(10)?,
-        })
-    }
-
     /// Ticks since it was taken.
     pub fn took(&self, now: Timestamp) -> i64 {
         self.started.map_or(0, |started| (now.0 - started.0).max(0))
+    }
+}
+
+db::params! {
+    /// An item whose worker says how far it is.
+    struct Progressed {
+        item: i64,
+        progress: Option<String>,
+        lease_until: Option<i64>,
+    }
+}
+
+db::params! {
+    /// An item with its result.
+    struct Ended {
+        item: i64,
+        status: QueueItemStatus,
+        now: Timestamp,
+        failure: Option<ProcessingExceptionType>,
+        exception: Option<String>,
+        output: Option<String>,
+        analytics: Option<String>,
+        progress: Option<String>,
+        operation_id: Option<String>,
+    }
+}
+
+db::params! {
+    /// An item that waits again.
+    struct Postponed {
+        item: i64,
+        defer_date: Option<Timestamp>,
+        due_date: Option<Timestamp>,
+        turn: Option<i64>,
+        seconds: i64,
+        progress: Option<String>,
     }
 }
 
@@ -209,9 +222,9 @@ impl Attempt {
 #[derive(Default)]
 struct Changes {
     /// By item: of several texts the last counts.
-    progressed: BTreeMap<i64, Vec<Value>>,
-    ended: Vec<Vec<Value>>,
-    postponed: Vec<Vec<Value>>,
+    progressed: BTreeMap<i64, Progressed>,
+    ended: Vec<Ended>,
+    postponed: Vec<Postponed>,
     again: Vec<Again>,
 }
 
@@ -257,18 +270,14 @@ fn attempts(
     batch: &mut Batch<'_, '_>,
     asked: &[(usize, &Ask<'_>, Held)],
 ) -> Result<HashMap<i64, Attempt>> {
-    let ids = asked.iter().map(|(_, _, held)| vec![held.item.into()]);
-    let rows: Vec<Vec<Value>> = ids.collect();
-    let sql = format!("SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}}");
-    let mut found = HashMap::with_capacity(asked.len());
-    batch
-        .tx
-        .each_many::<Error>(&sql, &["BIGINT"], rows, &mut |cells| {
-            let attempt = Attempt::read(cells)?;
-            found.insert(attempt.of.item, attempt);
-            Ok(())
-        })?;
-    Ok(found)
+    let ids: Vec<i64> = asked.iter().map(|(_, _, held)| held.item).collect();
+    let find = sql!(
+        "SELECT {} {{rows,}} queue_items i WHERE i.id = {{1}}",
+        Attempt::SELECT
+    );
+    let found: Vec<Attempt> = batch.tx.all_many(find, ids)?;
+    let by_number = found.into_iter().map(|found| (found.of.item, found));
+    Ok(by_number.collect())
 }
 
 /// Whether the item is one of the tenant's, in the folder of the call.
@@ -342,17 +351,17 @@ fn ended(
         Some(_) if again => QueueItemStatus::Retried,
         Some(_) => QueueItemStatus::Failed,
     };
-    changes.ended.push(vec![
-        attempt.of.item.into(),
-        status.into(),
-        batch.now.into(),
-        failure.into(),
-        exception.into(),
-        output.into(),
-        analytics.into(),
-        outcome.progress.clone().into(),
-        outcome.operation_id.clone().into(),
-    ]);
+    changes.ended.push(Ended {
+        item: attempt.of.item,
+        status,
+        now: batch.now,
+        failure,
+        exception,
+        output,
+        analytics,
+        progress: outcome.progress.clone(),
+        operation_id: outcome.operation_id.clone(),
+    });
     batch
         .ledger
         .moved(attempt.of, attempt.status, status, &author);
@@ -380,14 +389,14 @@ fn postponed(
 ) {
     let due_date = outcome.due_date.or(attempt.due_date);
     let turn = turn::of(attempt.priority, due_date, outcome.defer_date, batch.now);
-    changes.postponed.push(vec![
-        attempt.of.item.into(),
-        outcome.defer_date.into(),
-        due_date.into(),
-        turn.into(),
-        (attempt.took(batch.now) / odata::TICKS_PER_SECOND).into(),
-        outcome.progress.clone().into(),
-    ]);
+    changes.postponed.push(Postponed {
+        item: attempt.of.item,
+        defer_date: outcome.defer_date,
+        due_date,
+        turn,
+        seconds: attempt.took(batch.now) / odata::TICKS_PER_SECOND,
+        progress: outcome.progress.clone(),
+    });
     let status = QueueItemStatus::New;
     batch
         .ledger
@@ -415,37 +424,36 @@ fn progressed(
     // Who tells progress is alive; without a lease the time since the start is what counts.
     let lease = batch.lease_until(&queue);
     let item = attempt.of.item;
-    let row = vec![item.into(), text.map(str::to_owned).into(), lease.into()];
+    let row = Progressed {
+        item,
+        progress: text.map(str::to_owned),
+        lease_until: lease,
+    };
     changes.progressed.insert(item, row);
     Ok(())
 }
 
 fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
-    let progressed: Vec<Vec<Value>> = changes.progressed.into_values().collect();
     batch.tx.send_many(
-        "UPDATE queue_items SET progress = {2}, lease_until = COALESCE({3}, lease_until),
-             version = version + 1
-         {rows} WHERE id = {1}",
-        &["BIGINT", "TEXT", "BIGINT"],
-        progressed,
+        "UPDATE queue_items SET progress = {progress},
+             lease_until = COALESCE({lease_until}, lease_until), version = version + 1
+         {rows} WHERE id = {item}",
+        changes.progressed.into_values().collect(),
     )?;
     batch.tx.send_many(
-        "UPDATE queue_items SET status = {2}, end_processing = {3}, processing_exception_type = {4},
-             processing_exception = {5}, output = {6}, analytics = {7},
-             progress = COALESCE({8}, progress), operation_id = {9}, lease_until = NULL,
-             version = version + 1
-         {rows} WHERE id = {1}",
-        &[
-            "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
-        ],
+        "UPDATE queue_items SET status = {status}, end_processing = {now},
+             processing_exception_type = {failure}, processing_exception = {exception},
+             output = {output}, analytics = {analytics},
+             progress = COALESCE({progress}, progress), operation_id = {operation_id},
+             lease_until = NULL, version = version + 1
+         {rows} WHERE id = {item}",
         changes.ended,
     )?;
     batch.tx.send_many(
-        "UPDATE queue_items SET status = 0, defer_date = {2}, due_date = {3}, turn = {4},
-             seconds_in_previous_attempts = seconds_in_previous_attempts + {5},
-             progress = COALESCE({6}, progress), lease_until = NULL, version = version + 1
-         {rows} WHERE id = {1}",
-        &["BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
+        "UPDATE queue_items SET status = 0, defer_date = {defer_date}, due_date = {due_date},
+             turn = {turn}, seconds_in_previous_attempts = seconds_in_previous_attempts + {seconds},
+             progress = COALESCE({progress}, progress), lease_until = NULL, version = version + 1
+         {rows} WHERE id = {item}",
         changes.postponed,
     )?;
     retrying::add(

@@ -1,6 +1,6 @@
 //! Items as they are read, found and counted.
 
-use db::{Tx, Value};
+use db::{Tx, Value, sql};
 use odata::{Timestamp, Version};
 use serde::Deserialize;
 
@@ -91,22 +91,24 @@ fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     content::opened(&cx.server.keys, Reply::json(page))
 }
 
-/// An item as changes need it.
-pub(super) struct Item {
-    pub id: i64,
-    pub queue: i64,
-    pub queue_name: String,
-    pub status: QueueItemStatus,
-    pub version: i64,
-    pub key: String,
-    pub priority: QueueItemPriority,
-    pub defer_date: Option<Timestamp>,
-    pub due_date: Option<Timestamp>,
-    pub risk_sla_date: Option<Timestamp>,
-    pub reference: Option<String>,
-    pub progress: Option<String>,
-    start_processing: Option<Timestamp>,
-    end_processing: Option<Timestamp>,
+db::record! {
+    /// An item as changes need it.
+    pub(super) struct Item {
+        pub id: i64 = "i.id",
+        pub queue: i64 = "i.queue_definition_id",
+        pub queue_name: String = "q.name",
+        pub status: QueueItemStatus = "i.status",
+        pub version: i64 = "i.version",
+        pub key: String = "i.key",
+        pub priority: QueueItemPriority = "i.priority",
+        pub defer_date: Option<Timestamp> = "i.defer_date",
+        pub due_date: Option<Timestamp> = "i.due_date",
+        pub risk_sla_date: Option<Timestamp> = "i.risk_sla_date",
+        pub reference: Option<String> = "i.reference",
+        pub progress: Option<String> = "i.progress",
+        start_processing: Option<Timestamp> = "i.start_processing",
+        end_processing: Option<Timestamp> = "i.end_processing",
+    }
 }
 
 /// The item with this number in the folder of the request.
@@ -115,35 +117,16 @@ pub(super) struct Item {
 /// 1002 when there is none.
 pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Item> {
     let folder = cx.need_folder()?.id;
-    let row = cx.tx.row(
-        "SELECT i.queue_definition_id, q.name, i.status, i.version, i.key, i.priority,
-             i.defer_date, i.due_date, i.risk_sla_date, i.reference, i.progress,
-             i.start_processing, i.end_processing
-         FROM queue_items i JOIN queue_definitions q ON q.id = i.queue_definition_id
-         JOIN queue_folders l ON l.queue_definition_id = q.id AND l.folder_id = $2
-         WHERE i.id = $1 AND i.tenant_id = $3",
+    let item = cx.tx.one(
+        sql!(
+            "SELECT {} FROM queue_items i JOIN queue_definitions q ON q.id = i.queue_definition_id
+             JOIN queue_folders l ON l.queue_definition_id = q.id AND l.folder_id = $2
+             WHERE i.id = $1 AND i.tenant_id = $3",
+            Item::SELECT
+        ),
         &[id.into(), folder.into(), cx.caller.tenant.into()],
     )?;
-    let row = row.ok_or_else(|| Error::not_found("QueueItem"))?;
-    let status: i64 = row.get(2)?;
-    let unknown = || Error::Internal(format!("a queue item with status {status}"));
-    let date = |at| Ok::<_, db::Error>(row.get::<Option<i64>>(at)?.map(Timestamp));
-    Ok(Item {
-        id,
-        queue: row.get(0)?,
-        queue_name: row.get(1)?,
-        status: QueueItemStatus::from_i64(status).ok_or_else(unknown)?,
-        version: row.get(3)?,
-        key: row.get(4)?,
-        priority: QueueItemPriority::from_i64(row.get(5)?).ok_or_else(unknown)?,
-        defer_date: date(6)?,
-        due_date: date(7)?,
-        risk_sla_date: date(8)?,
-        reference: row.get(9)?,
-        progress: row.get(10)?,
-        start_processing: date(11)?,
-        end_processing: date(12)?,
-    })
+    item.ok_or_else(|| Error::not_found("QueueItem"))
 }
 
 impl Item {
@@ -205,20 +188,14 @@ pub(super) fn version(text: &str) -> Result<i64> {
 /// The store's.
 pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<i64> {
     let sql = format!("SELECT id FROM queue_items WHERE {condition}");
-    let ids: Result<Vec<Value>, db::Error> = tx
-        .rows(&sql, params)?
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
-    let ids = ids?;
+    let ids: Vec<i64> = tx.all(&sql, params)?;
     for (table, column) in [
         ("queue_item_events", "queue_item_id"),
         ("queue_item_comments", "queue_item_id"),
         ("queue_items", "id"),
     ] {
         let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT {{1}} {{rows}})");
-        let rows = ids.iter().map(|id| vec![id.clone()]).collect();
-        tx.exec_many(&sql, &["BIGINT"], rows)?;
+        tx.exec_many(&sql, ids.clone())?;
     }
     Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
 }

@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use db::{Tx, Value};
+use db::{Tx, sql};
 use odata::{TICKS_PER_SECOND, Timestamp};
 
 use super::Author;
-use super::ending::{ATTEMPT, Attempt};
+use super::ending::Attempt;
 use super::engine::Batch;
 use super::entities::QueueItemStatus;
 use super::queue::Queue;
@@ -20,6 +20,7 @@ use super::retrying::{self, Again, Who};
 use super::turn;
 use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
+use crate::jobs::state::ACTIVE;
 use crate::settings;
 
 /// Most items that one transaction gives up: others wait for it.
@@ -62,14 +63,16 @@ pub struct Look {
     pub shortest: Duration,
 }
 
-/// An item that nobody works on any more.
-#[derive(Debug, Clone, Copy)]
-pub struct Due {
-    item: i64,
-    /// Whether its lease has ended, or the limit has passed since it was taken.
-    leased: bool,
-    /// By when that was so.
-    by: i64,
+db::params! {
+    /// An item that nobody works on any more.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Due {
+        item: i64,
+        /// Whether its lease has ended, or the limit has passed since it was taken.
+        leased: bool,
+        /// By when that was so.
+        by: i64,
+    }
 }
 
 /// Looks through the items in progress, of all tenants.
@@ -91,21 +94,21 @@ pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
         "SELECT q.id, q.tenant_id, q.lease_seconds,
              (SELECT MIN(CASE WHEN q.lease_seconds IS NULL THEN i.start_processing
                      ELSE i.lease_until END)
-                 FROM queue_items i WHERE i.queue_definition_id = q.id AND i.status = 1)
+                 FROM queue_items i WHERE i.queue_definition_id = q.id AND i.status = 1) AS first
          FROM queue_counts c JOIN queue_definitions q ON q.id = c.queue_definition_id
          WHERE c.status = 1 AND c.items > 0",
         &[],
     )?;
     for row in &busy {
-        let (queue, tenant): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let leased = row.get::<Option<i64>>(2)?.is_some();
+        let (queue, tenant): (i64, i64) = (row.get("id")?, row.get("tenant_id")?);
+        let leased = row.get::<Option<i64>>("lease_seconds")?.is_some();
         let allowed = match leased {
             true => 0,
             false => limits
                 .get(&tenant)
                 .map_or(0, |seconds| seconds * TICKS_PER_SECOND),
         };
-        match row.get::<Option<i64>>(3)? {
+        match row.get::<Option<i64>>("first")? {
             Some(first) if first + allowed <= now.0 => {
                 overdue(tx, queue, leased, now.0 - allowed, &mut look.due)?;
             }
@@ -121,8 +124,9 @@ pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
 
 /// The shortest time that an item may be anybody's, by the leases of queues and the limits of tenants.
 fn shortest(tx: &mut Tx<'_>, limits: &HashMap<i64, i64>) -> Result<Duration> {
-    let lease = tx.row("SELECT MIN(lease_seconds) FROM queue_definitions", &[])?;
-    let lease: Option<i64> = lease.map_or(Ok(None), |row| row.get(0))?;
+    let lease: Option<Option<i64>> =
+        tx.one("SELECT MIN(lease_seconds) FROM queue_definitions", &[])?;
+    let lease = lease.flatten();
     let shortest = limits.values().copied().chain(lease).min();
     let shortest = shortest.and_then(|seconds| u64::try_from(seconds).ok());
     Ok(shortest.map_or(LONGEST, |seconds| LONGEST.min(Duration::from_secs(seconds))))
@@ -154,17 +158,12 @@ fn overdue(tx: &mut Tx<'_>, queue: i64, leased: bool, by: i64, due: &mut Vec<Due
 /// # Errors
 /// The store's.
 pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
-    let row = |due: &Due| vec![due.item.into(), due.leased.into(), due.by.into()];
-    let rows: Vec<Vec<Value>> = due.iter().map(row).collect();
-    let sql = format!(
-        "SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}} AND i.status = 1
-             AND CASE WHEN {{2}} THEN i.lease_until ELSE i.start_processing END <= {{3}}"
+    let find = sql!(
+        "SELECT {} {{rows,}} queue_items i WHERE i.id = {{item}} AND i.status = 1
+             AND CASE WHEN {{leased}} THEN i.lease_until ELSE i.start_processing END <= {{by}}",
+        Attempt::SELECT
     );
-    let (mut found, types) = (Vec::new(), ["BIGINT", "BOOLEAN", "BIGINT"]);
-    cx.tx.each_many::<Error>(&sql, &types, rows, &mut |cells| {
-        found.push(Attempt::read(cells)?);
-        Ok(())
-    })?;
+    let found = cx.tx.all_many(find, due.to_vec())?;
     give_up(cx, found)
 }
 
@@ -173,20 +172,35 @@ pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
-    let sql = format!(
-        "SELECT {ATTEMPT} FROM jobs j
+    let find = sql!(
+        "SELECT {} FROM jobs j
          JOIN queue_counts c ON c.status = 1 AND c.items > 0
          JOIN queue_definitions q ON q.id = c.queue_definition_id AND q.lease_seconds IS NOT NULL
          JOIN queue_items i ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
              AND i.executor_job_key = j.key
-         WHERE j.session_id = $1 AND j.state IN (0, 1, 2, 3, 8)"
+         WHERE j.session_id = $1 AND j.state IN {ACTIVE}",
+        Attempt::SELECT
     );
-    let mut held = Vec::new();
-    cx.tx.each::<Error>(&sql, &[session.into()], &mut |cells| {
-        held.push(Attempt::read(cells)?);
-        Ok(())
-    })?;
+    let held = cx.tx.all(find, &[session.into()])?;
     give_up(cx, held)
+}
+
+db::params! {
+    /// An item that waits again.
+    struct Returned {
+        item: i64,
+        turn: Option<i64>,
+        seconds: i64,
+    }
+}
+
+db::params! {
+    /// An item that nobody works on any more.
+    struct GivenUp {
+        item: i64,
+        status: QueueItemStatus,
+        now: Timestamp,
+    }
 }
 
 fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
@@ -199,7 +213,11 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
         if queue.lease_seconds.is_some() && attempt.returns <= queue.retries {
             let seconds = attempt.took(batch.now) / TICKS_PER_SECOND;
             let turn = turn::of(attempt.priority, attempt.due_date, None, batch.now);
-            returned.push(vec![attempt.of.item.into(), turn.into(), seconds.into()]);
+            returned.push(Returned {
+                item: attempt.of.item,
+                turn,
+                seconds,
+            });
             let status = QueueItemStatus::New;
             batch
                 .ledger
@@ -211,11 +229,11 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
             true => QueueItemStatus::Retried,
             false => QueueItemStatus::Abandoned,
         };
-        given_up.push(vec![
-            attempt.of.item.into(),
-            status.into(),
-            batch.now.into(),
-        ]);
+        given_up.push(GivenUp {
+            item: attempt.of.item,
+            status,
+            now: batch.now,
+        });
         let abandoned = QueueItemStatus::Abandoned;
         batch
             .ledger
@@ -226,18 +244,17 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
         }
     }
     batch.tx.exec_many(
-        "UPDATE queue_items SET status = 0, turn = {2}, returns = returns + 1, lease_until = NULL,
-             seconds_in_previous_attempts = seconds_in_previous_attempts + {3},
+        "UPDATE queue_items SET status = 0, turn = {turn}, returns = returns + 1,
+             lease_until = NULL,
+             seconds_in_previous_attempts = seconds_in_previous_attempts + {seconds},
              version = version + 1
-         {rows} WHERE id = {1}",
-        &["BIGINT", "BIGINT", "BIGINT"],
+         {rows} WHERE id = {item}",
         returned,
     )?;
     batch.tx.exec_many(
-        "UPDATE queue_items SET status = {2}, end_processing = {3}, lease_until = NULL,
+        "UPDATE queue_items SET status = {status}, end_processing = {now}, lease_until = NULL,
              version = version + 1
-         {rows} WHERE id = {1}",
-        &["BIGINT", "BIGINT", "BIGINT"],
+         {rows} WHERE id = {item}",
         given_up,
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use db::{Tx, Value};
+use db::Tx;
 use odata::Timestamp;
 
 use super::Author;
@@ -12,21 +12,47 @@ use super::events::QueueItemEventAction;
 use super::records::{self, Results};
 use crate::error::Result;
 
-/// An item as its history names it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Of {
-    /// Its tenant.
-    pub tenant: i64,
-    /// Its queue.
-    pub queue: i64,
-    /// Its number.
-    pub item: i64,
+db::record! {
+    /// An item as its history names it, `queue_items i`.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Of {
+        /// Its tenant.
+        pub tenant: i64 = "i.tenant_id",
+        /// Its queue.
+        pub queue: i64 = "i.queue_definition_id",
+        /// Its number.
+        pub item: i64 = "i.id",
+    }
+}
+
+db::params! {
+    /// A row of `queue_item_events`.
+    struct Event {
+        tenant_id: i64,
+        queue_definition_id: i64,
+        queue_item_id: i64,
+        timestamp: Timestamp,
+        action: QueueItemEventAction,
+        user_id: Option<i64>,
+        external_client_id: Option<String>,
+        status: QueueItemStatus,
+        review_status: QueueItemReviewStatus,
+    }
+}
+
+db::params! {
+    /// By how much a number of a queue changes.
+    struct Count {
+        queue: i64,
+        status: i64,
+        by: i64,
+    }
 }
 
 /// The changes of one transaction.
 pub(super) struct Ledger {
     now: Timestamp,
-    events: Vec<Vec<Value>>,
+    events: Vec<Event>,
     counts: BTreeMap<(i64, i64), i64>,
     results: BTreeMap<i64, Results>,
 }
@@ -99,24 +125,15 @@ impl Ledger {
     /// The store's.
     pub fn settle(self, tx: &mut Tx<'_>) -> Result<()> {
         tx.send_many(
-            "INSERT INTO queue_item_events (tenant_id, queue_definition_id, queue_item_id,
-                 timestamp, action, user_id, external_client_id, status, review_status)
-             {values}",
-            &[
-                "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT",
-                "BIGINT",
-            ],
+            "INSERT INTO queue_item_events ({columns}) {values}",
             self.events,
         )?;
         let counts = self.counts.into_iter().filter(|(_, by)| *by != 0);
-        let counts: Vec<Vec<Value>> = counts
-            .map(|((queue, status), by)| vec![queue.into(), status.into(), by.into()])
-            .collect();
+        let counts = counts.map(|((queue, status), by)| Count { queue, status, by });
         tx.send_many(
-            "UPDATE queue_counts SET items = items + {3} {rows}
-             WHERE queue_definition_id = {1} AND status = {2}",
-            &["BIGINT", "BIGINT", "BIGINT"],
-            counts,
+            "UPDATE queue_counts SET items = items + {by} {rows}
+             WHERE queue_definition_id = {queue} AND status = {status}",
+            counts.collect(),
         )?;
         records::add(tx, self.results, self.now)
     }
@@ -132,16 +149,16 @@ impl Ledger {
         status: QueueItemStatus,
         author: &Author,
     ) {
-        self.events.push(vec![
-            of.tenant.into(),
-            of.queue.into(),
-            of.item.into(),
-            self.now.into(),
-            action.into(),
-            author.user.into(),
-            author.client.clone().into(),
-            status.into(),
-            QueueItemReviewStatus::None.into(),
-        ]);
+        self.events.push(Event {
+            tenant_id: of.tenant,
+            queue_definition_id: of.queue,
+            queue_item_id: of.item,
+            timestamp: self.now,
+            action,
+            user_id: author.user,
+            external_client_id: author.client.clone(),
+            status,
+            review_status: QueueItemReviewStatus::None,
+        });
     }
 }

@@ -321,6 +321,23 @@ pub(super) struct Results {
     pub retried: i64,
 }
 
+db::params! {
+    /// A row of `queue_results`, or what is added to one.
+    struct Added {
+        queue_definition_id: i64,
+        period: ReportType,
+        begins: i64,
+        successful: i64,
+        successful_time: i64,
+        application_exceptions: i64,
+        application_exceptions_time: i64,
+        business_exceptions: i64,
+        business_exceptions_time: i64,
+        retried: i64,
+        last_processed: Option<Timestamp>,
+    }
+}
+
 /// Adds results to those of the queues: since ever, and in this minute.
 ///
 /// # Errors
@@ -335,26 +352,24 @@ pub(super) fn add(
     for (queue, of) in results {
         let ended = of.successful + of.application_exceptions + of.business_exceptions;
         for (period, begins) in [(ReportType::All, 0), (ReportType::Minute, minute)] {
-            rows.push(vec![
-                queue.into(),
-                period.into(),
-                begins.into(),
-                of.successful.into(),
-                of.successful_time.into(),
-                of.application_exceptions.into(),
-                of.application_exceptions_time.into(),
-                of.business_exceptions.into(),
-                of.business_exceptions_time.into(),
-                of.retried.into(),
-                (ended > 0).then_some(now).into(),
-            ]);
+            rows.push(Added {
+                queue_definition_id: queue,
+                period,
+                begins,
+                successful: of.successful,
+                successful_time: of.successful_time,
+                application_exceptions: of.application_exceptions,
+                application_exceptions_time: of.application_exceptions_time,
+                business_exceptions: of.business_exceptions,
+                business_exceptions_time: of.business_exceptions_time,
+                retried: of.retried,
+                last_processed: (ended > 0).then_some(now),
+            });
         }
     }
     tx.send_many(
-        "INSERT INTO queue_results (queue_definition_id, period, begins, successful,
-             successful_time, application_exceptions, application_exceptions_time,
-             business_exceptions, business_exceptions_time, retried, last_processed)
-         {values} ON CONFLICT (queue_definition_id, period, begins) DO UPDATE SET
+        "INSERT INTO queue_results ({columns}) {values}
+         ON CONFLICT (queue_definition_id, period, begins) DO UPDATE SET
              successful = queue_results.successful + excluded.successful,
              successful_time = queue_results.successful_time + excluded.successful_time,
              application_exceptions =
@@ -367,7 +382,6 @@ pub(super) fn add(
                  queue_results.business_exceptions_time + excluded.business_exceptions_time,
              retried = queue_results.retried + excluded.retried,
              last_processed = COALESCE(excluded.last_processed, queue_results.last_processed)",
-        &["BIGINT"; 11],
         rows,
     )?;
     Ok(())

@@ -66,15 +66,14 @@ const DEFAULTS: &[(RetentionType, i64)] =
 /// The store's.
 pub(super) fn set_defaults(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
     for (kind, days) in DEFAULTS {
-        cx.tx.exec(
-            "INSERT INTO queue_retention (tenant_id, queue_definition_id, type, action, period)
-             VALUES ($1, $2, $3, $4, $5)",
-            &[
-                cx.caller.tenant.into(),
-                queue.into(),
-                (*kind).into(),
-                RetentionAction::Delete.into(),
-                (*days).into(),
+        cx.tx.put_into(
+            "queue_retention",
+            [
+                ("tenant_id", cx.caller.tenant.into()),
+                ("queue_definition_id", queue.into()),
+                ("type", (*kind).into()),
+                ("action", RetentionAction::Delete.into()),
+                ("period", (*days).into()),
             ],
         )?;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use db::Tx;
+use db::{Tx, sql};
 use odata::{Guid, Timestamp};
 
 use super::Author;
@@ -10,7 +10,7 @@ use super::ending::Attempt;
 use super::entities::QueueItemPriority;
 use super::ledger::{Ledger, Of};
 use super::turn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// An item that has been marked as Retried and gets its copy.
 pub(super) struct Again {
@@ -46,6 +46,30 @@ pub(super) enum Who {
     Somebody,
 }
 
+db::record! {
+    /// The reference that an item keeps others from having.
+    struct Reference {
+        item: i64 = "i.id",
+        text: String = "i.unique_reference",
+    }
+}
+
+db::params! {
+    /// A copy, and what it has of its own.
+    struct Copied {
+        id: i64,
+        of: i64,
+        unique_key: Guid,
+        unique_reference: Option<String>,
+        defer_date: Option<Timestamp>,
+        due_date: Option<Timestamp>,
+        turn: Option<i64>,
+        seconds: i64,
+        now: Timestamp,
+        by_hand: bool,
+    }
+}
+
 /// Adds the copies. The reference of a queue with unique ones goes over to the copy.
 ///
 /// # Errors
@@ -60,42 +84,38 @@ pub(super) fn add(
     if again.is_empty() {
         return Ok(());
     }
-    let mut references = HashMap::new();
-    let ids = || again.iter().map(|a| vec![a.of.item.into()]).collect();
-    tx.each_many::<Error>(
-        "SELECT i.id, i.unique_reference {rows,} queue_items i
-         WHERE i.id = {1} AND i.unique_reference IS NOT NULL",
-        &["BIGINT"],
+    let ids = || again.iter().map(|a| a.of.item).collect::<Vec<_>>();
+    let taken: Vec<Reference> = tx.all_many(
+        sql!(
+            "SELECT {} {{rows,}} queue_items i
+             WHERE i.id = {{1}} AND i.unique_reference IS NOT NULL",
+            Reference::SELECT
+        ),
         ids(),
-        &mut |cells| {
-            if let (db::Cell::Int(id), db::Cell::Text(text)) = (cells.get(0), cells.get(1)) {
-                references.insert(id, text.to_owned());
-            }
-            Ok(())
-        },
     )?;
-    if !references.is_empty() {
+    if !taken.is_empty() {
         tx.send_many(
             "UPDATE queue_items SET unique_reference = NULL {rows} WHERE id = {1}",
-            &["BIGINT"],
             ids(),
         )?;
     }
+    let taken = taken.into_iter().map(|taken| (taken.item, taken.text));
+    let mut references: HashMap<i64, String> = taken.collect();
     let copies = tx.new_ids("queue_items", again.len())?;
     let mut rows = Vec::with_capacity(again.len());
     for (item, copy) in again.iter().zip(&copies) {
-        rows.push(vec![
-            item.of.item.into(),
-            Guid::sequential().into(),
-            references.remove(&item.of.item).into(),
-            item.defer_date.into(),
-            item.due_date.into(),
-            turn::of(item.priority, item.due_date, item.defer_date, now).into(),
-            item.seconds.into(),
-            now.into(),
-            (who == Who::Somebody).into(),
-            (*copy).into(),
-        ]);
+        rows.push(Copied {
+            id: *copy,
+            of: item.of.item,
+            unique_key: Guid::sequential(),
+            unique_reference: references.remove(&item.of.item),
+            defer_date: item.defer_date,
+            due_date: item.due_date,
+            turn: turn::of(item.priority, item.due_date, item.defer_date, now),
+            seconds: item.seconds,
+            now,
+            by_hand: who == Who::Somebody,
+        });
     }
     tx.exec_many(
         "INSERT INTO queue_items (id, tenant_id, queue_definition_id, status, priority, defer_date,
@@ -103,18 +123,16 @@ pub(super) fn add(
              unique_reference, source, parent_operation_id, creator_job_key, specific_content,
              seconds_in_previous_attempts, retry_number, manual_retry_number, ancestor_id,
              ancestor_unique_key, manual_ancestor_id, manual_ancestor_unique_key)
-         SELECT {10}, i.tenant_id, i.queue_definition_id, 0, i.priority, {4}, {5}, i.risk_sla_date, {6},
-             i.encrypted, {8}, i.key, {2}, i.reference, {3}, i.source, i.parent_operation_id,
-             i.creator_job_key, i.specific_content, i.seconds_in_previous_attempts + {7},
-             i.retry_number + CASE WHEN {9} THEN 0 ELSE 1 END,
-             i.manual_retry_number + CASE WHEN {9} THEN 1 ELSE 0 END,
-             CASE WHEN {9} THEN NULL ELSE i.id END, CASE WHEN {9} THEN NULL ELSE i.unique_key END,
-             CASE WHEN {9} THEN i.id END, CASE WHEN {9} THEN i.unique_key END
-         {rows,} queue_items i WHERE i.id = {1}",
-        &[
-            "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BOOLEAN",
-            "BIGINT",
-        ],
+         SELECT {id}, i.tenant_id, i.queue_definition_id, 0, i.priority, {defer_date}, {due_date},
+             i.risk_sla_date, {turn}, i.encrypted, {now}, i.key, {unique_key}, i.reference,
+             {unique_reference}, i.source, i.parent_operation_id, i.creator_job_key,
+             i.specific_content, i.seconds_in_previous_attempts + {seconds},
+             i.retry_number + CASE WHEN {by_hand} THEN 0 ELSE 1 END,
+             i.manual_retry_number + CASE WHEN {by_hand} THEN 1 ELSE 0 END,
+             CASE WHEN {by_hand} THEN NULL ELSE i.id END,
+             CASE WHEN {by_hand} THEN NULL ELSE i.unique_key END,
+             CASE WHEN {by_hand} THEN i.id END, CASE WHEN {by_hand} THEN i.unique_key END
+         {rows,} queue_items i WHERE i.id = {of}",
         rows,
     )?;
     for (item, copy) in again.iter().zip(copies) {

@@ -166,7 +166,7 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
     )?;
     let mut folders = Vec::new();
     for row in &rows {
-        let id = row.get(2)?;
+        let id = row.get("id")?;
         let visible = match &cx.folders {
             Folders::All => true,
             Folders::One(one) => *one == id,
@@ -174,8 +174,8 @@ pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
         };
         if visible {
             folders.push(SimpleFolder {
-                display_name: row.get(0)?,
-                fully_qualified_name: row.get(1)?,
+                display_name: row.get("display_name")?,
+                fully_qualified_name: row.get("fully_qualified_name")?,
                 id,
             });
         }

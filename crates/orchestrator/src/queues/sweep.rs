@@ -99,11 +99,14 @@ pub fn tasks(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Task>> {
         ],
     )?;
     for row in &rules {
-        if let Some(status) = QueueItemStatus::from_i64(row.get(1)?) {
+        if let Some(status) = QueueItemStatus::from_i64(row.get("status")?) {
             tasks.push(Task::Items {
-                queue: row.get(0)?,
+                queue: row.get("queue_definition_id")?,
                 status,
-                before: days_before(now, row.get::<i64>(2)?.try_into().unwrap_or(u32::MAX)),
+                before: days_before(
+                    now,
+                    row.get::<i64>("period")?.try_into().unwrap_or(u32::MAX),
+                ),
             });
         }
     }
@@ -116,7 +119,7 @@ pub fn tasks(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Task>> {
         &[before.into()],
     )?;
     for row in &counted {
-        let queue = row.get(0)?;
+        let queue = row.get("queue_definition_id")?;
         tasks.push(Task::Results { queue, before });
     }
     let before = days_before(now, ANSWERS_KEPT);
@@ -150,7 +153,7 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
             before,
         } => (
             format!(
-                "SELECT MAX(i.id), COUNT(CASE WHEN i.age < $4 THEN 1 END)
+                "SELECT MAX(i.id) AS until, COUNT(CASE WHEN i.age < $4 THEN 1 END) AS due
                  FROM (SELECT id, creation_time, {} AS age FROM queue_items
                      WHERE queue_definition_id = $1 AND status = $2 AND id > $3
                      ORDER BY id LIMIT {AT_ONCE}) i WHERE i.creation_time < $4",
@@ -160,15 +163,15 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
         ),
         Task::Results { queue, before } => (
             format!(
-                "SELECT MAX(r.begins), COUNT(*) FROM (SELECT begins FROM queue_results
-                     WHERE queue_definition_id = $1 AND period = 1 AND begins > $2 AND begins < $3
+                "SELECT MAX(r.begins) AS until, COUNT(*) AS due FROM (SELECT begins
+                     FROM queue_results WHERE queue_definition_id = $1 AND period = 1 AND begins > $2 AND begins < $3
                      ORDER BY begins LIMIT {AT_ONCE}) r"
             ),
             vec![queue.into(), after.into(), before.into()],
         ),
         Task::Answers { before } => (
             format!(
-                "SELECT MAX(a.creation_time), COUNT(*) FROM (SELECT creation_time
+                "SELECT MAX(a.creation_time) AS until, COUNT(*) AS due FROM (SELECT creation_time
                      FROM idempotency_keys WHERE creation_time > $1 AND creation_time < $2
                      ORDER BY creation_time LIMIT {AT_ONCE}) a"
             ),
@@ -176,14 +179,15 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
         ),
         Task::ItemsOfDeleted { queue } => (
             format!(
-                "SELECT MAX(i.id), COUNT(*) FROM (SELECT id FROM queue_items
-                     WHERE queue_definition_id = $1 AND id > $2 ORDER BY id LIMIT {AT_ONCE}) i"
+                "SELECT MAX(i.id) AS until, COUNT(*) AS due FROM (SELECT id
+                     FROM queue_items WHERE queue_definition_id = $1 AND id > $2 ORDER BY id LIMIT {AT_ONCE}) i"
             ),
             vec![queue.into(), after.into()],
         ),
         Task::Deleted { queue } => (
             // Whatever kept the tasks before it from their end, it removes no more than a row.
-            "SELECT MAX(q.id), COUNT(*) FROM queue_definitions q WHERE q.id = $1 AND q.id > $2
+            "SELECT MAX(q.id) AS until, COUNT(*) AS due FROM queue_definitions q
+                 WHERE q.id = $1 AND q.id > $2
                  AND NOT EXISTS (SELECT 1 FROM queue_items i WHERE i.queue_definition_id = q.id)
                  AND NOT EXISTS (SELECT 1 FROM queue_results r
                      WHERE r.queue_definition_id = q.id AND r.period = 1)"
@@ -194,8 +198,8 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
     let Some(row) = tx.row(&sql, &params)? else {
         return Ok(None);
     };
-    let due = row.get::<i64>(1)? > 0;
-    let until: Option<i64> = row.get(0)?;
+    let due = row.get::<i64>("due")? > 0;
+    let until: Option<i64> = row.get("until")?;
     Ok(until.map(|until| Stretch { after, until, due }))
 }
 

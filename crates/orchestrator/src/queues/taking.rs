@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use db::{Dialect, Value};
+use db::{Dialect, Value, sql};
 use odata::{Guid, Open, Timestamp, edm_enum};
 use serde::Deserialize;
 
@@ -251,25 +251,41 @@ fn choose<'a>(
 
 /// Gives deferred items whose time has come their turn.
 fn make_ready(batch: &mut Batch<'_, '_>, queue: i64) -> Result<()> {
-    let rows = batch.tx.rows(
-        "SELECT id, priority, due_date FROM queue_items
-         WHERE queue_definition_id = $1 AND status = 0 AND turn IS NULL AND defer_date <= $2
-         ORDER BY defer_date LIMIT $3",
+    let deferred: Vec<Deferred> = batch.tx.all(
+        sql!(
+            "SELECT {} FROM queue_items
+             WHERE queue_definition_id = $1 AND status = 0 AND turn IS NULL AND defer_date <= $2
+             ORDER BY defer_date LIMIT $3",
+            Deferred::SELECT
+        ),
         &[queue.into(), batch.now.into(), READY_AT_ONCE.into()],
     )?;
-    let mut ready = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (priority, due): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let priority = QueueItemPriority::from_i64(priority).unwrap_or(QueueItemPriority::Normal);
-        let turn = turn::of(priority, due.map(Timestamp), None, batch.now);
-        ready.push(vec![row.get::<i64>(0)?.into(), turn.into()]);
-    }
+    let ready = deferred.into_iter().map(|item| Ready {
+        item: item.id,
+        turn: turn::of(item.priority, item.due_date, None, batch.now),
+    });
     batch.tx.send_many(
-        "UPDATE queue_items SET turn = {2} {rows} WHERE id = {1}",
-        &["BIGINT", "BIGINT"],
-        ready,
+        "UPDATE queue_items SET turn = {turn} {rows} WHERE id = {item}",
+        ready.collect(),
     )?;
     Ok(())
+}
+
+db::record! {
+    /// An item whose time has come.
+    struct Deferred {
+        id: i64 = "id",
+        priority: QueueItemPriority = "priority",
+        due_date: Option<Timestamp> = "due_date",
+    }
+}
+
+db::params! {
+    /// The turn that it gets.
+    struct Ready {
+        item: i64,
+        turn: Option<i64>,
+    }
 }
 
 /// Items that another server takes at the same moment are its.
@@ -288,9 +304,7 @@ fn next(batch: &mut Batch<'_, '_>, queue: i64, count: usize) -> Result<Vec<i64>>
         not_taken_elsewhere(batch.tx.dialect())
     );
     let limit = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = batch.tx.rows(&sql, &[queue.into(), limit.into()])?;
-    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(ids?)
+    Ok(batch.tx.all(&sql, &[queue.into(), limit.into()])?)
 }
 
 /// The next item whose reference is like this one.
@@ -317,13 +331,20 @@ fn with_reference(
         chosen.len() + 1,
         not_taken_elsewhere(batch.tx.dialect())
     );
-    for row in batch.tx.rows(&sql, &params)? {
-        let id: i64 = row.get(0)?;
-        if !chosen.contains(&id) {
-            return Ok(Some(id));
-        }
+    let ids: Vec<i64> = batch.tx.all(&sql, &params)?;
+    Ok(ids.into_iter().find(|id| !chosen.contains(id)))
+}
+
+db::params! {
+    /// An item that somebody works on now.
+    struct Begun {
+        item: i64,
+        status: QueueItemStatus,
+        robot: Option<i64>,
+        job: Option<String>,
+        now: Timestamp,
+        lease_until: Option<i64>,
     }
-    Ok(None)
 }
 
 /// Marks items as in progress.
@@ -343,14 +364,14 @@ fn begin(
             (None, None) => None,
         };
         let lease_until = batch.lease_until(queue);
-        rows.push(vec![
-            (*item).into(),
-            QueueItemStatus::InProgress.into(),
-            taker.robot.into(),
-            job.into(),
-            batch.now.into(),
-            lease_until.into(),
-        ]);
+        rows.push(Begun {
+            item: *item,
+            status: QueueItemStatus::InProgress,
+            robot: taker.robot,
+            job,
+            now: batch.now,
+            lease_until,
+        });
         let of = Of {
             tenant: taker.ask.caller.tenant,
             queue: queue.id,
@@ -366,10 +387,10 @@ fn begin(
     }
     batch.hints.insert(Hint::Taken);
     batch.tx.send_many(
-        "UPDATE queue_items SET status = {2}, turn = NULL, robot_id = {3}, executor_job_key = {4},
-             start_processing = {5}, lease_until = {6}, version = version + 1
-         {rows} WHERE id = {1}",
-        &["BIGINT", "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT"],
+        "UPDATE queue_items SET status = {status}, turn = NULL, robot_id = {robot},
+             executor_job_key = {job}, start_processing = {now}, lease_until = {lease_until},
+             version = version + 1
+         {rows} WHERE id = {item}",
         rows,
     )?;
     Ok(())

@@ -7,12 +7,13 @@ mod entities;
 mod priority;
 mod versions;
 
-use db::Value;
+use db::{Value, sql};
 use odata::Guid;
 
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::state::FINAL;
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
 
 pub(crate) use entities::PRIORITY_BAND;
@@ -226,7 +227,7 @@ fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
         Which::Key(key) => ("r.key = $2", (*key).into()),
     };
     let sql = format!(
-        "SELECT r.id, r.key, r.package_id, p.package_id, p.feed_id, p.version,
+        "SELECT r.id, r.key, r.package_id AS package, p.package_id, p.feed_id, p.version,
              r.current_version_id, r.entry_point_id, e.path, r.specific_priority_value,
              r.auto_update, r.remote_control_access
          FROM releases r JOIN packages p ON p.id = r.package_id
@@ -237,18 +238,18 @@ fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
     let row = cx.tx.row(&sql, &[folder.into(), value])?;
     let row = row.ok_or_else(|| Error::not_found("Release"))?;
     Ok(Current {
-        id: row.get(0)?,
-        key: row.get(1)?,
-        package: row.get(2)?,
-        package_id: row.get(3)?,
-        feed: row.get(4)?,
-        version: row.get(5)?,
-        version_id: row.get(6)?,
-        entry_point: row.get(7)?,
-        entry_path: row.get(8)?,
-        priority: Priority::stored(row.get(9)?),
-        auto_update: row.get(10)?,
-        remote_control: row.get(11)?,
+        id: row.get("id")?,
+        key: row.get("key")?,
+        package: row.get("package")?,
+        package_id: row.get("package_id")?,
+        feed: row.get("feed_id")?,
+        version: row.get("version")?,
+        version_id: row.get("current_version_id")?,
+        entry_point: row.get("entry_point_id")?,
+        entry_path: row.get("path")?,
+        priority: Priority::stored(row.get("specific_priority_value")?),
+        auto_update: row.get("auto_update")?,
+        remote_control: row.get("remote_control_access")?,
     })
 }
 
@@ -271,7 +272,8 @@ pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 /// they go on showing what they ran.
 fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
     let id = find(cx, which)?.id;
-    let unfinished = "SELECT 1 FROM jobs WHERE release_id = $1 AND state NOT IN (4, 5, 6) LIMIT 1";
+    let unfinished =
+        sql!("SELECT 1 FROM jobs WHERE release_id = $1 AND state NOT IN {FINAL} LIMIT 1");
     if cx.tx.row(unfinished, &[id.into()])?.is_some() {
         return Err(Error::refused(
             Code::HasRunningJobs,

@@ -13,10 +13,13 @@ use crate::packages;
 
 /// Writes down that a release has a package version from now on.
 pub(super) fn begin(tx: &mut Tx<'_>, now: Timestamp, release: i64, package: i64) -> Result<()> {
-    let version = tx.insert(
-        "INSERT INTO release_versions (release_id, package_id, creation_time)
-         VALUES ($1, $2, $3) RETURNING id",
-        &[release.into(), package.into(), now.into()],
+    let version = tx.insert_into(
+        "release_versions",
+        [
+            ("release_id", release.into()),
+            ("package_id", package.into()),
+            ("creation_time", now.into()),
+        ],
     )?;
     tx.exec(
         "UPDATE releases SET current_version_id = $2 WHERE id = $1",

@@ -85,8 +85,8 @@ fn went(cx: &mut Cx<'_, '_>, host: i64, robot: i64, others: bool) -> Result<Wher
         "{SAME_COMPUTER} AND {shared} AND s.state <> 2
          ORDER BY CASE WHEN s.is_attended THEN 0 ELSE 1 END, s.id LIMIT 1"
     );
-    let row = cx.tx.row(&sql, &[host.into(), robot.into()])?;
-    let Some(session) = row.map(|r| r.get::<i64>(0)).transpose()? else {
+    let session: Option<i64> = cx.tx.one(&sql, &[host.into(), robot.into()])?;
+    let Some(session) = session else {
         return Ok(Whereabouts::Gone(None));
     };
     cx.tx.exec(

@@ -57,23 +57,23 @@ pub(super) fn robots_of_machine(
 /// The store's.
 pub fn robot_details(cx: &mut Cx<'_, '_>, robot: i64, machine: i64) -> Result<Value> {
     let row = cx.tx.row(
-        "SELECT r.key, r.username, m.name, r.name, r.type, r.tenant_id, r.execution_settings
+        "SELECT r.key, r.username, m.name AS machine_name, r.name, r.type, r.tenant_id, r.execution_settings
          FROM robots r JOIN machines m ON m.id = $2 WHERE r.id = $1",
         &[robot.into(), machine.into()],
     )?;
     let Some(row) = row else {
         return Ok(Value::Null);
     };
-    let settings: Option<String> = row.get(6)?;
+    let settings: Option<String> = row.get("execution_settings")?;
     Ok(json!({
-        "robotKey": row.get::<String>(0)?,
-        "user": row.get::<Option<String>>(1)?,
-        "machineName": row.get::<String>(2)?,
+        "robotKey": row.get::<String>("key")?,
+        "user": row.get::<Option<String>>("username")?,
+        "machineName": row.get::<String>("machine_name")?,
         "machineId": machine,
-        "robotName": row.get::<String>(3)?,
-        "robotType": row.get::<i64>(4)?,
+        "robotName": row.get::<String>("name")?,
+        "robotType": row.get::<i64>("type")?,
         "hasLicense": true,
-        "tenantId": row.get::<i64>(5)?,
+        "tenantId": row.get::<i64>("tenant_id")?,
         "organizationUnitId": Value::Null,
         "isExternalLicensed": false,
         "executionSettings": object(settings.as_deref()),
@@ -124,15 +124,15 @@ pub fn commands(
 fn envelope(work: &Work, data: Value) -> Value {
     let (key, email) = work.who();
     json!({
-        "robotKey": work.robot.1,
-        "username": work.robot.3,
-        "robotName": work.robot.2,
+        "robotKey": work.robot_key,
+        "username": work.robot_account,
+        "robotName": work.robot_name,
         "robotType": work.robot_type,
         "machineId": work.machine,
         "hasLicense": true,
         "isExternalLicensed": false,
         "executionSettings": object(work.execution_settings.as_deref()),
-        "authSettings": { "Auth.OAuth.RobotOAuthSecret": work.robot.1 },
+        "authSettings": { "Auth.OAuth.RobotOAuthSecret": work.robot_key },
         "userDetails": {"key": key, "email": email},
         "data": data,
     })
@@ -149,10 +149,10 @@ fn base_data(work: &Work, kind: &str) -> Value {
         "processName": work.release_name,
         "packageId": work.package_id,
         "packageVersion": work.package_version,
-        "folderId": work.folder.0,
-        "folderKey": work.folder.1,
-        "folderPath": work.folder.2,
-        "fullyQualifiedFolderName": work.folder.2,
+        "folderId": work.folder_id,
+        "folderKey": work.folder_key,
+        "folderPath": work.folder_path,
+        "fullyQualifiedFolderName": work.folder_path,
     })
 }
 
@@ -183,7 +183,7 @@ fn start_data(work: &Work, tenant: &Tenant) -> Value {
         "inputFile": work.input_file,
         "environmentVariables": work.environment_variables,
         "requiresUserInteraction": work.requires_user_interaction,
-        "username": work.robot.3,
+        "username": work.robot_account,
         "credentialType": work.credential_type,
         "source": work.source,
         "traceId": trace,
@@ -218,18 +218,18 @@ pub(super) fn published_processes(cx: &mut Cx<'_, '_>, robot: i64) -> Result<Val
     )?;
     let mut list = Vec::with_capacity(rows.len());
     for row in &rows {
-        let key: String = row.get(0)?;
+        let key: String = row.get("key")?;
         list.push(json!({
             "activationKey": key,
-            "processName": row.get::<String>(1)?,
-            "processDescription": row.get::<Option<String>>(2)?,
+            "processName": row.get::<String>("name")?,
+            "processDescription": row.get::<Option<String>>("description")?,
             "processKey": key,
-            "packageId": row.get::<String>(3)?,
-            "packageVersion": row.get::<String>(4)?,
-            "inputArguments": row.get::<Option<String>>(5)?,
-            "folderId": row.get::<i64>(6)?,
-            "folderName": row.get::<String>(7)?,
-            "folderFullyQualifiedName": row.get::<String>(8)?,
+            "packageId": row.get::<String>("package_id")?,
+            "packageVersion": row.get::<String>("version")?,
+            "inputArguments": row.get::<Option<String>>("input_arguments")?,
+            "folderId": row.get::<i64>("id")?,
+            "folderName": row.get::<String>("display_name")?,
+            "folderFullyQualifiedName": row.get::<String>("fully_qualified_name")?,
             "processSettings": Value::Null,
             "feedUrl": Value::Null,
         }));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use db::Value;
+use db::{Value, sql};
 use odata::Changes;
 use serde::Deserialize;
 
@@ -13,6 +13,8 @@ use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::JobState;
+use crate::jobs::state::{ACTIVE, NOT_RUNNING};
 use crate::sessions;
 use crate::users::UserType;
 
@@ -22,8 +24,10 @@ use crate::users::UserType;
 /// The store's.
 pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
     let row = cx.tx.row(
-        "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
-             AND state IN (0, 1, 2, 3, 8) LIMIT 1",
+        sql!(
+            "SELECT 1 FROM jobs WHERE robot_id = $1 AND session_id IS NOT NULL
+                 AND state IN {ACTIVE} LIMIT 1"
+        ),
         &[robot.into()],
     )?;
     Ok(row.is_some())
@@ -51,10 +55,12 @@ pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
         ));
     }
     cx.tx.exec(
-        "UPDATE jobs SET state = 6, end_time = $2, last_modification_time = $2, deadline = NULL,
-             info = 'The robot that the job waited for was deleted.'
-         WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN (0, 7, 8)",
-        &[robot.into(), cx.now.into()],
+        sql!(
+            "UPDATE jobs SET state = $3, end_time = $2, last_modification_time = $2,
+                 deadline = NULL, info = 'The robot that the job waited for was deleted.'
+             WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN {NOT_RUNNING}"
+        ),
+        &[robot.into(), cx.now.into(), JobState::Stopped.into()],
     )?;
     for column in ["robot_id", "wanted_robot_id"] {
         let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");

@@ -128,10 +128,10 @@ fn find(cx: &mut Cx<'_, '_>, id: i64, name: Option<&str>) -> Result<Option<Machi
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Machine {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        key: row.get(2)?,
-        kind: row.get(3)?,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        key: row.get("license_key")?,
+        kind: row.get("type")?,
     }))
 }
 

@@ -186,18 +186,15 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
         &[id.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Robot"))?;
-    let key: String = row.get(0)?;
     Ok(Known {
         id,
-        key: key
-            .parse()
-            .map_err(|_| Error::Internal(format!("the key of robot {id} is no GUID")))?,
-        name: row.get(1)?,
-        username: row.get(2)?,
-        kind: row.get(3)?,
-        hosting: HostingType::from_i64(row.get(4)?).unwrap_or(HostingType::Floating),
-        machine: row.get(5)?,
-        folder: row.get(6)?,
+        key: row.get("key")?,
+        name: row.get("name")?,
+        username: row.get("username")?,
+        kind: row.get("type")?,
+        hosting: HostingType::from_i64(row.get("hosting_type")?).unwrap_or(HostingType::Floating),
+        machine: row.get("machine_id")?,
+        folder: row.get("folder_id")?,
     })
 }
 

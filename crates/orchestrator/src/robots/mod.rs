@@ -209,35 +209,40 @@ pub fn provision_unattended(
         }
     }
     let settings = robot.execution_settings.as_ref().filter(|s| s.is_object());
-    let row = tx.row(
-        "INSERT INTO robots (tenant_id, key, user_id, name, username, password, external_name,
-             type, hosting_type, provision_type, credential_store_id, credential_type,
-             limit_concurrent_execution, execution_settings, creation_time)
-         SELECT $1, $2, u.id, u.user_name || '-unattended', $4, $5, $6, $7, $8, $9, $10, $11, $12,
-             $13, $14 FROM users u WHERE u.id = $3 RETURNING id",
-        &[
-            tenant.into(),
-            key.into(),
-            user.into(),
-            robot.user_name.clone().into(),
-            password.into(),
-            robot.credential_external_name.clone().into(),
-            RobotType::Unattended.into(),
-            HostingType::Floating.into(),
-            crate::folders::ProvisionType::Automatic.into(),
-            robot.credential_store_id.into(),
-            robot
-                .credential_type
-                .unwrap_or(CredentialType::Default)
-                .into(),
-            robot.limit_concurrent_execution.unwrap_or(true).into(),
-            settings.map(ToString::to_string).into(),
-            now.into(),
+    let find = "SELECT user_name || '-unattended' FROM users WHERE id = $1";
+    let name: Option<String> = tx.one(find, &[user.into()])?;
+    let name = name.ok_or_else(|| Error::not_found("User"))?;
+    let credential_type = robot.credential_type.unwrap_or(CredentialType::Default);
+    let limited = robot.limit_concurrent_execution.unwrap_or(true);
+    Ok(tx.insert_into(
+        "robots",
+        [
+            ("tenant_id", tenant.into()),
+            ("key", key.into()),
+            ("user_id", user.into()),
+            ("name", name.into()),
+            ("username", robot.user_name.clone().into()),
+            ("password", password.into()),
+            (
+                "external_name",
+                robot.credential_external_name.clone().into(),
+            ),
+            ("type", RobotType::Unattended.into()),
+            ("hosting_type", HostingType::Floating.into()),
+            (
+                "provision_type",
+                crate::folders::ProvisionType::Automatic.into(),
+            ),
+            ("credential_store_id", robot.credential_store_id.into()),
+            ("credential_type", credential_type.into()),
+            ("limit_concurrent_execution", limited.into()),
+            (
+                "execution_settings",
+                settings.map(ToString::to_string).into(),
+            ),
+            ("creation_time", now.into()),
         ],
-    )?;
-    row.map(|r| r.get(0))
-        .transpose()?
-        .ok_or_else(|| Error::not_found("User"))
+    )?)
 }
 
 /// The password in the form that is stored: bound to the robot it belongs to.
@@ -260,18 +265,18 @@ pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
     );
     let row = tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
-    let settings: Option<String> = row.get(4)?;
+    let settings: Option<String> = row.get("execution_settings")?;
     Ok(Some(Unattended {
-        user_name: row.get(0)?,
+        user_name: row.get("username")?,
         password: None,
-        credential_store_id: row.get(1)?,
+        credential_store_id: row.get("credential_store_id")?,
         credential_type: row
-            .get::<Option<i64>>(2)?
+            .get::<Option<i64>>("credential_type")?
             .and_then(CredentialType::from_i64),
-        credential_external_name: row.get(3)?,
+        credential_external_name: row.get("external_name")?,
         execution_settings: settings.and_then(|s| serde_json::from_str(&s).ok()),
-        limit_concurrent_execution: row.get(5)?,
-        robot_id: row.get(6)?,
+        limit_concurrent_execution: row.get("limit_concurrent_execution")?,
+        robot_id: row.get("id")?,
         machine_mappings_count: 0,
     }))
 }
@@ -301,9 +306,9 @@ pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(ByKey {
-        id: row.get(0)?,
-        tenant: row.get(1)?,
-        user: row.get(2)?,
+        id: row.get("id")?,
+        tenant: row.get("tenant_id")?,
+        user: row.get("user_id")?,
     }))
 }
 
@@ -335,28 +340,36 @@ pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
     if let Some(robot) = attended_of(cx.tx, user)? {
         return Ok(robot);
     }
-    let row = cx.tx.row(
-        "INSERT INTO robots (tenant_id, key, user_id, name, username, type, hosting_type,
-             provision_type, credential_type, limit_concurrent_execution, creation_time)
-         SELECT u.tenant_id, $3, u.id, u.user_name || '-attended', u.user_name, $2, $4, $5, $6,
-             TRUE, $7 FROM users u WHERE u.id = $1 AND u.may_have_robot_session RETURNING id",
-        &[
-            user.into(),
-            RobotType::Attended.into(),
-            Guid::random().into(),
-            HostingType::Floating.into(),
-            crate::folders::ProvisionType::Automatic.into(),
-            CredentialType::Default.into(),
-            cx.now.into(),
-        ],
+    let account = cx.tx.row(
+        "SELECT tenant_id, user_name FROM users WHERE id = $1 AND may_have_robot_session",
+        &[user.into()],
     )?;
-    let row = row.ok_or_else(|| {
+    let account = account.ok_or_else(|| {
         Error::refused(
             crate::Code::ForbiddenOperation,
             "This account may not have an attended robot (MayHaveRobotSession).",
         )
     })?;
-    Ok(row.get(0)?)
+    let name: String = account.get("user_name")?;
+    Ok(cx.tx.insert_into(
+        "robots",
+        [
+            ("tenant_id", account.get("tenant_id")?),
+            ("key", Guid::random().into()),
+            ("user_id", user.into()),
+            ("name", format!("{name}-attended").into()),
+            ("username", name.into()),
+            ("type", RobotType::Attended.into()),
+            ("hosting_type", HostingType::Floating.into()),
+            (
+                "provision_type",
+                crate::folders::ProvisionType::Automatic.into(),
+            ),
+            ("credential_type", CredentialType::Default.into()),
+            ("limit_concurrent_execution", true.into()),
+            ("creation_time", cx.now.into()),
+        ],
+    )?)
 }
 
 /// The attended robot of a person, if they have one.

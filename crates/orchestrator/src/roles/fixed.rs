@@ -81,10 +81,16 @@ const FIXED: &[(&str, RoleType, Grants)] = &[
 /// The store's.
 pub fn create_static(tx: &mut Tx<'_>, tenant: i64) -> Result<()> {
     for (name, kind, grants) in FIXED {
-        let role = tx.insert(
-            "INSERT INTO roles (tenant_id, name, display_name, type, is_static, is_editable)
-             VALUES ($1, $2, $2, $3, TRUE, FALSE) RETURNING id",
-            &[tenant.into(), (*name).into(), (*kind).into()],
+        let role = tx.insert_into(
+            "roles",
+            [
+                ("tenant_id", tenant.into()),
+                ("name", (*name).into()),
+                ("display_name", (*name).into()),
+                ("type", (*kind).into()),
+                ("is_static", true.into()),
+                ("is_editable", false.into()),
+            ],
         )?;
         match grants {
             Grants::All(place) => {

@@ -122,8 +122,8 @@ fn grants(tx: &mut Tx<'_>, dto: &RoleDto) -> Result<Option<Vec<Grant>>> {
 /// A row of name and scope.
 fn grant(row: &db::Row) -> Result<Grant> {
     Ok(Grant {
-        name: row.get(0)?,
-        scope: PermissionScope::from_i64(row.get(1)?).unwrap_or(PermissionScope::Global),
+        name: row.get("name")?,
+        scope: PermissionScope::from_i64(row.get("scope")?).unwrap_or(PermissionScope::Global),
     })
 }
 
@@ -352,11 +352,11 @@ const KNOWN: &str = "SELECT id, name, type, is_static, is_editable FROM roles WH
 
 fn known(row: &db::Row) -> Result<Known> {
     Ok(Known {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        kind: RoleType::from_i64(row.get(2)?).unwrap_or(RoleType::Mixed),
-        is_static: row.get(3)?,
-        editable: row.get(4)?,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        kind: RoleType::from_i64(row.get("type")?).unwrap_or(RoleType::Mixed),
+        is_static: row.get("is_static")?,
+        editable: row.get("is_editable")?,
     })
 }
 

@@ -1,15 +1,14 @@
 //! The declaration of sessions.
 
+use db::sql;
 use odata::{Guid, Timestamp, edm_enum};
 
+use super::state::SessionState;
 use crate::jobs::Job;
-use crate::machines::{Machine, MachineScope, MachineType, UpdateInfo, slots_by_runtime};
+use crate::jobs::state::{ACTIVE, RUNNING};
+use crate::machines::{Machine, MachineScope, MachineType, SLOTS_BY_RUNTIME, UpdateInfo};
 use crate::robots::{RobotType, RobotWithLicense};
 
-edm_enum! {
-    /// What a host last reported.
-    pub enum SessionState { Available = 0, Busy = 1, Disconnected = 2, Unknown = 3 }
-}
 edm_enum! {
     /// The operating system of a host.
     pub enum Platform { Unknown = 0, Windows = 1, Linux = 2, OSX = 3 }
@@ -38,8 +37,10 @@ edm_enum! {
 }
 
 /// Sessions with the job that each of them runs, the latest of several.
-const WITH_JOB: &str = "(SELECT s.*, (SELECT MAX(j.id) FROM jobs j
-    WHERE j.session_id = s.id AND j.state IN (1, 2, 3)) AS job_id FROM sessions s)";
+const WITH_JOB: &str = sql!(
+    "(SELECT s.*, (SELECT MAX(j.id) FROM jobs j
+    WHERE j.session_id = s.id AND j.state IN {RUNNING}) AS job_id FROM sessions s)"
+);
 
 /// Robots may call their installation what they like; the contract knows only GUIDs.
 const INSTALLATION: &str =
@@ -129,17 +130,17 @@ session! {
 }
 
 /// A row for each host and runtime that its machine grants.
-const RUNTIMES_OF_HOSTS: &str = concat!(
+const RUNTIMES_OF_HOSTS: &str = sql!(
     "(SELECT s.id * 32 + r.runtime AS tie, s.tenant_id, s.id AS session_id, s.machine_id,
         m.name AS machine_name, m.type AS machine_type, m.scope AS machine_scope,
         s.maintenance_mode, s.host_machine_name, r.runtime, s.state AS status, s.is_unresponsive,
         CASE WHEN s.slots < r.slots THEN s.slots ELSE r.slots END AS runtimes,
         (SELECT COUNT(*) FROM jobs j WHERE j.session_id = s.id AND j.runtime_type = r.runtime
-            AND j.state IN (0, 1, 2, 3, 8)) AS used_runtimes,
+            AND j.state IN {ACTIVE}) AS used_runtimes,
         s.service_user_name, s.reporting_time, s.version, s.debug_mode_expiration_date, s.platform
-    FROM sessions s JOIN machines m ON m.id = s.machine_id JOIN ",
-    slots_by_runtime!(),
-    " r ON r.machine_id = s.machine_id WHERE s.service_user_name NOT LIKE 'robot:%')"
+    FROM sessions s JOIN machines m ON m.id = s.machine_id
+    JOIN {SLOTS_BY_RUNTIME} r ON r.machine_id = s.machine_id
+    WHERE s.service_user_name NOT LIKE 'robot:%')"
 );
 
 /// What a host can run of one runtime, and how much of it is taken.

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use db::Tx;
+use db::{Tx, sql};
 use serde::Deserialize;
 
 use super::SessionState;
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
+use crate::jobs::state::FINAL;
 use crate::op::{Access, Need};
 
 /// To change a session.
@@ -44,8 +45,9 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         &[id.into(), cx.caller.tenant.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Session"))?;
-    let gone = row.get::<i64>(0)? == SessionState::Disconnected as i64 || row.get::<bool>(1)?;
-    let host: String = row.get(2)?;
+    let gone = row.get::<i64>("state")? == SessionState::Disconnected as i64
+        || row.get::<bool>("is_unresponsive")?;
+    let host: String = row.get("host_machine_name")?;
     if !gone {
         return Err(Error::refused(
             Code::CannotUpdateActiveSession,
@@ -54,8 +56,10 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
             ),
         ));
     }
-    let jobs = "SELECT 1 FROM jobs WHERE (session_id = $1 OR wanted_session_id = $1)
-        AND state NOT IN (4, 5, 6) LIMIT 1";
+    let jobs = sql!(
+        "SELECT 1 FROM jobs WHERE (session_id = $1 OR wanted_session_id = $1)
+         AND state NOT IN {FINAL} LIMIT 1"
+    );
     if cx.tx.row(jobs, &[id.into()])?.is_some() {
         return Err(Error::refused(
             Code::ItemIsInUse,

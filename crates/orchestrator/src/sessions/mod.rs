@@ -7,18 +7,20 @@ mod entities;
 mod manage;
 mod presence;
 mod read;
+pub(crate) mod state;
 
-use db::Tx;
+use db::{Tx, sql};
 use odata::{Guid, Timestamp};
 
 use crate::cx::{Cx, Hint};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::jobs::state::RUNNING;
 
-pub use entities::{
-    MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session, SessionState,
-};
+pub use entities::{MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session};
 pub(crate) use manage::forget_in_jobs;
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
+
+pub use state::SessionState;
 
 pub use read::{OPS, RESOURCE, RESULTS};
 
@@ -37,36 +39,56 @@ pub struct Hello {
     pub robot: Option<i64>,
 }
 
+db::params! {
+    /// A row of `sessions`.
+    struct Opened {
+        tenant_id: i64,
+        machine_id: i64,
+        robot_id: Option<i64>,
+        host_machine_name: String,
+        service_user_name: String,
+        state: SessionState,
+        reporting_time: Timestamp,
+        slots: Option<i64>,
+        version: Option<String>,
+        platform: Platform,
+        installation_id: Option<String>,
+        is_attended: bool,
+    }
+}
+
 /// Opens the session of a host, or takes it up again. It is `Busy` if jobs are still its own.
 ///
 /// # Errors
 /// The store's.
 pub fn open(cx: &mut Cx<'_, '_>, host: &Host, hello: &Hello) -> Result<i64> {
-    let id = cx.tx.insert(
-        "INSERT INTO sessions (tenant_id, machine_id, robot_id, host_machine_name,
-             service_user_name, state, reporting_time, slots, version, platform, installation_id,
-             is_attended)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    let session = Opened {
+        tenant_id: cx.caller.tenant,
+        machine_id: host.machine,
+        robot_id: hello.robot,
+        host_machine_name: host.name.clone(),
+        service_user_name: host.service_user.clone(),
+        state: SessionState::Available,
+        reporting_time: cx.now,
+        slots: hello.slots,
+        version: hello.version.clone(),
+        platform: hello.platform.unwrap_or(Platform::Unknown),
+        installation_id: hello.installation_id.clone(),
+        is_attended: hello.robot.is_some(),
+    };
+    let ids: Vec<i64> = cx.tx.all_many(
+        "INSERT INTO sessions ({columns}) {values}
          ON CONFLICT (machine_id, fold(host_machine_name), fold(service_user_name)) DO UPDATE SET
-             state = $6, is_unresponsive = FALSE, reporting_time = $7,
-             robot_id = COALESCE($3, sessions.robot_id), slots = $8, version = $9, platform = $10,
-             installation_id = $11
+             state = excluded.state, is_unresponsive = FALSE,
+             reporting_time = excluded.reporting_time,
+             robot_id = COALESCE(excluded.robot_id, sessions.robot_id), slots = excluded.slots,
+             version = excluded.version, platform = excluded.platform,
+             installation_id = excluded.installation_id
          RETURNING id",
-        &[
-            cx.caller.tenant.into(),
-            host.machine.into(),
-            hello.robot.into(),
-            host.name.as_str().into(),
-            host.service_user.as_str().into(),
-            SessionState::Available.into(),
-            cx.now.into(),
-            hello.slots.into(),
-            hello.version.clone().into(),
-            hello.platform.unwrap_or(Platform::Unknown).into(),
-            hello.installation_id.clone().into(),
-            hello.robot.is_some().into(),
-        ],
+        vec![session],
     )?;
+    let id = ids.first().copied();
+    let id = id.ok_or_else(|| Error::not_found("Session"))?;
     refresh_state(cx.tx, id)?;
     cx.hint(Hint::Session(id));
     Ok(id)
@@ -157,9 +179,11 @@ pub fn find(tx: &mut Tx<'_>, host: &Host) -> Result<Option<i64>> {
 /// The store's.
 pub fn refresh_state(tx: &mut Tx<'_>, session: i64) -> Result<()> {
     tx.exec(
-        "UPDATE sessions SET state = CASE WHEN EXISTS (SELECT 1 FROM jobs j
-             WHERE j.session_id = $1 AND j.state IN (1, 2, 3)) THEN 1 ELSE 0 END
-         WHERE id = $1 AND state <> 2",
+        sql!(
+            "UPDATE sessions SET state = CASE WHEN EXISTS (SELECT 1 FROM jobs j
+                 WHERE j.session_id = $1 AND j.state IN {RUNNING}) THEN 1 ELSE 0 END
+             WHERE id = $1 AND state <> 2"
+        ),
         &[session.into()],
     )?;
     Ok(())
@@ -234,7 +258,7 @@ pub fn tenant_of(tx: &mut Tx<'_>, session: i64) -> Result<i64> {
         &[session.into()],
     )?;
     Ok(row
-        .ok_or_else(|| crate::Error::not_found("Session"))?
+        .ok_or_else(|| Error::not_found("Session"))?
         .get(0)?)
 }
 
@@ -255,12 +279,10 @@ pub fn is_gone(tx: &mut Tx<'_>, session: i64) -> Result<bool> {
 /// # Errors
 /// The store's.
 pub fn running_jobs(tx: &mut Tx<'_>, session: i64) -> Result<Vec<i64>> {
-    let rows = tx.rows(
-        "SELECT id FROM jobs WHERE session_id = $1 AND state IN (1, 2, 3) ORDER BY id",
+    Ok(tx.all(
+        sql!("SELECT id FROM jobs WHERE session_id = $1 AND state IN {RUNNING} ORDER BY id"),
         &[session.into()],
-    )?;
-    let ids: Result<_, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    Ok(ids?)
+    )?)
 }
 
 /// Writes heartbeats that only memory knew.
@@ -290,11 +312,11 @@ pub fn connected(tx: &mut Tx<'_>) -> Result<Vec<(i64, Host, Option<String>)>> {
     rows.iter()
         .map(|r| {
             let host = Host {
-                machine: r.get(1)?,
-                name: r.get(2)?,
-                service_user: r.get(3)?,
+                machine: r.get("machine_id")?,
+                name: r.get("host_machine_name")?,
+                service_user: r.get("service_user_name")?,
             };
-            Ok((r.get(0)?, host, r.get(4)?))
+            Ok((r.get("id")?, host, r.get("installation_id")?))
         })
         .collect()
 }

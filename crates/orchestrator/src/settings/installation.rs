@@ -1,5 +1,6 @@
 //! What clients ask about the installation: time zones, languages, licence, robot settings.
 
+use db::sql;
 use odata::{Open, Timestamp};
 use serde::Serialize;
 
@@ -7,6 +8,7 @@ use super::{LANGUAGES, timezones::ZONES};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 use crate::robots::RobotType;
+use crate::sessions::state::CONNECTED;
 
 /// `GetTimezones`: the Windows ids, each with the IANA name it stands for.
 pub(super) fn timezones(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
@@ -86,37 +88,37 @@ const UNLIMITED: i32 = i32::MAX;
 const NEVER: i64 = 253_402_300_799;
 
 /// The slots of the hosts that are connected, by runtime.
-const USED: &str = "SELECT COALESCE(SUM(m.unattended_slots), 0),
-        COALESCE(SUM(m.non_production_slots), 0), COALESCE(SUM(m.headless_slots), 0),
-        COALESCE(SUM(m.test_automation_slots), 0)
+const USED: &str = sql!(
+    "SELECT COALESCE(SUM(m.unattended_slots), 0) AS unattended,
+        COALESCE(SUM(m.non_production_slots), 0) AS non_production,
+        COALESCE(SUM(m.headless_slots), 0) AS headless,
+        COALESCE(SUM(m.test_automation_slots), 0) AS test_automation
     FROM sessions s JOIN machines m ON m.id = s.machine_id
-    WHERE s.tenant_id = $1 AND NOT s.is_attended AND s.state IN (0, 1) AND NOT s.is_unresponsive";
+    WHERE s.tenant_id = $1 AND NOT s.is_attended AND s.state IN {CONNECTED}
+        AND NOT s.is_unresponsive"
+);
 
 /// `GetLicense`: everything is allowed for ever; used are the runtimes of connected hosts.
 pub(super) fn license(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let tenant = cx.caller.tenant;
     let since = "SELECT creation_time FROM tenants WHERE id = $1";
-    let since: Option<i64> = match cx.tx.row(since, &[tenant.into()])? {
-        Some(row) => row.get(0)?,
-        None => None,
-    };
+    let since: Option<Timestamp> = cx.tx.one(since, &[tenant.into()])?.flatten();
     let row = cx.tx.row(USED, &[tenant.into()])?;
     let slots =
-        |i: usize| -> Result<i64> { Ok(row.as_ref().map(|r| r.get(i)).transpose()?.unwrap_or(0)) };
-    let attended = "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND is_attended
-        AND state IN (0, 1) AND NOT is_unresponsive";
-    let attended: i64 = match cx.tx.row(attended, &[tenant.into()])? {
-        Some(row) => row.get(0)?,
-        None => 0,
-    };
+        |runtime: &str| -> Result<i64> { Ok(row.as_ref().map_or(Ok(0), |row| row.get(runtime))?) };
+    let attended = sql!(
+        "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND is_attended
+         AND state IN {CONNECTED} AND NOT is_unresponsive"
+    );
+    let attended: i64 = cx.tx.one(attended, &[tenant.into()])?.unwrap_or(0);
     let mut allowed = serde_json::Map::new();
     let mut used = serde_json::Map::new();
     for (name, number) in RobotType::TYPE.members {
         let busy = match RobotType::from_i64(*number) {
-            Some(RobotType::Unattended) => slots(0)?,
-            Some(RobotType::NonProduction) => slots(1)?,
-            Some(RobotType::Headless) => slots(2)?,
-            Some(RobotType::TestAutomation) => slots(3)?,
+            Some(RobotType::Unattended) => slots("unattended")?,
+            Some(RobotType::NonProduction) => slots("non_production")?,
+            Some(RobotType::Headless) => slots("headless")?,
+            Some(RobotType::TestAutomation) => slots("test_automation")?,
             Some(RobotType::Attended) => attended,
             _ => 0,
         };
@@ -142,7 +144,7 @@ pub(super) fn license(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         subscription_code: None,
         subscription_plan: None,
         is_expired: false,
-        creation_time: since.map(Timestamp),
+        creation_time: since,
         code: None,
         user_licensing_enabled: false,
     };

@@ -93,16 +93,15 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
 }
 
 fn create_tenant(tx: &mut Tx<'_>, now: Timestamp) -> Result<i64> {
-    Ok(tx.insert(
-        "INSERT INTO tenants (key, name, display_name, organization_key, organization_name,
-                              creation_time)
-         VALUES ($1, $2, $2, $3, $4, $5) RETURNING id",
-        &[
-            Guid::random().into(),
-            TENANT.into(),
-            Guid::random().into(),
-            ORGANIZATION.into(),
-            now.into(),
+    Ok(tx.insert_into(
+        "tenants",
+        [
+            ("key", Guid::random().into()),
+            ("name", TENANT.into()),
+            ("display_name", TENANT.into()),
+            ("organization_key", Guid::random().into()),
+            ("organization_name", ORGANIZATION.into()),
+            ("creation_time", now.into()),
         ],
     )?)
 }

@@ -45,11 +45,11 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Tenant>> {
     rows.iter()
         .map(|r| {
             Ok(Tenant {
-                id: r.get(0)?,
-                key: r.get(1)?,
-                name: r.get(2)?,
-                organization_key: r.get(3)?,
-                organization_name: r.get(4)?,
+                id: r.get("id")?,
+                key: r.get("key")?,
+                name: r.get("name")?,
+                organization_key: r.get("organization_key")?,
+                organization_name: r.get("organization_name")?,
             })
         })
         .collect()

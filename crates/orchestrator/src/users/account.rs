@@ -62,26 +62,29 @@ impl NewUser {
 /// # Errors
 /// A unique violation for a taken name; the store's.
 pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, user: &NewUser) -> Result<i64> {
-    let id = tx.insert(
-        "INSERT INTO users (tenant_id, key, user_name, name, surname, email_address, domain,
-             directory_identifier, password_hash, type, may_have_user_session,
-             may_have_robot_session, may_have_unattended_session, creation_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
-        &[
-            tenant.into(),
-            Guid::random().into(),
-            user.user_name.as_str().into(),
-            user.name.clone().into(),
-            user.surname.clone().into(),
-            user.email_address.clone().into(),
-            user.domain.clone().into(),
-            user.directory_identifier.clone().into(),
-            user.password_hash.clone().into(),
-            user.r#type.into(),
-            user.may_have_user_session.into(),
-            user.may_have_robot_session.into(),
-            user.may_have_unattended_session.into(),
-            now.into(),
+    let id = tx.insert_into(
+        "users",
+        [
+            ("tenant_id", tenant.into()),
+            ("key", Guid::random().into()),
+            ("user_name", user.user_name.as_str().into()),
+            ("name", user.name.clone().into()),
+            ("surname", user.surname.clone().into()),
+            ("email_address", user.email_address.clone().into()),
+            ("domain", user.domain.clone().into()),
+            (
+                "directory_identifier",
+                user.directory_identifier.clone().into(),
+            ),
+            ("password_hash", user.password_hash.clone().into()),
+            ("type", user.r#type.into()),
+            ("may_have_user_session", user.may_have_user_session.into()),
+            ("may_have_robot_session", user.may_have_robot_session.into()),
+            (
+                "may_have_unattended_session",
+                user.may_have_unattended_session.into(),
+            ),
+            ("creation_time", now.into()),
         ],
     )?;
     for role in &user.roles {
@@ -116,7 +119,7 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
     const SQL: &str = concat!(
         "SELECT id, user_name, ",
         address!("users"),
-        ", password_hash, type FROM users
+        " AS address, password_hash, type FROM users
          WHERE tenant_id = $1 AND is_active AND type <> $3 AND (fold(user_name) = fold($2)
              OR fold(email_address) = fold($2))
          ORDER BY CASE WHEN fold(user_name) = fold($2) THEN 0 ELSE 1 END, id LIMIT 1"
@@ -131,11 +134,11 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
     )?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Login {
-        id: row.get(0)?,
-        user_name: row.get(1)?,
-        email: row.get(2)?,
-        password_hash: row.get(3)?,
-        r#type: UserType::from_i64(row.get(4)?).unwrap_or(UserType::User),
+        id: row.get("id")?,
+        user_name: row.get("user_name")?,
+        email: row.get("address")?,
+        password_hash: row.get("password_hash")?,
+        r#type: UserType::from_i64(row.get("type")?).unwrap_or(UserType::User),
     }))
 }
 
@@ -175,11 +178,7 @@ pub fn is_live(tx: &mut Tx<'_>, identity: &Identity) -> Result<bool> {
         ),
         Identity::Anonymous => return Ok(false),
     };
-    Ok(tx
-        .row(sql, &[id])?
-        .map(|r| r.get::<bool>(0))
-        .transpose()?
-        .unwrap_or(false))
+    Ok(tx.one(sql, &[id])?.unwrap_or(false))
 }
 
 /// Gives an account another password; whoever signed in with the old one has to sign in again.

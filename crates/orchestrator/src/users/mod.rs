@@ -23,13 +23,14 @@ mod members;
 mod rights;
 mod robots;
 
-use db::Value;
+use db::{Value, sql};
 use odata::edm::{Edm, EntitySet, Kind};
 use serde_json::json;
 
 use crate::body;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
+use crate::jobs::state::RUNNING;
 use crate::op::{Access, Command, Need, Op, Resource};
 use crate::robots as robot;
 use crate::settings;
@@ -202,8 +203,10 @@ fn validate(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     for id in ids {
         must_exist(cx, id)?;
         let row = cx.tx.row(
-            "SELECT 1 FROM robots r JOIN jobs j ON j.robot_id = r.id
-             WHERE r.user_id = $1 AND j.state IN (1, 2, 3) LIMIT 1",
+            sql!(
+                "SELECT 1 FROM robots r JOIN jobs j ON j.robot_id = r.id
+                 WHERE r.user_id = $1 AND j.state IN {RUNNING} LIMIT 1"
+            ),
             &[id.into()],
         )?;
         busy.insert(id.to_string(), row.is_some().into());

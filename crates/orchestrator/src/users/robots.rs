@@ -37,13 +37,10 @@ fn find(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<Option<Kep
     );
     let row = cx.tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
-    let key: String = row.get(1)?;
     Ok(Some(Kept {
-        id: row.get(0)?,
-        key: key
-            .parse()
-            .map_err(|_| Error::Internal("a robot's key is no GUID".into()))?,
-        user_name: row.get(2)?,
+        id: row.get("id")?,
+        key: row.get("key")?,
+        user_name: row.get("username")?,
     }))
 }
 
@@ -58,14 +55,14 @@ pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> 
     )?;
     let row = row.ok_or_else(|| Error::not_found("User"))?;
     let said = |member| body::get(dto, member).filter(|v| v.is_object());
-    if row.get::<bool>(0)? {
+    if row.get::<bool>("may_have_robot_session")? {
         if let Some(said) = said("RobotProvision") {
             attended(cx, user, said, mode)?;
         }
     } else {
         remove(cx, user, Provisioned::Attended)?;
     }
-    if row.get::<bool>(1)? {
+    if row.get::<bool>("may_have_unattended_session")? {
         unattended(cx, user, said("UnattendedRobot"), mode)
     } else {
         remove(cx, user, Provisioned::Unattended)
@@ -264,13 +261,13 @@ pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<St
     );
     let row = cx.tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
-    let settings: Option<String> = row.get(1)?;
+    let settings: Option<String> = row.get("execution_settings")?;
     let settings: Option<Json> = settings.and_then(|s| serde_json::from_str(&s).ok());
     let shown = serde_json::json!({
-        "UserName": row.get::<Option<String>>(0)?,
+        "UserName": row.get::<Option<String>>("username")?,
         "ExecutionSettings": settings,
-        "RobotId": row.get::<i64>(2)?,
-        "RobotType": RobotType::from_i64(row.get(3)?).map(RobotType::name),
+        "RobotId": row.get::<i64>("id")?,
+        "RobotType": RobotType::from_i64(row.get("type")?).map(RobotType::name),
     });
     Ok(Some(shown.to_string()))
 }

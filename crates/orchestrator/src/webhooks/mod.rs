@@ -94,20 +94,17 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
         &[id.into(), cx.caller.tenant.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Webhook"))?;
-    let key: String = row.get(0)?;
-    let key = key
-        .parse()
-        .map_err(|_| Error::Internal("the key of a webhook is no GUID".into()))?;
+    let key: Guid = row.get("key")?;
     let stored = match mode {
         Mode::Merge => Stored {
-            all: row.get(1)?,
-            some: row.get::<String>(2)? != "[]",
+            all: row.get("subscribe_to_all_events")?,
+            some: row.get::<String>("events")? != "[]",
         },
         Mode::Create | Mode::Replace => Stored::default(),
     };
     complete(cx, &mut changes, &dto, key, &stored)?;
     let name = dto.name.unwrap_or_default();
-    let enabled = is_enabled(&changes, row.get(3)?);
+    let enabled = is_enabled(&changes, row.get("enabled")?);
     cx.update(changes, id)
         .map_err(|error| error.name_taken(&name))?;
     if enabled {
