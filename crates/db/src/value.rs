@@ -243,8 +243,8 @@ impl Row {
         self.cells.is_empty()
     }
 
-    /// The cell of a column as a `T`: the column is named as in the result, or is the only one and
-    /// has the number 0.
+    /// The cell of a column as a `T`: the column is named as in the result, or, as the only one of a
+    /// row, counted from 0.
     ///
     /// # Errors
     /// [`Error::Cell`] when there is no such column, or its content is no `T`. NULL is one only for
