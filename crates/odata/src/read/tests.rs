@@ -176,7 +176,7 @@ fn plans(query: &'static str) -> [String; 2] {
         let mut plans = Vec::new();
         for (sql, builder) in statements.iter().zip(&builders) {
             let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
-            let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get(3)).collect();
+            let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get("detail")).collect();
             plans.push(steps?.join("; "));
         }
         Ok([plans.remove(0), plans.remove(0)])

@@ -181,12 +181,12 @@ pub(super) fn check_editable(tx: &mut Tx<'_>, id: i64) -> Result<()> {
 pub(super) fn rename(cx: &mut Cx<'_, '_>, id: i64, name: &str) -> Result<()> {
     check_name(name)?;
     let row = cx.tx.row(
-        "SELECT f.fully_qualified_name, p.fully_qualified_name FROM folders f
+        "SELECT f.fully_qualified_name AS path, p.fully_qualified_name AS parent FROM folders f
          LEFT JOIN folders p ON p.id = f.parent_id WHERE f.id = $1",
         &[id.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Folder"))?;
-    let (old, parent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+    let (old, parent): (String, Option<String>) = (row.get("path")?, row.get("parent")?);
     cx.tx.exec(
         "UPDATE folders SET display_name = $2 WHERE id = $1",
         &[id.into(), name.into()],

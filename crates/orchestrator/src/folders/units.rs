@@ -1,7 +1,7 @@
 //! Organization units: what folders were called before there was a tree. What is made here is a
 //! classic folder; what is listed are all of them.
 
-use db::Value;
+use db::{Value, sql};
 use odata::Mode;
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::body;
 use crate::cx::{Args, Cx, Hint, Listing, Reply};
 use crate::error::Result;
 use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
-use crate::users::User;
+use crate::users::{User, UserType};
 
 const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
 const CREATE: Need = Need::new("OR.Folders", &[("Units", Access::Create)], true);
@@ -167,7 +167,10 @@ fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     known(cx, args.int("key")?)?;
     let query = args.options(cx, &User::SET)?;
     let listing = Listing {
-        restrict: Some("{t}.type NOT IN (1, 4)"),
+        restrict: Some(sql!(
+            "{{t}}.type NOT IN {}",
+            db::numbers!(UserType: Robot, DirectoryRobot)
+        )),
         count: args.count,
         ..Listing::default()
     };

@@ -45,7 +45,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         &[id.into(), cx.caller.tenant.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Machine"))?;
-    let (name, scope): (String, i64) = (row.get(0)?, row.get(1)?);
+    let (name, scope): (String, i64) = (row.get("name")?, row.get("scope")?);
     if MachineScope::from_i64(scope).is_some_and(MachineScope::is_protected) {
         return Err(Error::refused(
             Code::MachineScopeProtected,
@@ -59,7 +59,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         &[id.into()],
     )?;
     for session in &sessions {
-        let session: i64 = session.get(0)?;
+        let session: i64 = session.get("name")?;
         crate::sessions::forget_in_jobs(cx.tx, session)?;
         cx.hint(Hint::SessionGone(session));
     }

@@ -144,7 +144,7 @@ pub fn by_license_key(tx: &mut Tx<'_>, license_key: &str) -> Result<(i64, i64)> 
         &[license_key.trim().to_lowercase().into()],
     )?;
     let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
-    Ok((row.get(0)?, row.get(1)?))
+    Ok((row.get("id")?, row.get("tenant_id")?))
 }
 
 /// The key of a machine.

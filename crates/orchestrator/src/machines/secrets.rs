@@ -55,7 +55,7 @@ pub fn list_secrets(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?;
     let secrets: Result<Vec<Json>, db::Error> = rows
         .iter()
-        .map(|row| Ok(shown(row.get(0)?, None, Timestamp(row.get(1)?))))
+        .map(|row| Ok(shown(row.get("id")?, None, row.get("creation_time")?)))
         .collect();
     Ok(Reply::json(Json::Array(secrets?).to_string().into_bytes()))
 }

@@ -119,7 +119,7 @@ fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         &[entry.into()],
     )?;
     let (input, output): (Option<String>, Option<String>) = match row {
-        Some(row) => (row.get(0)?, row.get(1)?),
+        Some(row) => (row.get("input_arguments")?, row.get("output_arguments")?),
         None => (None, None),
     };
     cx.selected(args, &Arguments { input, output })

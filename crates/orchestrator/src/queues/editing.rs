@@ -1,5 +1,6 @@
 //! Items edited and deleted.
 
+use db::sql;
 use odata::Timestamp;
 use serde_json::Value as Json;
 
@@ -166,7 +167,10 @@ pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
 }
 
 /// Items that can be deleted and are not.
-pub(super) const DELETABLE: &str = "{t}.status NOT IN (1, 6)";
+pub(super) const DELETABLE: &str = sql!(
+    "{{t}}.status NOT IN {}",
+    db::numbers!(QueueItemStatus: InProgress, Deleted)
+);
 
 /// Gives an item the status Deleted: its row stays, its reference is free again.
 ///

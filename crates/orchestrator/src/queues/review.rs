@@ -1,6 +1,6 @@
 //! What people do with items that failed: review them, and have them retried.
 
-use db::Value;
+use db::{Value, sql};
 
 use super::Author;
 use super::editing::each;
@@ -48,7 +48,10 @@ pub(super) fn unset_reviewer(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> 
 }
 
 /// Items that [`must_be_over`] lets pass.
-pub(super) const OVER: &str = "{t}.status IN (2, 4)";
+pub(super) const OVER: &str = sql!(
+    "{{t}}.status IN {}",
+    db::numbers!(QueueItemStatus: Failed, Abandoned)
+);
 
 fn must_be_over(item: &Item) -> Result<()> {
     if matches!(

@@ -108,11 +108,13 @@ fn may_exceed(text: &str) -> bool {
 /// The last item that is indexed, and the last of all: 0 for none.
 fn reach(cx: &mut Cx<'_, '_>) -> Result<(i64, i64)> {
     let row = cx.tx.row(
-        "SELECT COALESCE((SELECT s.indexed FROM queue_item_search s), 0),
-             COALESCE((SELECT MAX(i.id) FROM queue_items i), 0)",
+        "SELECT COALESCE((SELECT s.indexed FROM queue_item_search s), 0) AS indexed,
+             COALESCE((SELECT MAX(i.id) FROM queue_items i), 0) AS last",
         &[],
     )?;
-    row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+    row.map_or(Ok((0, 0)), |row| {
+        Ok((row.get("indexed")?, row.get("last")?))
+    })
 }
 
 /// Sees to it that there is an index, and says up to which item it should go by now. `None`: this

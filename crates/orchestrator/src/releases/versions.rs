@@ -266,7 +266,7 @@ pub(super) fn follow(tx: &mut Tx<'_>, now: Timestamp, package: i64) -> Result<()
         &[package.into()],
     )?;
     for row in &rows {
-        let (release, path): (i64, Option<String>) = (row.get(0)?, row.get(1)?);
+        let (release, path): (i64, Option<String>) = (row.get("id")?, row.get("path")?);
         take(tx, (now, None), release, path.as_deref(), package)?;
     }
     Ok(())

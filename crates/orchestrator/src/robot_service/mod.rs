@@ -126,7 +126,7 @@ pub fn check_host(cx: &mut Cx<'_, '_>, host: &Host) -> Result<()> {
         &[host.machine.into()],
     )?;
     let row = row.ok_or_else(|| Error::refused(Code::InvalidMachineKey, "Invalid machine key."))?;
-    let (name, kind): (String, i64) = (row.get(0)?, row.get(1)?);
+    let (name, kind): (String, i64) = (row.get("name")?, row.get("type")?);
     if kind == machines::MachineType::Standard as i64 && !name.eq_ignore_ascii_case(&host.name) {
         return Err(Error::refused(
             Code::InvalidMachineKey,

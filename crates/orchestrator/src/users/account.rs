@@ -216,7 +216,7 @@ pub fn name_and_type(tx: &mut Tx<'_>, user: i64) -> Result<(String, i64)> {
         &[user.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("User"))?;
-    Ok((row.get(0)?, row.get(1)?))
+    Ok((row.get("user_name")?, row.get("type")?))
 }
 
 /// Refuses a number that is no account of the caller's tenant.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use db::Tx;
+use db::{Tx, sql};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{User, must_exist, name_and_type};
+use super::{User, UserType, must_exist, name_and_type};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
@@ -14,13 +14,11 @@ use crate::error::{Code, Error, Result};
 use crate::roles::{self, ADMINISTRATOR};
 
 /// The active administrators `u` of the tenant `$1` who can sign in; `$2` is the name of their role.
-macro_rules! administrators {
-    () => {
-        "FROM roles r JOIN user_roles ur ON ur.role_id = r.id JOIN users u ON u.id = ur.user_id
-         WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active
-             AND u.type IN (0, 2)"
-    };
-}
+const ADMINISTRATORS: &str = sql!(
+    "FROM roles r JOIN user_roles ur ON ur.role_id = r.id JOIN users u ON u.id = ur.user_id
+     WHERE r.tenant_id = $1 AND r.name = $2 AND r.is_static AND u.is_active AND u.type IN {}",
+    db::numbers!(UserType: User, DirectoryUser)
+);
 
 /// Refuses to leave a tenant without an active administrator who can sign in; called after the
 /// change, which the refusal takes back.
@@ -29,7 +27,7 @@ macro_rules! administrators {
 /// `code` when nobody is left.
 pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
     let row = cx.tx.row(
-        concat!("SELECT 1 ", administrators!(), " LIMIT 1"),
+        sql!("SELECT 1 {ADMINISTRATORS} LIMIT 1"),
         &[cx.caller.tenant.into(), ADMINISTRATOR.into()],
     )?;
     if row.is_some() {
@@ -47,11 +45,7 @@ pub fn keep_an_administrator(cx: &mut Cx<'_, '_>, code: Code) -> Result<()> {
 /// The store's.
 pub fn administrators(tx: &mut Tx<'_>, tenant: i64) -> Result<Vec<String>> {
     let rows = tx.rows(
-        concat!(
-            "SELECT u.user_name ",
-            administrators!(),
-            " ORDER BY u.id LIMIT 10"
-        ),
+        sql!("SELECT u.user_name {ADMINISTRATORS} ORDER BY u.id LIMIT 10"),
         &[tenant.into(), ADMINISTRATOR.into()],
     )?;
     let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
