@@ -35,7 +35,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Parser)]
 #[command(name = "baton-bench")]
 struct Cli {
-    /// The binary to measure [default: target/release/baton]
+    /// The binary to measure [default: target/dist/baton]
     #[arg(long, global = true, value_name = "FILE")]
     baton: Option<PathBuf>,
     #[command(subcommand)]
@@ -172,11 +172,11 @@ fn postgres_for(what: &str) -> bool {
 fn binary(named: Option<PathBuf>) -> Result<String, Failure> {
     let path = named.unwrap_or_else(|| {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        root.join("target/release/baton")
+        root.join("target/dist/baton")
     });
     let found = path.canonicalize().map_err(|_| {
         format!(
-            "There is no {}: run `cargo build --release`, or name one with --baton.",
+            "There is no {}: run `cargo build --profile dist`, or name one with --baton.",
             path.display()
         )
     })?;

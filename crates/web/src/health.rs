@@ -18,8 +18,9 @@ pub async fn handle(app: &App, path: &str) -> Option<Response<Body>> {
         "/health" => Some(json_response(200, json!({"status": "Healthy"}).to_string())),
         "/ready" => Some(ready(app).await),
         "/metrics" => {
-            let mut response = Response::new(Body::from(metrics::render(app)));
-            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            let page = metrics::render(app).unwrap_or_default();
+            let mut response = Response::new(Body::from(page));
+            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             Some(response)
         }

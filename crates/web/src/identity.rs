@@ -66,14 +66,7 @@ struct Form(Vec<(String, String)>);
 
 impl Form {
     fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes).replace('+', " ");
-        let decode = |t: &str| {
-            percent_encoding::percent_decode_str(t)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let pairs = text.split('&').filter_map(|p| p.split_once('='));
-        Self(pairs.map(|(k, v)| (decode(k), decode(v))).collect())
+        Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
     fn get(&self, name: &str) -> Option<&str> {

@@ -83,20 +83,9 @@ fn broken(error: axum::extract::multipart::MultipartError) -> Error {
 }
 
 fn feed_of(query: Option<&str>) -> Option<String> {
-    let pairs = query
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|p| p.split_once('='));
-    let found = pairs
-        .filter(|(name, _)| name.eq_ignore_ascii_case("feedId"))
-        .map(|(_, v)| v);
-    found
-        .map(|v| {
-            percent_encoding::percent_decode_str(v)
-                .decode_utf8_lossy()
-                .into_owned()
-        })
-        .next()
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let found = pairs.find(|(name, _)| name.eq_ignore_ascii_case("feedId"));
+    found.map(|(_, feed)| feed.into_owned())
 }
 
 async fn allowed_feed(
