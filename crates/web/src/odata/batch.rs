@@ -253,6 +253,7 @@ impl Outer {
         let (caller, sent) = (Arc::clone(&step.caller), step.sent.clone());
         let base = self.base.clone();
         let mut plan = plan::plan(target, run, headers, query, base, caller, sent)?;
+        plan.call.args.path = address.path.trim_matches('/').to_owned();
         match (plan.expect.prepare, &step.prepared) {
             (_, Some(prepared)) => plan.call.args.prepared = Some(prepared.clone()),
             (Some(prepare), None) => {

@@ -80,6 +80,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         caller,
         sent,
     )?;
+    plan.call.args.path = rest.to_owned();
     plan.call.args = plan::prepare(app, plan.expect.prepare, plan.call.args).await?;
     let Plan { call, run, expect } = plan;
     // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
