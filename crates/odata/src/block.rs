@@ -6,6 +6,7 @@ use db::{Cell, Cells, Tx, Value};
 use crate::compile::{Builder, column};
 use crate::edm::{EntitySet, Kind, Nav, Prop, Source, Visible};
 use crate::expand::{self, Key, Targets};
+use crate::keyset::Page;
 use crate::read::{Metadata, Scope, Shape};
 use crate::{Error, Query, Result, annotate, json};
 
@@ -147,35 +148,44 @@ impl<'q> Block<'q> {
         }
     }
 
-    /// Runs a statement that selects the columns, appends its rows with commas between, and says
-    /// how many there are. Room is made for as many as the statement may find.
+    /// Runs a statement that selects the columns and appends those of its rows that are on the page,
+    /// with commas between. Room is made for as many as the page may have.
     pub fn run(
         mut self,
         tx: &mut Tx<'_>,
         scope: &Scope<'_>,
         (sql, params): (&str, &[Value]),
-        most: u32,
+        page: &mut Page,
         out: &mut Vec<u8>,
-    ) -> Result<usize> {
-        let mut rows = 0;
+    ) -> Result<()> {
+        let before = page.rows;
         if !self.query.expand.is_empty() {
-            tx.each(sql, params, &mut |cells| self.add(cells))?;
-            self.finish(tx, scope, &mut |row| {
-                separate(out, &mut rows);
-                row.write(out);
+            tx.each(sql, params, &mut |cells| match page.take(cells) {
+                true => self.add(cells),
+                false => Ok(()),
             })?;
-            return Ok(rows);
+            let mut first = before == 0;
+            return self.finish(tx, scope, &mut |row| {
+                if !std::mem::take(&mut first) {
+                    out.push(b',');
+                }
+                row.write(out);
+            });
         }
         tx.each::<Error>(sql, params, &mut |cells| {
-            separate(out, &mut rows);
+            if !page.take(cells) {
+                return Ok(());
+            }
+            if page.rows > 1 {
+                out.push(b',');
+            }
             let start = out.len();
             self.write(cells, out)?;
-            if rows == 1 {
-                out.reserve(room(out.len() - start, most));
+            if page.rows == before + 1 {
+                out.reserve(room(out.len() - start, page.most - before));
             }
             Ok(())
-        })?;
-        Ok(rows)
+        })
     }
 
     /// Keeps a row until [`Block::finish`].
@@ -281,14 +291,6 @@ impl Row<'_> {
         }
         out.push(b'}');
     }
-}
-
-/// Appends the comma before every row but the first, and counts them.
-fn separate(out: &mut Vec<u8>, rows: &mut usize) {
-    if *rows > 0 {
-        out.push(b',');
-    }
-    *rows += 1;
 }
 
 /// How many bytes the rows after one of this length may take: an eighth more than as many alike,

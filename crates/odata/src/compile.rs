@@ -19,6 +19,7 @@ const MAX_PARAMS: usize = 4_096;
 pub(crate) struct Builder<'a> {
     pub dialect: Dialect,
     scope: &'a Scope<'a>,
+    now: Timestamp,
     pub params: Vec<Value>,
     /// Variables that are bound already, with their SQL.
     vars: Vec<(String, String)>,
@@ -81,6 +82,7 @@ impl<'a> Builder<'a> {
         let mut builder = Builder {
             dialect,
             scope,
+            now: scope.now,
             params: Vec::new(),
             vars: Vec::new(),
             aliases: 0,
@@ -91,9 +93,20 @@ impl<'a> Builder<'a> {
         builder
     }
 
-    /// The time of the request.
+    /// The time of the request, or another that was set.
     pub fn now(&self) -> Timestamp {
-        self.scope.now
+        self.now
+    }
+
+    /// What follows is about another time.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+        self.vars.retain(|(name, _)| name != "now");
+    }
+
+    /// Whether the time was used so far.
+    pub fn uses_now(&self) -> bool {
+        self.vars.iter().any(|(name, _)| name == "now")
     }
 
     /// The alias of the entity.
@@ -202,7 +215,7 @@ impl<'a> Builder<'a> {
         }
         let value = match (name, &self.scope.folders) {
             ("tenant", _) => Value::Int(self.scope.tenant),
-            ("now", _) => self.scope.now.into(),
+            ("now", _) => self.now.into(),
             ("folder", Folders::One(id)) => Value::Int(*id),
             ("folder", _) => Value::Null,
             _ => {

@@ -12,8 +12,9 @@ use db::{Cell, Cells, Tx, Value};
 use crate::block::{Block, Row};
 use crate::compile::{Builder, column};
 use crate::edm::Visible;
+use crate::order::{order_list, order_terms};
 use crate::query::Expand;
-use crate::read::{Scope, Shape, order_list, order_terms, where_clause};
+use crate::read::{Scope, Shape, where_clause};
 use crate::{Error, Query, Result, json};
 
 /// Keys in one statement. A page of the usual size never has more.

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub struct Options(u8);
 
 /// Their names, in the order in which they are told.
-const NAMES: [(&str, Options); 7] = [
+const NAMES: [(&str, Options); 8] = [
     ("filter", Options::FILTER),
     ("orderby", Options::ORDERBY),
     ("top", Options::TOP),
@@ -21,6 +21,7 @@ const NAMES: [(&str, Options); 7] = [
     ("count", Options::COUNT),
     ("select", Options::SELECT),
     ("expand", Options::EXPAND),
+    ("skiptoken", Options::SKIPTOKEN),
 ];
 
 impl Options {
@@ -40,8 +41,10 @@ impl Options {
     pub const SELECT: Options = Options(1 << 5);
     /// `$expand`
     pub const EXPAND: Options = Options(1 << 6);
+    /// `$skiptoken`
+    pub const SKIPTOKEN: Options = Options(1 << 7);
     /// What a list of entities honours: all of them.
-    pub const LIST: Options = Options(0x7f);
+    pub const LIST: Options = Options(0xff);
     /// What a single entity honours: how it is shown.
     pub const ENTITY: Options = Options::SELECT.and(Options::EXPAND);
     /// What a list of plain values honours: which part of it is shown.
@@ -78,6 +81,10 @@ impl Options {
             return Options::NONE;
         };
         match (types.find(returned.name), returned.collection) {
+            // Nobody gets to another page of what was done once.
+            (Some(Named::Entity(_)), true) if op.action => {
+                Options::LIST.without(Options::SKIPTOKEN)
+            }
             (Some(Named::Entity(_)), true) => Options::LIST,
             (Some(Named::Entity(_)), false) => Options::ENTITY,
             (Some(Named::Complex), false) if !op.action => Options::SELECT,
@@ -188,7 +195,8 @@ mod tests {
             Options::of_operation(&op, &types)
         };
         assert_eq!(op(false, "Collection(PetDto)"), Options::LIST);
-        assert_eq!(op(true, "Collection(PetDto)"), Options::LIST);
+        let done_once = Options::LIST.without(Options::SKIPTOKEN);
+        assert_eq!(op(true, "Collection(PetDto)"), done_once);
         assert_eq!(op(false, "PetDto"), Options::ENTITY);
         assert_eq!(op(false, "Collection(Edm.String)"), Options::VALUES);
         assert_eq!(op(false, "Collection(Manner)"), Options::VALUES);

@@ -1,7 +1,5 @@
 //! The query string: which options and aliases it holds, decoded, and where an option ends.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
 use crate::split::Nesting;
@@ -11,19 +9,26 @@ use crate::{Error, Result};
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// The options this crate reads.
-const KNOWN: [&str; 8] = [
-    "filter", "orderby", "top", "skip", "select", "expand", "count", "format",
+const KNOWN: [&str; 9] = [
+    "filter",
+    "orderby",
+    "top",
+    "skip",
+    "skiptoken",
+    "select",
+    "expand",
+    "count",
+    "format",
 ];
 
 /// Options of the protocol that are not read here, and what to do instead.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     ("search", "Use $filter with contains(…) instead."),
     (
         "apply",
         "Entities are not aggregated; read them with $filter and $select.",
     ),
     ("compute", "Write the calculation into $filter or $orderby."),
-    ("skiptoken", "Use $skip and $top instead."),
     (
         "deltatoken",
         "Changes are not tracked; filter by a time instead.",
@@ -39,8 +44,8 @@ const REFUSED: [(&str, &str); 6] = [
 pub(crate) fn options(raw: &str) -> Result<Vec<(&'static str, String)>> {
     let mut options = Vec::new();
     for (name, value) in pairs(raw)? {
-        if let Some(name) = decode(name)?.trim().strip_prefix('$') {
-            add(&mut options, name, &decode(value)?)?;
+        if let Some(name) = utf8(raw, &name)?.trim().strip_prefix('$') {
+            add(&mut options, name, utf8(raw, &value)?)?;
         }
     }
     Ok(options)
@@ -52,25 +57,33 @@ pub(crate) fn options(raw: &str) -> Result<Vec<(&'static str, String)>> {
 /// [`Error::Invalid`] when the query string is too long or not UTF-8.
 pub fn format(raw: &str) -> Result<Option<String>> {
     for (name, value) in pairs(raw)? {
-        if decode(name)?.trim().eq_ignore_ascii_case("$format") {
-            return Ok(Some(decode(value)?.trim().to_ascii_lowercase()));
+        if utf8(raw, &name)?.trim().eq_ignore_ascii_case("$format") {
+            return Ok(Some(utf8(raw, &value)?.trim().to_ascii_lowercase()));
         }
     }
     Ok(None)
 }
 
-/// Names and values as they came.
-fn pairs(raw: &str) -> Result<impl Iterator<Item = (&str, &str)>> {
+/// Names and values, decoded.
+fn pairs(raw: &str) -> Result<form_urlencoded::Parse<'_>> {
     if raw.len() > MAX_LENGTH {
         return Err(Error::query("The query string is longer than 64 KiB."));
     }
-    let pairs = raw.split('&').filter(|pair| !pair.is_empty());
-    Ok(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))))
+    Ok(form_urlencoded::parse(raw.as_bytes()))
+}
+
+/// What was decoded, unless a replacement character stands there for something else.
+fn utf8<'t>(raw: &str, decoded: &'t str) -> Result<&'t str> {
+    let replaced = decoded.contains(char::REPLACEMENT_CHARACTER);
+    if replaced && percent_decode_str(raw).decode_utf8().is_err() {
+        return Err(Error::query("The query string is not UTF-8."));
+    }
+    Ok(decoded)
 }
 
 /// The parameter aliases of a query string: `@name=value`. They stand for their values in
 /// `$filter`, `$orderby`, `$expand`, and in keys and parameters of paths.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Aliases(Vec<(String, String)>);
 
 impl Aliases {
@@ -81,8 +94,7 @@ impl Aliases {
     pub fn read(raw: &str) -> Result<Aliases> {
         let mut aliases = Aliases::default();
         for (name, value) in pairs(raw)? {
-            let name = decode(name)?;
-            let name = name.trim();
+            let name = utf8(raw, &name)?.trim();
             if !name.starts_with('@') {
                 continue;
             }
@@ -92,7 +104,7 @@ impl Aliases {
                     shortened(name)
                 )));
             }
-            let value = decode(value)?.trim().to_owned();
+            let value = utf8(raw, &value)?.trim().to_owned();
             aliases.0.push((name.to_owned(), value));
         }
         Ok(aliases)
@@ -168,19 +180,6 @@ fn next_option(value: &str) -> Option<(usize, &'static str, usize)> {
         }
     }
     None
-}
-
-/// Percent-decoded, with `+` as a blank.
-fn decode(raw: &str) -> Result<String> {
-    let spaced: Cow<'_, str> = if raw.contains('+') {
-        raw.replace('+', " ").into()
-    } else {
-        raw.into()
-    };
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(Error::query("The query string is not UTF-8.")),
-    }
 }
 
 #[cfg(test)]

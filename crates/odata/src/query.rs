@@ -7,6 +7,7 @@ use crate::bind::{self, no_property};
 use crate::edm::{EntitySet, Kind, Nav, Prop};
 use crate::expr::{Condition, Expr, Type};
 use crate::honours::Options;
+use crate::keyset::{Next, Token};
 use crate::options::{self, Aliases, shortened};
 use crate::parse::{self, Shared};
 use crate::split::split;
@@ -38,6 +39,12 @@ pub struct Query {
     pub(crate) structures: Vec<&'static str>,
     /// `$count`.
     pub count: Option<bool>,
+    /// `$skiptoken` as it came.
+    pub(crate) token: Option<String>,
+    /// Where the page begins, once the token was opened.
+    pub(crate) after: Option<Token>,
+    /// How the page leads to the next one; `None` if it does not.
+    pub(crate) next: Option<Next>,
 }
 
 /// One expression of `$orderby`.
@@ -77,11 +84,17 @@ impl Query {
                 // Which names may be selected depends on what is expanded.
                 "select" => select = Some(given("select", value)?),
                 "format" => {}
+                "skiptoken" => query.token = Some(given("skiptoken", value)?.to_owned()),
                 name => reader.option(&mut query, name, value, 0)?,
             }
         }
         if let Some(names) = select {
             query.select(names)?;
+        }
+        if query.token.is_some() && query.skip > 0 {
+            return Err(Error::query(
+                "$skip and $skiptoken both say where a page begins: leave $skip out.",
+            ));
         }
         Ok(query)
     }
@@ -98,6 +111,9 @@ impl Query {
             expand: Vec::new(),
             structures: Vec::new(),
             count: None,
+            token: None,
+            after: None,
+            next: None,
         }
     }
 
@@ -105,7 +121,8 @@ impl Query {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let chooses = self.filter.is_some() || !self.order.is_empty();
-        let pages = self.top.is_some() || self.skip > 0 || self.count.is_some();
+        let pages = self.top.is_some() || self.skip > 0 || self.token.is_some();
+        let pages = pages || self.count.is_some();
         !chooses
             && !pages
             && self.select.is_none()

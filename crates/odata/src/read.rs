@@ -10,8 +10,10 @@ use db::{Cell, Tx, Value};
 
 use crate::block::Block;
 use crate::compile::{Builder, column};
-use crate::edm::{EntitySet, Kind, Prop, Visible};
-use crate::query::{Expand, Order, default_order};
+use crate::edm::{EntitySet, Kind, Prop, Source, Visible};
+use crate::keyset::{self, Page, Part, Token};
+use crate::order::{Term, first_of_key, order_list, order_terms};
+use crate::query::Expand;
 use crate::{Error, Guid, Query, Result, Timestamp, counts, json};
 
 /// The folders a request is about.
@@ -67,10 +69,12 @@ pub struct Shape<'a> {
     pub metadata: Metadata,
 }
 
-/// Appends a page: `{"@odata.context":…,"@odata.count":n,"value":[…]}`.
+/// Appends a page: `{"@odata.context":…,"@odata.count":n,"value":[…]}`, with `"@odata.nextLink"` at the
+/// end if there are more and the query leads to them ([`Query::pages`]).
 ///
 /// # Errors
-/// [`Error::Db`]; and [`Error::Invalid`] when more is expanded than an answer may hold.
+/// [`Error::Db`]; and [`Error::Invalid`] when more is expanded than an answer may hold, or for a
+/// `$skiptoken` of another query.
 pub fn read_page(
     tx: &mut Tx<'_>,
     set: &'static EntitySet,
@@ -80,24 +84,30 @@ pub fn read_page(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     belongs(q, set)?;
+    if q.token.is_some() && q.after.is_none() {
+        return Err(keyset::foreign());
+    }
     context(out, set, q, shape, "");
     let count_at = out.len();
     out.extend_from_slice(b"\"value\":[");
-    let top = q.top.unwrap_or(set.top).min(set.top);
-    let rows = match top {
-        0 => 0,
-        top => page(tx, set, q, scope, shape, top, out)?,
+    let mut read = Page::of(q, set);
+    let now = match read.most {
+        0 => None,
+        _ => page(tx, set, q, scope, shape, &mut read, out)?,
     };
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+    if let Some(next) = q.next.as_ref().filter(|_| read.more) {
+        out.push(b',');
+        json::name(out, "@odata.nextLink");
+        json::string(out, &next.address(&read, now));
+    }
+    out.push(b'}');
     if !q.count.unwrap_or(shape.count) {
         return Ok(());
     }
-    // A page that is not full is the last one; if it is not empty either, it tells the number.
-    let last = rows < u64::from(top) && (rows > 0 || q.skip == 0);
-    let count = if last {
-        q.skip + rows
-    } else {
-        count(tx, set, q, scope)?
+    let count = match read.total(q) {
+        Some(count) => count,
+        None => count(tx, set, q, scope)?,
     };
     let label = format!("\"@odata.count\":{count},");
     out.splice(count_at..count_at, label.into_bytes());
@@ -192,7 +202,9 @@ pub fn read_entity(
     let start = out.len();
     context(out, set, q, shape, "/$entity");
     let members = out.len();
-    if block.run(tx, scope, (&sql, &builder.params), 1, out)? == 0 {
+    let mut one = Page::single(1);
+    block.run(tx, scope, (&sql, &builder.params), &mut one, out)?;
+    if one.rows == 0 {
         out.truncate(start);
         return Ok(false);
     }
@@ -288,21 +300,103 @@ fn projection(q: &Query) -> String {
     }
 }
 
-/// Appends the entities of a page, with commas between, and says how many there are.
+/// Appends the entities of a page, with commas between, and says what time its order is about, if it is
+/// about one.
 fn page(
     tx: &mut Tx<'_>,
     set: &'static EntitySet,
     q: &Query,
     scope: &Scope<'_>,
     shape: &Shape<'_>,
-    top: u32,
+    page: &mut Page,
     out: &mut Vec<u8>,
-) -> Result<u64> {
+) -> Result<Option<Timestamp>> {
+    if let Some(token) = &q.after {
+        return page_behind(tx, set, q, token, scope, shape, page, out);
+    }
+    let now = match page.leads_on(q) {
+        true => time_of_order(tx, set, q, scope)?,
+        false => None,
+    };
     let mut builder = Builder::new(tx.dialect(), scope);
     let mut block = Block::new(set, q, shape, Visible::List);
-    let sql = page_statement(&mut builder, &mut block, set, q, top)?;
-    let rows = block.run(tx, scope, (&sql, &builder.params), top, out)?;
-    Ok(rows as u64)
+    let sql = page_statement(&mut builder, &mut block, set, q, page)?;
+    block.run(tx, scope, (&sql, &builder.params), page, out)?;
+    Ok(now)
+}
+
+/// The time of the request, if what rows are sorted by depends on it: later pages have to use the same.
+fn time_of_order(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    scope: &Scope<'_>,
+) -> Result<Option<Timestamp>> {
+    let mut builder = Builder::new(tx.dialect(), scope);
+    order_terms(&mut builder, set, &q.order)?;
+    Ok(builder.uses_now().then_some(scope.now))
+}
+
+/// The page that begins at a token: the parts of what is behind it, one after the other, until the page
+/// is full.
+#[expect(clippy::too_many_arguments, reason = "a page and where it begins")]
+fn page_behind(
+    tx: &mut Tx<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    token: &Token,
+    scope: &Scope<'_>,
+    shape: &Shape<'_>,
+    page: &mut Page,
+    out: &mut Vec<u8>,
+) -> Result<Option<Timestamp>> {
+    let mut builder = Builder::new(tx.dialect(), scope);
+    let terms = order_terms(&mut builder, set, &q.order)?;
+    for part in keyset::parts(&terms, &token.values, tx.dialect())? {
+        if page.is_done() {
+            break;
+        }
+        let mut builder = Builder::new(tx.dialect(), scope);
+        let mut block = Block::new(set, q, shape, Visible::List);
+        let sql = part_statement(&mut builder, &mut block, set, q, (token, part), page)?;
+        block.run(tx, scope, (&sql, &builder.params), page, out)?;
+    }
+    Ok(token.now)
+}
+
+fn part_statement(
+    builder: &mut Builder<'_>,
+    block: &mut Block<'_>,
+    set: &'static EntitySet,
+    q: &Query,
+    (token, part): (&Token, Part),
+    page: &mut Page,
+) -> Result<String> {
+    let now = builder.now();
+    builder.set_now(token.now.unwrap_or(now));
+    let terms = order_terms(builder, set, &q.order)?;
+    builder.set_now(now);
+    let (columns, end) = block.columns(builder)?;
+    let sorted_by = sorted_by(page, q, &terms, end);
+    let mut conditions = conditions(builder, set, q)?;
+    conditions.append(&mut part.conditions(builder, &terms, &token.values));
+    let limit = builder.bind(i64::from(page.wanted()).into());
+    let (from, order) = (builder.from(set)?, part.order(&terms));
+    Ok(format!(
+        "SELECT {columns}{sorted_by}{from}{}{order} LIMIT {limit}",
+        where_clause(&conditions)
+    ))
+}
+
+/// Further columns with what rows are sorted by, if the page may lead to another one; `end` is the
+/// number of those before.
+fn sorted_by(page: &mut Page, q: &Query, terms: &[Term], end: usize) -> String {
+    if !page.leads_on(q) {
+        return String::new();
+    }
+    page.watch(end..end + terms.len());
+    let terms = terms.iter().map(|term| format!(", {}", term.selected()));
+    terms.collect()
 }
 
 fn page_statement(
@@ -310,40 +404,71 @@ fn page_statement(
     block: &mut Block<'_>,
     set: &'static EntitySet,
     q: &Query,
-    top: u32,
+    page: &mut Page,
 ) -> Result<String> {
-    if q.skip > u64::from(top) {
-        return deep_statement(builder, block, set, q, top);
+    if q.skip > u64::from(page.most) {
+        return deep_statement(builder, block, set, q, page);
     }
-    let (columns, _) = block.columns(builder)?;
+    let (columns, end) = block.columns(builder)?;
     let terms = order_terms(builder, set, &q.order)?;
-    let rest = found(builder, set, q, top, &terms)?;
-    Ok(format!("SELECT {columns}{rest}"))
+    let sorted_by = sorted_by(page, q, &terms, end);
+    let rest = found(builder, set, q, page, &terms)?;
+    Ok(format!("SELECT {columns}{sorted_by}{rest}"))
 }
 
-/// Where more rows are skipped than shown, they cost as little as can be: the page is found first,
-/// and joins and columns are for what is on it.
+/// Where more rows are skipped than shown, they cost as little as can be: the page is found first, by
+/// keys alone where the set has a table with numbers as keys, so that an index may be all that is
+/// walked; joins and columns are for what is on it.
 fn deep_statement(
     builder: &mut Builder<'_>,
     block: &mut Block<'_>,
     set: &'static EntitySet,
     q: &Query,
-    top: u32,
+    page: &mut Page,
 ) -> Result<String> {
-    let terms = order_terms(builder, set, &q.order)?;
-    let (mut sorted_by, mut again) = (String::new(), Vec::new());
-    for (at, Term { sql, direction }) in terms.iter().enumerate() {
-        sorted_by.push_str(&format!(", {sql} AS odata_{at}"));
-        again.push(format!("odata_{at}{direction}"));
+    let mut terms = order_terms(builder, set, &q.order)?;
+    let mut names = String::new();
+    for (at, term) in terms.iter_mut().enumerate() {
+        let name = format!("odata_{at}");
+        names.push_str(&format!(", {} AS {name}", term.sql));
     }
-    let (alias, rest) = (builder.alias(), found(builder, set, q, top, &terms)?);
+    // Whether there are more is looked at by the inner part, so that is to know how many rows it gives.
+    let leads_on = page.leads_on(q);
+    if leads_on {
+        page.watch(0..terms.len());
+    }
+    let (alias, rest) = (builder.alias(), found(builder, set, q, page, &terms)?);
+    let source = match number_of_row(set) {
+        Some(key) => {
+            let (key, table) = (column(&alias, key), builder.table(set)?);
+            format!(
+                "(SELECT {key} AS odata_key{names}{rest}) odata_found JOIN {table} {alias} \
+                 ON {key} = odata_key"
+            )
+        }
+        None => format!("(SELECT {alias}.*{names}{rest}) {alias}"),
+    };
     builder.found();
-    let (columns, _) = block.columns(builder)?;
+    let (columns, end) = block.columns(builder)?;
+    for (at, term) in terms.iter_mut().enumerate() {
+        *term = term.renamed(format!("odata_{at}"));
+    }
+    let sorted_by = sorted_by(page, q, &terms, end);
     Ok(format!(
-        "SELECT {columns} FROM (SELECT {alias}.*{sorted_by}{rest}) {alias}{} ORDER BY {}",
+        "SELECT {columns}{sorted_by} FROM {source}{} ORDER BY {}",
         builder.joins(),
-        again.join(", ")
+        order_list(&terms)
     ))
+}
+
+/// The column with the number of a row, of sets that are a table and have one.
+fn number_of_row(set: &EntitySet) -> Option<&'static str> {
+    let key = set.prop(set.key)?;
+    let is_table = !set.table.starts_with('(') && set.tie.is_empty();
+    match (key.source, key.kind) {
+        (Source::Column(key), Kind::Int64) if is_table => Some(key),
+        _ => None,
+    }
 }
 
 /// What follows the columns of a page.
@@ -351,11 +476,11 @@ fn found(
     builder: &mut Builder<'_>,
     set: &EntitySet,
     q: &Query,
-    top: u32,
+    page: &Page,
     terms: &[Term],
 ) -> Result<String> {
     let conditions = where_clause(&conditions(builder, set, q)?);
-    let limit = builder.bind(i64::from(top).into());
+    let limit = builder.bind(i64::from(page.wanted()).into());
     let offset = match q.skip {
         0 => String::new(),
         // `Query::parse` keeps it within the database's integers.
@@ -409,80 +534,6 @@ pub(crate) fn where_clause(conditions: &[String]) -> String {
         [] => String::new(),
         conditions => format!(" WHERE {}", conditions.join(" AND ")),
     }
-}
-
-/// A term to sort by, and how: ` DESC NULLS LAST`.
-pub(crate) struct Term {
-    sql: String,
-    direction: &'static str,
-}
-
-/// The terms to sort by, as asked for or declared, and at the end what makes a row unique, in the
-/// direction of the one before, so that one index serves both. Null is the smallest value; that is
-/// said only where null can occur, because PostgreSQL matches it against the index.
-pub(crate) fn order_terms(
-    builder: &mut Builder<'_>,
-    set: &'static EntitySet,
-    order: &[Order],
-) -> Result<Vec<Term>> {
-    let default;
-    let order = match order {
-        [] => {
-            default = default_order(set)?;
-            &default
-        }
-        order => order,
-    };
-    let mut terms: Vec<Term> = Vec::new();
-    for Order {
-        expr,
-        ty,
-        descending,
-    } in order
-    {
-        terms.push(Term {
-            sql: builder.comparable(expr, *ty)?,
-            direction: match (descending, expr.nullable()) {
-                (false, false) => "",
-                (true, false) => " DESC",
-                (false, true) => " NULLS FIRST",
-                (true, true) => " DESC NULLS LAST",
-            },
-        });
-    }
-    let descending = order.last().is_some_and(|last| last.descending);
-    let direction = if descending { " DESC" } else { "" };
-    for sql in ties(builder, set)? {
-        if terms.iter().all(|term| term.sql != sql) {
-            terms.push(Term { sql, direction });
-        }
-    }
-    Ok(terms)
-}
-
-/// Which of several rows with one key is read: always the same. Nothing where the key is enough.
-pub(crate) fn first_of_key(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<String> {
-    if set.tie.is_empty() {
-        return Ok(String::new());
-    }
-    Ok(format!(" ORDER BY {}", ties(builder, set)?.join(", ")))
-}
-
-/// What makes a row unique.
-fn ties(builder: &mut Builder<'_>, set: &'static EntitySet) -> Result<Vec<String>> {
-    if set.tie.is_empty() {
-        return Ok(vec![builder.own(set.key_property()?)?]);
-    }
-    let alias = builder.alias();
-    Ok(set.tie.iter().map(|tie| column(&alias, tie)).collect())
-}
-
-/// The terms as they stand behind `ORDER BY`.
-pub(crate) fn order_list(terms: &[Term]) -> String {
-    let terms = terms
-        .iter()
-        .map(|Term { sql, direction }| format!("{sql}{direction}"));
-    terms.collect::<Vec<_>>().join(", ")
 }
 
 impl EntitySet {

@@ -3,13 +3,15 @@
 //! Nothing of it is ignored in silence: a body that could not be read is refused once the function has
 //! said what it has to say ([`Args::heard`]); options that it does not honour were refused before.
 
+use std::sync::Arc;
+
 use odata::edm::{Complex, EntitySet};
-use odata::{Changes, Guid, Mode, Query, Selection};
+use odata::{Changes, Guid, Mode, Paging, Query, Sealing, Selection};
 use serde::de::DeserializeOwned;
 
 use crate::access;
 use crate::body;
-use crate::cx::{Count, Cx, Place};
+use crate::cx::{Count, Cx, Place, Server};
 use crate::error::{Error, Result};
 use crate::op::{Found, Prepared};
 
@@ -26,6 +28,10 @@ pub struct Args {
     pub unread: Option<String>,
     /// The query string as it came.
     pub query: String,
+    /// The path as it came, below `/odata/`; empty elsewhere.
+    pub path: String,
+    /// How many entities the caller prefers on a page: `Prefer: maxpagesize=…`.
+    pub page_size: Option<u32>,
     /// What the answer says of the number of entities.
     pub count: Count,
     /// The set that a plain read is about.
@@ -51,6 +57,8 @@ pub static NO_ARGS: Args = Args {
     body: None,
     unread: None,
     query: String::new(),
+    path: String::new(),
+    page_size: None,
     count: Count::Asked,
     set: None,
     prepared: None,
@@ -245,9 +253,27 @@ impl Args {
     /// # Errors
     /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
     pub fn options(&self, cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
-        let query = Query::parse(set, &self.query)?;
+        let mut query = Query::parse(set, &self.query)?;
+        self.pages(cx, &mut query)?;
         access::may_ask(cx.tx, cx.caller, &query)?;
         Ok(query)
+    }
+
+    /// Lets the pages of a list lead to the next one, if the request has an address to go on at.
+    fn pages(&self, cx: &Cx<'_, '_>, query: &mut Query) -> Result<()> {
+        if self.path.is_empty() {
+            return Ok(());
+        }
+        let paging = Paging {
+            address: &format!("{}/{}", cx.base, self.path),
+            raw: &self.query,
+            size: self.page_size,
+            sealing: Arc::new(Tokens {
+                server: Arc::clone(cx.server),
+                tenant: cx.caller.tenant,
+            }),
+        };
+        Ok(query.pages(paging)?)
     }
 
     /// The members that the query wants of a structure.
@@ -256,6 +282,28 @@ impl Args {
     /// 400 for members that it does not have, and for options that it cannot honour.
     pub fn selection<T: Complex>(&self) -> Result<Selection> {
         Ok(Selection::parse(T::TYPE, &self.query)?)
+    }
+}
+
+/// Seals the tokens of pages for one tenant.
+struct Tokens {
+    server: Arc<Server>,
+    tenant: i64,
+}
+
+impl Tokens {
+    fn place(&self) -> String {
+        format!("pages:skiptoken:{}", self.tenant)
+    }
+}
+
+impl Sealing for Tokens {
+    fn seal(&self, token: &str) -> String {
+        self.server.keys.encrypt(&self.place(), token)
+    }
+
+    fn open(&self, sealed: &str) -> Option<String> {
+        self.server.keys.decrypt(&self.place(), sealed).ok()
     }
 }
 

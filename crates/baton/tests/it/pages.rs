@@ -1,5 +1,6 @@
 //! Pages: whoever reads a list one after the other finds every row once, whatever folders things are in.
 
+mod links;
 mod stage;
 
 use std::collections::HashSet;
@@ -170,6 +171,9 @@ async fn walked(client: &Client, path: &str) -> usize {
                 "{path} {order}: no {row}"
             );
         }
+        let order = order.trim_start_matches('&');
+        let linked = links::followed(client, &format!("{path}{glue}{order}"), step).await;
+        assert!(linked == found, "{path} {order}: other rows by links");
     }
     rows.len()
 }

@@ -344,6 +344,10 @@ pub(super) fn shared_parameters() -> Value {
             "The order, e.g. `Name desc,Id`. The maximum number of expressions is {MAX_ORDER}.")),
         "skip": parameter("$skip", json!({"type": "integer", "format": "int64", "minimum": 0}),
             "How many to leave out at the start.".to_owned()),
+        "skiptoken": parameter("$skiptoken", text(),
+            "Where a page begins, as `@odata.nextLink` of the one before says. An answer has that link, if \
+             there is more, where the header `Prefer: maxpagesize=…` says how many to answer with on a \
+             page.".to_owned()),
         "count": parameter("$count", json!({"type": "boolean"}),
             "Whether to say how many there are on all pages.".to_owned()),
     })
@@ -380,6 +384,7 @@ fn options(honoured: Options, set: Option<&EntitySet>, parameters: &mut Vec<Valu
         (Options::ORDERBY, Some(shared("orderby"))),
         (Options::TOP, Some(top(most))),
         (Options::SKIP, Some(shared("skip"))),
+        (Options::SKIPTOKEN, Some(shared("skiptoken"))),
         (Options::COUNT, Some(shared("count"))),
     ] {
         if honoured.has(option) {

@@ -176,6 +176,8 @@ pub(super) fn page(item: Value) -> Value {
             "@odata.count": {"type": "integer", "format": "int64",
                 "description": "How many there are on all pages."},
             "value": array(item),
+            "@odata.nextLink": {"type": "string",
+                "description": "The address of the next page, if one was asked for and there is more."},
         },
         "required": ["value"],
     })

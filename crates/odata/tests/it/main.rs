@@ -10,3 +10,4 @@ mod filtering;
 mod model;
 mod paging;
 mod shapes;
+mod walking;

@@ -239,7 +239,7 @@ impl Default for Ask {
 }
 
 impl Ask {
-    fn with<T>(&self, run: impl FnOnce(&Scope<'_>, &Shape<'_>) -> T) -> T {
+    pub fn with<T>(&self, run: impl FnOnce(&Scope<'_>, &Shape<'_>) -> T) -> T {
         let vars = [("label", Value::from("one"))];
         let folders = self.folders.clone();
         let scope = Scope {

@@ -97,6 +97,9 @@ fn document(expect: &Expect, status: u16, body: Vec<u8>) -> batch::Response {
         }
         None => {}
     }
+    if let Some(page_size) = &expect.page_size {
+        add("preference-applied", page_size.clone());
+    }
     add("content-type", content_type(expect));
     batch::Response {
         status,

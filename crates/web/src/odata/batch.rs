@@ -266,7 +266,9 @@ impl Outer {
         let (headers, query) = (&step.headers, Some(address.query.as_str()));
         let (caller, sent) = (Arc::clone(&step.caller), step.sent.clone());
         let base = self.base.clone();
-        plan::plan(target, headers, query, base, caller, sent)
+        let mut plan = plan::plan(target, headers, query, base, caller, sent)?;
+        plan.call.args.path = address.path.trim_matches('/').to_owned();
+        Ok(plan)
     }
 }
 

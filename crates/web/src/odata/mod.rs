@@ -68,7 +68,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         true => body::read(&parts.headers, body).await?,
         false => Sent::default(),
     };
-    let plan = plan::plan(
+    let mut plan = plan::plan(
         target,
         &parts.headers,
         parts.uri.query(),
@@ -76,6 +76,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         caller,
         sent,
     )?;
+    plan.call.args.path = rest.to_owned();
     let Plan { call, expect } = plan.prepared(app).await?;
     // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
     // own at the item.

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ::odata::Metadata;
 use ::odata::edm::{EntitySet, Version};
 use ::odata::path::Literal;
+use ::odata::{Metadata, Options};
 use axum::http::{HeaderMap, header};
 use orchestrator::op::Read;
 use orchestrator::{Args, Caller, Code, Count, Error, Prepare, Result, Task};
@@ -54,6 +54,8 @@ pub struct Expect {
     pub slow: Option<Read>,
     /// How much the answer says about itself.
     pub metadata: Metadata,
+    /// `maxpagesize=…`, if the caller prefers that and the answer is in pages.
+    pub page_size: Option<String>,
 }
 
 /// Makes the plan.
@@ -74,6 +76,8 @@ pub fn plan(
     let mut params = target.params.clone();
     params.extend(query_params(query));
     let if_match = if_match(headers, target.set)?;
+    let leads_on = !target.write && target.options.has(Options::SKIPTOKEN);
+    let page_size = page_size(headers).filter(|_| leads_on && target.kind != Kind::Count);
     let expect = Expect {
         kind: target.kind,
         set: target.set,
@@ -84,6 +88,7 @@ pub fn plan(
         prepare: target.prepare,
         slow: target.op.and_then(|op| op.slow_read()),
         metadata: metadata(headers, query)?,
+        page_size: page_size.as_ref().map(|(applied, _)| applied.clone()),
     };
     let args = Args {
         key: target.key.clone(),
@@ -91,6 +96,8 @@ pub fn plan(
         body: sent.value,
         unread: sent.unread,
         query: query.to_owned(),
+        path: String::new(),
+        page_size: page_size.map(|(_, size)| size),
         count: match target.kind {
             Kind::Count => Count::Only,
             _ if caller.is_robot() => Count::Asked,
@@ -161,16 +168,9 @@ impl Plan {
 
 /// Parameters may also stand in the query; options start with `$`, aliases with `@`.
 pub fn query_params(query: &str) -> Vec<(String, Literal)> {
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let pairs = query.split('&').filter_map(|p| p.split_once('='));
-    pairs
-        .map(|(name, value)| (decode(name), Literal::Bare(decode(value))))
+    form_urlencoded::parse(query.as_bytes())
         .filter(|(name, _)| !name.starts_with(['$', '@']))
+        .map(|(name, value)| (name.into_owned(), Literal::Bare(value.into_owned())))
         .collect()
 }
 
@@ -202,16 +202,31 @@ fn metadata(headers: &HeaderMap, query: &str) -> Result<Metadata> {
 
 /// The first `return=…` of `Prefer`, alone or among others.
 fn preferred(headers: &HeaderMap) -> Option<Preferred> {
-    let values = headers.get_all("prefer").iter();
-    let mut wishes = values
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split([',', ';']))
-        .map(|wish| wish.trim().to_ascii_lowercase());
-    wishes.find_map(|wish| match wish.as_str() {
+    wishes(headers).find_map(|wish| match wish.as_str() {
         "return=minimal" => Some(Preferred::Minimal),
         "return=representation" => Some(Preferred::Representation),
         _ => None,
     })
+}
+
+/// The first `maxpagesize=…` of `Prefer`, also with `odata.` in front, as it is to be confirmed, and its
+/// number. What is no number is not preferred.
+fn page_size(headers: &HeaderMap) -> Option<(String, u32)> {
+    wishes(headers).find_map(|wish| {
+        let (name, value) = wish.split_once('=')?;
+        let known = matches!(name.trim(), "maxpagesize" | "odata.maxpagesize");
+        let size: u32 = value.trim().trim_matches('"').parse().ok()?;
+        (known && size > 0).then(|| (format!("{}={size}", name.trim()), size))
+    })
+}
+
+/// What `Prefer` says, in lower case.
+fn wishes(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all("prefer").iter();
+    values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split([',', ';']))
+        .map(|wish| wish.trim().to_ascii_lowercase())
 }
 
 /// The version that `If-Match` names, for sets whose rows have one. `*` is any.
