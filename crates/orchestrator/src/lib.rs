@@ -132,7 +132,6 @@ pub static OPS: &[&[Op]] = &[
 /// Sets without an address of their own: operations give their entities.
 pub static RESULTS: &[&[&odata::EntitySet]] = &[
     folders::RESULTS,
-    machines::RESULTS,
     queues::RESULTS,
     robots::RESULTS,
     sessions::RESULTS,
