@@ -133,7 +133,6 @@ pub static OPS: &[&[Op]] = &[
 pub static RESULTS: &[&[&odata::EntitySet]] = &[
     folders::RESULTS,
     queues::RESULTS,
-    sessions::RESULTS,
     users::RESULTS,
     webhooks::RESULTS,
 ];

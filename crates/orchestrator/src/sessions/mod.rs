@@ -22,7 +22,7 @@ pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
 
 pub use state::SessionState;
 
-pub use read::{OPS, RESOURCE, RESULTS};
+pub use read::{OPS, RESOURCE};
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]
@@ -257,9 +257,7 @@ pub fn tenant_of(tx: &mut Tx<'_>, session: i64) -> Result<i64> {
         "SELECT tenant_id FROM sessions WHERE id = $1",
         &[session.into()],
     )?;
-    Ok(row
-        .ok_or_else(|| crate::Error::not_found("Session"))?
-        .get(0)?)
+    Ok(row.ok_or_else(|| Error::not_found("Session"))?.get(0)?)
 }
 
 /// Whether nobody is there any more.
