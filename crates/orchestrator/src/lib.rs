@@ -143,7 +143,6 @@ pub static TYPES: &[&[odata::Kind]] = &[
     exports::TYPES,
     folders::TYPES,
     jobs::TYPES,
-    packages::TYPES,
     queues::TYPES,
     settings::TYPES,
     users::TYPES,
