@@ -4,6 +4,7 @@ use odata::edm::{Edm, Kind};
 
 /// An operation on things with numbers.
 #[odata::complex(name = "BulkOperationResponseDtoOfInt64")]
+#[derive(serde::Serialize)]
 pub struct FailedNumbers {
     /// Whether all went well.
     pub success: bool,
@@ -15,6 +16,7 @@ pub struct FailedNumbers {
 
 /// An operation on things with keys.
 #[odata::complex(name = "BulkOperationResponseDtoOfGuid")]
+#[derive(serde::Serialize)]
 pub struct FailedKeys {
     /// Whether all went well.
     pub success: bool,

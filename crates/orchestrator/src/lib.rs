@@ -140,10 +140,7 @@ pub static OPS: &[&[Op]] = &[
 /// Sets without an address of their own: operations give their entities.
 pub static RESULTS: &[&[&odata::EntitySet]] = &[
     folders::RESULTS,
-    machines::RESULTS,
     queues::RESULTS,
-    robots::RESULTS,
-    sessions::RESULTS,
     users::RESULTS,
     webhooks::RESULTS,
 ];
@@ -154,7 +151,6 @@ pub static TYPES: &[&[odata::Kind]] = &[
     exports::TYPES,
     folders::TYPES,
     jobs::TYPES,
-    packages::TYPES,
     queues::TYPES,
     settings::TYPES,
     users::TYPES,

@@ -1,6 +1,6 @@
 //! The declaration of environments.
 
-use odata::edm::{self, EntitySet};
+use odata::edm::{self, Entity, EntitySet};
 use odata::edm_enum;
 
 use crate::robots::{Robot, RobotOfEnvironment};
@@ -47,12 +47,20 @@ pub struct Membership {
 const CANDIDATES: [edm::Prop; Robot::SET.props.len() + 1] =
     edm::extended(Robot::SET.props, "", Membership::TYPE.props);
 
-/// Robots with whether each is in the environment `{environment}`; those that are come first.
-pub(super) static ROBOTS_AND_MEMBERSHIP: EntitySet = EntitySet {
-    table: "(SELECT r.*, EXISTS (SELECT 1 FROM environment_robots er
-        WHERE er.environment_id = {environment} AND er.robot_id = r.id) AS is_in_environment
-        FROM robots r)",
-    props: &CANDIDATES,
-    order: "IsInEnvironment desc",
-    ..Robot::SET
-};
+/// A robot with whether it is in the environment `{environment}`; those that are come first.
+#[derive(Debug)]
+pub struct Candidate;
+
+impl Entity for Candidate {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            table: "(SELECT r.*, EXISTS (SELECT 1 FROM environment_robots er
+                WHERE er.environment_id = {environment} AND er.robot_id = r.id)
+                AS is_in_environment FROM robots r)",
+            props: &CANDIDATES,
+            order: "IsInEnvironment desc",
+            ..Robot::SET
+        };
+        &SET
+    }
+}

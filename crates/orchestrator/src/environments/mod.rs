@@ -5,24 +5,28 @@ mod entities;
 
 use std::collections::BTreeSet;
 
-use odata::Mode;
+use odata::{Changes, Mode};
 use serde::Deserialize;
 
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain_entity};
+use crate::op::{
+    Access, At, Command, FolderRule, Need, Nothing, Op, Operation, Page, Resource, action,
+    function, op, plain_entity,
+};
 
-use entities::ROBOTS_AND_MEMBERSHIP;
+use entities::Candidate;
 pub use entities::{Environment, EnvironmentType};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Environments", Access::Edit)], true);
 const CREATE: Need = Need::new("OR.Robots", &[("Environments", Access::Create)], true);
 const DELETE: Need = Need::new("OR.Robots", &[("Environments", Access::Delete)], true);
-const VIEW_ROBOTS: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
+/// Seeing which robots an environment has.
+const VIEW_WITH_ROBOTS: Need = VIEW.and(&[("Robots", Access::View)]);
 
 /// How the audit log tells of environments.
 static AUDITED: Audited = Audited::new(
@@ -35,40 +39,17 @@ static AUDITED: Audited = Audited::new(
 pub static RESOURCE: Resource = Resource::new(&Environment::SET, VIEW)
     .folder(FolderRule::Optional)
     .get(plain_entity)
-    .create(Command::new(CREATE, create))
+    .create(Command::create(CREATE, "environmentDto", create).audited(&AUDITED))
     .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::new(DELETE, delete));
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::action("Environments", "AddRobot", EDIT, add_robot)
-        .bound()
-        .params(&[("robotId", "Edm.String")])
-        .folder(FolderRule::Required),
-    Op::action("Environments", "RemoveRobot", EDIT, remove_robot)
-        .bound()
-        .params(&[("robotId", "Edm.String")])
-        .folder(FolderRule::Required),
-    Op::action("Environments", "SetRobots", EDIT, set_robots)
-        .bound()
-        .params(&[
-            ("addedRobotIds", "Collection(Edm.Int64)"),
-            ("removedRobotIds", "Collection(Edm.Int64)"),
-        ])
-        .folder(FolderRule::Required),
-    Op::function(
-        "Environments",
-        "GetRobotIdsForEnvironment",
-        VIEW,
-        get_robot_ids,
-    )
-    .params(&[("key", "Edm.Int64")])
-    .returns("Collection(Edm.Int64)")
-    .folder(FolderRule::Required),
-    Op::function("Environments", "GetRobotsForEnvironment", VIEW, get_robots)
-        .params(&[("key", "Edm.Int64")])
-        .returns("Collection(RobotDto)")
-        .folder(FolderRule::Required),
+    op::<AddRobot>(),
+    op::<RemoveRobot>(),
+    op::<SetRobots>(),
+    op::<GetRobotIdsForEnvironment>(),
+    op::<GetRobotsForEnvironment>(),
 ];
 
 /// An entity of a list in a body, named by its number; what else is said of it does not matter.
@@ -87,7 +68,7 @@ struct Sent {
 }
 
 /// `POST /odata/Environments`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+fn create(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
     let folder = cx.need_folder()?;
     if folder.modern {
         return Err(Error::refused(
@@ -98,18 +79,13 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ),
         ));
     }
-    let changes = args.changes("environmentDto", &Environment::SET, Mode::Create)?;
-    let sent: Sent = body::read("environmentDto", args.body.as_ref())?;
     let name = name_of(&changes);
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
-    if let Some(robots) = &sent.robots {
-        set_members(cx, id, robots)?;
-    }
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(&Environment::SET, id, &[])?))
+    set_members(cx, id)?;
+    Ok(id)
 }
 
-fn name_of(changes: &odata::Changes) -> String {
+fn name_of(changes: &Changes) -> String {
     match changes.get("name") {
         Some(db::Value::Text(name)) => name.clone(),
         _ => String::new(),
@@ -125,22 +101,21 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
             return Err(access::forbidden(&CREATE));
         }
-        return create(cx, args);
+        let changes = args.changes("environmentDto", &Environment::SET, Mode::Create)?;
+        let id = create(cx, changes)?;
+        audit::done(cx, &AUDITED, AuditAction::Create, id)?;
+        return Ok(Reply::created(cx.entity(&Environment::SET, id, &[])?));
     }
     let changes = args.changes("environmentDto", &Environment::SET, Mode::Replace)?;
-    let sent: Sent = body::read("environmentDto", args.body.as_ref())?;
     let name = name_of(&changes);
     cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
-    if let Some(robots) = &sent.robots {
-        set_members(cx, id, robots)?;
-    }
+    set_members(cx, id)?;
     audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Environment::SET, id, &[])?))
 }
 
 /// `DELETE /odata/Environments(id)`
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     must_exist(cx, id)?;
     let used = "SELECT name FROM releases WHERE environment_id = $1 AND deletion_time IS NULL
         ORDER BY id LIMIT 1";
@@ -156,9 +131,7 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         "UPDATE releases SET environment_id = NULL WHERE environment_id = $1",
         &[id.into()],
     )?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-    cx.delete(&Environment::SET, id)?;
-    Ok(Reply::NoContent)
+    cx.delete(&Environment::SET, id)
 }
 
 /// Whether the request's folder has the environment.
@@ -179,45 +152,82 @@ fn must_exist(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OneRobot {
-    robot_id: i64,
+/// Puts a robot into an environment.
+#[odata::input]
+pub struct AddRobot {
+    /// Number of the environment.
+    #[edm(key)]
+    id: i64,
+    /// Number of the robot.
+    #[edm(required)]
+    robot_id: String,
 }
 
-/// `AddRobot {"robotId":"…"}`
-fn add_robot(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: OneRobot = args.body("robotId")?;
-    assign(cx, args.id()?, &[request.robot_id], &[])
+impl Operation for AddRobot {
+    const AT: At = action("Environments", "AddRobot")
+        .needs(EDIT)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        assign(cx, self.id, &[number(&self.robot_id)?], &[])
+    }
 }
 
-/// `RemoveRobot {"robotId":"…"}`
-fn remove_robot(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: OneRobot = args.body("robotId")?;
-    assign(cx, args.id()?, &[], &[request.robot_id])
+/// Takes a robot out of an environment.
+#[odata::input]
+pub struct RemoveRobot {
+    /// Number of the environment.
+    #[edm(key)]
+    id: i64,
+    /// Number of the robot.
+    #[edm(required)]
+    robot_id: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SetRobots {
+impl Operation for RemoveRobot {
+    const AT: At = action("Environments", "RemoveRobot")
+        .needs(EDIT)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        assign(cx, self.id, &[], &[number(&self.robot_id)?])
+    }
+}
+
+/// The contract has the number of a robot as a text here.
+fn number(robot: &str) -> Result<i64> {
+    let number = robot.trim().parse();
+    number.map_err(|_| Error::invalid("The field robotId must be the number of a robot."))
+}
+
+/// Puts robots into an environment and takes others out.
+#[odata::input]
+pub struct SetRobots {
+    /// Number of the environment.
+    #[edm(key)]
+    id: i64,
+    /// Numbers of the robots that come.
+    #[edm(required)]
     added_robot_ids: Vec<i64>,
+    /// Numbers of the robots that go.
+    #[edm(required)]
     removed_robot_ids: Vec<i64>,
 }
 
-/// `SetRobots {"addedRobotIds":[…],"removedRobotIds":[…]}`
-fn set_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: SetRobots = args.body("addedRobotIds")?;
-    assign(
-        cx,
-        args.id()?,
-        &request.added_robot_ids,
-        &request.removed_robot_ids,
-    )
+impl Operation for SetRobots {
+    const AT: At = action("Environments", "SetRobots")
+        .needs(EDIT)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        assign(cx, self.id, &self.added_robot_ids, &self.removed_robot_ids)
+    }
 }
 
-fn assign(cx: &mut Cx<'_, '_>, id: i64, added: &[i64], removed: &[i64]) -> Result<Reply> {
-    body::check_length("addedRobotIds", added)?;
-    body::check_length("removedRobotIds", removed)?;
+fn assign(cx: &mut Cx<'_, '_>, id: i64, added: &[i64], removed: &[i64]) -> Result<Nothing> {
     must_exist(cx, id)?;
     for robot in removed {
         must_be_here(cx, *robot)?;
@@ -231,7 +241,7 @@ fn assign(cx: &mut Cx<'_, '_>, id: i64, added: &[i64], removed: &[i64]) -> Resul
         join(cx, id, *robot)?;
     }
     cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+    Ok(Nothing)
 }
 
 fn join(cx: &mut Cx<'_, '_>, environment: i64, robot: i64) -> Result<()> {
@@ -256,9 +266,13 @@ fn must_be_here(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
     }
 }
 
-/// Makes these the robots of an environment of the request's folder.
-fn set_members(cx: &mut Cx<'_, '_>, environment: i64, robots: &[Named]) -> Result<()> {
-    body::check_length("Robots", robots)?;
+/// Makes the robots that the body names those of an environment of the request's folder.
+fn set_members(cx: &mut Cx<'_, '_>, environment: i64) -> Result<()> {
+    let sent: Sent = cx.args.body("environmentDto")?;
+    let Some(robots) = sent.robots else {
+        return Ok(());
+    };
+    body::check_length("Robots", &robots)?;
     cx.tx.exec(
         "DELETE FROM environment_robots WHERE environment_id = $1",
         &[environment.into()],
@@ -300,41 +314,45 @@ pub fn set_of_robot(
     Ok(())
 }
 
-/// The environment of these functions, for those who may see robots, too.
-fn asked_for(cx: &mut Cx<'_, '_>, args: &Args) -> Result<i64> {
-    let id = args.int("key")?;
-    let folder = cx.need_folder()?.clone();
-    if !access::has_in_folder(cx.tx, cx.caller, &VIEW_ROBOTS, &folder)? {
-        return Err(access::forbidden(&VIEW_ROBOTS));
+/// The numbers of the robots of an environment.
+#[odata::input]
+pub struct GetRobotIdsForEnvironment {
+    /// Number of the environment.
+    #[edm(required)]
+    key: i64,
+}
+
+impl Operation for GetRobotIdsForEnvironment {
+    const AT: At = function("Environments", "GetRobotIdsForEnvironment")
+        .needs(VIEW_WITH_ROBOTS)
+        .folder(FolderRule::Required);
+    type Answer = Vec<i64>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<i64>> {
+        must_exist(cx, self.key)?;
+        Ok(cx.tx.all(
+            "SELECT robot_id FROM environment_robots WHERE environment_id = $1 ORDER BY robot_id",
+            &[self.key.into()],
+        )?)
     }
-    must_exist(cx, id)?;
-    Ok(id)
 }
 
-/// `GetRobotIdsForEnvironment(key=…)`
-fn get_robot_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = asked_for(cx, args)?;
-    let rows = cx.tx.rows(
-        "SELECT robot_id FROM environment_robots WHERE environment_id = $1 ORDER BY robot_id",
-        &[id.into()],
-    )?;
-    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    cx.values(args, "Edm.Int64", ids?)
+/// The robots of the folder, those of an environment first.
+#[odata::input]
+pub struct GetRobotsForEnvironment {
+    /// Number of the environment.
+    #[edm(required)]
+    key: i64,
 }
 
-/// `GetRobotsForEnvironment(key=…)`: the robots of the folder, those of the environment first.
-fn get_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = asked_for(cx, args)?;
-    let query = args.options(cx, &ROBOTS_AND_MEMBERSHIP)?;
-    let listing = Listing {
-        restrict: Some("{t}.folder_id = {folder}"),
-        vars: &[("environment", id.into())],
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &ROBOTS_AND_MEMBERSHIP,
-        &query,
-        &listing,
-    )?))
+impl Operation for GetRobotsForEnvironment {
+    const AT: At = function("Environments", "GetRobotsForEnvironment")
+        .needs(VIEW_WITH_ROBOTS)
+        .folder(FolderRule::Required);
+    type Answer = Page<Candidate>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Candidate>> {
+        must_exist(cx, self.key)?;
+        Ok(Page::of("{t}.folder_id = {folder}").var("environment", self.key))
+    }
 }

@@ -1,7 +1,7 @@
 //! The declaration of libraries: what packages have of themselves, and what only libraries show.
 
 use odata::Timestamp;
-use odata::edm::{self, EntitySet, Prop};
+use odata::edm::{self, Entity, EntitySet, Prop};
 
 use crate::packages::Package;
 
@@ -43,3 +43,13 @@ pub static LIBRARIES: EntitySet = EntitySet {
     navs: &[],
     ..Package::SET
 };
+
+/// A version of a library.
+#[derive(Debug)]
+pub struct Library;
+
+impl Entity for Library {
+    fn set() -> &'static EntitySet {
+        &LIBRARIES
+    }
+}

@@ -5,10 +5,13 @@ mod entities;
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::Result;
-use crate::op::{Access, Command, Need, Op, Resource};
-use crate::packages::{self, Feed};
+use crate::op::{
+    Access, Answer, At, AtEdge, Command, File, Need, Op, Operation, Page, Resource, action, edge,
+    function, op,
+};
+use crate::packages::{self, Feed, UploadedFile};
 
-pub use entities::LIBRARIES;
+pub use entities::{LIBRARIES, Library};
 
 const VIEW: Need = Need::new("OR.Execution", &[("Libraries", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Libraries", Access::Create)], true);
@@ -21,29 +24,68 @@ pub static RESOURCE: Resource = Resource::new(&LIBRARIES, VIEW)
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function("Libraries", "GetVersions", VIEW, get_versions)
-        .params(&[("packageId", "Edm.String")])
-        .returns("Collection(LibraryDto)"),
-    Op::function("Libraries", "DownloadPackage", VIEW, download_package)
-        .params(&[("key", "Edm.String")])
-        .returns("Edm.Stream"),
-    Op::upload("Libraries", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
+    op::<GetVersions>(),
+    op::<DownloadPackage>(),
+    edge::<UploadPackage>(),
 ];
 
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::latest(cx, args, &LIBRARIES, Feed::Libraries)
-}
-
-/// `GetVersions(packageId='…')`
-fn get_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::versions(cx, args, &LIBRARIES, Feed::Libraries, "packageId")
-}
-
-/// `DownloadPackage(key='Id:Version')`
-fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::download(cx, args, Feed::Libraries)
+    packages::latest::<Library>(cx, args, Feed::Libraries)?.reply(cx)
 }
 
 fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     packages::remove(cx, args, Feed::Libraries)
+}
+
+/// The versions of a library, the newest first.
+#[odata::input]
+pub struct GetVersions {
+    /// Id of the library.
+    #[edm(required)]
+    package_id: String,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
+}
+
+impl Operation for GetVersions {
+    const AT: At = function("Libraries", "GetVersions").needs(VIEW);
+    type Answer = Page<Library>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Library>> {
+        let feed = self.feed_id.as_deref();
+        packages::versions(cx, Feed::Libraries, feed, &self.package_id)
+    }
+}
+
+/// The file of a version.
+#[odata::input]
+pub struct DownloadPackage {
+    /// `Id:Version`.
+    #[edm(required)]
+    key: String,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
+}
+
+impl Operation for DownloadPackage {
+    const AT: At = function("Libraries", "DownloadPackage").needs(VIEW);
+    type Answer = File;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<File> {
+        packages::download(cx, Feed::Libraries, self.feed_id.as_deref(), &self.key)
+    }
+}
+
+/// Adds versions of libraries, each from a file of the body.
+#[odata::input]
+pub struct UploadPackage {
+    /// The feed, if it is not the tenant's.
+    #[edm(query)]
+    pub feed_id: Option<String>,
+}
+
+impl AtEdge for UploadPackage {
+    const AT: At = action("Libraries", "UploadPackage").needs(UPLOAD);
+    type Input = Self;
+    type Answer = Vec<UploadedFile>;
 }

@@ -4,42 +4,39 @@
 use std::collections::BTreeSet;
 
 use db::sql;
-use serde::Deserialize;
 
-use super::{AUDITED, Machine, MachineScope};
+use super::{AUDITED, DELETE, Machine, MachineScope};
 use crate::audit::{self, AuditAction};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::jobs::state::FINAL;
+use crate::op::{At, Nothing, Operation, action};
 
-/// `DELETE /odata/Machines(id)`
-pub(super) fn one(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    delete(cx, args.id()?)?;
-    Ok(Reply::NoContent)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DeleteBulk {
-    #[serde(default)]
+/// Deletes machines: all of them or none.
+#[odata::input]
+pub struct DeleteBulk {
+    /// Numbers of the machines.
     machine_ids: Vec<i64>,
 }
 
-/// `DeleteBulk {"machineIds":[…]}`: all of them or none.
-pub(super) fn bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: DeleteBulk = args.body("machineIds")?;
-    if request.machine_ids.is_empty() {
-        return Err(Error::invalid("Empty machineIds collection in payload"));
+impl Operation for DeleteBulk {
+    const AT: At = action("Machines", "DeleteBulk").needs(DELETE);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        if self.machine_ids.is_empty() {
+            return Err(Error::invalid("Empty machineIds collection in payload"));
+        }
+        for id in BTreeSet::from_iter(self.machine_ids.iter().copied()) {
+            audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+            delete(cx, id)?;
+        }
+        Ok(Nothing)
     }
-    body::check_length("machineIds", &request.machine_ids)?;
-    for id in BTreeSet::from_iter(request.machine_ids) {
-        delete(cx, id)?;
-    }
-    Ok(Reply::NoContent)
 }
 
-fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+/// `DELETE /odata/Machines(id)`
+pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     let row = cx.tx.row(
         "SELECT name, scope FROM machines WHERE id = $1 AND tenant_id = $2",
         &[id.into(), cx.caller.tenant.into()],
@@ -53,13 +50,12 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         ));
     }
     check_free(cx, id, &name)?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     let sessions = cx.tx.rows(
         "SELECT id FROM sessions WHERE machine_id = $1",
         &[id.into()],
     )?;
     for session in &sessions {
-        let session: i64 = session.get("name")?;
+        let session: i64 = session.get("id")?;
         crate::sessions::forget_in_jobs(cx.tx, session)?;
         cx.hint(Hint::SessionGone(session));
     }

@@ -78,15 +78,18 @@ pub struct RobotVersion {
 
 /// A robot that may use a machine.
 #[odata::complex(name = "RobotUserDto")]
+#[derive(Debug, Deserialize)]
 pub struct RobotUser {
     /// Its account.
     #[edm(read_only)]
+    #[serde(default)]
     pub user_name: Option<String>,
     /// The robot.
     #[edm(required)]
     pub robot_id: i64,
     /// Whether triggers use the pair.
     #[edm(read_only)]
+    #[serde(default)]
     pub has_triggers: bool,
 }
 
@@ -260,7 +263,7 @@ pub struct Machine {
     #[edm(sql = ROBOT_VERSIONS, read_only)]
     pub robot_versions: Vec<RobotVersion>,
     /// Robots that alone may use it.
-    #[edm(sql = ROBOT_USERS)]
+    #[edm(sql = ROBOT_USERS, range = "0..=1000")]
     pub robot_users: Vec<RobotUser>,
     /// Foreground, background or both.
     pub automation_type: AutomationType,

@@ -8,13 +8,14 @@ mod secrets;
 mod write;
 
 use db::Tx;
-use odata::edm::EntitySet;
 
 use crate::access;
 use crate::audit::{AuditComponent, Audited};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
+use crate::op::{
+    Access, At, Command, FolderRule, Need, Op, Operation, Page, Resource, Vars, function, op,
+};
 
 pub use entities::{
     AutomationType, EndpointDetectionStatus, Machine, MachineScope, MachineType, MaintenanceWindow,
@@ -23,7 +24,7 @@ pub use entities::{
 };
 pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
 pub(crate) use runtimes::{RUNTIMES, SLOTS_BY_RUNTIME};
-pub use secrets::{add_secret, delete_secret, has_secret, list_secrets};
+pub use secrets::has_secret;
 pub use write::{insert_standard, insert_template};
 
 const VIEW: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
@@ -41,59 +42,46 @@ static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, 
      NonProductionSlots,HeadlessSlots,TestAutomationSlots,Tags",
 );
 
-/// Whom secrets let in at the door; the functions check the rest themselves.
-const SEE: Need = Need::new("OR.Machines", &[], false);
-const CHANGE: Need = Need::new("OR.Machines", &[], true);
-
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
     .get(read)
+    .vars(without_secret)
     .create(Command::new(CREATE, write::create))
-    .replace(Command::new(EDIT, write::replace).silent())
-    .merge(Command::new(EDIT, write::merge).silent())
-    .delete(Command::new(DELETE, delete::one));
-
-/// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&runtimes::MachineRuntime::SET];
+    .replace(
+        Command::replace(EDIT, "machineDto", write::change)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .merge(
+        Command::merge(EDIT, "machineDto", write::change)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .delete(Command::delete(DELETE, delete::delete).audited(&AUDITED));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::action("Machines", "DeleteBulk", DELETE, delete::bulk)
-        .params(&[("machineIds", "Collection(Edm.Int64)")]),
-    Op::function("Machines", "GetAssignedMachines", START, get_assigned)
-        .params(&[("folderId", "Edm.Int64"), ("robotId", "Edm.Int64")])
-        .returns("Collection(MachineDto)")
-        .folder(FolderRule::Named),
-    Op::function(
-        "Machines",
-        "GetRuntimesForFolder",
-        START,
-        runtimes::get_for_folder,
-    )
-    .params(&[("folderId", "Edm.Int64")])
-    .returns("Collection(MachineRuntimeDto)")
-    .folder(FolderRule::Named),
-    Op::plain(
-        plain("GET", "api/clientsecrets/{id}").needs(SEE),
-        secrets::list_secrets,
-    ),
-    Op::plain(
-        plain("POST", "api/clientsecrets/{id}").needs(CHANGE),
-        secrets::add_secret,
-    ),
-    Op::plain(
-        plain("DELETE", "api/clientsecrets/{id}").needs(CHANGE),
-        secrets::delete_secret,
-    ),
+    op::<delete::DeleteBulk>(),
+    op::<GetAssignedMachines>(),
+    op::<runtimes::GetRuntimesForFolder>(),
+    op::<secrets::ListSecrets>(),
+    op::<secrets::AddSecret>(),
+    op::<secrets::DeleteSecret>(),
 ];
 
-/// `GET /odata/Machines(id)`: never shows a secret again.
+/// A secret is shown once, when the machine is made.
+fn without_secret(_: &mut Cx<'_, '_>, _: i64) -> Result<Vars> {
+    Ok(vec![("secret", db::Value::Null)])
+}
+
+/// `GET /odata/Machines(id)`
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let query = args.options(cx, &Machine::SET)?;
-    let vars = [("secret", db::Value::Null)];
+    let id = args.id()?;
+    let vars = without_secret(cx, id)?;
     Ok(Reply::json(cx.entity_with(
         &Machine::SET,
-        &args.id()?.into(),
+        &id.into(),
         &query,
         &vars,
     )?))
@@ -120,18 +108,28 @@ macro_rules! usable {
 }
 pub(crate) use usable;
 
-/// `GetAssignedMachines(folderId=…)?robotId=…`
-fn get_assigned(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
-    let robot = args.optional_int("robotId")?;
-    let query = args.options(cx, &Machine::SET)?;
-    let listing = Listing {
-        restrict: Some(usable!("id")),
-        vars: &[("target", folder.id.into()), ("robot", robot.into())],
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(&Machine::SET, &query, &listing)?))
+/// The machines that are assigned to a folder, also from above.
+#[odata::input]
+pub struct GetAssignedMachines {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+    /// A robot: only the machines that it may use.
+    robot_id: Option<i64>,
+}
+
+impl Operation for GetAssignedMachines {
+    const AT: At = function("Machines", "GetAssignedMachines")
+        .needs(START)
+        .folder(FolderRule::Named);
+    type Answer = Page<Machine>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Machine>> {
+        let folder = access::managed(cx.tx, cx.caller, &START, self.folder_id)?;
+        Ok(Page::of(usable!("id"))
+            .var("target", folder.id)
+            .var("robot", self.robot_id))
+    }
 }
 
 /// The machine that proves `license_key`, with its tenant.

@@ -1,9 +1,10 @@
 //! Runtimes: the kinds of jobs, and how many of each a machine grants each of its hosts.
 
 use crate::access;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::jobs::state::ACTIVE;
+use crate::op::{At, FolderRule, Operation, Page, function};
 use crate::robots::RobotType;
 use crate::sessions::state::CONNECTED;
 use db::sql;
@@ -80,19 +81,24 @@ pub struct MachineRuntime {
     pub available: i64,
 }
 
-/// `GetRuntimesForFolder(folderId=…)`
-pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &START, args.int("folderId")?)?;
-    let query = args.options(cx, &MachineRuntime::SET)?;
-    let listing = Listing {
-        vars: &[("target", folder.id.into())],
-        name: Some("MachineRuntimeDto"),
-        count: args.count,
-        restrict: None,
-    };
-    Ok(Reply::json(cx.page(
-        &MachineRuntime::SET,
-        &query,
-        &listing,
-    )?))
+/// What the machines of a folder can run at a time, for each runtime.
+#[odata::input]
+pub struct GetRuntimesForFolder {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+}
+
+impl Operation for GetRuntimesForFolder {
+    const AT: At = function("Machines", "GetRuntimesForFolder")
+        .needs(START)
+        .folder(FolderRule::Named);
+    type Answer = Page<MachineRuntime>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<MachineRuntime>> {
+        let folder = access::managed(cx.tx, cx.caller, &START, self.folder_id)?;
+        Ok(Page::all()
+            .var("target", folder.id)
+            .named(MachineRuntime::SET.entity))
+    }
 }

@@ -1,13 +1,13 @@
 //! The secrets of a machine: with one of them its key is an OAuth client.
 
 use db::Tx;
-use odata::Timestamp;
-use serde_json::{Value as Json, json};
+use odata::{Guid, Timestamp};
+use serde::Serialize;
 
 use super::{EDIT, VIEW};
-use crate::access;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
+use crate::op::{At, Json, Nothing, Operation, plain};
 
 /// Writes a new secret and gives its value, of which only a hash is kept.
 ///
@@ -42,64 +42,106 @@ pub fn has_secret(tx: &mut Tx<'_>, machine: i64, secret: &str) -> Result<bool> {
         .any(|known| identity::secret_eq(known, &hash)))
 }
 
-/// `GET /api/clientsecrets/{licenseKey}`: without the values, of which only hashes are kept.
-///
-/// # Errors
-/// 403 without Machines.View, 404 when the tenant has no such machine.
-pub fn list_secrets(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    access::tenant_wide(cx.tx, cx.caller, &VIEW)?;
-    let machine = own(cx, args)?;
-    let rows = cx.tx.rows(
-        "SELECT id, creation_time FROM machine_secrets WHERE machine_id = $1 ORDER BY id",
-        &[machine.into()],
-    )?;
-    let secrets: Result<Vec<Json>, db::Error> = rows
-        .iter()
-        .map(|row| Ok(shown(row.get("id")?, None, row.get("creation_time")?)))
-        .collect();
-    Ok(Reply::json(Json::Array(secrets?).to_string().into_bytes()))
+/// A secret of a machine.
+#[odata::complex(name = "ClientSecretDto")]
+#[derive(Debug, Clone, Serialize)]
+pub struct ClientSecret {
+    /// Its number.
+    #[edm(name = "id")]
+    id: i64,
+    /// Its value, which is shown once, when it is made.
+    #[edm(name = "secret")]
+    secret: Option<String>,
+    /// When it was made.
+    #[edm(name = "creationTime")]
+    creation_time: Timestamp,
 }
 
-/// `POST /api/clientsecrets/{licenseKey}`: another secret; this answer alone shows it.
-///
-/// # Errors
-/// 403 without Machines.Edit, 404 when the tenant has no such machine.
-pub fn add_secret(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    access::tenant_wide(cx.tx, cx.caller, &EDIT)?;
-    let machine = own(cx, args)?;
-    let (id, secret) = make(cx.tx, cx.now, machine)?;
-    let secret = shown(id, Some(secret), cx.now);
-    Ok(Reply::created(secret.to_string().into_bytes()))
+/// The secrets of a machine, without their values, of which only hashes are kept.
+#[odata::input]
+pub struct ListSecrets {
+    /// Key of the machine.
+    #[edm(required)]
+    id: Guid,
 }
 
-/// `DELETE /api/clientsecrets/{id}`: tokens that were given for the secret live on until they
-/// expire.
-///
-/// # Errors
-/// 403 without Machines.Edit, 404 when no machine of the tenant has it.
-pub fn delete_secret(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    access::tenant_wide(cx.tx, cx.caller, &EDIT)?;
-    let gone = cx.tx.exec(
-        "DELETE FROM machine_secrets WHERE id = $1
-             AND machine_id IN (SELECT m.id FROM machines m WHERE m.tenant_id = $2)",
-        &[args.int("id")?.into(), cx.caller.tenant.into()],
-    )?;
-    if gone == 0 {
-        return Err(Error::not_found("Secret"));
+impl Operation for ListSecrets {
+    const AT: At = plain("GET", "api/clientsecrets/{id}").needs(VIEW);
+    type Answer = Json<Vec<ClientSecret>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Json<Vec<ClientSecret>>> {
+        let machine = own(cx, self.id)?;
+        let rows = cx.tx.rows(
+            "SELECT id, creation_time FROM machine_secrets WHERE machine_id = $1 ORDER BY id",
+            &[machine.into()],
+        )?;
+        let shown = |row: &db::Row| {
+            Ok(ClientSecret {
+                id: row.get("id")?,
+                secret: None,
+                creation_time: row.get("creation_time")?,
+            })
+        };
+        Ok(Json(rows.iter().map(shown).collect::<Result<_>>()?))
     }
-    cx.hint(Hint::Identities);
-    Ok(Reply::NoContent)
 }
 
-fn shown(id: i64, secret: Option<String>, made: Timestamp) -> Json {
-    json!({"id": id, "secret": secret, "creationTime": made.to_string()})
+/// Makes another secret for a machine. Only this answer shows its value.
+#[odata::input]
+pub struct AddSecret {
+    /// Key of the machine.
+    #[edm(required, query)]
+    id: Guid,
 }
 
-/// The machine of the tenant whose key the address names.
-fn own(cx: &mut Cx<'_, '_>, args: &Args) -> Result<i64> {
+impl Operation for AddSecret {
+    const AT: At = plain("POST", "api/clientsecrets/{id}")
+        .needs(EDIT)
+        .answers(201);
+    type Answer = Json<ClientSecret>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Json<ClientSecret>> {
+        let machine = own(cx, self.id)?;
+        let (id, secret) = make(cx.tx, cx.now, machine)?;
+        Ok(Json(ClientSecret {
+            id,
+            secret: Some(secret),
+            creation_time: cx.now,
+        }))
+    }
+}
+
+/// Removes a secret. Tokens that were given for it are good until they expire.
+#[odata::input]
+pub struct DeleteSecret {
+    /// Number of the secret.
+    #[edm(required)]
+    id: i64,
+}
+
+impl Operation for DeleteSecret {
+    const AT: At = plain("DELETE", "api/clientsecrets/{id}").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let gone = cx.tx.exec(
+            "DELETE FROM machine_secrets WHERE id = $1
+                 AND machine_id IN (SELECT m.id FROM machines m WHERE m.tenant_id = $2)",
+            &[self.id.into(), cx.caller.tenant.into()],
+        )?;
+        if gone == 0 {
+            return Err(Error::not_found("Secret"));
+        }
+        cx.hint(Hint::Identities);
+        Ok(Nothing)
+    }
+}
+
+/// The machine of the tenant that has this key.
+fn own(cx: &mut Cx<'_, '_>, key: Guid) -> Result<i64> {
     let row = cx.tx.row(
         "SELECT id FROM machines WHERE license_key = $1 AND tenant_id = $2",
-        &[args.guid("id")?.into(), cx.caller.tenant.into()],
+        &[key.into(), cx.caller.tenant.into()],
     )?;
     Ok(row.ok_or_else(|| Error::not_found("Machine"))?.get(0)?)
 }

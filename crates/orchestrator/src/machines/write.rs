@@ -2,10 +2,12 @@
 
 use db::{Tx, Value};
 use odata::{Changes, Guid, Mode, Timestamp};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::entities::{Machine, MachineScope, MachineType, MaintenanceWindow, Tag, UpdatePolicy};
+use super::entities::{
+    Machine, MachineScope, MachineType, MaintenanceWindow, RobotUser, Tag, UpdatePolicy,
+};
 use super::{AUDITED, AutomationType, TargetFramework, VpnSettings, secrets};
 use crate::audit::{self, AuditAction};
 use crate::body;
@@ -74,7 +76,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     machine.set("license_key", key);
     let name = text(&machine, "name").unwrap_or_default();
     let id = insert(cx.tx, cx.caller.tenant, cx.now, machine).map_err(|e| e.name_taken(&name))?;
-    set_robots(cx, args, id)?;
+    set_robots(cx, id)?;
     let (_, secret) = secrets::make(cx.tx, cx.now, id)?;
     cx.hint(Hint::Identities);
     audit::done(cx, &AUDITED, AuditAction::Create, id)?;
@@ -85,19 +87,8 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// `PUT /odata/Machines(id)`
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Replace)
-}
-
-/// `PATCH /odata/Machines(id)`
-pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Merge)
-}
-
-fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
-    let id = args.id()?;
-    let mut machine = args.changes("machineDto", &Machine::SET, mode)?;
+/// `PUT` and `PATCH /odata/Machines(id)`
+pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut machine: Changes) -> Result<()> {
     let row = cx.tx.row(
         "SELECT name, type, scope, license_key FROM machines WHERE id = $1 AND tenant_id = $2",
         &[id.into(), cx.caller.tenant.into()],
@@ -107,13 +98,11 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     complete(&mut machine)?;
     let name = text(&machine, "name").unwrap_or_default();
     cx.update(machine, id).map_err(|e| e.name_taken(&name))?;
-    set_robots(cx, args, id)?;
+    set_robots(cx, id)?;
     // Slots decide which jobs its hosts may take.
     cx.hint(Hint::Dispatch);
     cx.hint(Hint::Identities);
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    let vars = [("secret", Value::Null)];
-    Ok(Reply::json(cx.entity(&Machine::SET, id, &vars)?))
+    Ok(())
 }
 
 /// What stays as it was made: the key, the type, and everything about machines that the server
@@ -232,24 +221,35 @@ fn unused(cx: &mut Cx<'_, '_>, key: Guid) -> Result<Guid> {
     ))
 }
 
+/// Members of a body that are no columns of the machine's own.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Sent {
+    #[serde(default)]
+    robot_users: Option<Vec<RobotUser>>,
+}
+
 /// `RobotUsers` of the body: the robots that alone may use the machine. Left out they stay, as
 /// lists do.
-fn set_robots(cx: &mut Cx<'_, '_>, args: &Args, machine: i64) -> Result<()> {
-    let users = args.body.as_ref().and_then(|b| body::get(b, "RobotUsers"));
-    let Some(users) = users else { return Ok(()) };
-    let users = users.as_array().map(Vec::as_slice).unwrap_or_default();
-    body::check_length("RobotUsers", users)?;
+fn set_robots(cx: &mut Cx<'_, '_>, machine: i64) -> Result<()> {
+    let sent: Sent = body::read("machineDto", cx.args.body.as_ref())?;
+    let Some(users) = sent.robot_users else {
+        return Ok(());
+    };
     cx.tx.exec(
         "DELETE FROM machine_robots WHERE machine_id = $1",
         &[machine.into()],
     )?;
     for user in users {
-        let robot = body::typed::<i64>(user, "RobotId")?;
         let known = cx.tx.exec(
             "INSERT INTO machine_robots (machine_id, robot_id)
              SELECT $1, r.id FROM robots r WHERE r.id = $2 AND r.tenant_id = $3
              ON CONFLICT (machine_id, robot_id) DO UPDATE SET robot_id = machine_robots.robot_id",
-            &[machine.into(), robot.into(), cx.caller.tenant.into()],
+            &[
+                machine.into(),
+                user.robot_id.into(),
+                cx.caller.tenant.into(),
+            ],
         )?;
         if known == 0 {
             return Err(Error::not_found("Robot"));

@@ -60,7 +60,7 @@ edm_enum! {
 
 /// Arguments of an entry point, in the text that the package declares them in.
 #[odata::complex(name = "ArgumentMetadata")]
-#[derive(Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Arguments {
     /// What goes in.
     #[serde(default)]

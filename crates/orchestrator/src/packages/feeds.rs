@@ -4,15 +4,15 @@
 use db::Tx;
 use nupkg::Package;
 use odata::Guid;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::access::{self, FolderHeader};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::Need;
+use crate::op::{At, Json, Need, Operation, plain};
 
 /// What asking for feeds asks of the caller.
-pub const FEEDS: Need = Need::new("OR.Execution", &[], false);
+const FEEDS: Need = Need::new("OR.Execution", &[], false);
 
 /// A feed of a tenant, by what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,51 +88,98 @@ impl Feed {
     }
 }
 
-/// `GET /api/PackageFeeds/GetFeeds`
-///
-/// # Errors
-/// The store's.
-pub fn get_feeds(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let feeds = [shown(cx, Feed::Processes)?, shown(cx, Feed::Libraries)?];
-    Ok(Reply::json(json!(feeds).to_string().into_bytes()))
+/// A feed as the API shows it.
+#[odata::complex(name = "PackageFeedDto")]
+#[derive(Debug, Clone, Serialize)]
+pub struct PackageFeed {
+    /// Its id.
+    #[edm(name = "id")]
+    id: String,
+    /// Its name for people.
+    #[edm(name = "name")]
+    name: String,
+    /// `Processes` or `Libraries`.
+    #[edm(name = "purpose")]
+    purpose: String,
+    /// Whether other tenants see it, too.
+    #[edm(name = "isShared")]
+    is_shared: bool,
+    /// Whether anybody may read it.
+    #[edm(name = "isPublic")]
+    is_public: bool,
+    /// Whether it is kept elsewhere.
+    #[edm(name = "isExternal")]
+    is_external: bool,
+    /// The folder that it belongs to.
+    #[edm(name = "folderId")]
+    folder_id: Option<i64>,
 }
 
-/// `GET /api/PackageFeeds/GetLibraryFeeds`
-///
-/// # Errors
-/// The store's.
-pub fn get_library_feeds(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let feeds = [shown(cx, Feed::Libraries)?];
-    Ok(Reply::json(json!(feeds).to_string().into_bytes()))
+/// The feeds of the tenant.
+#[odata::input]
+pub struct GetFeeds;
+
+impl Operation for GetFeeds {
+    const AT: At = plain("GET", "api/PackageFeeds/GetFeeds").needs(FEEDS);
+    type Answer = Json<Vec<PackageFeed>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Json<Vec<PackageFeed>>> {
+        Ok(Json(vec![
+            shown(cx, Feed::Processes)?,
+            shown(cx, Feed::Libraries)?,
+        ]))
+    }
 }
 
-/// `GET /api/PackageFeeds/GetFolderFeed?folderId=…`: the folder's own feed; none has one yet.
-///
-/// # Errors
-/// 1100 for a folder that is not the caller's.
-pub fn get_folder_feed(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let header = FolderHeader {
-        id: Some(args.int("folderId")?),
-        ..FolderHeader::default()
-    };
-    access::resolve(cx.tx, cx.caller, &header)?;
-    Ok(Reply::json(b"null".to_vec()))
+/// The feeds of the tenant that hold libraries.
+#[odata::input]
+pub struct GetLibraryFeeds;
+
+impl Operation for GetLibraryFeeds {
+    const AT: At = plain("GET", "api/PackageFeeds/GetLibraryFeeds").needs(FEEDS);
+    type Answer = Json<Vec<PackageFeed>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Json<Vec<PackageFeed>>> {
+        Ok(Json(vec![shown(cx, Feed::Libraries)?]))
+    }
 }
 
-fn shown(cx: &mut Cx<'_, '_>, feed: Feed) -> Result<Value> {
+/// The id of the feed that a folder has of its own; none has one yet.
+#[odata::input]
+pub struct GetFolderFeed {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+}
+
+impl Operation for GetFolderFeed {
+    const AT: At = plain("GET", "api/PackageFeeds/GetFolderFeed").needs(FEEDS);
+    type Answer = Json<Option<String>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Json<Option<String>>> {
+        let header = FolderHeader {
+            id: Some(self.folder_id),
+            ..FolderHeader::default()
+        };
+        access::resolve(cx.tx, cx.caller, &header)?;
+        Ok(Json(None))
+    }
+}
+
+fn shown(cx: &mut Cx<'_, '_>, feed: Feed) -> Result<PackageFeed> {
     let purpose = match feed {
         Feed::Processes => "Processes",
         Feed::Libraries => "Libraries",
     };
-    Ok(json!({
-        "id": feed.id(cx.tx, cx.caller.tenant)?,
-        "name": format!("Orchestrator Tenant {purpose} Feed"),
-        "purpose": purpose,
-        "isShared": false,
-        "isPublic": false,
-        "isExternal": false,
-        "folderId": Value::Null,
-    }))
+    Ok(PackageFeed {
+        id: feed.id(cx.tx, cx.caller.tenant)?,
+        name: format!("Orchestrator Tenant {purpose} Feed"),
+        purpose: purpose.to_owned(),
+        is_shared: false,
+        is_public: false,
+        is_external: false,
+        folder_id: None,
+    })
 }
 
 /// Whether a package says that it is a library.

@@ -5,23 +5,23 @@ mod entities;
 mod feeds;
 mod publish;
 mod removal;
+mod versions;
 
-use db::{Tx, Value};
+use db::Tx;
 use nupkg::Version;
-use odata::edm::{Edm, EntitySet, Kind};
-use serde_json::json;
+use odata::edm::Entity;
 
-use crate::access::{self, FolderHeader};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
+use crate::op::{Access, Answer, Command, File, Need, Op, Page, Resource, edge, op};
 
 pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
 };
-pub use feeds::{FEEDS, Feed, get_feeds, get_folder_feed, get_library_feeds};
+pub use feeds::Feed;
 pub use publish::{Upload, new_blob_key, publish};
 pub(crate) use removal::remove;
+pub use versions::{UploadPackage, UploadedFile};
 
 const VIEW: Need = Need::new("OR.Execution", &[("Packages", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create)], true);
@@ -37,151 +37,24 @@ pub static RESOURCE: Resource = Resource::new(&Package::SET, VIEW)
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function(
-        "Processes",
-        "GetProcessVersions",
-        VIEW,
-        get_process_versions,
-    )
-    .params(&[("processId", "Edm.String")])
-    .returns("Collection(ProcessDto)"),
-    Op::function("Processes", "GetArguments", VIEW, get_arguments)
-        .params(&[("key", "Edm.String")])
-        .returns("ArgumentMetadata"),
-    Op::function(
-        "Processes",
-        "GetPackageEntryPoints",
-        VIEW,
-        get_package_entry_points,
-    )
-    .params(&[("key", "Edm.String")])
-    .returns("Collection(EntryPointDto)"),
-    Op::function(
-        "Processes",
-        "GetPackageMainEntryPoint",
-        VIEW,
-        get_package_main_entry_point,
-    )
-    .params(&[("key", "Edm.String")])
-    .returns("EntryPointDto"),
-    Op::function("Processes", "DownloadPackage", DOWNLOAD, download_package)
-        .params(&[("key", "Edm.String")])
-        .returns("Edm.Stream"),
-    Op::action("Processes", "SetArguments", EDIT, set_arguments)
-        .params(&[("key", "Edm.String"), ("arguments", "ArgumentMetadata")])
-        .answers(200),
-    Op::upload("Processes", "UploadPackage", UPLOAD).returns("Collection(BulkItemDtoOfString)"),
-    Op::plain(
-        plain("GET", "api/PackageFeeds/GetFeeds").needs(FEEDS),
-        feeds::get_feeds,
-    ),
-    Op::plain(
-        plain("GET", "api/PackageFeeds/GetLibraryFeeds").needs(FEEDS),
-        feeds::get_library_feeds,
-    ),
-    Op::plain(
-        plain("GET", "api/PackageFeeds/GetFolderFeed").needs(FEEDS),
-        feeds::get_folder_feed,
-    ),
+    op::<versions::GetProcessVersions>(),
+    op::<versions::GetArguments>(),
+    op::<versions::GetPackageEntryPoints>(),
+    op::<versions::GetPackageMainEntryPoint>(),
+    op::<versions::DownloadPackage>(),
+    op::<versions::SetArguments>(),
+    edge::<UploadPackage>(),
+    op::<feeds::GetFeeds>(),
+    op::<feeds::GetLibraryFeeds>(),
+    op::<feeds::GetFolderFeed>(),
 ];
 
-/// Structures that only its operations use.
-pub const TYPES: &[Kind] = &[<UploadedFile as Edm>::KIND];
-
 fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    latest(cx, args, &Package::SET, Feed::Processes)
-}
-
-/// `GetProcessVersions(processId='…')`
-fn get_process_versions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    versions(cx, args, &Package::SET, Feed::Processes, "processId")
+    latest::<Package>(cx, args, Feed::Processes)?.reply(cx)
 }
 
 fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     remove(cx, args, Feed::Processes)
-}
-
-/// `DownloadPackage(key='Id:Version')`
-fn download_package(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    if !cx.caller.is_robot() {
-        let nowhere = FolderHeader::default();
-        access::grant(cx.tx, cx.caller, &VIEW, FolderRule::Tenant, &nowhere)?;
-    }
-    download(cx, args, Feed::Processes)
-}
-
-/// `GetArguments(key='Id:Version')`: those of the entry point that runs when nothing else is said.
-fn get_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
-    let entry = main_entry_point(cx.tx, found.id)?;
-    let row = cx.tx.row(
-        "SELECT input_arguments, output_arguments FROM package_entry_points WHERE id = $1",
-        &[entry.into()],
-    )?;
-    let (input, output): (Option<String>, Option<String>) = match row {
-        Some(row) => (row.get("input_arguments")?, row.get("output_arguments")?),
-        None => (None, None),
-    };
-    cx.selected(args, &Arguments { input, output })
-}
-
-/// What became of a file of an upload.
-#[odata::complex(name = "BulkItemDtoOfString")]
-pub struct UploadedFile {
-    /// `Id:Version`, or the name of the file.
-    pub key: String,
-    /// `OK`, or what kind of failure it was.
-    pub status: String,
-    /// What the package is, or why it was refused.
-    pub body: String,
-}
-
-/// `SetArguments {key, arguments}`: declares the arguments of the main entry point anew, for
-/// packages whose own declaration cannot be read.
-fn set_arguments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let key: String = args.member("key")?;
-    let arguments: Arguments = args.member("arguments")?;
-    for (name, text) in [("Input", &arguments.input), ("Output", &arguments.output)] {
-        let Some(text) = text else { continue };
-        let declared: Option<serde_json::Value> = serde_json::from_str(text).ok();
-        if text.contains("\\u0000") || !declared.is_some_and(|v| v.is_object() || v.is_array()) {
-            return Err(Error::invalid(format!(
-                "{name} must be a JSON Schema, or a list of arguments, written as text."
-            )));
-        }
-    }
-    let (_, found) = named(cx, args, Feed::Processes, &key)?;
-    let entry = main_entry_point(cx.tx, found.id)?
-        .ok_or_else(|| Error::invalid(format!("Package {key} has no entry point.")))?;
-    let text = json!(arguments).to_string();
-    cx.tx.exec(
-        "UPDATE package_entry_points SET arguments = $2 WHERE id = $1",
-        &[entry.into(), text.into()],
-    )?;
-    Ok(Reply::Ok)
-}
-
-/// `GetPackageEntryPoints(key='Id:Version')`
-fn get_package_entry_points(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
-    let query = args.options(cx, &EntryPoint::SET)?;
-    let vars = [("package", Value::from(found.id))];
-    let listing = Listing {
-        restrict: Some("{t}.package_id = {package}"),
-        vars: &vars,
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(&EntryPoint::SET, &query, &listing)?))
-}
-
-/// `GetPackageMainEntryPoint(key='Id:Version')`
-fn get_package_main_entry_point(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (_, found) = named(cx, args, Feed::Processes, &args.text("key")?)?;
-    let entry = main_entry_point(cx.tx, found.id)?.ok_or_else(|| Error::not_found("EntryPoint"))?;
-    let query = args.options(cx, &EntryPoint::SET)?;
-    let body = cx.entity_with(&EntryPoint::SET, &entry.into(), &query, &[])?;
-    Ok(Reply::json(body))
 }
 
 const LATEST: &str = "{t}.feed_id = {feed} AND {t}.is_latest";
@@ -192,24 +65,12 @@ const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({pa
      AND {t}.deletion_time IS NULL";
 
 /// `GET …[?searchTerm=&feedId=]`: the latest version of every package in a feed.
-pub(crate) fn latest(
-    cx: &mut Cx<'_, '_>,
-    args: &Args,
-    set: &'static EntitySet,
-    kind: Feed,
-) -> Result<Reply> {
-    let query = args.options(cx, set)?;
-    let feed = feed_param(cx, args, kind)?;
+pub(crate) fn latest<S: Entity>(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Page<S>> {
+    let feed = kind.requested(cx.tx, cx.caller.tenant, feed_param(args).as_deref())?;
     let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
     let like = term.as_ref().map(|t| format!("%{}%", escape_like(t)));
-    let vars = [("feed", Value::from(feed)), ("like", like.into())];
-    let listing = Listing {
-        restrict: Some(if term.is_some() { SEARCHED } else { LATEST }),
-        vars: &vars,
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(set, &query, &listing)?))
+    let which = if term.is_some() { SEARCHED } else { LATEST };
+    Ok(Page::of(which).var("feed", feed).var("like", like))
 }
 
 fn escape_like(text: &str) -> String {
@@ -223,48 +84,42 @@ fn escape_like(text: &str) -> String {
     out
 }
 
-/// All versions of the package that the parameter `param` names, newest first.
-pub(crate) fn versions(
+/// All versions of a package, newest first.
+pub(crate) fn versions<S: Entity>(
     cx: &mut Cx<'_, '_>,
-    args: &Args,
-    set: &'static EntitySet,
     kind: Feed,
-    param: &str,
-) -> Result<Reply> {
-    let query = args.options(cx, set)?;
-    let feed = feed_param(cx, args, kind)?;
-    let package = args.text(param)?;
-    let vars = [("feed", Value::from(feed)), ("package", package.into())];
-    let listing = Listing {
-        restrict: Some(VERSIONS),
-        vars: &vars,
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(set, &query, &listing)?))
+    feed: Option<&str>,
+    package: &str,
+) -> Result<Page<S>> {
+    let feed = kind.requested(cx.tx, cx.caller.tenant, feed)?;
+    Ok(Page::of(VERSIONS).var("feed", feed).var("package", package))
 }
 
-/// The file of the version that the parameter `key` names.
-pub(crate) fn download(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Reply> {
-    let (_, found) = named(cx, args, kind, &args.text("key")?)?;
-    Ok(Reply::File {
+/// The file of the version that a key means.
+pub(crate) fn download(
+    cx: &mut Cx<'_, '_>,
+    kind: Feed,
+    feed: Option<&str>,
+    key: &str,
+) -> Result<File> {
+    let found = named(cx, kind, feed, key)?;
+    Ok(File {
         blob: found.blob,
         name: format!("{}.{}.nupkg", found.package_id, found.version),
     })
 }
 
-fn feed_param(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<String> {
-    let requested = args.text("feedId").ok();
-    kind.requested(cx.tx, cx.caller.tenant, requested.as_deref())
+/// The feed that a request for a set names.
+fn feed_param(args: &Args) -> Option<String> {
+    args.text("feedId").ok()
 }
 
-/// The version that a key means, and the id of its feed.
-fn named(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed, key: &str) -> Result<(String, Found)> {
+/// The version that a key means.
+fn named(cx: &mut Cx<'_, '_>, kind: Feed, feed: Option<&str>, key: &str) -> Result<Found> {
     let (id, version) = split_key(key)?;
-    let feed = feed_param(cx, args, kind)?;
+    let feed = kind.requested(cx.tx, cx.caller.tenant, feed)?;
     let found = find(cx.tx, cx.caller.tenant, &feed, id, version)?;
-    let found = found.ok_or_else(|| no_package(key))?;
-    Ok((feed, found))
+    found.ok_or_else(|| no_package(key))
 }
 
 fn no_package(key: &str) -> Error {

@@ -60,7 +60,7 @@ pub(crate) fn remove(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Rep
     };
     let which = Which {
         tenant: cx.caller.tenant,
-        feed: feed_param(cx, args, kind)?,
+        feed: kind.requested(cx.tx, cx.caller.tenant, feed_param(args).as_deref())?,
         package: package.to_owned(),
         version: match version {
             Some(version) => Some(normalized(version).ok_or_else(|| no_package(key))?),

@@ -6,14 +6,15 @@ use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 
 use super::{
-    AUDITED, CREATE, Current, JobPriority, Priority, Release, Which, arguments, find, versions,
+    AUDITED, CREATE, Current, EDIT, JobPriority, Priority, Release, Which, arguments, find,
+    versions,
 };
 use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, Need};
+use crate::op::{Access, At, Created, FolderRule, Need, Nothing, Operation, Written, action};
 use crate::packages::{self, Feed};
 
 /// What changing the live streaming of a process asks of the caller besides.
@@ -40,67 +41,97 @@ impl ReleaseDto {
     }
 }
 
-/// `POST /odata/Releases`
+/// `POST /odata/Releases`: the answer is shown as the options of the request say.
 pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let changes = args.changes("release", &Release::SET, Mode::Create)?;
     let query = args.options(cx, &Release::SET)?;
     let id = write(cx, &ReleaseDto::read(args)?, changes, Mode::Create, None)?;
+    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
     let made = cx.entity_with(&Release::SET, &id.into(), &query, &[])?;
     Ok(Reply::created(made))
 }
 
+/// Makes a process of the members of the body.
+#[odata::input]
+pub struct CreateRelease;
+
+impl Operation for CreateRelease {
+    const AT: At = action("Releases", "CreateRelease")
+        .needs(CREATE)
+        .folder(FolderRule::Required);
+    type Answer = Written<Created<Release>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Written<Created<Release>>> {
+        let args = cx.args;
+        Ok(create(cx, args)?.into())
+    }
+}
+
 /// `PUT /odata/Releases(id)`: a release that never was is made, for whoever may make one.
 pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+    let id = args.id()?;
     let known = cx.tx.row(
         "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2",
-        &[args.id()?.into(), cx.caller.tenant.into()],
+        &[id.into(), cx.caller.tenant.into()],
     )?;
     if known.is_none() {
         require(cx, &CREATE)?;
         return create(cx, args);
     }
-    change(cx, args, Mode::Replace)
-}
-
-/// `PATCH /odata/Releases(id)`
-pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Merge)
-}
-
-fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
-    let changes = args.changes("release", &Release::SET, mode)?;
-    let current = find(cx, &Which::Id(args.id()?))?;
-    let id = write(cx, &ReleaseDto::read(args)?, changes, mode, Some(&current))?;
+    let changes = args.changes("release", &Release::SET, Mode::Replace)?;
+    change(cx, id, changes, Mode::Replace)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
     Ok(Reply::json(cx.entity(&Release::SET, id, &[])?))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateByKey {
+/// `PATCH /odata/Releases(id)`
+pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    change(cx, id, changes, Mode::Merge)
+}
+
+fn change(cx: &mut Cx<'_, '_>, id: i64, changes: Changes, mode: Mode) -> Result<()> {
+    let current = find(cx, &Which::Id(id))?;
+    let dto = ReleaseDto::read(cx.args)?;
+    write(cx, &dto, changes, mode, Some(&current)).map(drop)
+}
+
+/// Changes version, entry point and arguments of a process.
+#[odata::input]
+pub struct UpdateByKey {
+    /// Key of the process.
+    #[edm(required)]
     release_key: Guid,
-    #[serde(default)]
+    /// Version of its package.
     process_version: Option<String>,
-    #[serde(default)]
+    /// Path of the entry point.
     entry_point_path: Option<String>,
-    #[serde(default)]
+    /// Arguments for its jobs, as a JSON object.
     input_args: Option<String>,
 }
 
-/// `POST /odata/Releases/…UpdateByKey`: version, entry point and arguments of one release.
-pub(super) fn update_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let body: UpdateByKey = args.body("release")?;
-    let current = find(cx, &Which::Key(body.release_key))?;
-    let mut changes = Changes::none(&Release::SET);
-    if let Some(text) = body.input_args {
-        changes.set("input_arguments", text);
+impl Operation for UpdateByKey {
+    const AT: At = action("Releases", "UpdateByKey")
+        .needs(EDIT)
+        .folder(FolderRule::Required)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let current = find(cx, &Which::Key(self.release_key))?;
+        let mut changes = Changes::none(&Release::SET);
+        if let Some(text) = &self.input_args {
+            changes.set("input_arguments", text.as_str());
+        }
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let dto = ReleaseDto {
+            process_version: filled(&self.process_version),
+            entry_point_path: filled(&self.entry_point_path),
+            ..ReleaseDto::default()
+        };
+        write(cx, &dto, changes, Mode::Merge, Some(&current))?;
+        audit::done(cx, &AUDITED, AuditAction::Update, current.id)?;
+        Ok(Nothing)
     }
-    let dto = ReleaseDto {
-        process_version: body.process_version.filter(|version| !version.is_empty()),
-        entry_point_path: body.entry_point_path.filter(|path| !path.is_empty()),
-        ..ReleaseDto::default()
-    };
-    write(cx, &dto, changes, Mode::Merge, Some(&current))?;
-    Ok(Reply::Ok)
 }
 
 /// Completes what a body changes, checks it, and writes it: a new release, or the current one.
@@ -157,11 +188,6 @@ fn write(
         // Other robots than before can take the jobs that wait.
         cx.hint(Hint::Dispatch);
     }
-    let action = match current {
-        Some(_) => AuditAction::Update,
-        None => AuditAction::Create,
-    };
-    audit::done(cx, &AUDITED, action, id)?;
     Ok(id)
 }
 

@@ -4,6 +4,7 @@
 pub mod arguments;
 mod edit;
 mod entities;
+mod moves;
 mod priority;
 mod publishing;
 mod versions;
@@ -12,10 +13,13 @@ use db::{Value, sql};
 use odata::Guid;
 
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::jobs::state::FINAL;
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource, plain};
+use crate::op::{
+    Access, Answer, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource,
+    function, op, plain,
+};
 
 pub(crate) use entities::PRIORITY_BAND;
 pub use entities::{
@@ -44,159 +48,109 @@ pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)
     .get(read)
     .create(Command::new(CREATE, edit::create))
     .replace(Command::new(EDIT, edit::replace).silent())
-    .merge(Command::new(EDIT, edit::merge).silent())
-    .delete(Command::new(DELETE, delete));
+    .merge(
+        Command::merge(EDIT, "release", edit::merge)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function("Releases", "ListReleases", VIEW, list)
-        .returns("Collection(ReleaseDto)")
-        .folder(FolderRule::Optional),
-    Op::function("Releases", "GetRelease", VIEW, read)
-        .bound()
-        .returns("ReleaseDto")
-        .folder(FolderRule::Optional),
-    Op::function("Releases", "GetByKey", VIEW, read_by_key)
-        .params(&[("identifier", "Edm.Guid")])
-        .returns("ReleaseDto")
-        .folder(FolderRule::Optional),
-    Op::action("Releases", "CreateRelease", CREATE, edit::create)
-        .returns("ReleaseDto")
-        .answers(201)
-        .folder(FolderRule::Required),
-    Op::action("Releases", "UpdateByKey", EDIT, edit::update_by_key)
-        .params(&[
-            ("releaseKey", "Edm.Guid"),
-            ("processVersion", "Edm.String"),
-            ("entryPointPath", "Edm.String"),
-            ("inputArgs", "Edm.String"),
-        ])
-        .answers(200)
-        .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToSpecificPackageVersion",
-        EDIT,
-        versions::to_specific,
-    )
-    .bound()
-    .params(&[("packageVersion", "Edm.String")])
-    .returns("Edm.Int64")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToSpecificPackageVersionByKey",
-        EDIT,
-        versions::to_specific,
-    )
-    .params(&[("packageVersion", "Edm.String")])
-    .returns("Edm.Guid")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToLatestPackageVersion",
-        EDIT,
-        versions::to_latest,
-    )
-    .bound()
-    .returns("Edm.Int64")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToLatestPackageVersionByKey",
-        EDIT,
-        versions::to_latest,
-    )
-    .returns("Edm.Guid")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToLatestPackageVersionBulk",
-        EDIT,
-        versions::all_to_latest,
-    )
-    .params(&[
-        ("releaseIds", "Collection(Edm.Int64)"),
-        ("mergePackageTags", "Edm.Boolean"),
-    ])
-    .returns("BulkOperationResponseDtoOfInt64")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "UpdateToLatestPackageVersionBulkByKey",
-        EDIT,
-        versions::all_to_latest_by_key,
-    )
-    .params(&[
-        ("releaseKeys", "Collection(Edm.Guid)"),
-        ("mergePackageTags", "Edm.Boolean"),
-    ])
-    .returns("BulkOperationResponseDtoOfGuid")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "RollbackToPreviousReleaseVersion",
-        EDIT,
-        versions::roll_back,
-    )
-    .bound()
-    .returns("Edm.Int64")
-    .folder(FolderRule::Required),
-    Op::action(
-        "Releases",
-        "RollbackToPreviousReleaseVersionByKey",
-        EDIT,
-        versions::roll_back,
-    )
-    .returns("Edm.Guid")
-    .folder(FolderRule::Required),
-    Op::plain(
-        plain("DELETE", "api/Releases/DeleteByKey")
-            .needs(DELETE)
-            .folder(FolderRule::Required),
-        delete_by_key,
-    ),
+    op::<ListReleases>(),
+    op::<GetRelease>(),
+    op::<GetByKey>(),
+    op::<edit::CreateRelease>(),
+    op::<edit::UpdateByKey>(),
+    op::<moves::UpdateToSpecificPackageVersion>(),
+    op::<moves::UpdateToSpecificPackageVersionByKey>(),
+    op::<moves::UpdateToLatestPackageVersion>(),
+    op::<moves::UpdateToLatestPackageVersionByKey>(),
+    op::<moves::UpdateToLatestPackageVersionBulk>(),
+    op::<moves::UpdateToLatestPackageVersionBulkByKey>(),
+    op::<moves::RollbackToPreviousReleaseVersion>(),
+    op::<moves::RollbackToPreviousReleaseVersionByKey>(),
+    op::<DeleteByKey>(),
 ];
 
 /// Deleted releases are only seen as `Release` of their jobs.
 const ALIVE: &str = "{t}.deletion_time IS NULL";
 
 /// `GET /odata/Releases`
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &Release::SET)?;
-    let listing = Listing {
-        restrict: Some(ALIVE),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&Release::SET, &query, &listing)?))
+fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    Page::<Release>::of(ALIVE).reply(cx)
 }
 
 /// `GET /odata/Releases(id)`
 fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    one(cx, args, "id = $1", id.into())
+    one(cx, "id = $1", id.into())?.reply(cx)
 }
 
-/// `GET /odata/Releases/…GetByKey(identifier=…)`
-fn read_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let key = args.guid("identifier")?;
-    one(cx, args, "key = $1", key.into())
+/// The processes of the folders that the request may show.
+#[odata::input]
+pub struct ListReleases;
+
+impl Operation for ListReleases {
+    const AT: At = function("Releases", "ListReleases")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = Page<Release>;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Page<Release>> {
+        Ok(Page::of(ALIVE))
+    }
 }
 
-fn one(cx: &mut Cx<'_, '_>, args: &Args, condition: &str, value: Value) -> Result<Reply> {
-    let query = args.options(cx, &Release::SET)?;
+/// A process by its number.
+#[odata::input]
+pub struct GetRelease {
+    /// Number of the process.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Operation for GetRelease {
+    const AT: At = function("Releases", "GetRelease")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = One<Release>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Release>> {
+        one(cx, "id = $1", self.id.into())
+    }
+}
+
+/// A process by its key.
+#[odata::input]
+pub struct GetByKey {
+    /// Key of the process.
+    #[edm(required)]
+    identifier: Guid,
+}
+
+impl Operation for GetByKey {
+    const AT: At = function("Releases", "GetByKey")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = One<Release>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Release>> {
+        one(cx, "key = $1", self.identifier.into())
+    }
+}
+
+fn one(cx: &mut Cx<'_, '_>, condition: &str, value: Value) -> Result<One<Release>> {
+    let query = cx.options(&Release::SET)?;
     let sql = format!("SELECT id FROM releases WHERE deletion_time IS NULL AND {condition}");
     let row = cx.tx.row(&sql, &[value])?;
     let id: i64 = row.ok_or_else(|| Error::not_found("Release"))?.get(0)?;
-    let body = cx.entity_with(&Release::SET, &id.into(), &query, &[])?;
-    Ok(Reply::json(body))
+    Ok(One::by(id).under(query))
 }
 
 /// A release as the rules of changing it need it.
 struct Current {
     id: i64,
-    key: String,
     /// `packages.id`
     package: i64,
     /// Id, feed and version of the package.
@@ -218,16 +172,6 @@ enum Which {
     Key(Guid),
 }
 
-impl Which {
-    /// The release that an action is bound to, or that its parameter names.
-    fn of(args: &Args) -> Result<Self> {
-        match args.key {
-            Some(_) => Ok(Self::Id(args.id()?)),
-            None => Ok(Self::Key(args.guid("identifier")?)),
-        }
-    }
-}
-
 /// The release in the request's folder.
 fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
     let (condition, value): (_, Value) = match which {
@@ -235,7 +179,7 @@ fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
         Which::Key(key) => ("r.key = $2", (*key).into()),
     };
     let sql = format!(
-        "SELECT r.id, r.key, r.package_id AS package, p.package_id, p.feed_id, p.version,
+        "SELECT r.id, r.package_id AS package, p.package_id, p.feed_id, p.version,
              r.current_version_id, r.entry_point_id, e.path, r.specific_priority_value,
              r.auto_update, r.remote_control_access
          FROM releases r JOIN packages p ON p.id = r.package_id
@@ -247,7 +191,6 @@ fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
     let row = row.ok_or_else(|| Error::not_found("Release"))?;
     Ok(Current {
         id: row.get("id")?,
-        key: row.get("key")?,
         package: row.get("package")?,
         package_id: row.get("package_id")?,
         feed: row.get("feed_id")?,
@@ -261,25 +204,32 @@ fn find(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Current> {
     })
 }
 
-/// `DELETE /odata/Releases(id)`
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    remove(cx, &Which::Id(id))
+/// Removes a process by its key.
+#[odata::input]
+pub struct DeleteByKey {
+    /// Key of the process.
+    #[edm(required)]
+    key: Guid,
 }
 
-/// `DELETE /api/Releases/DeleteByKey?key=…`
-///
-/// # Errors
-/// As the deletion by number.
-pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let key = args.guid("key")?;
-    remove(cx, &Which::Key(key))
+impl Operation for DeleteByKey {
+    const AT: At = plain("DELETE", "api/Releases/DeleteByKey")
+        .needs(DELETE)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let id = find(cx, &Which::Key(self.key))?.id;
+        audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+        delete(cx, id)?;
+        Ok(Nothing)
+    }
 }
 
-/// Removes a release without unfinished jobs and triggers; queues go on without it. One that has jobs stays as a row for them, so that
-/// they go on showing what they ran.
-fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
-    let id = find(cx, which)?.id;
+/// `DELETE /odata/Releases(id)`: a release without unfinished jobs and triggers goes; queues go on
+/// without it. One that has jobs stays as a row for them, so that they go on showing what they ran.
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    let id = find(cx, &Which::Id(id))?.id;
     let unfinished =
         sql!("SELECT 1 FROM jobs WHERE release_id = $1 AND state NOT IN {FINAL} LIMIT 1");
     if cx.tx.row(unfinished, &[id.into()])?.is_some() {
@@ -295,7 +245,6 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
             "The process is used by triggers: delete them first.",
         ));
     }
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
     cx.tx.exec(
         "UPDATE queue_definitions SET release_id = NULL WHERE release_id = $1",
         &[id.into()],
@@ -306,10 +255,9 @@ fn remove(cx: &mut Cx<'_, '_>, which: &Which) -> Result<Reply> {
             "UPDATE releases SET deletion_time = $2 WHERE id = $1",
             &[id.into(), cx.now.into()],
         )?;
-        return Ok(Reply::NoContent);
+        return Ok(());
     }
-    cx.delete(&Release::SET, id)?;
-    Ok(Reply::NoContent)
+    cx.delete(&Release::SET, id)
 }
 
 /// A process is deployed to an environment of its own folder; modern folders have none.

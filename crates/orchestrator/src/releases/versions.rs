@@ -1,13 +1,11 @@
 //! Which package version a release has: every change of it is kept, and can be rolled back.
 
 use db::Tx;
-use odata::{Guid, Timestamp};
-use serde_json::{Value as Json, json};
+use odata::Timestamp;
 
-use super::{AUDITED, Current, Which, find};
+use super::{AUDITED, Current};
 use crate::audit::{self, AuditAction};
-use crate::body;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::packages;
 
@@ -97,23 +95,12 @@ fn change(cx: &mut Cx<'_, '_>, release: &Current, package: i64) -> Result<()> {
     audit::done(cx, &AUDITED, AuditAction::Update, release.id)
 }
 
-/// The release as the action names it: by number or by key.
-fn answer(cx: &Cx<'_, '_>, args: &Args, release: &Current) -> Reply {
-    Reply::json(match args.key {
-        Some(_) => cx.value("Edm.Int64", release.id.into()),
-        None => cx.value("Edm.Guid", release.key.as_str().into()),
-    })
-}
-
-/// `UpdateToSpecificPackageVersion {packageVersion}`, also `…ByKey(identifier=…)`
-pub(super) fn to_specific(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let version: String = args.member("packageVersion")?;
-    let release = find(cx, &Which::of(args)?)?;
+/// Gives a release the version of its package that somebody names.
+pub(super) fn take_named(cx: &mut Cx<'_, '_>, release: &Current, version: &str) -> Result<()> {
     let tenant = cx.caller.tenant;
-    let package = packages::find(cx.tx, tenant, &release.feed, &release.package_id, &version)?
-        .ok_or_else(|| no_version(&release.package_id, &version))?;
-    change(cx, &release, package.id)?;
-    Ok(answer(cx, args, &release))
+    let package = packages::find(cx.tx, tenant, &release.feed, &release.package_id, version)?
+        .ok_or_else(|| no_version(&release.package_id, version))?;
+    change(cx, release, package.id)
 }
 
 /// The refusal of a version that the feed does not have.
@@ -124,15 +111,8 @@ pub(super) fn no_version(package: &str, version: &str) -> Error {
     )
 }
 
-/// `UpdateToLatestPackageVersion[?mergePackageTags=]`, also `…ByKey(identifier=…)`
-pub(super) fn to_latest(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    check_merge(args)?;
-    let release = find(cx, &Which::of(args)?)?;
-    update(cx, &release)?;
-    Ok(answer(cx, args, &release))
-}
-
-fn update(cx: &mut Cx<'_, '_>, release: &Current) -> Result<()> {
+/// Gives a release the latest version of its package.
+pub(super) fn take_latest(cx: &mut Cx<'_, '_>, release: &Current) -> Result<()> {
     let row = cx.tx.row(
         "SELECT id FROM packages WHERE tenant_id = $1 AND feed_id = $2
              AND fold(package_id) = fold($3) AND is_latest",
@@ -147,87 +127,9 @@ fn update(cx: &mut Cx<'_, '_>, release: &Current) -> Result<()> {
     change(cx, release, latest)
 }
 
-/// Packages have no labels that could be merged into those of a release, so only the form of the
-/// parameter matters.
-fn check_merge(args: &Args) -> Result<()> {
-    use odata::path::Literal::{Bare, Bool};
-    let good = match args.param("mergePackageTags") {
-        None | Some(Bool(_)) => true,
-        Some(Bare(text)) => text.is_empty() || text.to_lowercase().parse::<bool>().is_ok(),
-        Some(_) => false,
-    };
-    if good {
-        return Ok(());
-    }
-    Err(Error::refused(
-        Code::InvalidRequest,
-        "The parameter mergePackageTags must be true or false.",
-    ))
-}
-
-/// As [`check_merge`] where the body has it.
-fn check_merge_in_body(args: &Args) -> Result<()> {
-    let given = args
-        .body
-        .as_ref()
-        .and_then(|b| body::get(b, "mergePackageTags"));
-    match given.filter(|value| !value.is_null()) {
-        Some(_) => args.member::<bool>("mergePackageTags").map(drop),
-        None => Ok(()),
-    }
-}
-
-/// `UpdateToLatestPackageVersionBulk {releaseIds,mergePackageTags}`
-pub(super) fn all_to_latest(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    check_merge_in_body(args)?;
-    let ids: Vec<i64> = args.member("releaseIds")?;
-    body::check_named("releaseIds", &ids)?;
-    let which = ids.iter().map(|id| (Which::Id(*id), json!(id)));
-    bulk(cx, "Int64", which.collect())
-}
-
-/// `UpdateToLatestPackageVersionBulkByKey {releaseKeys,mergePackageTags}`
-pub(super) fn all_to_latest_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    check_merge_in_body(args)?;
-    let keys: Vec<Guid> = args.member("releaseKeys")?;
-    body::check_named("releaseKeys", &keys)?;
-    let which = keys
-        .iter()
-        .map(|key| (Which::Key(*key), json!(key.to_string())));
-    bulk(cx, "Guid", which.collect())
-}
-
-/// Updates each release that can be, and names the others.
-fn bulk(cx: &mut Cx<'_, '_>, ty: &str, which: Vec<(Which, Json)>) -> Result<Reply> {
-    let (mut failed, mut messages) = (Vec::new(), Vec::new());
-    for (which, shown) in which {
-        let updated = find(cx, &which).and_then(|release| update(cx, &release));
-        match updated {
-            Ok(()) => {}
-            Err(Error::Refused { message, .. }) => {
-                messages.push(format!(
-                    "{}: {message}",
-                    shown.to_string().trim_matches('"')
-                ));
-                failed.push(shown);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let message = (!messages.is_empty()).then(|| messages.join(" "));
-    let members = json!({
-        "Success": failed.is_empty(), "Message": message, "FailedItems": failed,
-    });
-    let ty = format!("BulkOperationResponseDtoOf{ty}");
-    Ok(Reply::json(cx.structure(&ty, members)))
-}
-
-/// `RollbackToPreviousReleaseVersion`, also `…ByKey(identifier=…)`: back to the last version before
-/// the current one that is still in the feed. That is a change like any other, so rolling back
-/// twice ends where it began.
-pub(super) fn roll_back(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    check_merge(args)?;
-    let release = find(cx, &Which::of(args)?)?;
+/// Gives a release back the last version before the current one that is still in the feed. That is a
+/// change like any other, so rolling back twice ends where it began.
+pub(super) fn roll_back(cx: &mut Cx<'_, '_>, release: &Current) -> Result<()> {
     let row = cx.tx.row(
         "SELECT v.package_id FROM release_versions v JOIN packages p ON p.id = v.package_id
          WHERE v.release_id = $1 AND v.id < $2 AND v.package_id <> $3 AND p.deletion_time IS NULL
@@ -245,8 +147,7 @@ pub(super) fn roll_back(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         )
     })?;
     let package = row.get(0)?;
-    change(cx, &release, package)?;
-    Ok(answer(cx, args, &release))
+    change(cx, release, package)
 }
 
 /// Gives a package version that was just uploaded to the releases that take new ones by themselves.

@@ -4,17 +4,16 @@ use std::collections::BTreeSet;
 
 use db::{Value, sql};
 use odata::Changes;
-use serde::Deserialize;
 
 use super::edit::{changed, check_unique, find};
 use super::views::must_manage;
 use super::{AUDITED, DELETE, EDIT, HostingType, Robot, RobotType};
 use crate::audit::{self, AuditAction};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::jobs::JobState;
 use crate::jobs::state::{ACTIVE, NOT_RUNNING};
+use crate::op::{At, FolderRule, Nothing, Operation, action};
 use crate::sessions;
 use crate::users::UserType;
 
@@ -34,12 +33,9 @@ pub fn is_busy(cx: &mut Cx<'_, '_>, robot: i64) -> Result<bool> {
 }
 
 /// `DELETE /odata/Robots(id)`
-pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     must_manage(cx, id, &DELETE)?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-    remove(cx, id)?;
-    Ok(Reply::NoContent)
+    remove(cx, id)
 }
 
 /// Deletes a robot: jobs that wait for it end, jobs that ran on it forget it, and its account either
@@ -104,79 +100,97 @@ fn leave_sessions(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
     Ok(())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RobotIds {
+/// Deletes robots: all of them or none.
+#[odata::input]
+pub struct DeleteBulk {
+    /// Numbers of the robots.
+    #[edm(required, range = "1..=1000")]
     robot_ids: Vec<i64>,
 }
 
-/// `DeleteBulk {"robotIds":[…]}`: all of them or none.
-pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: RobotIds = args.body("robotIds")?;
-    body::check_named("robotIds", &request.robot_ids)?;
-    let ids: BTreeSet<i64> = request.robot_ids.into_iter().collect();
-    for id in ids {
-        must_manage(cx, id, &DELETE)?;
-        audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-        remove(cx, id)?;
+impl Operation for DeleteBulk {
+    const AT: At = action("Robots", "DeleteBulk")
+        .needs(DELETE)
+        .folder(FolderRule::OptionalOrTenant);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for id in BTreeSet::from_iter(self.robot_ids.iter().copied()) {
+            must_manage(cx, id, &DELETE)?;
+            audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+            remove(cx, id)?;
+        }
+        Ok(Nothing)
     }
-    Ok(Reply::NoContent)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Toggle {
+/// Switches robots on or off. A robot that is off can neither connect nor take jobs; what it runs goes
+/// on.
+#[odata::input]
+pub struct ToggleEnabledStatus {
+    /// Numbers of the robots.
+    #[edm(required, range = "1..=1000")]
     robot_ids: Vec<i64>,
+    /// Whether they take jobs.
+    #[edm(required)]
     enabled: bool,
 }
 
-/// `ToggleEnabledStatus {"robotIds":[…],"enabled":…}`: a robot that is disabled can neither connect
-/// nor take jobs; what it runs goes on.
-pub(super) fn toggle_enabled_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Toggle = args.body("robotIds")?;
-    body::check_named("robotIds", &request.robot_ids)?;
-    for id in request.robot_ids {
-        must_manage(cx, id, &EDIT)?;
-        let mut changes = Changes::none(&Robot::SET);
-        changes.set("enabled", request.enabled);
-        cx.update(changes, id)?;
+impl Operation for ToggleEnabledStatus {
+    const AT: At = action("Robots", "ToggleEnabledStatus")
+        .needs(EDIT)
+        .folder(FolderRule::OptionalOrTenant)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for id in &self.robot_ids {
+            must_manage(cx, *id, &EDIT)?;
+            let mut changes = Changes::none(&Robot::SET);
+            changes.set("enabled", self.enabled);
+            cx.update(changes, *id)?;
+        }
+        changed(cx)?;
+        Ok(Nothing)
     }
-    changed(cx)?;
-    Ok(Reply::Ok)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Convert {
+/// Takes a standard attended robot off its machine, so that it can work on any.
+#[odata::input]
+pub struct ConvertToFloating {
+    /// Number of the robot.
+    #[edm(required)]
     robot_id: i64,
 }
 
-/// `ConvertToFloating {"robotId":…}`: a standard attended robot leaves its machine.
-pub(super) fn convert_to_floating(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Convert = args.body("robotId")?;
-    let robot = find(cx, request.robot_id)?;
-    if robot.hosting == HostingType::Floating || robot.kind != RobotType::Attended as i64 {
-        return Err(Error::refused(
-            Code::CannotUpdateRobotHostingType,
-            "Only attended robots of hosting type Standard can be converted.",
-        ));
+impl Operation for ConvertToFloating {
+    const AT: At = action("Robots", "ConvertToFloating")
+        .needs(EDIT)
+        .folder(FolderRule::OptionalOrTenant)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let robot = find(cx, self.robot_id)?;
+        if robot.hosting == HostingType::Floating || robot.kind != RobotType::Attended as i64 {
+            return Err(Error::refused(
+                Code::CannotUpdateRobotHostingType,
+                "Only attended robots of hosting type Standard can be converted.",
+            ));
+        }
+        if is_busy(cx, robot.id)? {
+            return Err(Error::refused(
+                Code::CannotUpdateBusyRobot,
+                "The robot is running a job: convert it when that has ended.",
+            ));
+        }
+        let username = robot.username.as_deref().unwrap_or_default();
+        check_unique(cx, None, username, robot.id)?;
+        let mut changes = Changes::none(&Robot::SET);
+        changes.set("hosting_type", HostingType::Floating);
+        changes.set("machine_id", Value::Null);
+        cx.update(changes, robot.id)?;
+        changed(cx)?;
+        Ok(Nothing)
     }
-    if is_busy(cx, robot.id)? {
-        return Err(Error::refused(
-            Code::CannotUpdateBusyRobot,
-            "The robot is running a job: convert it when that has ended.",
-        ));
-    }
-    check_unique(
-        cx,
-        None,
-        robot.username.as_deref().unwrap_or_default(),
-        robot.id,
-    )?;
-    let mut changes = Changes::none(&Robot::SET);
-    changes.set("hosting_type", HostingType::Floating);
-    changes.set("machine_id", Value::Null);
-    cx.update(changes, robot.id)?;
-    changed(cx)?;
-    Ok(Reply::Ok)
 }

@@ -4,17 +4,16 @@
 //! the name, runtime and hosting that come with the account; how they sign in and run can be set.
 
 use db::Value;
-use odata::{Changes, Guid, Mode};
+use odata::{Changes, Guid};
 use serde::Deserialize;
 
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
 use super::views::{VIEW_MACHINES, must_manage};
-use super::{AUDITED, EDIT, HostingType, Robot, RobotType, seal, show_on_hosts};
+use super::{EDIT, HostingType, RobotType, seal, show_on_hosts};
 use crate::access;
-use crate::audit::{self, AuditAction};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::environments;
 use crate::error::{Code, Error, Result};
 use crate::folders::ProvisionType;
@@ -83,14 +82,13 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|t| !t.trim().is_empty())
 }
 
-/// What a request says of a robot: its own columns, and the rest.
-fn read_body(args: &Args, mode: Mode) -> Result<(Changes, Sent)> {
-    let mut changes = args.changes("robotDto", &Robot::SET, mode)?;
+/// What a request says of a robot besides its own columns.
+fn read_sent(cx: &Cx<'_, '_>, changes: &mut Changes) -> Result<Sent> {
     // These follow from the rest, or from the account.
     for column in ["user_id", "machine_id", "hosting_type", "provision_type"] {
         changes.remove(column);
     }
-    Ok((changes, body::read("robotDto", args.body.as_ref())?))
+    body::read("robotDto", cx.args.body.as_ref())
 }
 
 fn text<'c>(changes: &'c Changes, column: &str) -> Option<&'c str> {
@@ -108,9 +106,9 @@ fn kind(changes: &Changes) -> Option<RobotType> {
 }
 
 /// `POST /odata/Robots`
-pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let folder = cx.need_folder()?.clone();
-    let (mut changes, sent) = read_body(args, Mode::Create)?;
+    let sent = read_sent(cx, &mut changes)?;
     if folder.modern {
         return Err(Error::refused(
             Code::CannotCreateClassicEntities,
@@ -152,18 +150,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         environments::set_of_robot(cx, folder.id, id, named)?;
     }
     changed(cx)?;
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(&Robot::SET, id, &[])?))
-}
-
-/// `PUT /odata/Robots(id)`
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Replace)
-}
-
-/// `PATCH /odata/Robots(id)`
-pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Merge)
+    Ok(id)
 }
 
 /// A robot as it is stored.
@@ -198,9 +185,10 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
     })
 }
 
-fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
-    let robot = find(cx, args.id()?)?;
-    let (mut changes, sent) = read_body(args, mode)?;
+/// `PUT` and `PATCH /odata/Robots(id)`
+pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
+    let robot = find(cx, id)?;
+    let sent = read_sent(cx, &mut changes)?;
     if sent.hosting_type.is_some_and(|h| h != robot.hosting) {
         return Err(Error::refused(
             Code::CannotUpdateRobotHostingType,
@@ -246,9 +234,7 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     if let (Some(named), Some(folder)) = (&sent.environments, robot.folder) {
         environments::set_of_robot(cx, folder, robot.id, named)?;
     }
-    changed(cx)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, robot.id)?;
-    Ok(Reply::json(cx.entity(&Robot::SET, robot.id, &[])?))
+    changed(cx)
 }
 
 /// Checks the changes of a classic robot and gives its machine.

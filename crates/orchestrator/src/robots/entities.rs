@@ -246,10 +246,18 @@ impl Entity for SimpleRobot {
 }
 
 /// A robot with its account, as functions of the tenant show it.
-pub(super) static EXTENDED_ROBOTS: EntitySet = EntitySet {
-    entity: "ExtendedRobotDto",
-    ..Robot::SET
-};
+#[derive(Debug)]
+pub struct ExtendedRobot;
+
+impl Entity for ExtendedRobot {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            entity: "ExtendedRobotDto",
+            ..Robot::SET
+        };
+        &SET
+    }
+}
 
 /// The licence that a robot has taken.
 #[odata::entity(set = "RobotLicenses", name = "RobotLicenseDto", table = NO_LICENSES, key = "Id", scope = none, order = "Id")]
@@ -306,11 +314,19 @@ pub struct Installed {
 const ABLE: [edm::Prop; Robot::SET.props.len() + 1] =
     edm::extended(Robot::SET.props, "Type", Installed::TYPE.props);
 
-/// The robots that can run a process.
-pub(super) static ABLE_ROBOTS: EntitySet = EntitySet {
-    props: &ABLE,
-    ..Robot::SET
-};
+/// A robot that can run a process.
+#[derive(Debug)]
+pub struct AbleRobot;
+
+impl Entity for AbleRobot {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            props: &ABLE,
+            ..Robot::SET
+        };
+        &SET
+    }
+}
 
 /// What `GetRobotsFromFolder` shows of the robot's account besides.
 #[odata::complex]
@@ -334,12 +350,20 @@ pub struct Account {
 const WITH_ACCOUNT: [edm::Prop; Robot::SET.props.len() + 4] =
     edm::extended(Robot::SET.props, "LicenseKey", Account::TYPE.props);
 
-/// The robots of a folder with their accounts.
-pub(super) static ROBOTS_WITH_ACCOUNT: EntitySet = EntitySet {
-    entity: "RobotsFromFolderModel",
-    props: &WITH_ACCOUNT,
-    ..Robot::SET
-};
+/// A robot of a folder with its account.
+#[derive(Debug)]
+pub struct RobotWithAccount;
+
+impl Entity for RobotWithAccount {
+    fn set() -> &'static EntitySet {
+        static SET: EntitySet = EntitySet {
+            entity: "RobotsFromFolderModel",
+            props: &WITH_ACCOUNT,
+            ..Robot::SET
+        };
+        &SET
+    }
+}
 
 /// The name of a machine and its key.
 #[odata::entity(set = "Robots", name = "KeyValuePairOfStringString", table = "machines", key = "Key", scope = tenant, order = "Key")]

@@ -18,14 +18,13 @@ mod entities;
 mod views;
 
 use db::Tx;
-use odata::edm::EntitySet;
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, Resource};
+use crate::op::{Access, Command, FolderRule, Need, Op, Resource, op};
 
 pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
@@ -55,97 +54,31 @@ pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
     .list(views::list)
     .get(views::read)
-    .create(Command::new(CREATE, edit::create))
-    .replace(Command::new(EDIT, edit::replace).silent())
-    .merge(Command::new(EDIT, edit::merge).silent())
-    .delete(Command::new(DELETE, actions::delete));
-
-/// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[
-    &entities::MachineKey::SET,
-    &entities::EXTENDED_ROBOTS,
-    &entities::ROBOTS_WITH_ACCOUNT,
-];
+    .create(Command::create(CREATE, "robotDto", edit::create).audited(&AUDITED))
+    .replace(
+        Command::replace(EDIT, "robotDto", edit::change)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .merge(
+        Command::merge(EDIT, "robotDto", edit::change)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .delete(Command::delete(DELETE, actions::delete).audited(&AUDITED));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function(
-        "Robots",
-        "GetConfiguredRobots",
-        VIEW,
-        views::get_configured_robots,
-    )
-    .returns("Collection(ExtendedRobotDto)")
-    .folder(FolderRule::OptionalOrTenant),
-    Op::function(
-        "Robots",
-        "FindAllAcrossFolders",
-        ACROSS_FOLDERS,
-        views::find_all_across_folders,
-    )
-    .returns("Collection(ExtendedRobotDto)")
-    .folder(FolderRule::Named),
-    Op::function(
-        "Robots",
-        "GetFolderRobots",
-        views::IN_ONE_FOLDER,
-        views::get_folder_robots,
-    )
-    .params(&[("folderId", "Edm.Int64"), ("machineId", "Edm.Int64")])
-    .returns("Collection(ExtendedRobotDto)")
-    .folder(FolderRule::Named),
-    Op::function(
-        "Robots",
-        "GetRobotsFromFolder",
-        views::FROM_FOLDER,
-        views::get_robots_from_folder,
-    )
-    .params(&[("folderId", "Edm.Int64")])
-    .returns("Collection(RobotsFromFolderModel)")
-    .folder(FolderRule::Named),
-    Op::function(
-        "Robots",
-        "GetRobotsForProcess",
-        VIEW,
-        views::get_robots_for_process,
-    )
-    .params(&[("processId", "Edm.String")])
-    .returns("Collection(RobotDto)")
-    .folder(FolderRule::OptionalOrTenant),
-    Op::function("Robots", "GetUsernames", VIEW, views::get_usernames)
-        .returns("Collection(Edm.String)")
-        .folder(FolderRule::OptionalOrTenant),
-    Op::function(
-        "Robots",
-        "GetMachineNameToLicenseKeyMappings",
-        READ,
-        views::get_machine_keys,
-    )
-    .returns("Collection(KeyValuePairOfStringString)"),
-    Op::action("Robots", "DeleteBulk", DELETE, actions::delete_bulk)
-        .params(&[("robotIds", "Collection(Edm.Int64)")])
-        .folder(FolderRule::OptionalOrTenant),
-    Op::action(
-        "Robots",
-        "ToggleEnabledStatus",
-        EDIT,
-        actions::toggle_enabled_status,
-    )
-    .params(&[
-        ("robotIds", "Collection(Edm.Int64)"),
-        ("enabled", "Edm.Boolean"),
-    ])
-    .answers(200)
-    .folder(FolderRule::OptionalOrTenant),
-    Op::action(
-        "Robots",
-        "ConvertToFloating",
-        EDIT,
-        actions::convert_to_floating,
-    )
-    .params(&[("robotId", "Edm.Int64")])
-    .answers(200)
-    .folder(FolderRule::OptionalOrTenant),
+    op::<views::GetConfiguredRobots>(),
+    op::<views::FindAllAcrossFolders>(),
+    op::<views::GetFolderRobots>(),
+    op::<views::GetRobotsFromFolder>(),
+    op::<views::GetRobotsForProcess>(),
+    op::<views::GetUsernames>(),
+    op::<views::GetMachineNameToLicenseKeyMappings>(),
+    op::<actions::DeleteBulk>(),
+    op::<actions::ToggleEnabledStatus>(),
+    op::<actions::ConvertToFloating>(),
 ];
 
 /// The unattended robot of an account, as `UserDto.UnattendedRobot` reads and shows it.

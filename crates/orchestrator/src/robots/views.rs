@@ -1,15 +1,14 @@
 //! Reading robots: the set, and the functions that choose among its rows.
 
-use db::Value;
 use odata::Folders;
-use odata::edm::EntitySet;
+use odata::edm::Entity;
 
-use super::entities::{ABLE_ROBOTS, EXTENDED_ROBOTS, MachineKey, ROBOTS_WITH_ACCOUNT};
-use super::{CREATE, Robot};
+use super::entities::{AbleRobot, ExtendedRobot, MachineKey, RobotWithAccount};
+use super::{CREATE, READ, Robot, VIEW};
 use crate::access::{self, FolderHeader};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, FolderRule, Need};
+use crate::op::{Access, Answer, At, FolderRule, Need, Operation, Page, function};
 
 /// The robots whose account is assigned to one of the folders or above it; the account of a classic
 /// robot is assigned to the robot's folder.
@@ -51,40 +50,18 @@ pub(super) const FROM_FOLDER: Need = Need::new(
     false,
 );
 
-/// How a page of robots differs from the plain one.
-#[derive(Default)]
-struct Page<'a> {
-    /// Another name in the context.
-    name: Option<&'static str>,
-    /// A condition over `{t}`.
-    which: Option<&'a str>,
-    /// Values of its variables.
-    vars: &'a [(&'a str, Value)],
-}
-
-/// The robots of the folders that the request may show, and of them those that fulfil a condition.
-fn page(
-    cx: &mut Cx<'_, '_>,
-    args: &Args,
-    set: &'static EntitySet,
-    page: &Page<'_>,
-) -> Result<Reply> {
-    let query = args.options(cx, set)?;
+/// The robots of the folders that the request may show, and of them those that fulfil a condition over
+/// `{t}`.
+fn shown<S: Entity>(cx: &Cx<'_, '_>, condition: Option<&str>) -> Page<S> {
     let in_folder = cx.in_folders(IN_FOLDER);
-    let conditions: Vec<&str> = in_folder.as_deref().into_iter().chain(page.which).collect();
+    let conditions: Vec<&str> = in_folder.as_deref().into_iter().chain(condition).collect();
     let restrict = conditions.join(" AND ");
-    let listing = Listing {
-        restrict: (!restrict.is_empty()).then_some(&restrict),
-        vars: page.vars,
-        name: page.name,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(set, &query, &listing)?))
+    Page::all().restricted((!restrict.is_empty()).then_some(restrict))
 }
 
 /// `GET /odata/Robots`
-pub(super) fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    page(cx, args, &Robot::SET, &Page::default())
+pub(super) fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    shown::<Robot>(cx, None).reply(cx)
 }
 
 /// 1002 unless the listing of this request shows the robot.
@@ -139,27 +116,38 @@ pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     )?))
 }
 
-/// `GetConfiguredRobots`: the robots that were provisioned from accounts.
-pub(super) fn get_configured_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let which = Page {
-        name: Some(EXTENDED_ROBOTS.entity),
-        which: Some("{t}.provision_type = 1"),
-        ..Page::default()
-    };
-    page(cx, args, &EXTENDED_ROBOTS, &which)
+/// The robots that were provisioned from accounts.
+#[odata::input]
+pub struct GetConfiguredRobots;
+
+impl Operation for GetConfiguredRobots {
+    const AT: At = function("Robots", "GetConfiguredRobots")
+        .needs(VIEW)
+        .folder(FolderRule::OptionalOrTenant);
+    type Answer = Page<ExtendedRobot>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<ExtendedRobot>> {
+        let page = shown(cx, Some("{t}.provision_type = 1"));
+        Ok(page.named(ExtendedRobot::set().entity))
+    }
 }
 
-/// `FindAllAcrossFolders`: whatever folder the header names, the robots of all that are the
-/// caller's.
-pub(super) fn find_all_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let everywhere = FolderHeader::default();
-    let rule = FolderRule::OptionalOrTenant;
-    cx.folders = access::grant(cx.tx, cx.caller, &ACROSS_FOLDERS, rule, &everywhere)?.folders;
-    let which = Page {
-        name: Some(EXTENDED_ROBOTS.entity),
-        ..Page::default()
-    };
-    page(cx, args, &EXTENDED_ROBOTS, &which)
+/// The robots of all folders of the caller, whatever folder the header names.
+#[odata::input]
+pub struct FindAllAcrossFolders;
+
+impl Operation for FindAllAcrossFolders {
+    const AT: At = function("Robots", "FindAllAcrossFolders")
+        .needs(ACROSS_FOLDERS)
+        .folder(FolderRule::Named);
+    type Answer = Page<ExtendedRobot>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<ExtendedRobot>> {
+        let everywhere = FolderHeader::default();
+        let rule = FolderRule::OptionalOrTenant;
+        cx.folders = access::grant(cx.tx, cx.caller, &ACROSS_FOLDERS, rule, &everywhere)?.folders;
+        Ok(shown(cx, None).named(ExtendedRobot::set().entity))
+    }
 }
 
 /// Whether the machine `{machine}` serves the folder `{place}`, or no machine is asked for.
@@ -170,34 +158,61 @@ const ON_MACHINE: &str = "(CAST({machine} AS BIGINT) IS NULL OR {t}.machine_id =
         WHERE mt.folder_id = {place} AND fm.machine_id = {machine}))";
 
 /// The robots of a folder, and of them those that can run on a machine.
-fn of_folder(
+fn of_folder<S: Entity>(
     cx: &mut Cx<'_, '_>,
-    args: &Args,
     need: &Need,
-    set: &'static EntitySet,
+    folder: i64,
     machine: Option<i64>,
-) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, need, args.int("folderId")?)?;
+) -> Result<Page<S>> {
+    let folder = access::managed(cx.tx, cx.caller, need, folder)?;
     cx.folders = Folders::One(folder.id);
-    let which = Page {
-        name: Some(set.entity),
-        which: Some(ON_MACHINE),
-        vars: &[("machine", machine.into()), ("place", folder.id.into())],
-    };
-    page(cx, args, set, &which)
+    Ok(shown(cx, Some(ON_MACHINE))
+        .named(S::set().entity)
+        .var("machine", machine)
+        .var("place", folder.id))
 }
 
-/// `GetFolderRobots(folderId=…,machineId=…)`
-pub(super) fn get_folder_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let machine = args.int("machineId")?;
-    of_folder(cx, args, &IN_ONE_FOLDER, &EXTENDED_ROBOTS, Some(machine))
+/// The robots of a folder that can run on a machine.
+#[odata::input]
+pub struct GetFolderRobots {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+    /// Number of the machine.
+    #[edm(required)]
+    machine_id: i64,
 }
 
-/// `GetRobotsFromFolder(folderId=…)?machineId=…`: with their accounts.
-pub(super) fn get_robots_from_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let machine = args.param("machineId").map(|_| args.int("machineId"));
-    let machine = machine.transpose()?;
-    of_folder(cx, args, &FROM_FOLDER, &ROBOTS_WITH_ACCOUNT, machine)
+impl Operation for GetFolderRobots {
+    const AT: At = function("Robots", "GetFolderRobots")
+        .needs(IN_ONE_FOLDER)
+        .folder(FolderRule::Named);
+    type Answer = Page<ExtendedRobot>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<ExtendedRobot>> {
+        of_folder(cx, &IN_ONE_FOLDER, self.folder_id, Some(self.machine_id))
+    }
+}
+
+/// The robots of a folder with their accounts.
+#[odata::input]
+pub struct GetRobotsFromFolder {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+    /// A machine: only the robots that can run on it.
+    machine_id: Option<i64>,
+}
+
+impl Operation for GetRobotsFromFolder {
+    const AT: At = function("Robots", "GetRobotsFromFolder")
+        .needs(FROM_FOLDER)
+        .folder(FolderRule::Named);
+    type Answer = Page<RobotWithAccount>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<RobotWithAccount>> {
+        of_folder(cx, &FROM_FOLDER, self.folder_id, self.machine_id)
+    }
 }
 
 /// Robots that share a folder with a process of the package `{package}`; in a classic folder they
@@ -211,18 +226,27 @@ const ABLE: &str = "EXISTS (SELECT 1 FROM packages p JOIN releases rel ON rel.pa
         ELSE rel.folder_id = {t}.folder_id AND EXISTS (SELECT 1 FROM environment_robots er
             WHERE er.environment_id = rel.environment_id AND er.robot_id = {t}.id) END)";
 
-/// `GetRobotsForProcess(processId='…')`: the robots that can run a package. Their processes and
-/// environments show in the answer, so it takes the permissions to see them, too.
-pub(super) fn get_robots_for_process(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for need in [&VIEW_ENVIRONMENTS, &VIEW_PROCESSES] {
-        must_have(cx, need)?;
+/// The robots that can run a package. Their processes and environments show in the answer, so it takes
+/// the permissions to see them, too.
+#[odata::input]
+pub struct GetRobotsForProcess {
+    /// Id of the package.
+    #[edm(required)]
+    process_id: String,
+}
+
+impl Operation for GetRobotsForProcess {
+    const AT: At = function("Robots", "GetRobotsForProcess")
+        .needs(VIEW)
+        .folder(FolderRule::OptionalOrTenant);
+    type Answer = Page<AbleRobot>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<AbleRobot>> {
+        for need in [&VIEW_ENVIRONMENTS, &VIEW_PROCESSES] {
+            must_have(cx, need)?;
+        }
+        Ok(shown(cx, Some(ABLE)).var("package", self.process_id.as_str()))
     }
-    let which = Page {
-        name: None,
-        which: Some(ABLE),
-        vars: &[("package", args.text("processId")?.into())],
-    };
-    page(cx, args, &ABLE_ROBOTS, &which)
 }
 
 /// 403 unless the caller has the permission in the request's folder, or for the tenant, or, when
@@ -236,35 +260,44 @@ fn must_have(cx: &mut Cx<'_, '_>, need: &Need) -> Result<()> {
     access::grant(cx.tx, cx.caller, need, rule, &header).map(drop)
 }
 
-/// `GetUsernames`: the accounts that robots sign in as, each once.
-pub(super) fn get_usernames(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let in_folder = cx.in_folders(IN_FOLDER);
-    let sql = format!(
-        "SELECT MIN(r.username) FROM robots r
-         WHERE r.tenant_id = $1 AND r.username IS NOT NULL AND {}
-         GROUP BY fold(r.username) ORDER BY fold(r.username)",
-        in_folder.as_deref().unwrap_or("TRUE").replace("{t}", "r")
-    );
-    let rows = cx.tx.rows(&sql, &[cx.caller.tenant.into()])?;
-    let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    cx.values(args, "Edm.String", names?)
+/// The accounts that robots sign in as, each once.
+#[odata::input]
+pub struct GetUsernames;
+
+impl Operation for GetUsernames {
+    const AT: At = function("Robots", "GetUsernames")
+        .needs(VIEW)
+        .folder(FolderRule::OptionalOrTenant);
+    type Answer = Vec<String>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>> {
+        let in_folder = cx.in_folders(IN_FOLDER);
+        let sql = format!(
+            "SELECT MIN(r.username) FROM robots r
+             WHERE r.tenant_id = $1 AND r.username IS NOT NULL AND {}
+             GROUP BY fold(r.username) ORDER BY fold(r.username)",
+            in_folder.as_deref().unwrap_or("TRUE").replace("{t}", "r")
+        );
+        Ok(cx.tx.all(&sql, &[cx.caller.tenant.into()])?)
+    }
 }
 
-/// `GetMachineNameToLicenseKeyMappings`: the machines that a classic robot can be made for. Whoever
-/// reads a key can act as the machine, so it takes both permissions.
-pub(super) fn get_machine_keys(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let create = Need {
-        write: false,
-        ..CREATE
-    };
-    must_have(cx, &create)?;
-    access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
-    let query = args.options(cx, &MachineKey::SET)?;
-    let listing = Listing {
-        restrict: Some("{t}.type = 0"),
-        name: Some("Collection(KeyValuePairOfStringString)"),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&MachineKey::SET, &query, &listing)?))
+/// The machines that a classic robot can be made for, with their keys. Whoever reads a key can act as
+/// the machine, so it takes both permissions.
+#[odata::input]
+pub struct GetMachineNameToLicenseKeyMappings;
+
+impl Operation for GetMachineNameToLicenseKeyMappings {
+    const AT: At = function("Robots", "GetMachineNameToLicenseKeyMappings").needs(READ);
+    type Answer = Page<MachineKey>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<MachineKey>> {
+        let create = Need {
+            write: false,
+            ..CREATE
+        };
+        must_have(cx, &create)?;
+        access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
+        Ok(Page::of("{t}.type = 0").named("Collection(KeyValuePairOfStringString)"))
+    }
 }

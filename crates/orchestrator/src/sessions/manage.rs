@@ -4,38 +4,36 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use db::{Tx, sql};
-use serde::Deserialize;
 
 use super::SessionState;
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::jobs::state::FINAL;
-use crate::op::{Access, Need};
+use crate::op::{Access, At, Need, Nothing, Operation, action};
 
 /// To change a session.
-pub(super) const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
+const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
 /// To delete one.
-pub(super) const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true);
+const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true);
 
-/// The longest time that the debug mode is turned on for: a day.
-const MAX_DEBUG: u32 = 24 * 60;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DeleteInactive {
-    #[serde(default)]
+/// Removes sessions of hosts that are disconnected or unresponsive: all of them or none.
+#[odata::input]
+pub struct DeleteInactiveUnattendedSessions {
+    /// Numbers of the sessions.
+    #[edm(required, range = "1..=1000")]
     session_ids: Vec<i64>,
 }
 
-/// `DeleteInactiveUnattendedSessions {"sessionIds":[…]}`: all of them or none.
-pub(super) fn delete_inactive(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: DeleteInactive = args.body("sessionIds")?;
-    body::check_named("sessionIds", &request.session_ids)?;
-    for id in BTreeSet::from_iter(request.session_ids) {
-        delete(cx, id)?;
+impl Operation for DeleteInactiveUnattendedSessions {
+    const AT: At = action("Sessions", "DeleteInactiveUnattendedSessions").needs(DELETE);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for id in BTreeSet::from_iter(self.session_ids.iter().copied()) {
+            delete(cx, id)?;
+        }
+        Ok(Nothing)
     }
-    Ok(Reply::NoContent)
 }
 
 fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
@@ -85,35 +83,43 @@ pub(crate) fn forget_in_jobs(tx: &mut Tx<'_>, session: i64) -> Result<()> {
     Ok(())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DebugMode {
+/// Turns the debug mode of a host on for some minutes, or off.
+#[odata::input]
+pub struct ToggleMachineSessionDebugMode {
+    /// Number of the session.
+    #[edm(key)]
+    id: i64,
+    /// Whether it is on.
+    #[edm(required)]
     enabled: bool,
-    #[serde(default)]
-    minutes: Option<u32>,
+    /// For how long; needed to turn it on.
+    #[edm(range = "0..=1440")]
+    minutes: Option<i32>,
 }
 
-/// `Sessions(1)/…ToggleMachineSessionDebugMode {"enabled":true,"minutes":30}`
-pub(super) fn toggle_debug_mode(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: DebugMode = args.body("debugModeParameters")?;
-    let until = match (request.enabled, request.minutes) {
-        (false, _) => None,
-        (true, Some(minutes)) if (1..=MAX_DEBUG).contains(&minutes) => {
-            Some(cx.now.plus(Duration::from_secs(u64::from(minutes) * 60)))
+impl Operation for ToggleMachineSessionDebugMode {
+    const AT: At = action("Sessions", "ToggleMachineSessionDebugMode").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let minutes = u64::try_from(self.minutes.unwrap_or_default()).unwrap_or_default();
+        let until = match (self.enabled, minutes) {
+            (false, _) => None,
+            (true, 0) => {
+                return Err(Error::invalid(
+                    "The field minutes must say for how long the debug mode is on.",
+                ));
+            }
+            (true, minutes) => Some(cx.now.plus(Duration::from_secs(minutes * 60))),
+        };
+        let changed = cx.tx.exec(
+            "UPDATE sessions SET debug_mode_expiration_date = $3
+             WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
+            &[self.id.into(), cx.caller.tenant.into(), until.into()],
+        )?;
+        if changed == 0 {
+            return Err(Error::not_found("Session"));
         }
-        (true, _) => {
-            return Err(Error::invalid(format!(
-                "The field minutes must be between 1 and {MAX_DEBUG}."
-            )));
-        }
-    };
-    let changed = cx.tx.exec(
-        "UPDATE sessions SET debug_mode_expiration_date = $3
-         WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
-        &[args.id()?.into(), cx.caller.tenant.into(), until.into()],
-    )?;
-    if changed == 0 {
-        return Err(Error::not_found("Session"));
+        Ok(Nothing)
     }
-    Ok(Reply::NoContent)
 }

@@ -22,7 +22,7 @@ pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
 
 pub use state::SessionState;
 
-pub use read::{OPS, RESOURCE, RESULTS};
+pub use read::{OPS, RESOURCE};
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]

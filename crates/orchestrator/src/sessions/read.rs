@@ -2,16 +2,18 @@
 //! can run.
 
 use odata::Query;
-use odata::edm::EntitySet;
+use odata::edm::{Entity, EntitySet};
 
 use super::entities::{MachineSession, MachineSessionRuntime, Session};
 use super::manage;
 use crate::access;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 use crate::jobs::Job;
 use crate::machines;
-use crate::op::{Access, FolderRule, Need, Op, Resource};
+use crate::op::{
+    Access, Answer, At, FolderRule, Need, Op, Operation, Page, Resource, function, op,
+};
 use crate::robots::{ACROSS_FOLDERS, RobotType};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
@@ -46,54 +48,15 @@ pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
     .list(list);
 
-/// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&MachineSession::SET, &MachineSessionRuntime::SET];
-
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
-    Op::function("Sessions", "GetGlobalSessions", ACROSS_FOLDERS, get_global)
-        .returns("Collection(SessionDto)"),
-    Op::function("Sessions", "GetMachineSessions", MACHINES, get_of_machine)
-        .params(&[("key", "Edm.Int64")])
-        .returns("Collection(MachineSessionDto)"),
-    Op::function(
-        "Sessions",
-        "GetMachineSessionRuntimes",
-        MACHINES,
-        get_runtimes,
-    )
-    .params(&[("runtimeType", "RobotType")])
-    .returns("Collection(MachineSessionRuntimeDto)"),
-    Op::function(
-        "Sessions",
-        "GetMachineSessionRuntimesByFolderId",
-        FOLDER,
-        get_runtimes_of_folder,
-    )
-    .folder(FolderRule::Named)
-    .params(&[
-        ("folderId", "Edm.Int64"),
-        ("robotId", "Edm.Int64"),
-        ("runtimeType", "RobotType"),
-    ])
-    .returns("Collection(MachineSessionRuntimeDto)"),
-    Op::function("Sessions", "GetUsernames", NAMES, get_usernames)
-        .returns("Collection(Edm.String)"),
-    Op::action(
-        "Sessions",
-        "DeleteInactiveUnattendedSessions",
-        manage::DELETE,
-        manage::delete_inactive,
-    )
-    .params(&[("sessionIds", "Collection(Edm.Int64)")]),
-    Op::action(
-        "Sessions",
-        "ToggleMachineSessionDebugMode",
-        manage::EDIT,
-        manage::toggle_debug_mode,
-    )
-    .bound()
-    .params(&[("enabled", "Edm.Boolean"), ("minutes", "Edm.Int32")]),
+    op::<GetGlobalSessions>(),
+    op::<GetMachineSessions>(),
+    op::<GetMachineSessionRuntimes>(),
+    op::<GetMachineSessionRuntimesByFolderId>(),
+    op::<GetUsernames>(),
+    op::<manage::DeleteInactiveUnattendedSessions>(),
+    op::<manage::ToggleMachineSessionDebugMode>(),
 ];
 
 /// Sessions whose machine or whose robot's account belongs to the folder.
@@ -107,20 +70,15 @@ const IN_FOLDER: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
         WHERE ft.folder_id IN (FOLDERS) AND r.id = {t}.robot_id
             AND ({t}.is_attended OR r.folder_id IS NOT NULL)))";
 
-fn page(
-    cx: &mut Cx<'_, '_>,
-    args: &Args,
-    set: &'static EntitySet,
-    listing: &Listing<'_>,
-) -> Result<Reply> {
-    let query = options(cx, args, set)?;
-    Ok(Reply::json(cx.page(set, &query, listing)?))
+/// The page of a set. Options that look at jobs take the permission to see these in the whole tenant,
+/// because a host runs those of any folder.
+fn page<S: Entity>(cx: &mut Cx<'_, '_>) -> Result<Page<S>> {
+    let query = options(cx, S::set())?;
+    Ok(Page::all().under(query))
 }
 
-/// The options of a request; those that look at jobs take the permission to see these in the whole
-/// tenant, because a host runs those of any folder.
-fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Query> {
-    let query = args.options(cx, set)?;
+fn options(cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
+    let query = cx.options(set)?;
     if query.leads_to(Job::SET.entity) {
         access::tenant_wide(cx.tx, cx.caller, &JOBS)?;
     }
@@ -128,14 +86,9 @@ fn options(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<
 }
 
 /// `GET /odata/Sessions`
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
+fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
     let restrict = cx.in_folders(IN_FOLDER);
-    let listing = Listing {
-        restrict: restrict.as_deref(),
-        count: args.count,
-        ..Listing::default()
-    };
-    page(cx, args, &Session::SET, &listing)
+    page::<Session>(cx)?.restricted(restrict).reply(cx)
 }
 
 /// Sessions of classic robots: those that people made.
@@ -144,100 +97,126 @@ const CLASSIC: &str = "EXISTS (SELECT 1 FROM robots r WHERE r.id = {t}.robot_id
 const NOT_CLASSIC: &str = "NOT EXISTS (SELECT 1 FROM robots r WHERE r.id = {t}.robot_id
     AND r.provision_type = 0)";
 
-/// `GetGlobalSessions`: classic robots' with Robots.View, all others with a permission for accounts
-/// or machines; with the robots expanded Users.View is asked for, because accounts are behind them.
-fn get_global(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let classic = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    let modern = access::has_in_tenant(cx.tx, cx.caller, &MODERN)?;
-    let restrict = match (classic, modern) {
-        (true, true) => None,
-        (true, false) => Some(CLASSIC),
-        (false, _) => Some(NOT_CLASSIC),
-    };
-    let query = options(cx, args, &Session::SET)?;
-    let expands_robot = query.expand.iter().any(|e| e.nav.name == "Robot");
-    if expands_robot && !access::has_in_tenant(cx.tx, cx.caller, &PEOPLE)? {
-        return Err(access::forbidden(&PEOPLE));
+/// The sessions of the tenant: those of classic robots with `Robots.View`, all others with a permission
+/// for accounts or machines. With the robots expanded it takes `Users.View`, because accounts are
+/// behind them.
+#[odata::input]
+pub struct GetGlobalSessions;
+
+impl Operation for GetGlobalSessions {
+    const AT: At = function("Sessions", "GetGlobalSessions").needs(ACROSS_FOLDERS);
+    type Answer = Page<Session>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Session>> {
+        let classic = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
+        let modern = access::has_in_tenant(cx.tx, cx.caller, &MODERN)?;
+        let restrict = match (classic, modern) {
+            (true, true) => None,
+            (true, false) => Some(CLASSIC.to_owned()),
+            (false, _) => Some(NOT_CLASSIC.to_owned()),
+        };
+        let query = options(cx, &Session::SET)?;
+        let expands_robot = query.expand.iter().any(|e| e.nav.name == "Robot");
+        if expands_robot && !access::has_in_tenant(cx.tx, cx.caller, &PEOPLE)? {
+            return Err(access::forbidden(&PEOPLE));
+        }
+        Ok(Page::all().restricted(restrict).under(query))
     }
-    let listing = Listing {
-        restrict,
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&Session::SET, &query, &listing)?))
 }
 
-/// `GetMachineSessions(key=…)`
-fn get_of_machine(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let machine = args.int("key")?;
-    let known = "SELECT 1 FROM machines WHERE id = $1 AND tenant_id = $2";
-    let params = [machine.into(), cx.caller.tenant.into()];
-    if cx.tx.row(known, &params)?.is_none() {
-        return Err(Error::not_found("Machine"));
+/// The sessions of the hosts of a machine.
+#[odata::input]
+pub struct GetMachineSessions {
+    /// Number of the machine.
+    #[edm(required)]
+    key: i64,
+}
+
+impl Operation for GetMachineSessions {
+    const AT: At = function("Sessions", "GetMachineSessions").needs(MACHINES);
+    type Answer = Page<MachineSession>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<MachineSession>> {
+        let known = "SELECT 1 FROM machines WHERE id = $1 AND tenant_id = $2";
+        let params = [self.key.into(), cx.caller.tenant.into()];
+        if cx.tx.row(known, &params)?.is_none() {
+            return Err(Error::not_found("Machine"));
+        }
+        Ok(page(cx)?
+            .restricted(Some("{t}.machine_id = {machine}".to_owned()))
+            .var("machine", self.key)
+            .named(MachineSession::SET.entity))
     }
-    let listing = Listing {
-        restrict: Some("{t}.machine_id = {machine}"),
-        vars: &[("machine", machine.into())],
-        name: Some("MachineSessionDto"),
-        count: args.count,
-    };
-    page(cx, args, &MachineSession::SET, &listing)
 }
 
 const OF_RUNTIME: &str = "(CAST({runtime} AS BIGINT) IS NULL OR {t}.runtime = {runtime})";
 
-/// The runtime that a request names, if it does.
-fn runtime(args: &Args) -> Result<Option<i64>> {
-    if args.param("runtimeType").is_none() {
-        return Ok(None);
+/// What the hosts of the tenant can run.
+#[odata::input]
+pub struct GetMachineSessionRuntimes {
+    /// A runtime: only hosts that have it.
+    runtime_type: Option<RobotType>,
+}
+
+impl Operation for GetMachineSessionRuntimes {
+    const AT: At = function("Sessions", "GetMachineSessionRuntimes").needs(MACHINES);
+    type Answer = Page<MachineSessionRuntime>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<MachineSessionRuntime>> {
+        Ok(page(cx)?
+            .restricted(Some(OF_RUNTIME.to_owned()))
+            .var("runtime", self.runtime_type)
+            .named(MachineSessionRuntime::SET.entity))
     }
-    let text = args.text("runtimeType")?;
-    let number = RobotType::TYPE.value(&text);
-    number.map(Some).ok_or_else(|| {
-        Error::invalid("The parameter runtimeType must be a runtime, such as Unattended.")
-    })
 }
 
-/// `GetMachineSessionRuntimes?runtimeType=…`
-fn get_runtimes(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let listing = Listing {
-        restrict: Some(OF_RUNTIME),
-        vars: &[("runtime", runtime(args)?.into())],
-        name: Some("MachineSessionRuntimeDto"),
-        count: args.count,
-    };
-    page(cx, args, &MachineSessionRuntime::SET, &listing)
+/// What the hosts of a folder's machines can run.
+#[odata::input]
+pub struct GetMachineSessionRuntimesByFolderId {
+    /// Number of the folder.
+    #[edm(required)]
+    folder_id: i64,
+    /// A robot: only the machines that it may use.
+    robot_id: Option<i64>,
+    /// A runtime: only hosts that have it.
+    runtime_type: Option<RobotType>,
 }
 
-/// `GetMachineSessionRuntimesByFolderId(folderId=…)?robotId=…&runtimeType=…`
-fn get_runtimes_of_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &FOLDER, args.int("folderId")?)?;
-    let robot = args.optional_int("robotId")?;
-    let restrict = format!("{OF_RUNTIME} AND {}", machines::usable!("machine_id"));
-    let listing = Listing {
-        restrict: Some(&restrict),
-        vars: &[
-            ("runtime", runtime(args)?.into()),
-            ("target", folder.id.into()),
-            ("robot", robot.into()),
-        ],
-        name: Some("MachineSessionRuntimeDto"),
-        count: args.count,
-    };
-    page(cx, args, &MachineSessionRuntime::SET, &listing)
+impl Operation for GetMachineSessionRuntimesByFolderId {
+    const AT: At = function("Sessions", "GetMachineSessionRuntimesByFolderId")
+        .needs(FOLDER)
+        .folder(FolderRule::Named);
+    type Answer = Page<MachineSessionRuntime>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<MachineSessionRuntime>> {
+        let folder = access::managed(cx.tx, cx.caller, &FOLDER, self.folder_id)?;
+        let restrict = format!("{OF_RUNTIME} AND {}", machines::usable!("machine_id"));
+        Ok(page(cx)?
+            .restricted(Some(restrict))
+            .var("runtime", self.runtime_type)
+            .var("target", folder.id)
+            .var("robot", self.robot_id)
+            .named(MachineSessionRuntime::SET.entity))
+    }
 }
 
-/// `GetUsernames`: the accounts on hosts that services run as, and that robots sign in as.
-fn get_usernames(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let rows = cx.tx.rows(
-        "SELECT DISTINCT x.name FROM (
-             SELECT s.service_user_name AS name FROM sessions s
-             WHERE s.tenant_id = $1 AND s.service_user_name NOT LIKE 'robot:%'
-             UNION ALL SELECT r.username FROM sessions s JOIN robots r ON r.id = s.robot_id
-             WHERE s.tenant_id = $1) x
-         WHERE x.name IS NOT NULL AND x.name <> '' ORDER BY x.name",
-        &[cx.caller.tenant.into()],
-    )?;
-    let names: Result<Vec<String>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    cx.values(args, "Edm.String", names?)
+/// The accounts on hosts that services run as, and that robots sign in as.
+#[odata::input]
+pub struct GetUsernames;
+
+impl Operation for GetUsernames {
+    const AT: At = function("Sessions", "GetUsernames").needs(NAMES);
+    type Answer = Vec<String>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<String>> {
+        Ok(cx.tx.all(
+            "SELECT DISTINCT x.name FROM (
+                 SELECT s.service_user_name AS name FROM sessions s
+                 WHERE s.tenant_id = $1 AND s.service_user_name NOT LIKE 'robot:%'
+                 UNION ALL SELECT r.username FROM sessions s JOIN robots r ON r.id = s.robot_id
+                 WHERE s.tenant_id = $1) x
+             WHERE x.name IS NOT NULL AND x.name <> '' ORDER BY x.name",
+            &[cx.caller.tenant.into()],
+        )?)
+    }
 }
