@@ -1,8 +1,11 @@
 //! What an operation is asked, read from a request and checked against its declaration.
 
+use std::borrow::Cow;
+
 use odata::edm::{Input, Kind, Prop};
 use odata::path::Literal;
-use serde_json::{Map, Value};
+use serde::de::value::MapDeserializer;
+use serde_json::{Error as JsonError, Map, Value};
 
 use super::At;
 use crate::body::{AnyCase, MAX_NAMED};
@@ -21,19 +24,20 @@ pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
         true => None,
         false => members(T::PARAMS, args)?,
     };
-    let mut values = Map::new();
+    let mut values: Vec<(&str, Cow<'_, Value>)> = Vec::with_capacity(T::PARAMS.len() + 1);
     for prop in T::PARAMS {
         let in_address = at.reads_address() || T::QUERY.contains(&prop.name);
         let value = match in_address {
-            true => of_address(prop, args)?,
-            false => of_body(prop, body)?,
+            true => of_address(prop, args)?.map(Cow::Owned),
+            false => of_body(prop, body)?.map(Cow::Borrowed),
         };
-        values.extend(value.map(|value| (prop.name.to_owned(), value)));
+        values.extend(value.map(|value| (prop.name, value)));
     }
     if let Some(kind) = T::KEY {
-        values.insert(T::KEY_NAME.to_owned(), key(kind, args)?);
+        values.push((T::KEY_NAME, Cow::Owned(key(kind, args)?)));
     }
-    T::read(AnyCase(&Value::Object(values))).map_err(|error| {
+    let values = values.iter().map(|(name, value)| (*name, AnyCase(value)));
+    T::read(MapDeserializer::<_, JsonError>::new(values)).map_err(|error| {
         // The declaration was fulfilled, so the struct asks for more than it declares.
         Error::invalid(format!("A parameter cannot be read: {error}."))
     })
@@ -51,9 +55,10 @@ fn key(kind: Kind, args: &Args) -> Result<Value> {
     }
 }
 
-/// The members of the body, if there is one.
+/// The members of the body, if there is one; of an operation without parameters it is not looked at.
 fn members<'a>(params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
     match &args.body {
+        _ if params.is_empty() => Ok(None),
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(members)) => Ok(Some(members)),
         Some(_) => Err(Error::NotNull {
@@ -63,17 +68,18 @@ fn members<'a>(params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String,
     }
 }
 
-fn of_body(prop: &Prop, body: Option<&Map<String, Value>>) -> Result<Option<Value>> {
+fn of_body<'a>(prop: &Prop, body: Option<&'a Map<String, Value>>) -> Result<Option<&'a Value>> {
     let given = body.and_then(|members| odata::body::member(members, prop.name));
     match given {
         None | Some(Value::Null) if prop.required => Err(Error::NotNull {
             param: prop.name.into(),
             why: None,
         }),
-        None | Some(Value::Null) => Ok(None),
+        // What can be null may tell it from what was left out.
+        None | Some(Value::Null) => Ok(given.filter(|_| prop.nullable)),
         Some(value) => {
             checked(prop, value)?;
-            Ok(Some(value.clone()))
+            Ok(Some(value))
         }
     }
 }
