@@ -120,7 +120,6 @@ pub static OPS: &[&[Op]] = &[
     queues::bulk::OPS,
     queues::records::OPS,
     queues::report::OPS,
-    logs::OPS,
     robots::OPS,
     sessions::OPS,
     users::ROLE_OPS,
@@ -137,7 +136,6 @@ pub static RESULTS: &[&[&odata::EntitySet]] = &[
     robots::RESULTS,
     sessions::RESULTS,
     users::RESULTS,
-    webhooks::RESULTS,
 ];
 
 /// Structures that only operations use, for the descriptions of the service.
@@ -145,10 +143,8 @@ pub static TYPES: &[&[odata::Kind]] = &[
     bulk::TYPES,
     exports::TYPES,
     folders::TYPES,
-    jobs::TYPES,
     packages::TYPES,
     queues::TYPES,
-    settings::TYPES,
     users::TYPES,
 ];
 

@@ -3,12 +3,9 @@
 
 use odata::{Guid, Timestamp};
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::places::{MachineRobot, Strategy};
 use super::{JobSource, StopStrategy};
-use crate::body;
-use crate::cx::Args;
 use crate::error::{Error, Result};
 use crate::packages::ReleaseTargetFramework;
 use crate::releases::{
@@ -168,21 +165,11 @@ impl JobMachineInfraTarget {
 }
 
 impl StartInfo {
-    /// Reads the `startInfo` of a body.
+    /// Refuses what asks for something that is not built: to go on without would be the worst answer.
     ///
     /// # Errors
-    /// "startInfo must not be null" when it does not fit, 1009 for a text that is too long, 501 for
-    /// what would come to nothing.
-    pub fn read(args: &Args) -> Result<Self> {
-        let info: Self = args.member("startInfo")?;
-        let given = args.body.as_ref().and_then(|b| body::get(b, "startInfo"));
-        check_lengths(given.unwrap_or(&Json::Null))?;
-        info.check_built()?;
-        Ok(info)
-    }
-
-    /// Refuses what asks for something that is not built: to go on without would be the worst answer.
-    fn check_built(&self) -> Result<()> {
+    /// 501 that names it; 1009 for a time that is none.
+    pub fn check_built(&self) -> Result<()> {
         let alert = |name, text: &Option<String>| seconds(name, text.as_deref());
         let pending = alert("AlertPendingExpression", &self.alert_pending_expression)?;
         let running = alert("AlertRunningExpression", &self.alert_running_expression)?;
@@ -212,24 +199,6 @@ impl StartInfo {
             None => Ok(()),
         }
     }
-}
-
-/// The longest texts are those of the declaration, in whatever case the members are written.
-fn check_lengths(given: &Json) -> Result<()> {
-    for (name, value) in given.as_object().into_iter().flatten() {
-        let mut props = StartInfo::TYPE.props.iter();
-        let prop = props.find(|prop| prop.name.eq_ignore_ascii_case(name));
-        let (Some(max), Some(text)) = (prop.and_then(|prop| prop.max_length), value.as_str())
-        else {
-            continue;
-        };
-        if text.chars().count() > max as usize {
-            return Err(Error::invalid(format!(
-                "The field {name} must be a string with a maximum length of {max}."
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// A number of seconds, written as text.

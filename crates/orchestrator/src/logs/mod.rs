@@ -3,7 +3,7 @@
 mod entities;
 mod submit;
 
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
+use crate::op::{Access, FolderRule, Need, Resource, Store};
 
 pub use entities::{LogLevel, RobotLog};
 pub use submit::{Line, MAX_LINES, Origin, insert, origin_of_job, parse};
@@ -17,6 +17,3 @@ pub const SUBMIT: Need = Need::new("OR.Monitoring", &[("Logs", Access::Create)],
 pub static RESOURCE: Resource = Resource::new(&RobotLog::SET, VIEW)
     .folder(FolderRule::Optional)
     .store(Store::Logs);
-
-/// Its functions and actions.
-pub const OPS: &[Op] = &[];
