@@ -4,6 +4,7 @@ use odata::edm::{Edm, Kind};
 
 /// An operation on things with numbers.
 #[odata::complex(name = "BulkOperationResponseDtoOfInt64")]
+#[derive(serde::Serialize)]
 pub struct FailedNumbers {
     /// Whether all went well.
     pub success: bool,

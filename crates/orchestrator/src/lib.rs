@@ -132,21 +132,13 @@ pub static OPS: &[&[Op]] = &[
 pub static RESULTS: &[&[&odata::EntitySet]] = &[
     folders::RESULTS,
     machines::RESULTS,
-    queues::RESULTS,
     robots::RESULTS,
     sessions::RESULTS,
     users::RESULTS,
 ];
 
 /// Structures that only operations use, for the descriptions of the service.
-pub static TYPES: &[&[odata::Kind]] = &[
-    bulk::TYPES,
-    exports::TYPES,
-    folders::TYPES,
-    packages::TYPES,
-    queues::TYPES,
-    users::TYPES,
-];
+pub static TYPES: &[&[odata::Kind]] = &[bulk::TYPES, folders::TYPES, packages::TYPES, users::TYPES];
 
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ::odata::Timestamp;
 use db::Tx;
 use futures_util::future::join_all;
+use orchestrator::op;
 use orchestrator::queues::engine::{self, Ask, Work};
 use orchestrator::{Error, Hint, Reply, Result};
 use parking_lot::Mutex;
@@ -29,7 +30,7 @@ const LIMIT: usize = 4096;
 /// A call with the place its answer goes to.
 struct Waiting {
     call: Call,
-    work: Work,
+    work: Arc<Work>,
     answer: oneshot::Sender<Result<Reply>>,
 }
 
@@ -50,7 +51,8 @@ pub struct Together(Arc<Mutex<Line>>);
 ///
 /// # Errors
 /// The refusal, or the store's.
-pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, work: op::Work, call: Call) -> Result<Reply> {
+    let work = engine::unpacked(work)?;
     let (answer, answered) = oneshot::channel();
     let asks = {
         let mut line = app.together.0.lock();
@@ -166,7 +168,7 @@ impl Done {
 }
 
 fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Done> {
-    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &w.work)).collect();
+    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &*w.work)).collect();
     run_all(tx, &calls, app)
 }
 

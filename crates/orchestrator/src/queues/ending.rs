@@ -17,10 +17,10 @@ use super::entities::{
 };
 use super::ledger::Of;
 use super::retrying::{self, Again, Who};
-use super::{Author, turn};
-use crate::body;
+use super::{Author, EDIT_ITEMS, turn};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, FolderRule, Nothing, Operation, QUEUE_NAMESPACE, Together, action};
 
 /// What became of an item.
 #[odata::complex(name = "TransactionResultDto")]
@@ -73,45 +73,98 @@ enum End {
     Postponed,
 }
 
-/// What `Queues(id)/SetTransactionResult {transactionResult}` wants.
-///
-/// # Errors
-/// 400 for members that are wrong, 413 for those that are too large.
-pub(super) fn read(args: &Args) -> Result<Work> {
-    let given = args.body.as_ref();
-    let given = given.and_then(|b| body::get(b, "transactionResult"));
-    if let Some(json @ serde_json::Value::Object(_)) = given {
-        odata::body::check_complex(&TransactionResult::TYPE, json)?;
+/// Says what became of an item that was started.
+#[odata::input]
+pub struct SetTransactionResult {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+    /// What became of it.
+    #[edm(required)]
+    transaction_result: TransactionResult,
+}
+
+impl Together for SetTransactionResult {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        let result = &self.transaction_result;
+        content::check_progress(result.progress.as_deref())?;
+        let end = match (result.is_successful, &result.processing_exception) {
+            (true, _) => End::Successful,
+            (false, None) if result.defer_date.is_some() => End::Postponed,
+            (false, exception) => failure(exception.as_ref())?,
+        };
+        let outcome = Outcome {
+            end,
+            defer_date: result.defer_date,
+            due_date: result.due_date,
+            output: dictionary(Kind::Output, result.output.as_ref())?,
+            analytics: dictionary(Kind::Analytics, result.analytics.as_ref())?,
+            progress: result.progress.clone(),
+            operation_id: result.operation_id.clone(),
+        };
+        Ok(Work::End(held(self.id, args)?, Box::new(outcome)))
     }
-    let result: TransactionResult = body::read("transactionResult", given)?;
-    content::check_progress(result.progress.as_deref())?;
-    let end = match (result.is_successful, &result.processing_exception) {
-        (true, _) => End::Successful,
-        (false, None) if result.defer_date.is_some() => End::Postponed,
-        (false, exception) => failure(exception.as_ref())?,
-    };
-    let outcome = Outcome {
-        end,
-        defer_date: result.defer_date,
-        due_date: result.due_date,
-        output: dictionary(Kind::Output, result.output)?,
-        analytics: dictionary(Kind::Analytics, result.analytics)?,
-        progress: result.progress,
-        operation_id: result.operation_id,
-    };
-    Ok(Work::End(held(args)?, Box::new(outcome)))
 }
 
-fn held(args: &Args) -> Result<Held> {
-    Ok(Held {
-        item: args.id()?,
-        job: args.job()?,
-    })
+impl Operation for SetTransactionResult {
+    const AT: At = action("Queues", "SetTransactionResult")
+        .needs(EDIT_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .answers(200)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let work = self.work(cx.args)?;
+        engine::alone(cx, &work).map(|_| Nothing)
+    }
 }
 
-fn dictionary(kind: Kind, given: Option<Open>) -> Result<Option<Dictionary>> {
+/// Says how far the work on an item is.
+#[odata::input]
+pub struct SetTransactionProgress {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+    /// How far it is.
+    #[edm(name = "Progress")]
+    progress: Option<String>,
+}
+
+impl Together for SetTransactionProgress {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        content::check_progress(self.progress.as_deref())?;
+        let held = held(self.id, args)?;
+        Ok(Work::Progress(held, self.progress.clone()))
+    }
+}
+
+impl Operation for SetTransactionProgress {
+    const AT: At = action("QueueItems", "SetTransactionProgress")
+        .needs(EDIT_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .answers(200)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let work = self.work(cx.args)?;
+        engine::alone(cx, &work).map(|_| Nothing)
+    }
+}
+
+fn held(item: i64, args: &Args) -> Result<Held> {
+    let job = args.job()?;
+    Ok(Held { item, job })
+}
+
+fn dictionary(kind: Kind, given: Option<&Open>) -> Result<Option<Dictionary>> {
     given
-        .map(|given| Dictionary::result(kind, &given))
+        .map(|given| Dictionary::result(kind, given))
         .transpose()
 }
 
@@ -132,32 +185,6 @@ fn failure(exception: Option<&ProcessingException>) -> Result<End> {
         "CreationTime": exception.creation_time,
     });
     Ok(End::Failed(kind, kept.to_string()))
-}
-
-/// What `QueueItems(id)/SetTransactionProgress {Progress}` wants.
-///
-/// # Errors
-/// 400 when the body is none, 413 for a text that is too long.
-pub(super) fn read_progress(args: &Args) -> Result<Work> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Body {
-        #[serde(default)]
-        progress: Option<String>,
-    }
-    let body: Body = args.body("progress")?;
-    content::check_progress(body.progress.as_deref())?;
-    Ok(Work::Progress(held(args)?, body.progress))
-}
-
-/// `SetTransactionResult`
-pub(super) fn set_result(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read(args)?)
-}
-
-/// `SetTransactionProgress`
-pub(super) fn set_progress(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read_progress(args)?)
 }
 
 db::record! {

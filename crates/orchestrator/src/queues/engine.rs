@@ -8,25 +8,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use db::Tx;
+use odata::edm::Entity;
 use odata::{Folders, Guid, Metadata, Scope, Shape, Timestamp};
 
-use super::adding::{self, QueueItemData};
+use super::adding;
 use super::content;
+use super::data::ItemData;
 use super::ending::{self, Outcome};
 use super::entities::{ITEMS_IN_PLACE, QueueItem};
 use super::ledger::{Ledger, Of};
 use super::queue::Queue;
 use super::taking::{self, Wanted};
-use crate::cx::{Args, Caller, Cx, Folder, Hint, Reply, Server};
+use crate::cx::{Caller, Cx, Folder, Hint, Reply, Server};
 use crate::error::{Error, Result};
+use crate::op;
 
 /// What somebody wants of a queue, read and checked as far as that needs no database.
 #[derive(Debug)]
 pub enum Work {
     /// `AddQueueItem`
-    Add(Box<QueueItemData>),
+    Add(Box<ItemData>),
     /// `StartTransaction`
     Take(Box<Wanted>),
     /// `SetTransactionResult`
@@ -44,8 +48,14 @@ pub struct Held {
     pub job: Option<Guid>,
 }
 
-/// Reads what a request wants.
-pub type Read = fn(&Args) -> Result<Work>;
+/// The work that an operation of queues wants.
+///
+/// # Errors
+/// [`Error::Internal`] for that of another feature.
+pub fn unpacked(work: op::Work) -> Result<Arc<Work>> {
+    let other = |_| Error::Internal("work that queues know nothing of".into());
+    work.downcast().map_err(other)
+}
 
 /// Somebody who wants something, with everything that was checked about them.
 pub struct Ask<'a> {
@@ -221,8 +231,8 @@ pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
 ///
 /// # Errors
 /// As [`alone`]; 400 for options that do not fit.
-pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, args: &Args, work: &Work) -> Result<Reply> {
-    let query = args.options(cx, &QueueItem::SET)?;
+pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
+    let query = cx.options(QueueItem::set())?;
     let reply = alone(cx, work)?;
     let Reply::Json { status, body } = reply else {
         return Ok(reply);

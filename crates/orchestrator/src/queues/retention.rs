@@ -51,7 +51,7 @@ static OF_TYPE: EntitySet = EntitySet {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET, None, &[]))
+    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET))
     .get(read)
     .replace(Command::new(EDIT, replace).silent())
     .delete(Command::new(EDIT, reset));

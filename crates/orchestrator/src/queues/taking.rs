@@ -7,18 +7,19 @@ use db::{Dialect, Value, sql};
 use odata::{Guid, Open, Timestamp, edm_enum};
 use serde::Deserialize;
 
-use super::Author;
-use super::adding::{Added, QueueItemData, named};
+use super::adding::Added;
 use super::content::Dictionary;
+use super::data::{ItemData, named};
 use super::engine::{self, Ask, Batch, Slots, Work};
-use super::entities::{QueueItemPriority, QueueItemStatus};
+use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::Of;
 use super::queue::Queue;
-use super::turn;
-use crate::body;
+use super::{Author, items_need, turn};
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::Result;
-use crate::idempotency;
+use crate::op::{
+    Access, At, FolderRule, Need, One, Operation, QUEUE_NAMESPACE, Together, Written, action,
+};
 
 edm_enum! {
     /// How the reference of an item must be like the one that is asked for.
@@ -65,52 +66,71 @@ pub struct Wanted {
     job: Option<Guid>,
     reference: Option<(ReferenceFilterOption, String)>,
     /// A new item.
-    pub(super) content: Option<QueueItemData>,
+    pub(super) content: Option<ItemData>,
 }
 
-/// What `StartTransaction {transactionData}` wants.
-///
-/// # Errors
-/// 400 for members that are missing or wrong.
-pub(super) fn read(args: &Args) -> Result<Work> {
-    let body = args.body.as_ref();
-    let given = body.and_then(|b| body::get(b, "transactionData"));
-    if let Some(json @ serde_json::Value::Object(_)) = given {
-        odata::body::check_complex(&TransactionData::TYPE, json)?;
+/// Starts an item of a queue: the next one, or a new one with the content that is given. Answers with the
+/// item, or with nothing when none waits.
+#[odata::input]
+pub struct StartTransaction {
+    /// The name of the queue, and what is wanted of it.
+    #[edm(required)]
+    transaction_data: TransactionData,
+}
+
+const TAKE: Need = items_need(
+    &[
+        ("Transactions", Access::View),
+        ("Transactions", Access::Create),
+        ("Transactions", Access::Edit),
+    ],
+    true,
+);
+
+impl Together for StartTransaction {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        let data = &self.transaction_data;
+        let name = data.name.clone().unwrap_or_default();
+        let reference = data.reference.clone().filter(|r| !r.is_empty());
+        let content = data.specific_content.as_ref().map(Dictionary::specific);
+        let job = args.job()?;
+        let content = content.transpose()?.map(|content| ItemData {
+            name: Some(name.clone()),
+            content: Some(content),
+            defer_date: data.defer_date,
+            due_date: data.due_date,
+            reference: reference.clone(),
+            parent_operation_id: data.parent_operation_id.clone(),
+            creator_job_key: job,
+            ..ItemData::default()
+        });
+        named(Some(&name))?;
+        let how = data.reference_filter_option;
+        let how = how.unwrap_or(ReferenceFilterOption::Equals);
+        Ok(Work::Take(Box::new(Wanted {
+            name,
+            robot: data.robot_identifier,
+            job,
+            reference: reference.map(|reference| (how, reference)),
+            content,
+        })))
     }
-    let data: TransactionData = body::read("transactionData", given)?;
-    let name = data.name.unwrap_or_default();
-    let reference = data.reference.filter(|r| !r.is_empty());
-    let content = data.specific_content.as_ref().map(Dictionary::specific);
-    let job = args.job()?;
-    let content = content.transpose()?.map(|content| QueueItemData {
-        name: Some(name.clone()),
-        content: Some(content),
-        defer_date: data.defer_date,
-        due_date: data.due_date,
-        reference: reference.clone(),
-        parent_operation_id: data.parent_operation_id,
-        creator_job_key: job,
-        ..QueueItemData::default()
-    });
-    named(Some(&name))?;
-    let how = data.reference_filter_option;
-    let how = how.unwrap_or(ReferenceFilterOption::Equals);
-    Ok(Work::Take(Box::new(Wanted {
-        name,
-        robot: data.robot_identifier,
-        job,
-        reference: reference.map(|reference| (how, reference)),
-        content,
-    })))
 }
 
-/// `StartTransaction`: the item, or nothing.
-pub(super) fn start(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let work = read(args)?;
-    idempotency::once(cx, "StartTransaction", |cx| {
-        engine::alone_shown(cx, args, &work)
-    })
+impl Operation for StartTransaction {
+    const AT: At = action("Queues", "StartTransaction")
+        .needs(TAKE)
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Required)
+        .once();
+    type Answer = Written<One<QueueItem>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let work = self.work(cx.args)?;
+        engine::alone_shown(cx, &work).map(Written::from)
+    }
 }
 
 /// Most deferred items that one call makes ready; the next goes on.
