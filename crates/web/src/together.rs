@@ -13,7 +13,7 @@ use ::odata::Timestamp;
 use db::Tx;
 use futures_util::future::join_all;
 use orchestrator::op;
-use orchestrator::queues::engine::{self, Ask, Work};
+use orchestrator::queues::engine::{self, Request, Work};
 use orchestrator::{Error, Hint, Reply, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -186,7 +186,7 @@ fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Done>
         if let Ok(grant) = grant
             && let Some(folder) = &grant.folder
         {
-            asks.push(Ask {
+            asks.push(Request {
                 caller: &call.caller,
                 folder,
                 base: &call.base,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use db::{Db, Tx};
 use odata::{Metadata, Timestamp};
-use orchestrator::queues::engine::{self, Ask, Work};
+use orchestrator::queues::engine::{self, Request, Work};
 use orchestrator::{Args, Caller, Error, Folder, Identity, OPS, Reply, Server, Task};
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
@@ -206,7 +206,7 @@ impl Hot {
     }
 
     fn ask(&self, tx: &mut Tx<'_>, work: &[Arc<Work>]) -> Result<Vec<Value>, Error> {
-        let ask = |work| Ask {
+        let ask = |work| Request {
             caller: &self.caller,
             folder: &self.folder,
             base: "http://localhost/odata",

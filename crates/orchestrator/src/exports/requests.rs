@@ -30,7 +30,7 @@ impl Operation for ExportItems {
     type Answer = One<Export>;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Export>> {
-        let asked = report::Asked::read(cx, self.id)?;
+        let asked = report::ItemsFile::read(cx, self.id)?;
         ask(cx, ExportModelType::Queues, self.id, &asked.file_name())
     }
 }

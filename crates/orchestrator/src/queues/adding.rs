@@ -13,7 +13,7 @@ use super::data::{ItemData, QueueItemData, named};
 use super::ending::SetTransactionResult;
 use super::engine::{self, Batch, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
-use super::ledger::{Ledger, Of};
+use super::ledger::{ItemRef, Ledger};
 use super::queue::Queue;
 use super::taking::{self, StartTransaction};
 use super::{Author, VIEW_ITEMS, items_need, turn};
@@ -85,35 +85,35 @@ pub(super) type Added = (usize, i64, Rc<Queue>);
 /// The store's.
 pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<Vec<Added>> {
     let mut wanted = Vec::new();
-    for (at, ask) in slots.open() {
-        let data = match ask.work {
+    for (at, request) in slots.open() {
+        let data = match request.work {
             Work::Add(data) => Some(&**data),
             Work::Take(wanted) => wanted.content.as_ref(),
             _ => None,
         };
         let Some(data) = data else { continue };
         // What cannot be started is not added.
-        if let Work::Take(wanted) = ask.work
-            && let Err(error) = taking::robot(batch, ask, wanted)
+        if let Work::Take(wanted) = request.work
+            && let Err(error) = taking::robot(batch, request, wanted)
         {
             slots.answer(at, Err(error))?;
             continue;
         }
         let name = data.name.as_deref().unwrap_or_default();
-        match batch.queue(ask.folder.id, name) {
-            Ok(queue) => wanted.push((at, ask, queue, data)),
+        match batch.queue(request.folder.id, name) {
+            Ok(queue) => wanted.push((at, request, queue, data)),
             Err(error) => slots.answer(at, Err(error))?,
         }
     }
     let mut references = References::default();
     references.look_up(batch.tx, wanted.iter().map(|(_, _, q, d)| (&**q, *d)))?;
     let (mut from, mut items) = (Vec::new(), Vec::new());
-    for (at, ask, queue, data) in wanted {
-        let item = NewItem::of(ask.caller.tenant, &queue, data, batch.now, batch.keys);
+    for (at, request, queue, data) in wanted {
+        let item = NewItem::of(request.caller.tenant, &queue, data, batch.now, batch.keys);
         let item = item.and_then(|item| references.claim(&queue, data).map(|()| item));
         match item {
             Ok(item) => {
-                from.push((at, ask, queue));
+                from.push((at, request, queue));
                 items.push(item);
             }
             Err(error) => slots.answer(at, Err(error))?,
@@ -122,8 +122,8 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
     let author = |at: usize| Author::of(from[at].1.caller);
     let ids = insert(batch.tx, &mut batch.ledger, batch.now, author, items)?;
     let mut started = Vec::new();
-    for ((at, ask, queue), id) in from.into_iter().zip(ids) {
-        match ask.work {
+    for ((at, request, queue), id) in from.into_iter().zip(ids) {
+        match request.work {
             Work::Take(_) => started.push((at, id, queue)),
             _ => slots.show(at, id, 201),
         }
@@ -328,7 +328,7 @@ pub(super) fn insert(
 ) -> Result<Vec<i64>> {
     let ids = tx.new_ids("queue_items", items.len())?;
     for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
-        let of = Of {
+        let of = ItemRef {
             tenant: item.tenant,
             queue: item.queue.id,
             item: *id,

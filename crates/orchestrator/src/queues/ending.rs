@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::content::{self, Dictionary, Kind};
-use super::engine::{self, Ask, Batch, Held, Slots, Work};
+use super::engine::{self, Batch, Held, Request, Slots, Work};
 use super::entities::{
     ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
 };
-use super::ledger::Of;
-use super::retrying::{self, Again, Who};
+use super::ledger::ItemRef;
+use super::retrying::{self, RetriedBy, Retry};
 use super::{Author, EDIT_ITEMS, turn};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
@@ -190,7 +190,7 @@ fn failure(exception: Option<&ProcessingException>) -> Result<End> {
 db::record! {
     /// An attempt at an item, `queue_items i`.
     pub(super) struct Attempt {
-        pub of: Of = Of::SELECT,
+        pub of: ItemRef = ItemRef::SELECT,
         pub status: QueueItemStatus = "i.status",
         pub priority: QueueItemPriority = "i.priority",
         pub due_date: Option<Timestamp> = "i.due_date",
@@ -252,7 +252,7 @@ struct Changes {
     progressed: BTreeMap<i64, Progressed>,
     ended: Vec<Ended>,
     postponed: Vec<Postponed>,
-    again: Vec<Again>,
+    again: Vec<Retry>,
 }
 
 /// Takes in all results and progress.
@@ -260,11 +260,11 @@ struct Changes {
 /// # Errors
 /// The store's.
 pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
-    let asked: Vec<(usize, &Ask<'_>, Held)> = slots
+    let asked: Vec<(usize, &Request<'_>, Held)> = slots
         .open()
         .into_iter()
-        .filter_map(|(at, ask)| match ask.work {
-            Work::End(held, _) | Work::Progress(held, _) => Some((at, ask, *held)),
+        .filter_map(|(at, request)| match request.work {
+            Work::End(held, _) | Work::Progress(held, _) => Some((at, request, *held)),
             _ => None,
         })
         .collect();
@@ -273,15 +273,15 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     }
     let mut attempts = attempts(batch, &asked)?;
     let mut changes = Changes::default();
-    for (at, ask, held) in asked {
+    for (at, request, held) in asked {
         let attempt = match attempts.get_mut(&held.item) {
-            Some(attempt) if seen_by(batch, attempt, ask)? => Some(attempt),
+            Some(attempt) if seen_by(batch, attempt, request)? => Some(attempt),
             _ => None,
         };
-        let done = match (attempt, ask.work) {
+        let done = match (attempt, request.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
             (Some(attempt), Work::End(_, outcome)) => must_hold(batch, attempt, held)
-                .and_then(|()| ended(batch, &mut changes, attempt, outcome, ask)),
+                .and_then(|()| ended(batch, &mut changes, attempt, outcome, request)),
             (Some(attempt), Work::Progress(_, text)) => must_hold(batch, attempt, held)
                 .and_then(|()| progressed(batch, &mut changes, attempt, text.as_deref())),
             _ => continue,
@@ -295,7 +295,7 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
 /// one: a call finds it as the call before has left it.
 fn attempts(
     batch: &mut Batch<'_, '_>,
-    asked: &[(usize, &Ask<'_>, Held)],
+    asked: &[(usize, &Request<'_>, Held)],
 ) -> Result<HashMap<i64, Attempt>> {
     let ids: Vec<i64> = asked.iter().map(|(_, _, held)| held.item).collect();
     let find = sql!(
@@ -308,9 +308,9 @@ fn attempts(
 }
 
 /// Whether the item is one of the tenant's, in the folder of the call.
-fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
-    let Of { tenant, queue, .. } = attempt.of;
-    Ok(tenant == ask.caller.tenant && batch.queue_in(ask.folder.id, queue)?.is_some())
+fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, request: &Request<'_>) -> Result<bool> {
+    let ItemRef { tenant, queue, .. } = attempt.of;
+    Ok(tenant == request.caller.tenant && batch.queue_in(request.folder.id, queue)?.is_some())
 }
 
 /// Fails when the item has returned to a queue with a lease since the job took it, and another job has
@@ -336,7 +336,7 @@ fn ended(
     changes: &mut Changes,
     attempt: &mut Attempt,
     outcome: &Outcome,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
 ) -> Result<()> {
     match attempt.status {
         QueueItemStatus::InProgress => {}
@@ -360,7 +360,7 @@ fn ended(
     };
     let output = kept(Kind::Output, &outcome.output)?;
     let analytics = kept(Kind::Analytics, &outcome.analytics)?;
-    let author = Author::of(ask.caller);
+    let author = Author::of(request.caller);
     let ticks = attempt.took(batch.now);
     let (failure, exception) = match &outcome.end {
         End::Successful => (None, None),
@@ -396,8 +396,8 @@ fn ended(
     attempt.status = status;
     if again {
         let due_date = outcome.due_date.or(attempt.due_date);
-        let again = Again::by_itself(attempt, author, batch.now);
-        changes.again.push(Again {
+        let again = Retry::by_itself(attempt, author, batch.now);
+        changes.again.push(Retry {
             defer_date: outcome.defer_date,
             due_date,
             ..again
@@ -487,7 +487,7 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         batch.tx,
         &mut batch.ledger,
         batch.now,
-        Who::Itself,
+        RetriedBy::Queue,
         changes.again,
     )
 }

@@ -69,12 +69,12 @@ const AT_ONCE: usize = QueueItem::SET.top as usize;
 const OPTIONS: &str = "$orderby=Id&$expand=Robot($select=Name),ReviewerUser($select=UserName)";
 
 /// Items of a queue that somebody wants in a file.
-pub(crate) struct Asked {
+pub(crate) struct ItemsFile {
     queue: i64,
     query: Query,
 }
 
-impl Asked {
+impl ItemsFile {
     /// Reads it, and fails unless the queue is in the folder of the request.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Operation for Reports {
 
     /// Each part looks for the queue anew: a file that ends early is no report.
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Part> {
-        let asked = Asked::read(cx, self.id)?;
+        let asked = ItemsFile::read(cx, self.id)?;
         let place = match &cx.args.after {
             None => asked.beginning(cx)?,
             Some(place) => place.clone(),

@@ -6,8 +6,8 @@ use super::editing::each;
 use super::entities::{QueueItemReviewStatus, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, Item, Versioned, on_items};
-use super::ledger::{Ledger, Of};
-use super::retrying::{self, Again, Who};
+use super::ledger::{ItemRef, Ledger};
+use super::retrying::{self, RetriedBy, Retry};
 use super::{Author, EDIT_ITEMS};
 use crate::bulk::FailedNumbers;
 use crate::cx::Cx;
@@ -132,14 +132,14 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
             QueueItemReviewStatus::Retried.into(),
         ],
     )?;
-    let of = Of {
+    let of = ItemRef {
         tenant: cx.caller.tenant,
         queue: item.queue,
         item: item.id,
     };
     ledger.counted(item.queue, item.status, status);
     events::write(cx.tx, item.id, QueueItemEventAction::Retry, cx.now, &author)?;
-    let again = Again {
+    let again = Retry {
         of,
         priority: item.priority,
         defer_date: item.defer_date,
@@ -147,6 +147,6 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         seconds: item.took(),
         author,
     };
-    retrying::add(cx.tx, &mut ledger, cx.now, Who::Somebody, vec![again])?;
+    retrying::add(cx.tx, &mut ledger, cx.now, RetriedBy::Person, vec![again])?;
     ledger.settle(cx.tx)
 }

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::adding::Added;
 use super::content::Dictionary;
 use super::data::{ItemData, named};
-use super::engine::{self, Ask, Batch, Slots, Work};
+use super::engine::{self, Batch, Request, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
-use super::ledger::Of;
+use super::ledger::ItemRef;
 use super::queue::Queue;
 use super::{Author, items_need, turn};
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
@@ -139,7 +139,7 @@ const READY_AT_ONCE: i64 = 10_000;
 /// Somebody who gets an item.
 struct Taker<'a> {
     at: usize,
-    ask: &'a Ask<'a>,
+    request: &'a Request<'a>,
     wanted: &'a Wanted,
     robot: Option<i64>,
 }
@@ -150,13 +150,13 @@ impl<'a> Taker<'a> {
     fn new(
         batch: &mut Batch<'_, '_>,
         at: usize,
-        ask: &'a Ask<'a>,
+        request: &'a Request<'a>,
         wanted: &'a Wanted,
     ) -> Result<Self> {
-        let robot = robot(batch, ask, wanted)?;
+        let robot = robot(batch, request, wanted)?;
         Ok(Self {
             at,
-            ask,
+            request,
             wanted,
             robot,
         })
@@ -169,15 +169,15 @@ impl<'a> Taker<'a> {
 /// The store's.
 pub(super) fn take(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
     let mut waiting = BTreeMap::new();
-    for (at, ask) in slots.open() {
-        let Work::Take(wanted) = ask.work else {
+    for (at, request) in slots.open() {
+        let Work::Take(wanted) = request.work else {
             continue;
         };
         if wanted.content.is_some() {
             continue;
         }
-        let taker = Taker::new(batch, at, ask, wanted);
-        let taker = taker.and_then(|t| Ok((t, batch.queue(ask.folder.id, &wanted.name)?)));
+        let taker = Taker::new(batch, at, request, wanted);
+        let taker = taker.and_then(|t| Ok((t, batch.queue(request.folder.id, &wanted.name)?)));
         match taker {
             Ok((taker, queue)) => {
                 let (_, takers) = waiting.entry(queue.id).or_insert((queue, Vec::new()));
@@ -204,9 +204,9 @@ pub(super) fn start_added(
 ) -> Result<()> {
     let mut started = Vec::with_capacity(added.len());
     for (at, item, queue) in added {
-        let ask = &slots.asks()[at];
-        if let Work::Take(wanted) = ask.work {
-            started.push((Taker::new(batch, at, ask, wanted)?, item, queue));
+        let request = &slots.requests()[at];
+        if let Work::Take(wanted) = request.work {
+            started.push((Taker::new(batch, at, request, wanted)?, item, queue));
         }
     }
     begin(batch, slots, started)
@@ -218,11 +218,11 @@ pub(super) fn start_added(
 /// 1002 when there is no robot with that key.
 pub(super) fn robot(
     batch: &mut Batch<'_, '_>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     wanted: &Wanted,
 ) -> Result<Option<i64>> {
-    match (wanted.robot, &ask.caller.identity) {
-        (Some(key), _) => batch.robot(ask.caller.tenant, key).map(Some),
+    match (wanted.robot, &request.caller.identity) {
+        (Some(key), _) => batch.robot(request.caller.tenant, key).map(Some),
         (None, Identity::Robot { id, .. }) => Ok(Some(*id)),
         (None, _) => Ok(None),
     }
@@ -394,8 +394,8 @@ fn begin(
             now: batch.now,
             lease_until,
         });
-        let of = Of {
-            tenant: taker.ask.caller.tenant,
+        let of = ItemRef {
+            tenant: taker.request.caller.tenant,
             queue: queue.id,
             item: *item,
         };
@@ -403,7 +403,7 @@ fn begin(
             of,
             QueueItemStatus::New,
             QueueItemStatus::InProgress,
-            &Author::of(taker.ask.caller),
+            &Author::of(taker.request.caller),
         );
         slots.show(taker.at, *item, 200);
     }
