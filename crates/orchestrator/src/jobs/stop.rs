@@ -24,6 +24,7 @@ pub struct StopJobs {
 impl Operation for StopJobs {
     const AT: At = action("Jobs", "StopJobs")
         .needs(EDIT)
+        .body("stopJobsParameters")
         .answers(200)
         .folder(FolderRule::Optional);
     type Answer = Nothing;

@@ -65,6 +65,7 @@ impl Operation for AddQueueItem {
     const AT: At = action("Queues", "AddQueueItem")
         .needs(ADD)
         .namespace(QUEUE_NAMESPACE)
+        .tells()
         .answers(201)
         .folder(FolderRule::Required)
         .once();

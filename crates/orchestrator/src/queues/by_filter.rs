@@ -34,6 +34,7 @@ const fn at(name: &'static str, need: Need) -> At {
     action("QueueItems", name)
         .needs(need)
         .namespace(OWN_NAMESPACE)
+        .tells()
         .filter(true, Options::NONE)
         .folder(FolderRule::Required)
 }

@@ -112,6 +112,7 @@ impl Operation for SetTransactionResult {
     const AT: At = action("Queues", "SetTransactionResult")
         .needs(EDIT_ITEMS)
         .namespace(QUEUE_NAMESPACE)
+        .tells()
         .answers(200)
         .folder(FolderRule::Required);
     type Answer = Nothing;

@@ -123,6 +123,7 @@ impl Operation for StartTransaction {
     const AT: At = action("Queues", "StartTransaction")
         .needs(TAKE)
         .namespace(QUEUE_NAMESPACE)
+        .tells()
         .folder(FolderRule::Required)
         .once();
     type Answer = Written<One<QueueItem>>;
