@@ -170,7 +170,6 @@ pub const fn op<T: Operation>() -> Op {
         bound: T::KEY.is_some(),
         params: Params::Declared(T::PARAMS, T::QUERY),
         returns: Returned::Declared(T::Answer::RETURNS),
-        prepare: None,
         slow: false,
         search: None,
         does: Does::Operation(read::<T>),
@@ -280,8 +279,6 @@ pub struct Op {
     pub params: Params,
     /// The type of its answer.
     pub returns: Returned,
-    /// Slow work before the transaction.
-    pub prepare: Option<Prepare>,
     /// Whether reading its input is slow work.
     pub slow: bool,
     /// Looks for what it changes before it writes.
@@ -297,7 +294,6 @@ impl Op {
             bound: false,
             params: Params::Named(&[]),
             returns: Returned::Named(""),
-            prepare: None,
             slow: false,
             search: None,
             does,
@@ -478,21 +474,6 @@ impl Op {
     #[must_use]
     pub const fn store(mut self, store: Store) -> Self {
         self.at.store = store;
-        self
-    }
-
-    /// With slow work before the transaction.
-    #[must_use]
-    pub const fn prepare(mut self, prepare: Prepare) -> Self {
-        self.prepare = Some(prepare);
-        self
-    }
-
-    /// With a search before it writes. In a group of changes there is none before the group: then
-    /// the function searches itself.
-    #[must_use]
-    pub const fn search(mut self, search: Search) -> Self {
-        self.search = Some(search);
         self
     }
 }
