@@ -264,4 +264,75 @@ mod tests {
         let error = sent(json!({"ids": many})).unwrap_err().to_string();
         assert!(error.starts_with("ids must not hold more than"), "{error}");
     }
+
+    /// Something to change.
+    #[odata::complex(name = "Change")]
+    #[derive(serde::Deserialize)]
+    struct Change {
+        /// How often.
+        #[serde(default)]
+        count: Option<i32>,
+    }
+
+    /// Changes.
+    #[odata::input]
+    struct Changes {
+        /// One.
+        #[edm(required)]
+        change: Change,
+        /// Many, each by itself.
+        others: odata::Each<Change>,
+        /// When, if that changes.
+        when: odata::Given<i64>,
+    }
+
+    fn changes(at: &At, body: Value) -> Result<Changes> {
+        let args = Args {
+            body: Some(body),
+            ..Args::default()
+        };
+        read(at, &args)
+    }
+
+    #[test]
+    fn an_operation_may_tell_which_value_is_wrong() {
+        let plain = action("Set", "Change");
+        let telling = action("Set", "Change").tells();
+        let wrong = json!({"change": {"Count": "x"}});
+        let error = changes(&plain, wrong.clone()).map(|_| ()).unwrap_err();
+        let said = "change must not be null: The field Count must be a value of type Edm.Int32.";
+        assert_eq!(error.to_string(), said);
+        let error = changes(&telling, wrong).map(|_| ()).unwrap_err();
+        let said = "The field Count must be a value of type Edm.Int32.";
+        assert_eq!(error.to_string(), said);
+        for none in [json!({}), json!({"change": []}), json!([])] {
+            let error = changes(&telling, none).map(|_| ()).unwrap_err();
+            assert!(error.to_string().starts_with("change must not be null"));
+        }
+    }
+
+    #[test]
+    fn a_body_may_have_a_name() {
+        let named = action("Set", "Change").body("changeDto");
+        for none in [json!(null), json!([]), json!(5)] {
+            let error = changes(&named, none).map(|_| ()).unwrap_err();
+            assert!(error.to_string().starts_with("changeDto must not be null"));
+        }
+        let error = changes(&named, json!({})).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "change must not be null");
+    }
+
+    #[test]
+    fn entries_may_be_judged_one_by_one_and_null_may_mean_something() {
+        let at = action("Set", "Change");
+        let read = changes(&at, json!({"change": {"Count": "2"}, "others": [7, {}]})).unwrap();
+        assert_eq!(read.change.count, Some(2));
+        assert_eq!(read.others.entries, [json!(7), json!({})]);
+        assert_eq!(read.when, odata::Given(None));
+        let read = changes(&at, json!({"change": {}, "when": null})).unwrap();
+        assert_eq!(read.when, odata::Given(Some(None)));
+        let read = changes(&at, json!({"change": {}, "When": 5})).unwrap();
+        assert_eq!(read.when, odata::Given(Some(Some(5))));
+        assert!(changes(&at, json!({"change": {}, "others": {}})).is_err());
+    }
 }
