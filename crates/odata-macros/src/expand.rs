@@ -170,8 +170,11 @@ pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     }
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
+            let required = |name: &syn::Ident| members.required.contains(name);
             // What may be left out has the value that its type has by itself.
-            if !attrs::has_serde_default(&field.attrs) {
+            if !field.ident.as_ref().is_some_and(required)
+                && !attrs::has_serde_default(&field.attrs)
+            {
                 field.attrs.push(parse_quote!(#[serde(default)]));
             }
         }
@@ -235,6 +238,8 @@ struct Members {
     navs: Vec<TokenStream>,
     /// Those that stand in the address whatever the method.
     query: Vec<String>,
+    /// The fields that must be given.
+    required: Vec<syn::Ident>,
 }
 
 impl Members {
@@ -299,7 +304,13 @@ fn read_members(item: &mut ItemStruct, serde: bool, spell: fn(&str) -> String) -
             members.navs.push(nav(&name, &mut args, field)?);
         } else {
             let filter = !args.flag("nofilter")?;
-            members.props.push(prop(&name, filter, &mut args, field)?);
+            let required = args.flag("required")?;
+            if required {
+                members.required.extend(field.ident.clone());
+            }
+            members
+                .props
+                .push(prop(&name, filter, required, &mut args, field)?);
             members.names.push((name, filter));
         }
         args.end()?;
@@ -329,7 +340,13 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
     })
 }
 
-fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<TokenStream> {
+fn prop(
+    name: &str,
+    filter: bool,
+    required: bool,
+    args: &mut Args,
+    field: &Field,
+) -> Result<TokenStream> {
     let source = source(args, field)?;
     let doc = attrs::doc(&field.attrs);
     let flags = [
@@ -364,7 +381,7 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
         Some(sql) => quote!(::core::option::Option::Some(#sql)),
         None => quote!(::core::option::Option::None),
     };
-    let (required, read_only) = (args.flag("required")?, args.flag("read_only")?);
+    let read_only = args.flag("read_only")?;
     let ty = &field.ty;
     Ok(quote! {
         ::odata::edm::Prop {
@@ -380,6 +397,7 @@ fn prop(name: &str, filter: bool, args: &mut Args, field: &Field) -> Result<Toke
             required: #required,
             read_only: #read_only,
             range: #range,
+            each: <#ty as ::odata::edm::Edm>::EACH,
         }
     })
 }

@@ -198,6 +198,7 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
                 prop.name
             )));
         }
+        (Kind::Collection(_), Value::Array(_)) if prop.each => true,
         (Kind::Collection(ty), Value::Array(items)) => {
             return items
                 .iter()

@@ -220,6 +220,8 @@ pub struct Prop {
     pub read_only: bool,
     /// Smallest and largest number a body may give.
     pub range: Option<(i64, i64)>,
+    /// Whether the entries of a list are checked by whoever reads them, see [`Each`].
+    pub each: bool,
 }
 
 /// The properties of a type that has all those of another one: `own` stand in front of the one
@@ -413,6 +415,8 @@ pub trait Edm {
     const KIND: Kind;
     /// Whether the property can be null.
     const NULLABLE: bool = false;
+    /// Whether the entries of a list are checked by whoever reads them.
+    const EACH: bool = false;
 }
 
 /// A struct with `#[complex]`.
@@ -512,6 +516,61 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&STANDARD.encode(self.0.to_be_bytes()))
     }
+}
+
+/// A list of structures that whoever reads it checks one by one: an entry that is wrong does not concern
+/// the others.
+pub struct Each<T> {
+    /// The entries as they came.
+    pub entries: Vec<serde_json::Value>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> From<Vec<serde_json::Value>> for Each<T> {
+    fn from(entries: Vec<serde_json::Value>) -> Self {
+        Each {
+            entries,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T> Default for Each<T> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Each<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Vec::deserialize(from).map(Self::from)
+    }
+}
+
+impl<T: Complex> Edm for Each<T> {
+    const KIND: Kind = Kind::Collection(T::TYPE);
+    const EACH: bool = true;
+}
+
+/// A member that can be left out, which is another thing than null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given<T>(pub Option<Option<T>>);
+
+impl<T> Default for Given<T> {
+    fn default() -> Self {
+        Given(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Option::deserialize(from).map(|value| Given(Some(value)))
+    }
+}
+
+impl<T: Edm> Edm for Given<T> {
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
 }
 
 /// A dictionary whose members are not declared, in the order in which they came.

@@ -123,7 +123,6 @@ pub static OPS: &[&[Op]] = &[
     queues::bulk::OPS,
     queues::records::OPS,
     queues::report::OPS,
-    logs::OPS,
     robots::OPS,
     sessions::OPS,
     users::ROLE_OPS,
@@ -138,23 +137,10 @@ pub static OPS: &[&[Op]] = &[
 ];
 
 /// Sets without an address of their own: operations give their entities.
-pub static RESULTS: &[&[&odata::EntitySet]] = &[
-    folders::RESULTS,
-    queues::RESULTS,
-    users::RESULTS,
-    webhooks::RESULTS,
-];
+pub static RESULTS: &[&[&odata::EntitySet]] = &[folders::RESULTS, users::RESULTS];
 
 /// Structures that only operations use, for the descriptions of the service.
-pub static TYPES: &[&[odata::Kind]] = &[
-    bulk::TYPES,
-    exports::TYPES,
-    folders::TYPES,
-    jobs::TYPES,
-    queues::TYPES,
-    settings::TYPES,
-    users::TYPES,
-];
+pub static TYPES: &[&[odata::Kind]] = &[bulk::TYPES, folders::TYPES, users::TYPES];
 
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {

@@ -14,7 +14,7 @@ use axum::http::Response;
 use futures_util::stream::try_unfold;
 use orchestrator::access::FolderHeader;
 use orchestrator::exports::links;
-use orchestrator::exports::runs::{self, Task};
+use orchestrator::exports::runs::{self, Export};
 use orchestrator::{Args, Error, Reply, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -29,11 +29,11 @@ use crate::odata;
 /// When the store is busy or cannot be reached: then the export is begun again. Whatever else goes wrong
 /// is the end of it.
 pub async fn run_next(app: &Arc<App>) -> Result<bool> {
-    let Some(task) = app.db.read(runs::next).await? else {
+    let Some(export) = app.db.read(runs::next).await? else {
         return Ok(false);
     };
-    let id = task.id;
-    let size = match run(app, &task).await {
+    let id = export.id;
+    let size = match run(app, &export).await {
         Ok(size) => Some(size),
         Err(error @ Error::Db(db::Error::Overloaded | db::Error::Unavailable(_))) => {
             return Err(error);
@@ -43,15 +43,18 @@ pub async fn run_next(app: &Arc<App>) -> Result<bool> {
             None
         }
     };
-    write(app, task.caller, move |cx| runs::end(cx, id, size)).await?;
+    write(app, export.caller, move |cx| runs::end(cx, id, size)).await?;
     Ok(true)
 }
 
 /// Writes the file as a report would answer whoever asked: their rights and the folder are looked at
 /// for each part. Gives the size of the file.
-async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
-    let id = task.id;
-    write(app, Arc::clone(&task.caller), move |cx| runs::begin(cx, id)).await?;
+async fn run(app: &Arc<App>, export: &Export) -> Result<u64> {
+    let id = export.id;
+    write(app, Arc::clone(&export.caller), move |cx| {
+        runs::begin(cx, id)
+    })
+    .await?;
     let (store, key) = (app.blobs.clone(), runs::blob_key(id));
     let mut file = blocking(move || {
         // What a run that broke off has left.
@@ -59,7 +62,7 @@ async fn run(app: &Arc<App>, task: &Task) -> Result<u64> {
         store.incoming().map_err(storage)
     })
     .await?;
-    let (mut call, mut size) = (Arc::new(call(task)), 0);
+    let (mut call, mut size) = (Arc::new(call(export)), 0);
     for number in 0.. {
         let part = execute(app, Arc::clone(&call)).await?;
         let Reply::Part { body, next, .. } = part else {
@@ -91,25 +94,25 @@ fn place(export: i64, part: u64) -> String {
 }
 
 /// The report, as whoever asked would call it.
-fn call(task: &Task) -> Call {
+fn call(export: &Export) -> Call {
     let args = Args {
-        key: Some(Literal::Int(task.subject)),
-        query: task.query.clone(),
+        key: Some(Literal::Int(export.subject)),
+        query: export.query.clone(),
         ..Args::default()
     };
     Call {
-        task: orchestrator::Task::Run(task.report),
-        caller: Arc::clone(&task.caller),
-        need: task.op.at.need,
-        rule: task.op.at.folder,
+        task: export.report.clone(),
+        caller: Arc::clone(&export.caller),
+        need: export.at.need,
+        rule: export.at.folder,
         header: FolderHeader {
-            id: Some(task.folder),
+            id: Some(export.folder),
             ..FolderHeader::default()
         },
         base: String::new(),
         metadata: Metadata::None,
         args,
-        store: task.op.at.store,
+        store: export.at.store,
         write: false,
         search: None,
     }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use db::Tx;
 use futures_util::future::join_all;
-use orchestrator::queues::engine::{self, Ask, Work};
+use orchestrator::op;
+use orchestrator::queues::engine::{self, Request, Work};
 use orchestrator::{Error, Hint, Reply, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -29,7 +30,7 @@ const LIMIT: usize = 4096;
 /// A call with the place its answer goes to.
 struct Waiting {
     call: Call,
-    work: Work,
+    work: Arc<Work>,
     answer: oneshot::Sender<Result<Reply>>,
 }
 
@@ -50,7 +51,8 @@ pub struct Together(Arc<Mutex<Line>>);
 ///
 /// # Errors
 /// The refusal, or the store's.
-pub async fn execute(app: &Arc<App>, work: Work, call: Call) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, work: op::Work, call: Call) -> Result<Reply> {
+    let work = engine::unpacked(work)?;
     let (answer, answered) = oneshot::channel();
     let asks = {
         let mut line = app.together.0.lock();
@@ -167,7 +169,7 @@ impl Done {
 }
 
 fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Done> {
-    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &w.work)).collect();
+    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &*w.work)).collect();
     run_all(tx, &calls, app)
 }
 
@@ -185,7 +187,7 @@ fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Done>
         if let Ok(grant) = grant
             && let Some(folder) = &grant.folder
         {
-            asks.push(Ask {
+            asks.push(Request {
                 caller: &call.caller,
                 folder,
                 base: &call.base,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use db::{Db, Tx};
 use odata::{Metadata, Timestamp};
-use orchestrator::queues::engine::{self, Ask, Work};
-use orchestrator::{Args, Caller, Error, Folder, Identity, OPS, Reply, Server};
+use orchestrator::queues::engine::{self, Request, Work};
+use orchestrator::{Args, Caller, Error, Folder, Identity, OPS, Reply, Server, Task};
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
 
@@ -205,15 +205,15 @@ impl Hot {
         Ok(())
     }
 
-    fn ask(&self, tx: &mut Tx<'_>, work: &[Work]) -> Result<Vec<Value>, Error> {
-        let ask = |work| Ask {
+    fn ask(&self, tx: &mut Tx<'_>, work: &[Arc<Work>]) -> Result<Vec<Value>, Error> {
+        let ask = |work| Request {
             caller: &self.caller,
             folder: &self.folder,
             base: "http://localhost/odata",
             metadata: Metadata::Minimal,
             work,
         };
-        let asks: Vec<_> = work.iter().map(ask).collect();
+        let asks: Vec<_> = work.iter().map(|work| ask(&**work)).collect();
         let (answers, _) = engine::run(tx, Timestamp::now(), &self.server, &asks)?;
         answers
             .into_iter()
@@ -241,15 +241,18 @@ fn reopened(db: Db, scene: &Scene, backend: Backend) -> Db {
 }
 
 /// What a call wants, read as the server reads it.
-fn work(name: &str, id: Option<i64>, body: Value) -> Work {
+fn work(name: &str, id: Option<i64>, body: Value) -> Arc<Work> {
     let mut all = OPS.iter().flat_map(|ops| ops.iter());
-    let read = all.find(|op| op.at.name == name).unwrap().together.unwrap();
+    let op = all.find(|op| op.at.name == name).unwrap();
     let args = Args {
         key: id.map(odata::path::Literal::Int),
         body: Some(body),
         ..Args::default()
     };
-    read(&args).unwrap()
+    let Some(Task::Perform(operation)) = op.task(&args) else {
+        panic!("{name} cannot be read");
+    };
+    engine::unpacked(operation.gathered(&args).unwrap().unwrap()).unwrap()
 }
 
 /// The end of a transaction that is not to stay.

@@ -83,7 +83,8 @@ impl Types {
     fn kind(&mut self, kind: Kind) {
         match kind {
             Kind::Complex(ty) | Kind::Collection(ty)
-                if self.complex.iter().all(|known| known.name != ty.name) =>
+                if !self.is_entity(ty)
+                    && self.complex.iter().all(|known| known.name != ty.name) =>
             {
                 self.complex.push(ty);
                 self.props(ty.props);
@@ -94,6 +95,12 @@ impl Types {
             Kind::Open => self.dictionary = true,
             _ => {}
         }
+    }
+
+    /// Whether a structure is what somebody gives of an entity: it has its name, and no other members.
+    fn is_entity(&self, ty: &ComplexType) -> bool {
+        let same = self.entities.iter().find(|set| set.entity == ty.name);
+        same.is_some_and(|set| ty.props.iter().all(|prop| set.prop(prop.name).is_some()))
     }
 
     /// The type with this name, without the namespace.

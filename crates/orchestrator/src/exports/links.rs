@@ -8,8 +8,9 @@ use odata::{TICKS_PER_SECOND, Timestamp};
 
 use super::runs::blob_key;
 use super::{ExportModelStatus, kept_since, own};
-use crate::cx::{Args, Cx, Reply, Server};
+use crate::cx::{Cx, Reply, Server};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Operation, function};
 use crate::settings::Dictionary;
 
 /// How long an address can be used.
@@ -20,7 +21,7 @@ const PURPOSE: &str = "export file";
 /// How to get at a file.
 #[odata::complex(name = "BlobFileAccessDto")]
 #[derive(serde::Serialize)]
-pub(super) struct BlobFileAccess {
+pub struct BlobFileAccess {
     /// Its address.
     uri: String,
     /// The HTTP method.
@@ -31,30 +32,41 @@ pub(super) struct BlobFileAccess {
     headers: Dictionary,
 }
 
-/// `Exports(id)/GetDownloadLink()`
-pub(super) fn get_download_link(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    match own(cx, id)? {
-        ExportModelStatus::Completed => {}
-        ExportModelStatus::Failed => {
-            return Err(no_file("The export has failed: ask for another one."));
+/// An address from which the file of an export can be fetched for five minutes, without a token.
+#[odata::input]
+pub struct GetDownloadLink {
+    /// Number of the export.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Operation for GetDownloadLink {
+    const AT: At = function("Exports", "GetDownloadLink");
+    type Answer = BlobFileAccess;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<BlobFileAccess> {
+        let id = self.id;
+        match own(cx, id)? {
+            ExportModelStatus::Completed => {}
+            ExportModelStatus::Failed => {
+                return Err(no_file("The export has failed: ask for another one."));
+            }
+            ExportModelStatus::New | ExportModelStatus::InProgress => {
+                return Err(no_file(
+                    "The export is not written yet: ask again when its Status is Completed.",
+                ));
+            }
         }
-        ExportModelStatus::New | ExportModelStatus::InProgress => {
-            return Err(no_file(
-                "The export is not written yet: ask again when its Status is Completed.",
-            ));
-        }
+        let expires = cx.now.plus(VALID).0 / TICKS_PER_SECOND;
+        let signature = cx.server.keys.mac(PURPOSE, &sealed(id, expires));
+        let root = cx.base.strip_suffix("/odata").unwrap_or(cx.base);
+        Ok(BlobFileAccess {
+            uri: format!("{root}/api/ExportFiles/{id}?expires={expires}&signature={signature}"),
+            verb: "GET".to_owned(),
+            requires_auth: false,
+            headers: Dictionary::default(),
+        })
     }
-    let expires = cx.now.plus(VALID).0 / TICKS_PER_SECOND;
-    let signature = cx.server.keys.mac(PURPOSE, &sealed(id, expires));
-    let root = cx.base.strip_suffix("/odata").unwrap_or(cx.base);
-    let shown = BlobFileAccess {
-        uri: format!("{root}/api/ExportFiles/{id}?expires={expires}&signature={signature}"),
-        verb: "GET".to_owned(),
-        requires_auth: false,
-        headers: Dictionary::default(),
-    };
-    cx.selected(args, &shown)
 }
 
 fn no_file(message: &str) -> Error {

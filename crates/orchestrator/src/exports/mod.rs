@@ -16,12 +16,11 @@ pub mod runs;
 
 use std::time::Duration;
 
-use odata::edm::{Edm, Kind};
 use odata::{Timestamp, edm_enum};
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Need, Op, Resource};
+use crate::op::{Need, Op, Resource, op};
 
 /// How long an export is kept when it has ended.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -68,19 +67,9 @@ pub static RESOURCE: Resource = Resource::new(&Export::SET, Need::AUTHENTICATED)
 
 /// Its functions, and the actions that ask for exports.
 pub const OPS: &[Op] = &[
-    requests::QUEUE_ITEMS,
-    Op::function(
-        "Exports",
-        "GetDownloadLink",
-        Need::AUTHENTICATED,
-        links::get_download_link,
-    )
-    .bound()
-    .returns("BlobFileAccessDto"),
+    op::<requests::ExportItems>(),
+    op::<links::GetDownloadLink>(),
 ];
-
-/// Structures that only they use.
-pub const TYPES: &[Kind] = &[<links::BlobFileAccess as Edm>::KIND];
 
 /// `GET /odata/Exports(id)`
 fn get(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {

@@ -1,33 +1,47 @@
 //! Asking for an export.
 
-use odata::{TICKS_PER_DAY, Timestamp};
+use odata::edm::Entity;
+use odata::{Query, TICKS_PER_DAY, Timestamp};
 
 use super::{Export, ExportModelStatus, ExportModelType};
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::op::{FolderRule, Op, QUEUE_NAMESPACE};
+use crate::op::{At, FolderRule, One, Operation, QUEUE_NAMESPACE, action};
 use crate::queues::report;
 
 /// Exports of a tenant in a day, which begins at midnight UTC.
 const A_DAY: i64 = 100;
 
-/// `POST /odata/QueueDefinitions(id)/UiPathODataSvc.Export`
-pub(super) const QUEUE_ITEMS: Op =
-    Op::action("QueueDefinitions", "Export", report::EXPORT, queue_items)
-        .bound()
-        .namespace(QUEUE_NAMESPACE)
-        .returns("ExportModel")
-        .filter(false, report::HONOURED)
-        .folder(FolderRule::Required);
-
-/// The items of a queue that `$filter` finds, in the order of `$orderby`.
-fn queue_items(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let asked = report::Asked::read(cx, args)?;
-    ask(cx, args, ExportModelType::Queues, &asked.file_name())
+/// Asks for a file with the items of a queue that `$filter` finds, in the order of `$orderby`. The file is
+/// written later.
+#[odata::input]
+pub struct ExportItems {
+    /// Number of the queue.
+    #[edm(key)]
+    id: i64,
 }
 
-/// Writes down what was asked for, and answers with it.
-fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> Result<Reply> {
+impl Operation for ExportItems {
+    const AT: At = action("QueueDefinitions", "Export")
+        .needs(report::EXPORT)
+        .namespace(QUEUE_NAMESPACE)
+        .filter(false, report::HONOURED)
+        .folder(FolderRule::Required);
+    type Answer = One<Export>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Export>> {
+        let asked = report::ItemsFile::read(cx, self.id)?;
+        ask(cx, ExportModelType::Queues, self.id, &asked.file_name())
+    }
+}
+
+/// Writes down what was asked for, and answers with it; the query options are those of the file.
+fn ask(
+    cx: &mut Cx<'_, '_>,
+    kind: ExportModelType,
+    subject: i64,
+    name: &str,
+) -> Result<One<Export>> {
     check_limit(cx)?;
     let folder = cx.need_folder()?.id;
     let caller = cx.caller;
@@ -46,12 +60,12 @@ fn ask(cx: &mut Cx<'_, '_>, args: &Args, kind: ExportModelType, name: &str) -> R
             ),
             ("scopes", caller.scopes.join(" ").into()),
             ("folder_id", folder.into()),
-            ("subject_id", args.id()?.into()),
-            ("query", args.query.as_str().into()),
+            ("subject_id", subject.into()),
+            ("query", cx.args.query.as_str().into()),
         ],
     )?;
     cx.hint(Hint::Exports);
-    Ok(Reply::json(cx.entity(&Export::SET, id, &[])?))
+    Ok(One::by(id).under(Query::none(Export::set())))
 }
 
 fn check_limit(cx: &mut Cx<'_, '_>) -> Result<()> {

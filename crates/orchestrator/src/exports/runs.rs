@@ -9,19 +9,19 @@ use std::sync::Arc;
 use db::Tx;
 use odata::Timestamp;
 
-use super::{ExportModelStatus, ExportModelType, kept_since, requests};
+use super::requests::ExportItems;
+use super::{ExportModelStatus, ExportModelType, kept_since};
 use crate::cx::{Caller, Cx, Identity};
 use crate::error::{Error, Result};
-use crate::op::{Op, Run};
-use crate::queues::report;
+use crate::op::{At, Operation, Task};
+use crate::queues::report::Reports;
 use crate::users;
 
 /// Rows that are removed in one transaction.
 const AT_ONCE: i64 = 500;
 
 /// An export to be run.
-#[derive(Clone)]
-pub struct Task {
+pub struct Export {
     /// Its number.
     pub id: i64,
     /// Who asked for it.
@@ -32,10 +32,10 @@ pub struct Task {
     pub subject: i64,
     /// With which options.
     pub query: String,
-    /// As what they asked for it: the same is needed to run it.
-    pub op: &'static Op,
+    /// Where they asked for it: the same is needed to run it.
+    pub at: At,
     /// What gives the file, part by part.
-    pub report: Run,
+    pub report: Task,
 }
 
 /// The oldest export that has not ended, whether it was begun or not: an earlier process may have begun
@@ -43,7 +43,7 @@ pub struct Task {
 ///
 /// # Errors
 /// The store's.
-pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
+pub fn next(tx: &mut Tx<'_>) -> Result<Option<Export>> {
     let row = tx.row(
         "SELECT e.id, e.tenant_id, e.type, e.user_id, e.external_client_id, e.scopes, e.folder_id,
              e.subject_id, e.query, COALESCE(c.user_id, 0) AS account
@@ -68,18 +68,19 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Task>> {
     let scopes: String = row.get("scopes")?;
     let scopes = scopes.split_whitespace().map(str::to_owned).collect();
     let caller = Caller::new(row.get("tenant_id")?, identity, scopes);
-    let (op, report) = match ExportModelType::from_i64(row.get("type")?) {
-        Some(ExportModelType::Queues) => (&requests::QUEUE_ITEMS, report::report as Run),
+    let subject: i64 = row.get("subject_id")?;
+    let (at, report) = match ExportModelType::from_i64(row.get("type")?) {
+        Some(ExportModelType::Queues) => (ExportItems::AT, Arc::new(Reports::of(subject))),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),
     };
-    Ok(Some(Task {
+    Ok(Some(Export {
         id: row.get("id")?,
         caller: Arc::new(caller),
         folder: row.get("folder_id")?,
-        subject: row.get("subject_id")?,
+        subject,
         query: row.get("query")?,
-        op,
-        report,
+        at,
+        report: Task::Perform(report),
     }))
 }
 

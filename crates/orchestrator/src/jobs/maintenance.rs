@@ -1,51 +1,55 @@
 //! `SetMaintenanceMode`: a host under maintenance takes no new jobs.
 
-use serde::Deserialize;
-
 use super::{StopStrategy, dispatch, stop};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Access, Need};
+use crate::op::{Access, At, Need, Nothing, Operation, action};
 use crate::sessions::{self, MaintenanceMode};
 
-/// What it asks of the caller.
-pub(super) const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
+const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SetMaintenanceMode {
+/// Puts a host under maintenance, or back into service. What it was offered goes to others; what it runs
+/// ends by itself unless a strategy says otherwise. Back in service it takes jobs at once.
+#[odata::input]
+pub struct SetMaintenanceMode {
+    /// Number of the host's session.
+    #[edm(required)]
     session_id: i64,
+    /// Whether it is under maintenance.
+    #[edm(required)]
     maintenance_mode: MaintenanceMode,
-    #[serde(default)]
+    /// How the jobs that it runs are stopped, if they are.
     stop_jobs_strategy: Option<StopStrategy>,
 }
 
-/// What the host was offered goes to others; what it runs ends by itself unless a strategy says
-/// otherwise. Back in service it takes jobs at once.
-pub(super) fn set(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: SetMaintenanceMode = args.body("maintenanceModeParameters")?;
-    let session = request.session_id;
-    let changed = cx.tx.exec(
-        "UPDATE sessions SET maintenance_mode = $3
-         WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
-        &[
-            session.into(),
-            cx.caller.tenant.into(),
-            request.maintenance_mode.into(),
-        ],
-    )?;
-    if changed == 0 {
-        return Err(Error::not_found("Session"));
-    }
-    if request.maintenance_mode == MaintenanceMode::Default {
-        dispatch::session(cx, session)?;
-        return Ok(Reply::NoContent);
-    }
-    dispatch::release(cx, session)?;
-    if let Some(strategy) = request.stop_jobs_strategy {
-        for job in sessions::running_jobs(cx.tx, session)? {
-            stop::stop(cx, job, strategy)?;
+impl Operation for SetMaintenanceMode {
+    const AT: At = action("Sessions", "SetMaintenanceMode").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let session = self.session_id;
+        let changed = cx.tx.exec(
+            "UPDATE sessions SET maintenance_mode = $3
+             WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
+            &[
+                session.into(),
+                cx.caller.tenant.into(),
+                self.maintenance_mode.into(),
+            ],
+        )?;
+        if changed == 0 {
+            return Err(Error::not_found("Session"));
         }
+        if self.maintenance_mode == MaintenanceMode::Default {
+            dispatch::session(cx, session)?;
+            return Ok(Nothing);
+        }
+        dispatch::release(cx, session)?;
+        if let Some(strategy) = self.stop_jobs_strategy {
+            for job in sessions::running_jobs(cx.tx, session)? {
+                stop::stop(cx, job, strategy)?;
+            }
+        }
+        Ok(Nothing)
     }
-    Ok(Reply::NoContent)
 }

@@ -27,14 +27,18 @@ pub(crate) mod state;
 mod stop;
 
 use db::{Dialect, Tx, sql};
-use odata::edm::{Edm, Kind};
-use odata::path::Literal;
+use odata::Guid;
 
-use crate::cx::{Args, Cx, Reply};
-use crate::error::{Code, Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, Resource, plain_entity};
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::op::{
+    Access, At, FolderRule, Need, One, Op, Operation, Resource, function, op, plain_entity,
+};
 
+use maintenance::SetMaintenanceMode;
+use start::StartJobs;
 use state::RUNNING;
+use stop::{StopJob, StopJobs};
 
 pub(crate) use crate::machines::RUNTIMES;
 pub use entities::{Job, JobSource, JobType, StopStrategy};
@@ -51,60 +55,36 @@ pub static RESOURCE: Resource = Resource::new(&Job::SET, VIEW)
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::action("Jobs", "StartJobs", CREATE, start::start_jobs)
-        .params(&[("startInfo", "StartProcessDto")])
-        .returns("Collection(JobDto)")
-        .answers(201)
-        .folder(FolderRule::RequiredInput),
-    Op::action("Jobs", "StopJobs", EDIT, stop::stop_jobs)
-        .params(&[
-            ("jobIds", "Collection(Edm.Int64)"),
-            ("strategy", "StopStrategy"),
-        ])
-        .answers(200)
-        .folder(FolderRule::Optional),
-    Op::action("Jobs", "StopJob", EDIT, stop::stop_job)
-        .bound()
-        .params(&[("strategy", "StopStrategy")])
-        .answers(200)
-        .folder(FolderRule::Optional),
-    Op::action(
-        "Sessions",
-        "SetMaintenanceMode",
-        maintenance::EDIT,
-        maintenance::set,
-    )
-    .params(&[
-        ("sessionId", "Edm.Int64"),
-        ("maintenanceMode", "MaintenanceMode"),
-        ("stopJobsStrategy", "StopStrategy"),
-    ]),
-    Op::function("Jobs", "GetByKey", VIEW, get_by_key)
-        .params(&[("identifier", "Edm.Guid")])
-        .returns("JobDto")
-        .folder(FolderRule::Optional),
+    op::<StartJobs>(),
+    op::<StopJobs>(),
+    op::<StopJob>(),
+    op::<SetMaintenanceMode>(),
+    op::<GetByKey>(),
 ];
 
-/// Structures that only its operations use.
-pub const TYPES: &[Kind] = &[
-    <info::StartInfo as Edm>::KIND,
-    <crate::sessions::MaintenanceMode as Edm>::KIND,
-];
+/// A job by its key.
+#[odata::input]
+pub struct GetByKey {
+    /// The key.
+    #[edm(required)]
+    identifier: Guid,
+}
 
-/// `GetByKey(identifier=…)`, which the official SDKs read every job with.
-fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let key = args.guid("identifier")?;
-    let row = cx
-        .tx
-        .row("SELECT id FROM jobs WHERE key = $1", &[key.into()])?;
-    let id: i64 = row.ok_or_else(|| Error::not_found("Job"))?.get(0)?;
-    let query = args.options(cx, &Job::SET)?;
-    Ok(Reply::json(cx.entity_with(
-        &Job::SET,
-        &id.into(),
-        &query,
-        &[],
-    )?))
+impl Operation for GetByKey {
+    const AT: At = function("Jobs", "GetByKey")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = One<Job>;
+
+    // The official SDKs read every job with it.
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Job>> {
+        let row = cx.tx.row(
+            "SELECT id FROM jobs WHERE key = $1",
+            &[self.identifier.into()],
+        )?;
+        let id: i64 = row.ok_or_else(|| Error::not_found("Job"))?.get(0)?;
+        Ok(One::by(id))
+    }
 }
 
 /// Makes a read of a job's row wait for whoever changes it. States are looked at before they are
@@ -113,17 +93,6 @@ pub(crate) fn lock(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "FOR UPDATE",
         Dialect::Sqlite => "",
-    }
-}
-
-/// The key of an operation bound to one job.
-pub(crate) fn bound_id(args: &Args) -> Result<i64> {
-    match args.key {
-        Some(Literal::Int(id)) => Ok(id),
-        _ => Err(Error::refused(
-            Code::InvalidRequest,
-            "The key of a job is a number.",
-        )),
     }
 }
 

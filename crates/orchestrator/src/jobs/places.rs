@@ -23,12 +23,16 @@ odata::edm_enum! {
 #[odata::complex(name = "MachineRobotDto")]
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct MachineRobot {
+    /// The robot.
     #[serde(default)]
     pub robot_id: Option<i64>,
+    /// The machine.
     #[serde(default)]
     pub machine_id: Option<i64>,
+    /// Name of the machine.
     #[serde(default)]
     pub machine_name: Option<String>,
+    /// Account of the robot.
     #[serde(default)]
     pub robot_user_name: Option<String>,
     /// Pairs of triggers have it, and so it is taken here, too.

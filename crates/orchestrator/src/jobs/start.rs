@@ -1,20 +1,21 @@
 //! `StartJobs`: what the caller asks is checked as a whole, then all jobs are written and handed to
 //! hosts in the same transaction, so that a robot that waits knows its job as soon as the caller.
 
-use db::Value;
 use odata::Guid;
+use odata::edm::Entity;
 
 use super::info::{StartInfo, seconds};
 use super::places::{MachineRobot, check_places, targets};
-use super::{Job, JobSource, JobState, JobType, classic, dispatch};
-use crate::cx::{Args, Cx, Folder, Identity, Listing, Reply};
+use super::{CREATE, Job, JobSource, JobState, JobType, classic, dispatch};
+use crate::cx::{Cx, Folder, Identity};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, FolderRule, Operation, Page, action};
 use crate::packages::ReleaseTargetFramework;
 use crate::releases::{Priority, RemoteControlAccess, arguments};
 use crate::robots::RobotType;
 
-/// What is started: the release with what its jobs inherit.
-struct Started {
+/// A process, with what its jobs inherit.
+struct Process {
     id: i64,
     name: String,
     package: i64,
@@ -31,57 +32,65 @@ struct Started {
     autopilot: Option<String>,
 }
 
-/// `POST /odata/Jobs/…StartJobs`
-pub(super) fn start_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let info = StartInfo::read(args)?;
-    let query = args.options(cx, &Job::SET)?;
-    let folder = cx.need_folder()?.clone();
-    let release = find_release(cx, folder.id, &info)?;
-    check_framework(&info, &release)?;
-    let input = input_arguments(&info, &release)?;
-    let number = info.specific_priority_value.map(i64::from);
-    let priority = Priority::read(info.job_priority, number)?;
-    let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
-    let wanted = places(cx, &folder, &info, &release, runtime)?;
+/// Starts jobs of a process in the folder, and answers with them.
+#[odata::input]
+pub struct StartJobs {
+    /// What is started, and where.
+    #[edm(required)]
+    start_info: StartInfo,
+}
 
-    let mut job = Draft {
-        priority: priority.unwrap_or(release.priority),
-        runtime,
-        input,
-        batch: info.batch_execution_key.unwrap_or_else(Guid::random),
-        stop_after: seconds(
-            "StopProcessExpression",
-            info.stop_process_expression.as_deref(),
-        )?,
-        kill_after: seconds(
-            "KillProcessExpression",
-            info.kill_process_expression.as_deref(),
-        )?,
-        autopilot: autopilot(&info, &release)?,
-        parent: own_job(cx, args.job()?)?,
-        info,
-        release,
-        folder: folder.id,
-    };
-    let mut ids = Vec::with_capacity(wanted.len());
-    for target in &wanted {
-        ids.push(insert(cx, &mut job, target)?);
+impl Operation for StartJobs {
+    const AT: At = action("Jobs", "StartJobs")
+        .needs(CREATE)
+        .answers(201)
+        .folder(FolderRule::RequiredInput);
+    type Answer = Page<Job>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Job>> {
+        let info = &self.start_info;
+        info.check_built()?;
+        let query = cx.options(Job::set())?;
+        let folder = cx.need_folder()?.clone();
+        let process = find_process(cx, folder.id, info)?;
+        check_framework(info, &process)?;
+        let input = input_arguments(info, &process)?;
+        let number = info.specific_priority_value.map(i64::from);
+        let priority = Priority::read(info.job_priority, number)?;
+        let runtime = info.runtime_type.unwrap_or(RobotType::Unattended);
+        let wanted = places(cx, &folder, info, &process, runtime)?;
+        let draft = Draft {
+            priority: priority.unwrap_or(process.priority),
+            runtime,
+            input,
+            batch: info.batch_execution_key.unwrap_or_else(Guid::random),
+            stop_after: seconds(
+                "StopProcessExpression",
+                info.stop_process_expression.as_deref(),
+            )?,
+            kill_after: seconds(
+                "KillProcessExpression",
+                info.kill_process_expression.as_deref(),
+            )?,
+            autopilot: autopilot(info, &process)?,
+            parent: own_job(cx, cx.args.job()?)?,
+            info,
+            process,
+            folder: folder.id,
+        };
+        let mut ids = Vec::with_capacity(wanted.len());
+        for target in &wanted {
+            ids.push(insert(cx, &draft, target)?);
+        }
+        dispatch::folder(cx, folder.id)?;
+        let started = "{t}.id BETWEEN {first} AND {last} AND {t}.batch_execution_key = {batch}";
+        Ok(Page::of(started)
+            .var("first", ids.iter().min().copied())
+            .var("last", ids.iter().max().copied())
+            .var("batch", draft.batch)
+            .under(query)
+            .uncounted())
     }
-    dispatch::folder(cx, folder.id)?;
-
-    let (first, last) = (ids.iter().min().copied(), ids.iter().max().copied());
-    let vars = [
-        ("first", Value::from(first)),
-        ("last", last.into()),
-        ("batch", job.batch.into()),
-    ];
-    let listing = Listing {
-        restrict: Some("{t}.id BETWEEN {first} AND {last} AND {t}.batch_execution_key = {batch}"),
-        vars: &vars,
-        ..Listing::default()
-    };
-    let body = cx.page(&Job::SET, &query, &listing)?;
-    Ok(Reply::created(body))
 }
 
 /// One place a job.
@@ -89,7 +98,7 @@ fn places(
     cx: &mut Cx<'_, '_>,
     folder: &Folder,
     info: &StartInfo,
-    release: &Started,
+    release: &Process,
     runtime: RobotType,
 ) -> Result<Vec<MachineRobot>> {
     if folder.modern {
@@ -107,7 +116,7 @@ fn places(
     classic::targets(cx, info, &deployment)
 }
 
-fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<Started> {
+fn find_process(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<Process> {
     let (condition, asked) = match (&info.release_key, &info.release_name) {
         (Some(key), _) if !key.is_empty() => ("r.key = lower($2)", key),
         (_, Some(name)) if !name.is_empty() => ("fold(r.name) = fold($2)", name),
@@ -131,7 +140,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
         let text = format!("The process '{asked}' does not exist in this folder.");
         return Err(Error::refused(Code::ItemNotFound, text));
     };
-    let mut release = Started {
+    let mut release = Process {
         id: row.get("id")?,
         name: row.get("name")?,
         package: row.get("package_id")?,
@@ -156,7 +165,7 @@ fn find_release(cx: &mut Cx<'_, '_>, folder: i64, info: &StartInfo) -> Result<St
 }
 
 /// A name beside the key must be that of the same process.
-fn check_name(info: &StartInfo, release: &Started) -> Result<()> {
+fn check_name(info: &StartInfo, release: &Process) -> Result<()> {
     let other = info.release_name.as_deref().filter(|n| !n.is_empty());
     let (found, other) = (&release.name, other.unwrap_or(&release.name));
     if found.to_lowercase() == other.to_lowercase() {
@@ -175,7 +184,7 @@ fn autopilot_of(settings: Option<String>) -> Option<String> {
     autopilot.is_object().then(|| autopilot.to_string())
 }
 
-fn autopilot(info: &StartInfo, release: &Started) -> Result<Option<String>> {
+fn autopilot(info: &StartInfo, release: &Process) -> Result<Option<String>> {
     let Some(own) = &info.autopilot_for_robots else {
         return Ok(release.autopilot.clone());
     };
@@ -185,7 +194,7 @@ fn autopilot(info: &StartInfo, release: &Started) -> Result<Option<String>> {
 }
 
 /// A job runs as its package was made: nothing else can be asked for.
-fn check_framework(info: &StartInfo, release: &Started) -> Result<()> {
+fn check_framework(info: &StartInfo, release: &Process) -> Result<()> {
     let Some(asked) = info.target_framework else {
         return Ok(());
     };
@@ -202,7 +211,7 @@ fn check_framework(info: &StartInfo, release: &Started) -> Result<()> {
     )))
 }
 
-fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) -> Result<()> {
+fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Process, path: &str) -> Result<()> {
     let row = cx.tx.row(
         "SELECT arguments FROM package_entry_points WHERE package_id = $1 AND path = $2",
         &[release.package.into(), path.into()],
@@ -220,7 +229,7 @@ fn choose_entry_point(cx: &mut Cx<'_, '_>, release: &mut Started, path: &str) ->
 
 /// The job's own arguments in standard JSON, checked together with the release's against the
 /// package; the release's when the job brings none.
-fn input_arguments(info: &StartInfo, release: &Started) -> Result<Option<String>> {
+fn input_arguments(info: &StartInfo, release: &Process) -> Result<Option<String>> {
     let own = info
         .input_arguments
         .as_deref()
@@ -243,9 +252,9 @@ fn input_arguments(info: &StartInfo, release: &Started) -> Result<Option<String>
 }
 
 /// What all jobs of the request have in common.
-struct Draft {
-    info: StartInfo,
-    release: Started,
+struct Draft<'a> {
+    info: &'a StartInfo,
+    process: Process,
     folder: i64,
     priority: Priority,
     runtime: RobotType,
@@ -259,8 +268,8 @@ struct Draft {
     parent: Option<Guid>,
 }
 
-fn insert(cx: &mut Cx<'_, '_>, job: &mut Draft, target: &MachineRobot) -> Result<i64> {
-    let (info, release) = (&job.info, &job.release);
+fn insert(cx: &mut Cx<'_, '_>, job: &Draft<'_>, target: &MachineRobot) -> Result<i64> {
+    let (info, release) = (job.info, &job.process);
     let source = info.source.unwrap_or(JobSource::Manual);
     let variables = info
         .environment_variables

@@ -3,42 +3,62 @@
 
 use db::Value;
 use odata::Folders;
-use serde::Deserialize;
 
-use super::{JobState, StopStrategy, bound_id, dispatch, lock};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use super::{EDIT, JobState, StopStrategy, dispatch, lock};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, FolderRule, Nothing, Operation, action};
 use crate::sessions;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StopJobs {
+/// Stops jobs: all of them or none.
+#[odata::input]
+pub struct StopJobs {
+    /// Numbers of the jobs.
+    #[edm(required)]
     job_ids: Vec<i64>,
+    /// Whether those that run are asked to stop, or killed.
+    #[edm(required)]
     strategy: StopStrategy,
 }
 
-/// `POST /odata/Jobs/…StopJobs {"jobIds":[…],"strategy":"1"}`: all of them or none.
-pub(super) fn stop_jobs(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: StopJobs = args.body("stopJobsParameters")?;
-    body::check_length("jobIds", &request.job_ids)?;
-    for job in &request.job_ids {
-        stop(cx, *job, request.strategy)?;
+impl Operation for StopJobs {
+    const AT: At = action("Jobs", "StopJobs")
+        .needs(EDIT)
+        .body("stopJobsParameters")
+        .answers(200)
+        .folder(FolderRule::Optional);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for job in &self.job_ids {
+            stop(cx, *job, self.strategy)?;
+        }
+        Ok(Nothing)
     }
-    Ok(Reply::Ok)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StopJob {
+/// Stops a job.
+#[odata::input]
+pub struct StopJob {
+    /// Number of the job.
+    #[edm(key)]
+    id: i64,
+    /// Whether it is asked to stop, or killed, if it runs.
+    #[edm(required)]
     strategy: StopStrategy,
 }
 
-/// `POST /odata/Jobs(1)/…StopJob {"strategy":"SoftStop"}`
-pub(super) fn stop_job(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: StopJob = args.body("stopJobParameters")?;
-    stop(cx, bound_id(args)?, request.strategy)?;
-    Ok(Reply::Ok)
+impl Operation for StopJob {
+    const AT: At = action("Jobs", "StopJob")
+        .needs(EDIT)
+        .answers(200)
+        .folder(FolderRule::Optional);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        stop(cx, self.id, self.strategy)?;
+        Ok(Nothing)
+    }
 }
 
 /// Stops one job, whatever it stands at.

@@ -5,7 +5,7 @@ mod entities;
 mod origins;
 mod submit;
 
-use crate::op::{Access, FolderRule, Need, Op, Resource, Store};
+use crate::op::{Access, FolderRule, Need, Resource, Store};
 
 pub use entities::{LogLevel, RobotLog};
 pub use origins::origins;
@@ -20,6 +20,3 @@ pub const SUBMIT: Need = Need::new("OR.Monitoring", &[("Logs", Access::Create)],
 pub static RESOURCE: Resource = Resource::new(&RobotLog::SET, VIEW)
     .folder(FolderRule::Optional)
     .store(Store::Logs);
-
-/// Its functions and actions.
-pub const OPS: &[Op] = &[];

@@ -8,7 +8,7 @@ use odata::edm::{Edm, Entity, EntitySet, Kind};
 use odata::{Query, Selection, Slice};
 use serde::Serialize;
 
-use crate::cx::{Cx, Listing, Place, Reply};
+use crate::cx::{Count, Cx, Listing, Place, Reply};
 use crate::error::Result;
 
 /// The type of an answer.
@@ -133,6 +133,7 @@ pub struct Page<S> {
     vars: Vars,
     name: Option<&'static str>,
     query: Option<Query>,
+    count: Option<Count>,
     set: PhantomData<fn() -> S>,
 }
 
@@ -145,6 +146,7 @@ impl<S: Entity> Page<S> {
             vars: Vars::new(),
             name: None,
             query: None,
+            count: None,
             set: PhantomData,
         }
     }
@@ -176,6 +178,13 @@ impl<S: Entity> Page<S> {
         self
     }
 
+    /// Without the number of entities, unless `$count=true` asks for it.
+    #[must_use]
+    pub fn uncounted(mut self) -> Self {
+        self.count = Some(Count::Asked);
+        self
+    }
+
     /// With another name in the context URL.
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {
@@ -203,7 +212,7 @@ impl<S: Entity> Answer for Page<S> {
             restrict: self.restrict.as_deref(),
             vars: &self.vars,
             name: self.name,
-            count: cx.args.count,
+            count: self.count.unwrap_or(cx.args.count),
         };
         Ok(Reply::json(cx.page(S::set(), &query, &listing)?))
     }

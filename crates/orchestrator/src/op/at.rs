@@ -51,6 +51,12 @@ pub struct At {
     pub filter: Option<bool>,
     /// The query options that it honours, where that does not follow from what it returns.
     pub options: Option<Options>,
+    /// What messages call a body that is missing, where there must be one; otherwise they name the
+    /// first parameter that is.
+    pub body: Option<&'static str>,
+    /// Whether a value of another type is told by its own name (1009), and not as a parameter that is
+    /// null.
+    pub tells: bool,
     /// Whether it is done once under an `Idempotency-Key`, however often it is sent.
     pub once: bool,
     /// What the audit log says of it, if the entity that it is bound to, or that it made, is all that
@@ -74,6 +80,8 @@ pub const fn function(set: &'static str, name: &'static str) -> At {
         status: None,
         filter: None,
         options: None,
+        body: None,
+        tells: false,
         once: false,
         audited: None,
     }
@@ -182,6 +190,20 @@ impl At {
     pub const fn filter(mut self, required: bool, others: Options) -> Self {
         self.filter = Some(required);
         self.options(Options::FILTER.and(others))
+    }
+
+    /// With a name for the body, which must be there.
+    #[must_use]
+    pub const fn body(mut self, name: &'static str) -> Self {
+        self.body = Some(name);
+        self
+    }
+
+    /// Telling which value is of another type.
+    #[must_use]
+    pub const fn tells(mut self) -> Self {
+        self.tells = true;
+        self
     }
 
     /// Done once under an `Idempotency-Key`.

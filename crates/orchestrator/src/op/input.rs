@@ -1,8 +1,11 @@
 //! What an operation is asked, read from a request and checked against its declaration.
 
+use std::borrow::Cow;
+
 use odata::edm::{Input, Kind, Prop};
 use odata::path::Literal;
-use serde_json::{Map, Value};
+use serde::de::value::MapDeserializer;
+use serde_json::{Error as JsonError, Map, Value};
 
 use super::At;
 use crate::body::{AnyCase, MAX_NAMED};
@@ -19,21 +22,22 @@ use crate::error::{Code, Error, Result};
 pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
     let body = match at.reads_address() {
         true => None,
-        false => members(T::PARAMS, args)?,
+        false => members(at, T::PARAMS, args)?,
     };
-    let mut values = Map::new();
+    let mut values: Vec<(&str, Cow<'_, Value>)> = Vec::with_capacity(T::PARAMS.len() + 1);
     for prop in T::PARAMS {
         let in_address = at.reads_address() || T::QUERY.contains(&prop.name);
         let value = match in_address {
-            true => of_address(prop, args)?,
-            false => of_body(prop, body)?,
+            true => of_address(prop, args)?.map(Cow::Owned),
+            false => of_body(at, prop, body)?.map(Cow::Borrowed),
         };
-        values.extend(value.map(|value| (prop.name.to_owned(), value)));
+        values.extend(value.map(|value| (prop.name, value)));
     }
     if let Some(kind) = T::KEY {
-        values.insert(T::KEY_NAME.to_owned(), key(kind, args)?);
+        values.push((T::KEY_NAME, Cow::Owned(key(kind, args)?)));
     }
-    T::read(AnyCase(&Value::Object(values))).map_err(|error| {
+    let values = values.iter().map(|(name, value)| (*name, AnyCase(value)));
+    T::read(MapDeserializer::<_, JsonError>::new(values)).map_err(|error| {
         // The declaration was fulfilled, so the struct asks for more than it declares.
         Error::invalid(format!("A parameter cannot be read: {error}."))
     })
@@ -51,37 +55,61 @@ fn key(kind: Kind, args: &Args) -> Result<Value> {
     }
 }
 
-/// The members of the body, if there is one.
-fn members<'a>(params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
+/// The members of the body, if there is one; of an operation without parameters it is not looked at.
+fn members<'a>(at: &At, params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
+    let none = |why: Option<&str>| {
+        let first = params.first().map_or("body", |prop| prop.name);
+        Error::NotNull {
+            param: at.body.unwrap_or(first).into(),
+            why: why.map(str::to_owned),
+        }
+    };
     match &args.body {
+        _ if params.is_empty() => Ok(None),
+        None | Some(Value::Null) if at.body.is_some() => Err(none(None)),
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(members)) => Ok(Some(members)),
-        Some(_) => Err(Error::NotNull {
-            param: params.first().map_or("body", |prop| prop.name).into(),
-            why: Some("an object is expected".into()),
-        }),
+        Some(_) if at.tells && !params.iter().any(|prop| prop.required) => {
+            Err(Error::invalid("The body must be a JSON object."))
+        }
+        Some(_) => Err(none(Some("an object is expected"))),
     }
 }
 
-fn of_body(prop: &Prop, body: Option<&Map<String, Value>>) -> Result<Option<Value>> {
+fn of_body<'a>(
+    at: &At,
+    prop: &Prop,
+    body: Option<&'a Map<String, Value>>,
+) -> Result<Option<&'a Value>> {
     let given = body.and_then(|members| odata::body::member(members, prop.name));
     match given {
         None | Some(Value::Null) if prop.required => Err(Error::NotNull {
             param: prop.name.into(),
             why: None,
         }),
-        None | Some(Value::Null) => Ok(None),
+        // What can be null may tell it from what was left out.
+        None | Some(Value::Null) => Ok(given.filter(|_| prop.nullable)),
         Some(value) => {
-            checked(prop, value).map_err(|error| match error {
-                // What is no such thing at all is none, as the original says.
-                odata::Error::Shape(why) => Error::NotNull {
-                    param: prop.name.into(),
-                    why: Some(why),
-                },
-                error => error.into(),
-            })?;
-            Ok(Some(value.clone()))
+            checked(prop, value).map_err(|error| wrong(at, prop, value, error))?;
+            Ok(Some(value))
         }
+    }
+}
+
+/// What is no such thing at all is none, as the original says, unless the operation tells what it is that
+/// is wrong.
+fn wrong(at: &At, prop: &Prop, value: &Value, error: odata::Error) -> Error {
+    let why = match error {
+        odata::Error::Shape(why) => why,
+        error => return error.into(),
+    };
+    let is_one = value.is_object() || !matches!(prop.kind, Kind::Complex(_));
+    match at.tells && is_one {
+        true => Error::invalid(why),
+        false => Error::NotNull {
+            param: prop.name.into(),
+            why: Some(why),
+        },
     }
 }
 
@@ -235,5 +263,76 @@ mod tests {
         let many = vec![1; MAX_NAMED + 1];
         let error = sent(json!({"ids": many})).unwrap_err().to_string();
         assert!(error.starts_with("ids must not hold more than"), "{error}");
+    }
+
+    /// Something to change.
+    #[odata::complex(name = "Change")]
+    #[derive(serde::Deserialize)]
+    struct Change {
+        /// How often.
+        #[serde(default)]
+        count: Option<i32>,
+    }
+
+    /// Changes.
+    #[odata::input]
+    struct Changes {
+        /// One.
+        #[edm(required)]
+        change: Change,
+        /// Many, each by itself.
+        others: odata::Each<Change>,
+        /// When, if that changes.
+        when: odata::Given<i64>,
+    }
+
+    fn changes(at: &At, body: Value) -> Result<Changes> {
+        let args = Args {
+            body: Some(body),
+            ..Args::default()
+        };
+        read(at, &args)
+    }
+
+    #[test]
+    fn an_operation_may_tell_which_value_is_wrong() {
+        let plain = action("Set", "Change");
+        let telling = action("Set", "Change").tells();
+        let wrong = json!({"change": {"Count": "x"}});
+        let error = changes(&plain, wrong.clone()).map(|_| ()).unwrap_err();
+        let said = "change must not be null: The field Count must be a value of type Edm.Int32.";
+        assert_eq!(error.to_string(), said);
+        let error = changes(&telling, wrong).map(|_| ()).unwrap_err();
+        let said = "The field Count must be a value of type Edm.Int32.";
+        assert_eq!(error.to_string(), said);
+        for none in [json!({}), json!({"change": []}), json!([])] {
+            let error = changes(&telling, none).map(|_| ()).unwrap_err();
+            assert!(error.to_string().starts_with("change must not be null"));
+        }
+    }
+
+    #[test]
+    fn a_body_may_have_a_name() {
+        let named = action("Set", "Change").body("changeDto");
+        for none in [json!(null), json!([]), json!(5)] {
+            let error = changes(&named, none).map(|_| ()).unwrap_err();
+            assert!(error.to_string().starts_with("changeDto must not be null"));
+        }
+        let error = changes(&named, json!({})).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "change must not be null");
+    }
+
+    #[test]
+    fn entries_may_be_judged_one_by_one_and_null_may_mean_something() {
+        let at = action("Set", "Change");
+        let read = changes(&at, json!({"change": {"Count": "2"}, "others": [7, {}]})).unwrap();
+        assert_eq!(read.change.count, Some(2));
+        assert_eq!(read.others.entries, [json!(7), json!({})]);
+        assert_eq!(read.when, odata::Given(None));
+        let read = changes(&at, json!({"change": {}, "when": null})).unwrap();
+        assert_eq!(read.when, odata::Given(Some(None)));
+        let read = changes(&at, json!({"change": {}, "When": 5})).unwrap();
+        assert_eq!(read.when, odata::Given(Some(Some(5))));
+        assert!(changes(&at, json!({"change": {}, "others": {}})).is_err());
     }
 }

@@ -9,6 +9,7 @@ mod at;
 mod input;
 mod need;
 mod resource;
+mod together;
 
 use std::sync::Arc;
 
@@ -20,13 +21,12 @@ use crate::audit::{self, AuditAction};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::Result;
 use crate::idempotency;
-use crate::queues::bulk::Bulk;
-use crate::queues::engine;
 
 pub use answer::{Answer, Created, File, Json, Nothing, One, Page, Part, Returns, Vars, Written};
 pub use at::{At, NAMESPACE, OWN_NAMESPACE, Proof, QUEUE_NAMESPACE, action, function, plain};
 pub use need::{Access, FolderRule, Need, Store};
 pub use resource::{Command, Resource, plain_entity, plain_page};
+pub use together::{Together, Work, together};
 
 /// Something that a caller can ask for.
 pub trait Operation: Input + Send + Sync + 'static {
@@ -80,6 +80,11 @@ pub trait Perform: Send + Sync {
     /// # Errors
     /// Those of the operation and of its answer.
     fn perform(&self, cx: &mut Cx<'_, '_>) -> Result<Reply>;
+
+    /// What it wants, if that can be done together with what others want.
+    fn gathered(&self, _: &Args) -> Option<Result<Work>> {
+        None
+    }
 }
 
 impl<T: Operation> Perform for T {
@@ -176,9 +181,7 @@ pub const fn op<T: Operation>() -> Op {
         bound: T::KEY.is_some(),
         params: Params::Declared(T::PARAMS, T::QUERY),
         returns: Returned::Declared(T::Answer::RETURNS),
-        prepare: None,
         slow: false,
-        together: None,
         search: None,
         does: Does::Operation(read::<T>),
     }
@@ -211,9 +214,7 @@ pub const fn edge<T: AtEdge>() -> Op {
         bound: <T::Input as Input>::KEY.is_some(),
         params: Params::Declared(<T::Input as Input>::PARAMS, <T::Input as Input>::QUERY),
         returns: Returned::Declared(<T::Answer as Answer>::RETURNS),
-        prepare: None,
         slow: false,
-        together: None,
         search: None,
         does: Does::Edge,
     }
@@ -259,8 +260,6 @@ pub type Prepare = fn(&Args) -> Result<Option<Prepared>>;
 pub enum Prepared {
     /// The hash of a password.
     Hash(String),
-    /// Items that are to be added to a queue.
-    Items(Arc<Bulk>),
 }
 
 /// Looks for what is to be changed in a transaction that only reads: writers wait for each other, and
@@ -295,12 +294,8 @@ pub struct Op {
     pub params: Params,
     /// The type of its answer.
     pub returns: Returned,
-    /// Slow work before the transaction.
-    pub prepare: Option<Prepare>,
     /// Whether reading its input is slow work.
     pub slow: bool,
-    /// What it wants, where that is done together with what others want.
-    pub together: Option<engine::Read>,
     /// Looks for what it changes before it writes.
     pub search: Option<Search>,
     /// What it does.
@@ -314,9 +309,7 @@ impl Op {
             bound: false,
             params: Params::Named(&[]),
             returns: Returned::Named(""),
-            prepare: None,
             slow: false,
-            together: None,
             search: None,
             does,
         }
@@ -497,28 +490,6 @@ impl Op {
     #[must_use]
     pub const fn store(mut self, store: Store) -> Self {
         self.at.store = store;
-        self
-    }
-
-    /// With slow work before the transaction.
-    #[must_use]
-    pub const fn prepare(mut self, prepare: Prepare) -> Self {
-        self.prepare = Some(prepare);
-        self
-    }
-
-    /// Done together with what others want of queues at the same time.
-    #[must_use]
-    pub const fn together(mut self, read: engine::Read) -> Self {
-        self.together = Some(read);
-        self
-    }
-
-    /// With a search before it writes. In a group of changes there is none before the group: then
-    /// the function searches itself.
-    #[must_use]
-    pub const fn search(mut self, search: Search) -> Self {
-        self.search = Some(search);
         self
     }
 }

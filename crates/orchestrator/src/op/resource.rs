@@ -125,7 +125,7 @@ impl Command {
     /// What is wrong with the body, the refusals of the function, the store's.
     pub fn perform(&self, resource: &Resource, cx: &mut Cx<'_, '_>) -> Result<Reply> {
         let args = cx.args;
-        let set = resource.set;
+        let set = resource.written;
         match self.does {
             Does::Run(run) => run(cx, args),
             Does::Create(body, run) => {
@@ -163,6 +163,8 @@ impl Command {
 pub struct Resource {
     /// The declaration.
     pub set: &'static EntitySet,
+    /// The same as it is written, where it is read through more than its own table.
+    pub written: &'static EntitySet,
     /// What reading asks of the caller; one entity may ask for something else.
     pub view: Need,
     /// Folder rule of all its verbs.
@@ -194,6 +196,7 @@ impl Resource {
     pub const fn new(set: &'static EntitySet, view: Need) -> Self {
         Self {
             set,
+            written: set,
             view,
             folder: FolderRule::Tenant,
             store: Store::Main,
@@ -206,6 +209,13 @@ impl Resource {
             merge: None,
             delete: None,
         }
+    }
+
+    /// Written as this set says.
+    #[must_use]
+    pub const fn written(mut self, set: &'static EntitySet) -> Self {
+        self.written = set;
+        self
     }
 
     /// With another folder rule.

@@ -6,60 +6,30 @@ use std::time::Duration;
 
 use db::Tx;
 use odata::edm::EntitySet;
-use odata::{Guid, Open, Timestamp};
-use serde::Deserialize;
-use serde_json::Value as Json;
+use odata::{Guid, Timestamp};
 
-use super::content::{self, Dictionary, Kind};
+use super::content::{self, Kind};
+use super::data::{ItemData, QueueItemData, named};
+use super::ending::SetTransactionResult;
 use super::engine::{self, Batch, Slots, Work};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
-use super::ledger::{Ledger, Of};
+use super::ledger::{ItemRef, Ledger};
 use super::queue::Queue;
-use super::taking;
-use super::{Author, EDIT_ITEMS, VIEW_ITEMS, ending, items_need, turn};
-use crate::body;
-use crate::cx::{Args, Cx, Reply};
+use super::taking::{self, StartTransaction};
+use super::{Author, VIEW_ITEMS, items_need, turn};
+use crate::cx::{Args, Cx};
 use crate::error::{Code, Error, Result};
-use crate::idempotency;
-use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource};
+use crate::op::{
+    Access, At, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Together, Written,
+    action, together,
+};
 
 pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
-const TAKE: Need = items_need(
-    &[
-        ("Transactions", Access::View),
-        ("Transactions", Access::Create),
-        ("Transactions", Access::Edit),
-    ],
-    true,
-);
-
 /// Actions of the address `Queues`, which is no set.
 pub const OPS: &[Op] = &[
-    Op::action("Queues", "AddQueueItem", ADD, add)
-        .together(read)
-        .namespace(QUEUE_NAMESPACE)
-        .params(&[("itemData", "QueueItemDataDto")])
-        .returns("QueueItemDto")
-        .answers(201)
-        .folder(FolderRule::Required),
-    Op::action("Queues", "StartTransaction", TAKE, taking::start)
-        .together(taking::read)
-        .namespace(QUEUE_NAMESPACE)
-        .params(&[("transactionData", "TransactionDataDto")])
-        .returns("QueueItemDto")
-        .folder(FolderRule::Required),
-    Op::action(
-        "Queues",
-        "SetTransactionResult",
-        EDIT_ITEMS,
-        ending::set_result,
-    )
-    .together(ending::read)
-    .bound()
-    .namespace(QUEUE_NAMESPACE)
-    .params(&[("transactionResult", "TransactionResultDto")])
-    .answers(200)
-    .folder(FolderRule::Required),
+    together::<AddQueueItem>(),
+    together::<StartTransaction>(),
+    together::<SetTransactionResult>(),
 ];
 
 /// The set that items are added through. It cannot be read: items are in `QueueItems`.
@@ -72,117 +42,39 @@ static QUEUES: EntitySet = EntitySet {
     ..QueueItem::SET
 };
 
-/// An item to add, or what is changed in one.
-#[odata::complex(name = "QueueItemDataDto")]
-#[derive(Debug, Default, Deserialize)]
-pub struct QueueItemData {
-    /// Name of the queue.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// What is handed out first.
-    #[serde(default)]
-    pub priority: Option<QueueItemPriority>,
-    /// What it is about.
-    #[serde(default)]
-    pub specific_content: Option<Open>,
-    /// Not handed out before.
-    #[serde(default)]
-    pub defer_date: Option<Timestamp>,
-    /// When it should be done.
-    #[serde(default)]
-    pub due_date: Option<Timestamp>,
-    /// When that is at risk.
-    #[serde(default)]
-    pub risk_sla_date: Option<Timestamp>,
-    /// What the caller knows it by.
-    #[edm(max = 128)]
-    #[serde(default)]
-    pub reference: Option<String>,
-    /// How far it is.
-    #[serde(default)]
-    pub progress: Option<String>,
-    /// What adds it.
-    #[edm(max = 20)]
-    #[serde(default)]
-    pub source: Option<String>,
-    /// The operation that adds it.
-    #[edm(max = 128)]
-    #[serde(default)]
-    pub parent_operation_id: Option<String>,
-    /// The content as it is kept.
-    #[edm(skip)]
-    #[serde(skip)]
-    pub(super) content: Option<Dictionary>,
-    /// The job that adds it, as the request's header says.
-    #[edm(skip)]
-    #[serde(skip)]
-    pub creator_job_key: Option<Guid>,
+/// Adds an item to a queue, and answers with it.
+#[odata::input]
+pub struct AddQueueItem {
+    /// The item, with the name of its queue.
+    #[edm(required)]
+    item_data: QueueItemData,
 }
 
-/// What adds items.
-const SOURCES: &[&str] = &["Manual", "Apps", "ProcessOrchestration"];
+impl Together for AddQueueItem {
+    type Work = Work;
 
-impl QueueItemData {
-    /// Reads and checks one; `param` is what an error calls it.
-    ///
-    /// # Errors
-    /// 400 when it is no such thing or a member is wrong; 413 for a progress that is too long.
-    pub(super) fn read(param: &str, json: Option<&Json>) -> Result<Self> {
-        if let Some(json @ Json::Object(_)) = json {
-            odata::body::check_complex(&Self::TYPE, json)?;
-        }
-        let mut data: Self = body::read(param, json)?;
-        data.reference = data.reference.filter(|r| !r.is_empty());
-        for (name, text) in [
-            ("Reference", &data.reference),
-            ("Progress", &data.progress),
-            ("ParentOperationId", &data.parent_operation_id),
-        ] {
-            // Here rather than in the store, where it would concern the other items of a request.
-            if text.as_deref().is_some_and(|text| text.contains('\0')) {
-                let message = format!("{name} must not have the character NUL (\\u0000).");
-                return Err(Error::invalid(message));
-            }
-        }
-        content::check_progress(data.progress.as_deref())?;
-        let content = data.specific_content.as_ref().map(Dictionary::specific);
-        data.content = content.transpose()?;
-        if let Some(source) = &data.source
-            && !SOURCES.contains(&source.as_str())
-        {
-            let known = SOURCES.join(", ");
-            return Err(Error::invalid(format!(
-                "The field Source must be one of {known}."
-            )));
-        }
-        Ok(data)
+    fn work(&self, args: &Args) -> Result<Work> {
+        let mut data = self.item_data.checked()?;
+        named(data.name.as_deref())?;
+        data.creator_job_key = args.job()?;
+        Ok(Work::Add(Box::new(data)))
     }
 }
 
-/// The name of the queue that a body is about.
-///
-/// # Errors
-/// 1009 when there is none.
-pub(super) fn named(name: Option<&str>) -> Result<&str> {
-    let name = name.filter(|name| !name.trim().is_empty());
-    name.ok_or_else(|| Error::invalid("The Name field is required."))
-}
+impl Operation for AddQueueItem {
+    const AT: At = action("Queues", "AddQueueItem")
+        .needs(ADD)
+        .namespace(QUEUE_NAMESPACE)
+        .tells()
+        .answers(201)
+        .folder(FolderRule::Required)
+        .once();
+    type Answer = Written<One<QueueItem>>;
 
-/// What `AddQueueItem {itemData}` wants.
-pub(super) fn read(args: &Args) -> Result<Work> {
-    let item = args.body.as_ref().and_then(|b| body::get(b, "itemData"));
-    let mut data = QueueItemData::read("itemData", item)?;
-    named(data.name.as_deref())?;
-    data.creator_job_key = args.job()?;
-    Ok(Work::Add(Box::new(data)))
-}
-
-/// `AddQueueItem`: the item.
-fn add(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let work = read(args)?;
-    idempotency::once(cx, "AddQueueItem", |cx| {
-        engine::alone_shown(cx, args, &work)
-    })
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let work = self.work(cx.args)?;
+        engine::alone_shown(cx, &work).map(Written::from)
+    }
 }
 
 /// An item that was added and is to be started at once: the call, its number, its queue.
@@ -194,35 +86,35 @@ pub(super) type Added = (usize, i64, Rc<Queue>);
 /// The store's.
 pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<Vec<Added>> {
     let mut wanted = Vec::new();
-    for (at, ask) in slots.open() {
-        let data = match ask.work {
+    for (at, request) in slots.open() {
+        let data = match request.work {
             Work::Add(data) => Some(&**data),
             Work::Take(wanted) => wanted.content.as_ref(),
             _ => None,
         };
         let Some(data) = data else { continue };
         // What cannot be started is not added.
-        if let Work::Take(wanted) = ask.work
-            && let Err(error) = taking::robot(batch, ask, wanted)
+        if let Work::Take(wanted) = request.work
+            && let Err(error) = taking::robot(batch, request, wanted)
         {
             slots.answer(at, Err(error))?;
             continue;
         }
         let name = data.name.as_deref().unwrap_or_default();
-        match batch.queue(ask.folder.id, name) {
-            Ok(queue) => wanted.push((at, ask, queue, data)),
+        match batch.queue(request.folder.id, name) {
+            Ok(queue) => wanted.push((at, request, queue, data)),
             Err(error) => slots.answer(at, Err(error))?,
         }
     }
     let mut references = References::default();
     references.look_up(batch.tx, wanted.iter().map(|(_, _, q, d)| (&**q, *d)))?;
     let (mut from, mut items) = (Vec::new(), Vec::new());
-    for (at, ask, queue, data) in wanted {
-        let item = NewItem::of(ask.caller.tenant, &queue, data, batch.now, batch.keys);
+    for (at, request, queue, data) in wanted {
+        let item = NewItem::of(request.caller.tenant, &queue, data, batch.now, batch.keys);
         let item = item.and_then(|item| references.claim(&queue, data).map(|()| item));
         match item {
             Ok(item) => {
-                from.push((at, ask, queue));
+                from.push((at, request, queue));
                 items.push(item);
             }
             Err(error) => slots.answer(at, Err(error))?,
@@ -231,8 +123,8 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
     let author = |at: usize| Author::of(from[at].1.caller);
     let ids = insert(batch.tx, &mut batch.ledger, batch.now, author, items)?;
     let mut started = Vec::new();
-    for ((at, ask, queue), id) in from.into_iter().zip(ids) {
-        match ask.work {
+    for ((at, request, queue), id) in from.into_iter().zip(ids) {
+        match request.work {
             Work::Take(_) => started.push((at, id, queue)),
             _ => slots.show(at, id, 201),
         }
@@ -254,7 +146,8 @@ pub(super) struct NewItem {
     parent_operation_id: Option<String>,
     progress: Option<String>,
     content: Option<String>,
-    creator_job_key: Option<Guid>,
+    /// The job that adds it.
+    pub creator_job_key: Option<Guid>,
 }
 
 impl NewItem {
@@ -265,7 +158,7 @@ impl NewItem {
     pub fn of(
         tenant: i64,
         queue: &Rc<Queue>,
-        data: &QueueItemData,
+        data: &ItemData,
         now: Timestamp,
         keys: &identity::Keys,
     ) -> Result<Self> {
@@ -368,7 +261,7 @@ impl References {
     pub fn look_up<'d>(
         &mut self,
         tx: &mut Tx<'_>,
-        wanted: impl Iterator<Item = (&'d Queue, &'d QueueItemData)>,
+        wanted: impl Iterator<Item = (&'d Queue, &'d ItemData)>,
     ) -> Result<()> {
         let mut by_queue: HashMap<i64, Vec<Wanted>> = HashMap::new();
         for (queue, data) in wanted.filter(|(queue, _)| queue.unique_references) {
@@ -398,7 +291,7 @@ impl References {
     ///
     /// # Errors
     /// The refusal.
-    pub fn claim(&mut self, queue: &Queue, data: &QueueItemData) -> Result<()> {
+    pub fn claim(&mut self, queue: &Queue, data: &ItemData) -> Result<()> {
         if !queue.unique_references {
             return Ok(());
         }
@@ -436,7 +329,7 @@ pub(super) fn insert(
 ) -> Result<Vec<i64>> {
     let ids = tx.new_ids("queue_items", items.len())?;
     for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
-        let of = Of {
+        let of = ItemRef {
             tenant: item.tenant,
             queue: item.queue.id,
             item: *id,

@@ -1,38 +1,29 @@
 //! `BulkAddQueueItems`: many items at once.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use serde::Deserialize;
+use odata::Each;
 use serde_json::Value as Json;
 
-use super::adding::{self, ADD, NewItem, QueueItemData, References};
+use super::adding::{self, ADD, NewItem, References};
+use super::data::{ItemData, QueueItemData};
 use super::ledger::Ledger;
 use super::queue::Queue;
-use super::{Author, bulk_reply};
-use crate::cx::{Args, Cx, Reply};
+use super::{Author, refused};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::idempotency;
-use crate::op::{FolderRule, Op, Prepared, QUEUE_NAMESPACE};
+use crate::op::{At, FolderRule, Op, Operation, Prepares, QUEUE_NAMESPACE, action, prepared};
 
 /// The action, of the address `Queues`.
-pub const OPS: &[Op] = &[Op::action("Queues", "BulkAddQueueItems", ADD, add_all)
-    .prepare(|args| Ok(Some(Prepared::Items(Arc::new(Bulk::read(args)?)))))
-    .namespace(QUEUE_NAMESPACE)
-    .params(&[
-        ("queueName", "Edm.String"),
-        ("commitType", "Edm.String"),
-        ("queueItems", "Collection(QueueItemDataDto)"),
-    ])
-    .returns("BulkOperationResponseDtoOfFailedQueueItemDto")
-    .folder(FolderRule::Required)];
+pub const OPS: &[Op] = &[prepared::<BulkAddQueueItems>()];
 
 /// Most items that one request adds: others wait meanwhile.
 pub(super) const MOST_AT_ONCE: usize = 15_000;
+
 /// Why an item of many was not added.
 #[odata::complex(name = "FailedQueueItemDto")]
-#[derive(serde::Serialize)]
-struct FailedItem {
+#[derive(Clone, serde::Serialize)]
+pub struct FailedItem {
     /// Its place in the request, from 1.
     ordinal: i32,
     /// Name of the code.
@@ -43,7 +34,8 @@ struct FailedItem {
 
 /// Whether all items were added, and which were not.
 #[odata::complex(name = "BulkOperationResponseDtoOfFailedQueueItemDto")]
-pub(super) struct FailedItems {
+#[derive(serde::Serialize)]
+pub struct FailedItems {
     /// Whether all were added.
     success: bool,
     /// What was not.
@@ -57,71 +49,80 @@ odata::edm_enum! {
     enum CommitType { AllOrNothing = 0, StopOnFirstFailure = 1, ProcessAllIndependently = 2 }
 }
 
-/// Items to add, read and checked before the transaction: others wait for it.
-pub struct Bulk {
+/// Adds many items to a queue at once. Those that are refused are in the answer.
+#[odata::input]
+pub struct BulkAddQueueItems {
+    /// Name of the queue.
+    #[edm(required)]
     queue_name: String,
+    /// What happens to the others when an item is refused.
+    #[edm(required)]
     commit_type: CommitType,
+    /// The items, at most 15,000.
+    #[edm(required, range = "0..=15000")]
+    queue_items: Each<QueueItemData>,
     /// Those that may be added as far as one sees without the database, and why the others may not.
-    items: Vec<Result<QueueItemData, Json>>,
+    #[edm(skip)]
+    #[serde(skip)]
+    read: Vec<Result<ItemData, FailedItem>>,
 }
 
-impl Bulk {
-    /// Reads what a request wants.
-    fn read(args: &Args) -> Result<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Body {
-            queue_name: String,
-            commit_type: CommitType,
-            queue_items: Vec<Json>,
+impl BulkAddQueueItems {
+    /// Adds items each on its own.
+    pub(super) fn each(queue_name: String, items: Vec<Json>) -> Self {
+        Self {
+            queue_name,
+            commit_type: CommitType::ProcessAllIndependently,
+            queue_items: items.into(),
+            read: Vec::new(),
         }
-        let body: Body = args.body("bulkAddQueueItemsRequest")?;
-        if body.queue_items.len() > MOST_AT_ONCE {
-            return Err(Error::invalid(format!(
-                "queueItems must not hold more than {MOST_AT_ONCE} entries: split the request."
-            )));
-        }
-        let creator_job_key = args.job()?;
-        let read = |(ordinal, item)| match QueueItemData::read("queueItem", Some(item)) {
-            Ok(data) => Ok(Ok(QueueItemData {
-                creator_job_key,
-                ..data
-            })),
-            Err(error) => failure(ordinal, error).map(Err),
-        };
-        let items: Result<Vec<_>> = (1..).zip(&body.queue_items).map(read).collect();
-        Ok(Self {
-            queue_name: body.queue_name,
-            commit_type: body.commit_type,
-            items: items?,
-        })
     }
 }
 
-/// `BulkAddQueueItems {queueName, commitType, queueItems}`
-pub(super) fn add_all(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    idempotency::once(cx, "BulkAddQueueItems", |cx| match &args.prepared {
-        Some(Prepared::Items(bulk)) => add(cx, bulk),
-        _ => add(cx, &Bulk::read(args)?),
-    })
+impl Prepares for BulkAddQueueItems {
+    /// Reads the items: others wait for the transaction.
+    fn prepare(&mut self) -> Result<()> {
+        let read = |(ordinal, item)| match ItemData::read("queueItem", Some(item)) {
+            Ok(data) => Ok(Ok(data)),
+            Err(error) => failure(ordinal, error).map(Err),
+        };
+        let items = (1..).zip(&self.queue_items.entries);
+        self.read = items.map(read).collect::<Result<_>>()?;
+        Ok(())
+    }
 }
 
-fn add(cx: &mut Cx<'_, '_>, bulk: &Bulk) -> Result<Reply> {
+impl Operation for BulkAddQueueItems {
+    const AT: At = action("Queues", "BulkAddQueueItems")
+        .needs(ADD)
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Required)
+        .once();
+    type Answer = FailedItems;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedItems> {
+        add(cx, self)
+    }
+}
+
+fn add(cx: &mut Cx<'_, '_>, bulk: &BulkAddQueueItems) -> Result<FailedItems> {
+    let creator_job_key = cx.args.job()?;
     let folder = cx.need_folder()?.id;
     let queue = Queue::named(cx.tx, folder, &bulk.queue_name)?;
     let queue = Rc::new(queue.ok_or_else(|| Error::not_found(&bulk.queue_name))?);
     let mut references = References::default();
-    let readable = bulk.items.iter().filter_map(|item| item.as_ref().ok());
+    let readable = bulk.read.iter().filter_map(|item| item.as_ref().ok());
     references.look_up(cx.tx, readable.map(|data| (&*queue, data)))?;
-    let (mut items, mut failed) = (Vec::with_capacity(bulk.items.len()), Vec::new());
-    for (ordinal, data) in (1..).zip(&bulk.items) {
+    let (mut items, mut failed) = (Vec::with_capacity(bulk.read.len()), Vec::new());
+    for (ordinal, data) in (1..).zip(&bulk.read) {
         let refusal = match data {
             Err(known) => known.clone(),
             Ok(data) => {
                 let item = NewItem::of(cx.caller.tenant, &queue, data, cx.now, &cx.server.keys);
                 match item.and_then(|item| references.claim(&queue, data).map(|()| item)) {
                     Err(error) => failure(ordinal, error)?,
-                    Ok(item) => {
+                    Ok(mut item) => {
+                        item.creator_job_key = creator_job_key;
                         items.push(item);
                         continue;
                     }
@@ -138,21 +139,23 @@ fn add(cx: &mut Cx<'_, '_>, bulk: &Bulk) -> Result<Reply> {
         adding::insert(cx.tx, &mut ledger, cx.now, |_| author.clone(), items)?;
         ledger.settle(cx.tx)?;
     }
-    let total = bulk.items.len();
-    Ok(bulk_reply(cx, "FailedQueueItemDto", failed, total))
+    Ok(FailedItems {
+        success: failed.is_empty(),
+        message: refused(failed.len(), bulk.read.len()),
+        failed_items: failed,
+    })
 }
 
 /// A refused item as the answer shows it. What is no refusal ends the request.
-fn failure(ordinal: i32, error: Error) -> Result<Json> {
+fn failure(ordinal: i32, error: Error) -> Result<FailedItem> {
     let code = match &error {
         Error::Refused { code, .. } => *code,
         Error::NotNull { .. } | Error::OData(odata::Error::Field(_)) => Code::InvalidArgument,
         _ => return Err(error),
     };
-    let failed = FailedItem {
+    Ok(FailedItem {
         ordinal,
         error_code: code.name().to_owned(),
         error_message: error.to_string(),
-    };
-    Ok(serde_json::to_value(failed).unwrap_or_default())
+    })
 }

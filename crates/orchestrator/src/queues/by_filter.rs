@@ -6,65 +6,142 @@
 //! is not found again, so whoever calls until nothing remains has changed all.
 
 use db::Value;
-use odata::{Options, Query, Timestamp};
-use serde::{Deserialize, Serialize};
+use odata::edm::Entity;
+use odata::{Given, Options, Query, Timestamp};
+use serde::Serialize;
 
 use super::editing::{self, Schedule};
 use super::entities::{QueueItem, QueueItemPriority};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, DELETE_ITEMS, Item, REPLACE_ITEMS};
 use super::{Author, EDIT_ITEMS, review, search};
-use crate::body::{self, MAX_NAMED};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::body::MAX_NAMED;
+use crate::cx::{Cx, Listing};
 use crate::error::{Error, Result};
-use crate::op::{FolderRule, Found, Need, OWN_NAMESPACE, Op, Run, Search, Searched};
+use crate::op::{
+    Answer, At, FolderRule, Found, Need, OWN_NAMESPACE, Op, Operation, Searched, Searching, action,
+    searching,
+};
 
 /// The actions.
 pub const OPS: &[Op] = &[
-    action(
-        "RetryByFilter",
-        EDIT_ITEMS,
-        |cx, args| search(cx, args, Change::retry),
-        |cx, args| run(cx, args, Change::retry),
-    )
-    .params(&[DRY_RUN]),
-    action(
-        "EditByFilter",
-        REPLACE_ITEMS,
-        |cx, args| search(cx, args, Change::edit),
-        |cx, args| run(cx, args, Change::edit),
-    )
-    .params(&[
-        DRY_RUN,
-        ("Priority", "QueueItemPriority"),
-        ("DeferDate", "Edm.DateTimeOffset"),
-        ("DueDate", "Edm.DateTimeOffset"),
-        ("RiskSlaDate", "Edm.DateTimeOffset"),
-    ]),
-    action(
-        "DeleteByFilter",
-        DELETE_ITEMS,
-        |cx, args| search(cx, args, Change::delete),
-        |cx, args| run(cx, args, Change::delete),
-    )
-    .params(&[DRY_RUN]),
+    searching::<RetryByFilter>(),
+    searching::<EditByFilter>(),
+    searching::<DeleteByFilter>(),
 ];
 
-const DRY_RUN: (&str, &str) = ("dryRun", "Edm.Boolean");
-
-const fn action(name: &'static str, need: Need, search: Search, run: Run) -> Op {
-    Op::action("QueueItems", name, need, run)
+const fn at(name: &'static str, need: Need) -> At {
+    action("QueueItems", name)
+        .needs(need)
         .namespace(OWN_NAMESPACE)
+        .tells()
         .filter(true, Options::NONE)
-        .search(search)
-        .returns("ChangedByFilterDto")
         .folder(FolderRule::Required)
+}
+
+/// Has the items that `$filter` finds retried, at most 1,000 at a time.
+#[odata::input]
+pub struct RetryByFilter {
+    /// Whether to count only; so it is unless this is false.
+    dry_run: Option<bool>,
+}
+
+impl Searching for RetryByFilter {
+    fn search(&self, cx: &mut Cx<'_, '_>) -> Result<Searched> {
+        search(cx, &Change::Retry, self.dry_run)
+    }
+}
+
+impl Operation for RetryByFilter {
+    const AT: At = at("RetryByFilter", EDIT_ITEMS);
+    type Answer = Changed;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+        run(cx, &Change::Retry, self.dry_run)
+    }
+}
+
+/// Deletes the items that `$filter` finds, at most 1,000 at a time.
+#[odata::input]
+pub struct DeleteByFilter {
+    /// Whether to count only; so it is unless this is false.
+    dry_run: Option<bool>,
+}
+
+impl Searching for DeleteByFilter {
+    fn search(&self, cx: &mut Cx<'_, '_>) -> Result<Searched> {
+        search(cx, &Change::Delete, self.dry_run)
+    }
+}
+
+impl Operation for DeleteByFilter {
+    const AT: At = at("DeleteByFilter", DELETE_ITEMS);
+    type Answer = Changed;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+        run(cx, &Change::Delete, self.dry_run)
+    }
+}
+
+/// Changes priority and dates of the new items that `$filter` finds, at most 1,000 at a time. What is left
+/// out stays; a date that is null is taken away.
+#[odata::input]
+pub struct EditByFilter {
+    /// Whether to count only; so it is unless this is false.
+    dry_run: Option<bool>,
+    /// What is handed out first.
+    #[edm(name = "Priority")]
+    priority: Given<QueueItemPriority>,
+    /// Not handed out before.
+    #[edm(name = "DeferDate")]
+    defer_date: Given<Timestamp>,
+    /// When it should be done.
+    #[edm(name = "DueDate")]
+    due_date: Given<Timestamp>,
+    /// When that is at risk.
+    #[edm(name = "RiskSlaDate")]
+    risk_sla_date: Given<Timestamp>,
+}
+
+impl EditByFilter {
+    fn change(&self) -> Result<Change> {
+        if self.priority == Given(Some(None)) {
+            return Err(Error::invalid("The field Priority must not be null."));
+        }
+        let edit = Edit {
+            priority: self.priority.0.flatten(),
+            defer_date: self.defer_date.0,
+            due_date: self.due_date.0,
+            risk_sla_date: self.risk_sla_date.0,
+        };
+        if edit.columns().is_empty() {
+            return Err(Error::invalid(
+                "Say what to change: Priority, DeferDate, DueDate or RiskSlaDate.",
+            ));
+        }
+        Ok(Change::Edit(edit))
+    }
+}
+
+impl Searching for EditByFilter {
+    fn search(&self, cx: &mut Cx<'_, '_>) -> Result<Searched> {
+        search(cx, &self.change()?, self.dry_run)
+    }
+}
+
+impl Operation for EditByFilter {
+    const AT: At = at("EditByFilter", REPLACE_ITEMS);
+    type Answer = Changed;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+        run(cx, &self.change()?, self.dry_run)
+    }
 }
 
 /// What became of the items that were found.
 #[odata::complex(name = "ChangedByFilterDto")]
 #[derive(Serialize)]
-pub(super) struct Changed {
+pub struct Changed {
     /// How many the filter finds of those that can be changed.
     matched: i64,
     /// How many of them were changed.
@@ -88,42 +165,6 @@ impl Changed {
     }
 }
 
-/// What the body of a call says.
-#[odata::complex(name = "ChangeByFilterDto")]
-#[derive(Deserialize)]
-struct Wish {
-    /// Whether to count only.
-    #[serde(default)]
-    dry_run: Option<bool>,
-    /// What is handed out first.
-    #[serde(default)]
-    priority: Option<QueueItemPriority>,
-    /// Not handed out before.
-    #[serde(default)]
-    defer_date: Option<Timestamp>,
-    /// When it should be done.
-    #[serde(default)]
-    due_date: Option<Timestamp>,
-    /// When that is at risk.
-    #[serde(default)]
-    risk_sla_date: Option<Timestamp>,
-}
-
-impl Wish {
-    /// Reads the body; without one everything is as if left out.
-    fn read(args: &Args) -> Result<Self> {
-        let empty = serde_json::json!({});
-        let given = args.body.as_ref().filter(|body| !body.is_null());
-        let body = given.unwrap_or(&empty);
-        odata::body::check_complex(&Self::TYPE, body)?;
-        body::read("body", Some(body))
-    }
-
-    fn is_dry_run(&self) -> bool {
-        self.dry_run.unwrap_or(true)
-    }
-}
-
 /// What is done to each item.
 enum Change {
     Retry,
@@ -139,38 +180,7 @@ struct Edit {
     risk_sla_date: Option<Option<Timestamp>>,
 }
 
-/// Reads what a request wants done.
-type Read = fn(&Args, &Wish) -> Result<Change>;
-
 impl Change {
-    fn retry(_: &Args, _: &Wish) -> Result<Self> {
-        Ok(Self::Retry)
-    }
-
-    fn delete(_: &Args, _: &Wish) -> Result<Self> {
-        Ok(Self::Delete)
-    }
-
-    fn edit(args: &Args, wish: &Wish) -> Result<Self> {
-        let given = |name: &str| args.body.as_ref().and_then(|b| body::get(b, name));
-        let date = |name: &str, to: Option<Timestamp>| given(name).map(|_| to);
-        if given("Priority").is_some() && wish.priority.is_none() {
-            return Err(Error::invalid("The field Priority must not be null."));
-        }
-        let edit = Edit {
-            priority: wish.priority,
-            defer_date: date("DeferDate", wish.defer_date),
-            due_date: date("DueDate", wish.due_date),
-            risk_sla_date: date("RiskSlaDate", wish.risk_sla_date),
-        };
-        if edit.columns().is_empty() {
-            return Err(Error::invalid(
-                "Say what to change: Priority, DeferDate, DueDate or RiskSlaDate.",
-            ));
-        }
-        Ok(Self::Edit(edit))
-    }
-
     /// The items that it can be done to, and to which it has not been done yet.
     fn restrict(&self) -> String {
         match self {
@@ -232,8 +242,8 @@ impl Edit {
 }
 
 /// The filter, which has to be there: nobody changes everything by leaving something out.
-fn filter(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Query> {
-    let query = args.options(cx, &QueueItem::SET)?;
+fn filter(cx: &mut Cx<'_, '_>) -> Result<Query> {
+    let query = cx.options(QueueItem::set())?;
     if query.filter.is_none() {
         return Err(Error::invalid(
             "$filter is required: it says which queue items are meant, e.g. $filter=QueueDefinitionId eq 1.",
@@ -242,10 +252,17 @@ fn filter(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Query> {
     Ok(query)
 }
 
-/// Finds the items while others write. A dry run is over with that.
-fn search(cx: &mut Cx<'_, '_>, args: &Args, read: Read) -> Result<Searched> {
-    let (query, wish) = (filter(cx, args)?, Wish::read(args)?);
-    let change = read(args, &wish)?;
+/// What a look at the items came to.
+enum Look {
+    /// They were only to be counted.
+    Counted(Changed),
+    /// They are to be changed.
+    Found(Found),
+}
+
+/// Looks for the items.
+fn look(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Look> {
+    let query = filter(cx)?;
     let (restrict, vars) = (change.restrict(), change.vars());
     let listing = Listing {
         restrict: Some(&restrict),
@@ -254,38 +271,44 @@ fn search(cx: &mut Cx<'_, '_>, args: &Args, read: Read) -> Result<Searched> {
     };
     search::narrowed(cx, &query, &listing, |cx, listing| {
         let total = cx.count(&QueueItem::SET, &query, listing)?;
-        if wish.is_dry_run() {
-            let counted = Changed::of(total, 0, true);
-            return Ok(Searched::Answer(cx.answer(&counted)));
+        if dry_run.unwrap_or(true) {
+            return Ok(Look::Counted(Changed::of(total, 0, true)));
         }
         let ids = match total {
             0 => Vec::new(),
             _ => cx.keys(&QueueItem::SET, &query, listing, MAX_NAMED as u32)?,
         };
-        Ok(Searched::Found(Found { ids, total }))
+        Ok(Look::Found(Found { ids, total }))
+    })
+}
+
+/// Finds the items while others write. A dry run is over with that.
+fn search(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Searched> {
+    Ok(match look(cx, change, dry_run)? {
+        Look::Counted(counted) => Searched::Answer(counted.reply(cx)?),
+        Look::Found(found) => Searched::Found(found),
     })
 }
 
 /// Changes those items that are still what was looked for.
-fn run(cx: &mut Cx<'_, '_>, args: &Args, read: Read) -> Result<Reply> {
-    let found = match &args.found {
+fn run(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Changed> {
+    let found = match &cx.args.found {
         Some(found) => found.clone(),
-        None => match search(cx, args, read)? {
-            Searched::Answer(reply) => return Ok(reply),
-            Searched::Found(found) => found,
+        None => match look(cx, change, dry_run)? {
+            Look::Counted(counted) => return Ok(counted),
+            Look::Found(found) => found,
         },
     };
-    let change = read(args, &Wish::read(args)?)?;
-    let ids = still(cx, args, &change, &found.ids)?;
+    let ids = still(cx, change, &found.ids)?;
     for id in &ids {
         let item = items::find(cx, *id)?;
         change.apply(cx, &item)?;
     }
-    Ok(cx.answer(&Changed::of(found.total, ids.len(), false)))
+    Ok(Changed::of(found.total, ids.len(), false))
 }
 
 /// Those of the items that the filter still finds and that still can be changed.
-fn still(cx: &mut Cx<'_, '_>, args: &Args, change: &Change, found: &[i64]) -> Result<Vec<i64>> {
+fn still(cx: &mut Cx<'_, '_>, change: &Change, found: &[i64]) -> Result<Vec<i64>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
@@ -301,6 +324,6 @@ fn still(cx: &mut Cx<'_, '_>, args: &Args, change: &Change, found: &[i64]) -> Re
         vars: &vars,
         ..Listing::default()
     };
-    let query = filter(cx, args)?;
+    let query = filter(cx)?;
     cx.keys(&QueueItem::SET, &query, &listing, MAX_NAMED as u32)
 }

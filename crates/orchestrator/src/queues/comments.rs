@@ -1,10 +1,10 @@
 //! What people say about items.
 
 use db::Value;
+use odata::edm::EntitySet;
 use odata::{Changes, Mode, Timestamp};
 
-use super::entities::QueueItem;
-use super::events::OF_ALL_ATTEMPTS;
+use super::events::of_all_attempts;
 use super::items::{self, DELETE_ITEMS};
 use super::{
     Author, EDIT_ITEMS, VIEW_ITEMS, entity_in_folders, must_be_in_folders, page_in_folders,
@@ -12,7 +12,7 @@ use super::{
 use crate::access;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Command, FolderRule, Op, Resource};
+use crate::op::{At, Command, FolderRule, Op, Operation, Page, Resource, function, op};
 
 /// A comment on an item.
 #[odata::entity(
@@ -41,26 +41,21 @@ pub struct QueueItemComment {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItemComment::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueItemComment::SET, None, &[]))
-    .get(|cx, args| entity_in_folders(cx, args, &QueueItemComment::SET))
-    .create(Command::new(EDIT_ITEMS, create))
+    .list(|cx, args| page_in_folders(cx, args, SET))
+    .get(|cx, args| entity_in_folders(cx, args, SET))
+    .create(Command::create(EDIT_ITEMS, BODY, create))
     .replace(Command::new(EDIT_ITEMS, replace).silent())
-    .delete(Command::new(EDIT_ITEMS, delete));
+    .delete(Command::delete(EDIT_ITEMS, delete));
+
+const SET: &EntitySet = &QueueItemComment::SET;
+/// What messages call the body.
+const BODY: &str = "queueItemCommentDto";
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[Op::function(
-    "QueueItemComments",
-    "GetQueueItemCommentsHistory",
-    VIEW_ITEMS,
-    history,
-)
-.params(&[("queueItemId", "Edm.Int64")])
-.returns("Collection(QueueItemCommentDto)")
-.folder(FolderRule::Optional)];
+pub const OPS: &[Op] = &[op::<GetQueueItemCommentsHistory>()];
 
 /// `POST /odata/QueueItemComments`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Create)?;
+fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let item = match changes.get("queue_item_id") {
         Some(Value::Int(id)) => *id,
         _ => return Err(Error::invalid("The QueueItemId field is required.")),
@@ -70,12 +65,7 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     changes.set("queue_definition_id", item.queue);
     changes.set("user_id", author.user);
     changes.set("external_client_id", author.client);
-    let id = cx.insert(changes)?;
-    Ok(Reply::created(cx.entity(
-        &QueueItemComment::SET,
-        id,
-        &[],
-    )?))
+    cx.insert(changes)
 }
 
 /// `PUT /odata/QueueItemComments(id)`: another text for one's own comment, or a new comment where
@@ -85,20 +75,21 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let any = "SELECT 1 FROM queue_item_comments WHERE id = $1 AND tenant_id = $2";
     let tenant = cx.caller.tenant;
     if cx.tx.row(any, &[id.into(), tenant.into()])?.is_none() {
-        return create(cx, args);
+        let id = create(cx, args.changes(BODY, SET, Mode::Create)?)?;
+        return Ok(Reply::created(cx.entity(SET, id, &[])?));
     }
-    let mut changes = args.changes("queueItemCommentDto", &QueueItemComment::SET, Mode::Replace)?;
+    let mut changes = args.changes(BODY, SET, Mode::Replace)?;
     let item = changes
         .remove("queue_item_id")
         .filter(|item| *item != Value::Null);
-    must_be_in_folders(cx, &QueueItemComment::SET, id)?;
+    must_be_in_folders(cx, SET, id)?;
     if !is_own(cx, id)? {
         return Err(Error::refused(
             Code::ErrorUpdating,
             "Only the author can change a comment: write one of your own.",
         ));
     }
-    let mut moved = Changes::none(&QueueItemComment::SET);
+    let mut moved = Changes::none(SET);
     if let Some(item) = item {
         moved.set("queue_item_id", item);
     }
@@ -109,7 +100,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         ));
     }
     cx.update(changes, id)?;
-    Ok(Reply::json(cx.entity(&QueueItemComment::SET, id, &[])?))
+    Ok(Reply::json(cx.entity(SET, id, &[])?))
 }
 
 /// Whether the caller wrote the comment.
@@ -131,9 +122,8 @@ fn is_own(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
 /// `DELETE /odata/QueueItemComments(id)`: of one's own comment, or of anybody's by those who may
 /// delete the item with all that is said of it. The original documents a rule for changes only; what
 /// nobody else may change nobody else may make unsaid either.
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_be_in_folders(cx, &QueueItemComment::SET, id)?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    must_be_in_folders(cx, SET, id)?;
     let folder = cx.need_folder()?.clone();
     if !is_own(cx, id)? && !access::has_in_folder(cx.tx, cx.caller, &DELETE_ITEMS, &folder)? {
         return Err(Error::refused(
@@ -141,20 +131,24 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             "Only the author, or whoever may delete queue items, can delete a comment.",
         ));
     }
-    cx.delete(&QueueItemComment::SET, id)?;
-    Ok(Reply::NoContent)
+    cx.delete(SET, id)
 }
 
-/// `GetQueueItemCommentsHistory(queueItemId=…)`: of all attempts.
-fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let item = args.int("queueItemId")?;
-    must_be_in_folders(cx, &QueueItem::SET, item)?;
-    let vars = [("item", item.into())];
-    page_in_folders(
-        cx,
-        args,
-        &QueueItemComment::SET,
-        Some(OF_ALL_ATTEMPTS),
-        &vars,
-    )
+/// The comments on all attempts at an item.
+#[odata::input]
+pub struct GetQueueItemCommentsHistory {
+    /// Number of one of the attempts.
+    #[edm(required)]
+    queue_item_id: i64,
+}
+
+impl Operation for GetQueueItemCommentsHistory {
+    const AT: At = function("QueueItemComments", "GetQueueItemCommentsHistory")
+        .needs(VIEW_ITEMS)
+        .folder(FolderRule::Optional);
+    type Answer = Page<QueueItemComment>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        of_all_attempts(cx, self.queue_item_id)
+    }
 }

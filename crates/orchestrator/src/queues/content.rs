@@ -103,6 +103,11 @@ impl Dictionary {
         })
     }
 
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.document.as_object().is_none_or(Map::is_empty)
+    }
+
     /// What is kept of it for the item with this key: sealed in an encrypted queue.
     ///
     /// # Errors

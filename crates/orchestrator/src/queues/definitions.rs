@@ -2,15 +2,19 @@
 
 use db::Value;
 use odata::edm::EntitySet;
-use odata::{Changes, Mode};
+use odata::{Changes, Guid, Mode};
 
-use super::entities::{QUEUES_IN_FOLDERS, QueueItemStatus, STORED_QUEUES};
-use super::{removal, retention, schemas, sharing};
+use super::entities::{QUEUES_IN_FOLDERS, QueueInFolders, QueueItemStatus, STORED_QUEUES};
+use super::sharing::{self, GetFoldersForQueue, GetQueuesAcrossFolders, ShareToFolders};
+use super::{removal, retention, schemas};
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity};
+use crate::op::{
+    Access, At, Command, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Written,
+    function, op, plain_entity,
+};
 use crate::releases;
 
 pub(super) const VIEW: Need = Need::new("OR.Queues", &[("Queues", Access::View)], false);
@@ -26,64 +30,24 @@ pub(super) static AUDITED: Audited = Audited::new(AuditComponent::Queues, SET, "
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(SET, VIEW)
+    .written(&STORED_QUEUES)
     .folder(FolderRule::Optional)
     .get(plain_entity)
-    .create(Command::new(CREATE, create))
+    .create(Command::create(CREATE, BODY, make))
     .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::new(DELETE, delete));
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
+
+/// What messages call the body.
+pub(super) const BODY: &str = "queueDefinitionDto";
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function("QueueDefinitions", "GetByKey", VIEW, get_by_key)
-        .params(&[("identifier", "Edm.Guid")])
-        .returns("QueueDefinitionDto")
-        .folder(FolderRule::Optional),
-    Op::function(
-        "QueueDefinitions",
-        "GetJsonSchemaDefinition",
-        Need::new("OR.Queues", &[("Queues", Access::Edit)], false),
-        get_schema,
-    )
-    .bound()
-    .namespace(QUEUE_NAMESPACE)
-    .params(&[("jsonSchemaType", "Edm.String")])
-    .returns("Edm.String")
-    .folder(FolderRule::Optional),
-    Op::function(
-        "QueueDefinitions",
-        "GetFoldersForQueue",
-        sharing::READ,
-        sharing::get_folders_for_queue,
-    )
-    .params(&[("id", "Edm.Int64")])
-    .returns("AccessibleFoldersDto"),
-    Op::function(
-        "QueueDefinitions",
-        "GetQueuesAcrossFolders",
-        sharing::READ,
-        sharing::get_queues_across_folders,
-    )
-    .params(&[("excludeFolderId", "Edm.Int64")])
-    .returns("Collection(QueueDefinitionDto)"),
-    Op::action(
-        "QueueDefinitions",
-        "ShareToFolders",
-        sharing::WRITE,
-        sharing::share_to_folders,
-    )
-    .params(&[
-        ("QueueIds", "Collection(Edm.Int64)"),
-        ("ToAddFolderIds", "Collection(Edm.Int64)"),
-        ("ToRemoveFolderIds", "Collection(Edm.Int64)"),
-    ]),
+    op::<GetByKey>(),
+    op::<GetJsonSchemaDefinition>(),
+    op::<GetFoldersForQueue>(),
+    op::<GetQueuesAcrossFolders>(),
+    op::<ShareToFolders>(),
 ];
-
-/// `POST /odata/QueueDefinitions`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Create)?;
-    let id = make(cx, changes)?;
-    Ok(Reply::created(cx.entity(SET, id, &[])?))
-}
 
 /// Inserts a queue into the folder of the request.
 ///
@@ -154,7 +118,7 @@ pub(super) fn current(cx: &mut Cx<'_, '_>, id: i64) -> Result<Option<Current>> {
 /// one is made, as far as the caller may.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     let id = args.id()?;
-    let changes = args.changes("queueDefinitionDto", &STORED_QUEUES, Mode::Replace)?;
+    let changes = args.changes(BODY, &STORED_QUEUES, Mode::Replace)?;
     if let Some(current) = current(cx, id)? {
         change(cx, &current, changes)?;
         return Ok(Reply::json(cx.entity(SET, id, &[])?));
@@ -198,9 +162,7 @@ pub(super) fn change(cx: &mut Cx<'_, '_>, current: &Current, mut changes: Change
 
 /// `DELETE /odata/QueueDefinitions(id)`: with its items, from all its folders, so in each of them it
 /// must be allowed.
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     for folder in sharing::folders_of(cx.tx, id)? {
         if !sharing::may(cx, folder, &DELETE)? {
             return Err(Error::refused(
@@ -210,8 +172,7 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ));
         }
     }
-    removal::remove(cx, id)?;
-    Ok(Reply::NoContent)
+    removal::remove(cx, id)
 }
 
 /// The name that a body gives; the declaration requires one.
@@ -268,44 +229,73 @@ fn check_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
     }
 }
 
-/// `GetByKey(identifier=…)`
-fn get_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, SET)?;
-    let row = cx.tx.row(
-        "SELECT id FROM queue_definitions WHERE key = $1 AND tenant_id = $2",
-        &[args.guid("identifier")?.into(), cx.caller.tenant.into()],
-    )?;
-    let id: i64 = row
-        .ok_or_else(|| Error::not_found("QueueDefinition"))?
-        .get(0)?;
-    Ok(Reply::json(cx.entity_with(SET, &id.into(), &query, &[])?))
+/// A queue by its key.
+#[odata::input]
+pub struct GetByKey {
+    /// The key.
+    #[edm(required)]
+    identifier: Guid,
 }
 
-/// `QueueDefinitions(id)/GetJsonSchemaDefinition(jsonSchemaType='…')`: the schema as it was given.
-fn get_schema(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let kind = args.text("jsonSchemaType")?;
-    let index = ["SpecificData", "OutputData", "AnalyticsData"]
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(&kind))
-        .ok_or_else(|| {
+impl Operation for GetByKey {
+    const AT: At = function("QueueDefinitions", "GetByKey")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = One<QueueInFolders>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let row = cx.tx.row(
+            "SELECT id FROM queue_definitions WHERE key = $1 AND tenant_id = $2",
+            &[self.identifier.into(), cx.caller.tenant.into()],
+        )?;
+        let row = row.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+        Ok(One::by(row.get::<i64>("id")?))
+    }
+}
+
+/// A schema of a queue, as it was given.
+#[odata::input]
+pub struct GetJsonSchemaDefinition {
+    /// Number of the queue.
+    #[edm(key)]
+    id: i64,
+    /// `SpecificData`, `OutputData` or `AnalyticsData`.
+    #[edm(required)]
+    json_schema_type: String,
+}
+
+impl Operation for GetJsonSchemaDefinition {
+    const AT: At = function("QueueDefinitions", "GetJsonSchemaDefinition")
+        .needs(Need::new("OR.Queues", &[("Queues", Access::Edit)], false))
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Optional);
+    // The schema is a document itself.
+    type Answer = Written<String>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let kind = &self.json_schema_type;
+        let index = ["SpecificData", "OutputData", "AnalyticsData"]
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(kind))
+            .ok_or_else(|| {
+                Error::refused(
+                    Code::InvalidQueueSchemaType,
+                    "jsonSchemaType must be SpecificData, OutputData or AnalyticsData.",
+                )
+            })?;
+        cx.entity(SET, self.id, &[])?;
+        let row = cx.tx.row(
+            "SELECT specific_data_json_schema, output_data_json_schema, analytics_data_json_schema
+             FROM queue_definitions WHERE id = $1",
+            &[self.id.into()],
+        )?;
+        let schema: Option<String> = row.map(|r| r.get(SCHEMAS[index].0)).transpose()?.flatten();
+        let schema = schema.ok_or_else(|| {
             Error::refused(
-                Code::InvalidQueueSchemaType,
-                "jsonSchemaType must be SpecificData, OutputData or AnalyticsData.",
+                Code::QueueSchemaDefinitionNotFound,
+                format!("The queue has no schema of type {kind}."),
             )
         })?;
-    cx.entity(SET, id, &[])?;
-    let row = cx.tx.row(
-        "SELECT specific_data_json_schema, output_data_json_schema, analytics_data_json_schema
-         FROM queue_definitions WHERE id = $1",
-        &[id.into()],
-    )?;
-    let schema: Option<String> = row.map(|r| r.get(SCHEMAS[index].0)).transpose()?.flatten();
-    let schema = schema.ok_or_else(|| {
-        Error::refused(
-            Code::QueueSchemaDefinitionNotFound,
-            format!("The queue has no schema of type {kind}."),
-        )
-    })?;
-    Ok(Reply::json(schema.into_bytes()))
+        Ok(Reply::json(schema.into_bytes()).into())
+    }
 }

@@ -4,23 +4,25 @@ use db::sql;
 use odata::Timestamp;
 use serde_json::Value as Json;
 
-use super::adding::QueueItemData;
-use super::content::{self, Kind};
+use super::content::{self, Dictionary, Kind};
+use super::data::ItemData;
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
-use super::items::{self, Item, Versioned};
+use super::items::{self, DELETE_ITEMS, Item, Versioned, on_items};
 use super::ledger::Ledger;
 use super::queue::Queue;
-use super::{Author, bulk_reply, turn};
+use super::{Author, refused, turn};
 use crate::body;
+use crate::bulk::FailedNumbers;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Operation};
 
 /// `PUT /odata/QueueItems(id)`. Of a new item, priority, dates, progress and content are replaced. Of
 /// one that is successful, deleted or retried, the content can be removed: everything else must then
 /// be as it is.
 pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let data = QueueItemData::read("queueItemDto", args.body.as_ref())?;
+    let data = ItemData::read("queueItemDto", args.body.as_ref())?;
     let item = items::find(cx, args.id()?)?;
     item.must_be(args.if_match)?;
     let body = args.body.as_ref().unwrap_or(&Json::Null);
@@ -93,7 +95,7 @@ pub(super) fn reschedule(cx: &mut Cx<'_, '_>, item: &Item, to: &Schedule) -> Res
     Ok(())
 }
 
-fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
+fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &ItemData) -> Result<()> {
     let queue = Queue::numbered(cx.tx, item.queue)?;
     let (keys, content) = (&cx.server.keys, data.content.as_ref());
     let content = content::kept(Kind::Specific, content, keys, &queue, &item.key)?;
@@ -111,9 +113,9 @@ fn edit(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
     Ok(())
 }
 
-fn remove_content(cx: &mut Cx<'_, '_>, item: &Item, data: &QueueItemData) -> Result<()> {
-    let emptied = data.specific_content.as_ref();
-    if emptied.is_some_and(|content| !content.0.is_empty()) {
+fn remove_content(cx: &mut Cx<'_, '_>, item: &Item, data: &ItemData) -> Result<()> {
+    let emptied = data.content.as_ref().is_none_or(Dictionary::is_empty);
+    if !emptied {
         return Err(unlike(item, "SpecificContent must be null or empty"));
     }
     if let Some(member) = changed(item, data) {
@@ -135,7 +137,7 @@ fn unlike(item: &Item, what: &str) -> Error {
 
 /// The first member that differs from the item's. What a body leaves out is null, but a name and a
 /// priority cannot be.
-fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
+fn changed(item: &Item, data: &ItemData) -> Option<&'static str> {
     let same_name = |name: &String| {
         let (given, known) = (name.trim().to_lowercase(), item.queue_name.trim());
         given == known.to_lowercase()
@@ -154,16 +156,27 @@ fn changed(item: &Item, data: &QueueItemData) -> Option<&'static str> {
 }
 
 /// `DELETE /odata/QueueItems(id)`
-pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let item = items::find(cx, args.id()?)?;
-    item.must_be(args.if_match)?;
-    mark_deleted(cx, &item)?;
-    Ok(Reply::NoContent)
+pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    let item = items::find(cx, id)?;
+    item.must_be(cx.args.if_match)?;
+    mark_deleted(cx, &item)
 }
 
-/// `DeleteBulk {queueItems:[{Id,RowVersion}]}`: each on its own.
-pub(super) fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    each(cx, args, mark_deleted)
+/// Deletes items, each on its own. Those that could not be deleted are in the answer.
+#[odata::input]
+pub struct DeleteBulk {
+    /// The items, each in the version that is meant.
+    #[edm(required)]
+    queue_items: Vec<Versioned>,
+}
+
+impl Operation for DeleteBulk {
+    const AT: At = on_items("DeleteBulk").needs(DELETE_ITEMS);
+    type Answer = FailedNumbers;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedNumbers> {
+        each(cx, &self.queue_items, mark_deleted)
+    }
 }
 
 /// Items that can be deleted and are not.
@@ -204,12 +217,11 @@ pub(super) fn mark_deleted(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
 /// which it cannot be done are in the answer.
 pub(super) fn each(
     cx: &mut Cx<'_, '_>,
-    args: &Args,
+    items: &[Versioned],
     mut change: impl FnMut(&mut Cx<'_, '_>, &Item) -> Result<()>,
-) -> Result<Reply> {
-    let items: Vec<Versioned> = args.list("queueItems")?;
-    let mut failed: Vec<Json> = Vec::new();
-    for named in &items {
+) -> Result<FailedNumbers> {
+    let mut failed = Vec::new();
+    for named in items {
         let version = named.version()?;
         let done = items::find(cx, named.id).and_then(|item| {
             item.must_be(version)?;
@@ -218,9 +230,13 @@ pub(super) fn each(
         match done {
             Ok(()) => {}
             // Refusals come before anything is written.
-            Err(Error::Refused { .. }) => failed.push(named.id.into()),
+            Err(Error::Refused { .. }) => failed.push(named.id),
             Err(error) => return Err(error),
         }
     }
-    Ok(bulk_reply(cx, "Int64", failed, items.len()))
+    Ok(FailedNumbers {
+        success: failed.is_empty(),
+        message: refused(failed.len(), items.len()),
+        failed_items: failed,
+    })
 }

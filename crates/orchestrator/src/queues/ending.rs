@@ -11,16 +11,16 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::content::{self, Dictionary, Kind};
-use super::engine::{self, Ask, Batch, Held, Slots, Work};
+use super::engine::{self, Batch, Held, Request, Slots, Work};
 use super::entities::{
     ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
 };
-use super::ledger::Of;
-use super::retrying::{self, Again, Who};
-use super::{Author, turn};
-use crate::body;
+use super::ledger::ItemRef;
+use super::retrying::{self, RetriedBy, Retry};
+use super::{Author, EDIT_ITEMS, turn};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, FolderRule, Nothing, Operation, QUEUE_NAMESPACE, Together, action};
 
 /// What became of an item.
 #[odata::complex(name = "TransactionResultDto")]
@@ -73,45 +73,99 @@ enum End {
     Postponed,
 }
 
-/// What `Queues(id)/SetTransactionResult {transactionResult}` wants.
-///
-/// # Errors
-/// 400 for members that are wrong, 413 for those that are too large.
-pub(super) fn read(args: &Args) -> Result<Work> {
-    let given = args.body.as_ref();
-    let given = given.and_then(|b| body::get(b, "transactionResult"));
-    if let Some(json @ serde_json::Value::Object(_)) = given {
-        odata::body::check_complex(&TransactionResult::TYPE, json)?;
+/// Says what became of an item that was started.
+#[odata::input]
+pub struct SetTransactionResult {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+    /// What became of it.
+    #[edm(required)]
+    transaction_result: TransactionResult,
+}
+
+impl Together for SetTransactionResult {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        let result = &self.transaction_result;
+        content::check_progress(result.progress.as_deref())?;
+        let end = match (result.is_successful, &result.processing_exception) {
+            (true, _) => End::Successful,
+            (false, None) if result.defer_date.is_some() => End::Postponed,
+            (false, exception) => failure(exception.as_ref())?,
+        };
+        let outcome = Outcome {
+            end,
+            defer_date: result.defer_date,
+            due_date: result.due_date,
+            output: dictionary(Kind::Output, result.output.as_ref())?,
+            analytics: dictionary(Kind::Analytics, result.analytics.as_ref())?,
+            progress: result.progress.clone(),
+            operation_id: result.operation_id.clone(),
+        };
+        Ok(Work::End(held(self.id, args)?, Box::new(outcome)))
     }
-    let result: TransactionResult = body::read("transactionResult", given)?;
-    content::check_progress(result.progress.as_deref())?;
-    let end = match (result.is_successful, &result.processing_exception) {
-        (true, _) => End::Successful,
-        (false, None) if result.defer_date.is_some() => End::Postponed,
-        (false, exception) => failure(exception.as_ref())?,
-    };
-    let outcome = Outcome {
-        end,
-        defer_date: result.defer_date,
-        due_date: result.due_date,
-        output: dictionary(Kind::Output, result.output)?,
-        analytics: dictionary(Kind::Analytics, result.analytics)?,
-        progress: result.progress,
-        operation_id: result.operation_id,
-    };
-    Ok(Work::End(held(args)?, Box::new(outcome)))
 }
 
-fn held(args: &Args) -> Result<Held> {
-    Ok(Held {
-        item: args.id()?,
-        job: args.job()?,
-    })
+impl Operation for SetTransactionResult {
+    const AT: At = action("Queues", "SetTransactionResult")
+        .needs(EDIT_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .tells()
+        .answers(200)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let work = self.work(cx.args)?;
+        engine::alone(cx, &work).map(|_| Nothing)
+    }
 }
 
-fn dictionary(kind: Kind, given: Option<Open>) -> Result<Option<Dictionary>> {
+/// Says how far the work on an item is.
+#[odata::input]
+pub struct SetTransactionProgress {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+    /// How far it is.
+    #[edm(name = "Progress")]
+    progress: Option<String>,
+}
+
+impl Together for SetTransactionProgress {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        content::check_progress(self.progress.as_deref())?;
+        let held = held(self.id, args)?;
+        Ok(Work::Progress(held, self.progress.clone()))
+    }
+}
+
+impl Operation for SetTransactionProgress {
+    const AT: At = action("QueueItems", "SetTransactionProgress")
+        .needs(EDIT_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .answers(200)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let work = self.work(cx.args)?;
+        engine::alone(cx, &work).map(|_| Nothing)
+    }
+}
+
+fn held(item: i64, args: &Args) -> Result<Held> {
+    let job = args.job()?;
+    Ok(Held { item, job })
+}
+
+fn dictionary(kind: Kind, given: Option<&Open>) -> Result<Option<Dictionary>> {
     given
-        .map(|given| Dictionary::result(kind, &given))
+        .map(|given| Dictionary::result(kind, given))
         .transpose()
 }
 
@@ -134,36 +188,10 @@ fn failure(exception: Option<&ProcessingException>) -> Result<End> {
     Ok(End::Failed(kind, kept.to_string()))
 }
 
-/// What `QueueItems(id)/SetTransactionProgress {Progress}` wants.
-///
-/// # Errors
-/// 400 when the body is none, 413 for a text that is too long.
-pub(super) fn read_progress(args: &Args) -> Result<Work> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Body {
-        #[serde(default)]
-        progress: Option<String>,
-    }
-    let body: Body = args.body("progress")?;
-    content::check_progress(body.progress.as_deref())?;
-    Ok(Work::Progress(held(args)?, body.progress))
-}
-
-/// `SetTransactionResult`
-pub(super) fn set_result(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read(args)?)
-}
-
-/// `SetTransactionProgress`
-pub(super) fn set_progress(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    engine::alone(cx, &read_progress(args)?)
-}
-
 db::record! {
     /// An attempt at an item, `queue_items i`.
     pub(super) struct Attempt {
-        pub of: Of = Of::SELECT,
+        pub of: ItemRef = ItemRef::SELECT,
         pub status: QueueItemStatus = "i.status",
         pub priority: QueueItemPriority = "i.priority",
         pub due_date: Option<Timestamp> = "i.due_date",
@@ -225,7 +253,7 @@ struct Changes {
     progressed: BTreeMap<i64, Progressed>,
     ended: Vec<Ended>,
     postponed: Vec<Postponed>,
-    again: Vec<Again>,
+    again: Vec<Retry>,
 }
 
 /// Takes in all results and progress.
@@ -233,11 +261,11 @@ struct Changes {
 /// # Errors
 /// The store's.
 pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
-    let asked: Vec<(usize, &Ask<'_>, Held)> = slots
+    let asked: Vec<(usize, &Request<'_>, Held)> = slots
         .open()
         .into_iter()
-        .filter_map(|(at, ask)| match ask.work {
-            Work::End(held, _) | Work::Progress(held, _) => Some((at, ask, *held)),
+        .filter_map(|(at, request)| match request.work {
+            Work::End(held, _) | Work::Progress(held, _) => Some((at, request, *held)),
             _ => None,
         })
         .collect();
@@ -246,15 +274,15 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
     }
     let mut attempts = attempts(batch, &asked)?;
     let mut changes = Changes::default();
-    for (at, ask, held) in asked {
+    for (at, request, held) in asked {
         let attempt = match attempts.get_mut(&held.item) {
-            Some(attempt) if seen_by(batch, attempt, ask)? => Some(attempt),
+            Some(attempt) if seen_by(batch, attempt, request)? => Some(attempt),
             _ => None,
         };
-        let done = match (attempt, ask.work) {
+        let done = match (attempt, request.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
             (Some(attempt), Work::End(_, outcome)) => must_hold(batch, attempt, held)
-                .and_then(|()| ended(batch, &mut changes, attempt, outcome, ask)),
+                .and_then(|()| ended(batch, &mut changes, attempt, outcome, request)),
             (Some(attempt), Work::Progress(_, text)) => must_hold(batch, attempt, held)
                 .and_then(|()| progressed(batch, &mut changes, attempt, text.as_deref())),
             _ => continue,
@@ -268,7 +296,7 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
 /// one: a call finds it as the call before has left it.
 fn attempts(
     batch: &mut Batch<'_, '_>,
-    asked: &[(usize, &Ask<'_>, Held)],
+    asked: &[(usize, &Request<'_>, Held)],
 ) -> Result<HashMap<i64, Attempt>> {
     let ids: Vec<i64> = asked.iter().map(|(_, _, held)| held.item).collect();
     let find = sql!(
@@ -281,9 +309,9 @@ fn attempts(
 }
 
 /// Whether the item is one of the tenant's, in the folder of the call.
-fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, ask: &Ask<'_>) -> Result<bool> {
-    let Of { tenant, queue, .. } = attempt.of;
-    Ok(tenant == ask.caller.tenant && batch.queue_in(ask.folder.id, queue)?.is_some())
+fn seen_by(batch: &mut Batch<'_, '_>, attempt: &Attempt, request: &Request<'_>) -> Result<bool> {
+    let ItemRef { tenant, queue, .. } = attempt.of;
+    Ok(tenant == request.caller.tenant && batch.queue_in(request.folder.id, queue)?.is_some())
 }
 
 /// Fails when the item has returned to a queue with a lease since the job took it, and another job has
@@ -309,7 +337,7 @@ fn ended(
     changes: &mut Changes,
     attempt: &mut Attempt,
     outcome: &Outcome,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
 ) -> Result<()> {
     match attempt.status {
         QueueItemStatus::InProgress => {}
@@ -333,7 +361,7 @@ fn ended(
     };
     let output = kept(Kind::Output, &outcome.output)?;
     let analytics = kept(Kind::Analytics, &outcome.analytics)?;
-    let author = Author::of(ask.caller);
+    let author = Author::of(request.caller);
     let ticks = attempt.took(batch.now);
     let (failure, exception) = match &outcome.end {
         End::Successful => (None, None),
@@ -369,8 +397,8 @@ fn ended(
     attempt.status = status;
     if again {
         let due_date = outcome.due_date.or(attempt.due_date);
-        let again = Again::by_itself(attempt, author, batch.now);
-        changes.again.push(Again {
+        let again = Retry::by_itself(attempt, author, batch.now);
+        changes.again.push(Retry {
             defer_date: outcome.defer_date,
             due_date,
             ..again
@@ -460,7 +488,7 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         batch.tx,
         &mut batch.ledger,
         batch.now,
-        Who::Itself,
+        RetriedBy::Queue,
         changes.again,
     )
 }

@@ -8,25 +8,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use db::Tx;
+use odata::edm::Entity;
 use odata::{Folders, Guid, Metadata, Scope, Shape, Timestamp};
 
-use super::adding::{self, QueueItemData};
+use super::adding;
 use super::content;
+use super::data::ItemData;
 use super::ending::{self, Outcome};
 use super::entities::{ITEMS_IN_PLACE, QueueItem};
-use super::ledger::{Ledger, Of};
+use super::ledger::{ItemRef, Ledger};
 use super::queue::Queue;
 use super::taking::{self, Wanted};
-use crate::cx::{Args, Caller, Cx, Folder, Hint, Reply, Server};
+use crate::cx::{Caller, Cx, Folder, Hint, Reply, Server};
 use crate::error::{Error, Result};
+use crate::op;
 
 /// What somebody wants of a queue, read and checked as far as that needs no database.
 #[derive(Debug)]
 pub enum Work {
     /// `AddQueueItem`
-    Add(Box<QueueItemData>),
+    Add(Box<ItemData>),
     /// `StartTransaction`
     Take(Box<Wanted>),
     /// `SetTransactionResult`
@@ -44,11 +48,17 @@ pub struct Held {
     pub job: Option<Guid>,
 }
 
-/// Reads what a request wants.
-pub type Read = fn(&Args) -> Result<Work>;
+/// The work that an operation of queues wants.
+///
+/// # Errors
+/// [`Error::Internal`] for that of another feature.
+pub fn unpacked(work: op::Work) -> Result<Arc<Work>> {
+    let other = |_| Error::Internal("work that queues know nothing of".into());
+    work.downcast().map_err(other)
+}
 
 /// Somebody who wants something, with everything that was checked about them.
-pub struct Ask<'a> {
+pub struct Request<'a> {
     /// Who.
     pub caller: &'a Caller,
     /// Where.
@@ -115,7 +125,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     ///
     /// # Errors
     /// 1002 when there is none any more.
-    pub fn queue_of(&mut self, of: Of) -> Result<Rc<Queue>> {
+    pub fn queue_of(&mut self, of: ItemRef) -> Result<Rc<Queue>> {
         if let Some(known) = self.by_number.get(&of.queue) {
             return Ok(Rc::clone(known));
         }
@@ -181,9 +191,14 @@ impl<'a, 'c> Batch<'a, 'c> {
 ///
 /// # Errors
 /// Those of the store, which are nobody's in particular: nothing counts then.
-pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -> Result<Answers> {
+pub fn run(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    server: &Server,
+    requests: &[Request<'_>],
+) -> Result<Answers> {
     let mut batch = Batch::new(tx, now, &server.keys);
-    let mut answers = Slots::new(asks);
+    let mut answers = Slots::new(requests);
     ending::end(&mut batch, &mut answers)?;
     // Items that are added now are for those who come later: whoever adds one sees it as it was added.
     taking::take(&mut batch, &mut answers)?;
@@ -203,14 +218,14 @@ pub fn run(tx: &mut Tx<'_>, now: Timestamp, server: &Server, asks: &[Ask<'_>]) -
 /// The refusal, or the store's.
 pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
     let folder = cx.need_folder()?.clone();
-    let ask = Ask {
+    let request = Request {
         caller: cx.caller,
         folder: &folder,
         base: cx.base,
         metadata: cx.metadata,
         work,
     };
-    let (answers, hints) = run(cx.tx, cx.now, cx.server, &[ask])?;
+    let (answers, hints) = run(cx.tx, cx.now, cx.server, &[request])?;
     for hint in hints {
         cx.hint(hint);
     }
@@ -221,8 +236,8 @@ pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
 ///
 /// # Errors
 /// As [`alone`]; 400 for options that do not fit.
-pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, args: &Args, work: &Work) -> Result<Reply> {
-    let query = args.options(cx, &QueueItem::SET)?;
+pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
+    let query = cx.options(QueueItem::set())?;
     let reply = alone(cx, work)?;
     let Reply::Json { status, body } = reply else {
         return Ok(reply);
@@ -251,26 +266,26 @@ enum Slot {
 
 /// The calls with their answers.
 pub(super) struct Slots<'a> {
-    asks: &'a [Ask<'a>],
+    requests: &'a [Request<'a>],
     slots: Vec<Slot>,
 }
 
 impl<'a> Slots<'a> {
-    fn new(asks: &'a [Ask<'a>]) -> Self {
-        let slots = asks.iter().map(|_| Slot::Open).collect();
-        Self { asks, slots }
+    fn new(requests: &'a [Request<'a>]) -> Self {
+        let slots = requests.iter().map(|_| Slot::Open).collect();
+        Self { requests, slots }
     }
 
     /// The calls that wait for their answers.
-    pub fn open(&self) -> Vec<(usize, &'a Ask<'a>)> {
-        let slots = self.slots.iter().zip(self.asks).enumerate();
+    pub fn open(&self) -> Vec<(usize, &'a Request<'a>)> {
+        let slots = self.slots.iter().zip(self.requests).enumerate();
         let open = slots.filter(|(_, (slot, _))| matches!(slot, Slot::Open));
-        open.map(|(at, (_, ask))| (at, ask)).collect()
+        open.map(|(at, (_, request))| (at, request)).collect()
     }
 
     /// All calls.
-    pub fn asks(&self) -> &'a [Ask<'a>] {
-        self.asks
+    pub fn requests(&self) -> &'a [Request<'a>] {
+        self.requests
     }
 
     /// Answers a call; a failure of the store is everybody's.
@@ -305,9 +320,14 @@ type View<'a> = (i64, i64, &'a str, Metadata);
 /// same item at the same time.
 fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
     let mut alike: HashMap<View<'_>, Vec<(usize, i64, u16)>> = HashMap::new();
-    for (at, (slot, ask)) in slots.slots.iter().zip(slots.asks).enumerate() {
+    for (at, (slot, request)) in slots.slots.iter().zip(slots.requests).enumerate() {
         if let Slot::Item(item, status) = slot {
-            let view = (ask.caller.tenant, ask.folder.id, ask.base, ask.metadata);
+            let view = (
+                request.caller.tenant,
+                request.folder.id,
+                request.base,
+                request.metadata,
+            );
             alike.entry(view).or_default().push((at, *item, *status));
         }
     }

@@ -1,6 +1,6 @@
 //! The declarations of queues and their items.
 
-use odata::edm::{EntitySet, Scoping};
+use odata::edm::{Entity, EntitySet, Scoping};
 use odata::{Guid, One, Open, Timestamp, Version, edm_enum};
 
 use crate::machines::Tag;
@@ -110,6 +110,15 @@ pub static QUEUES_IN_FOLDERS: EntitySet = EntitySet {
     tie: &["id", "folder_id"],
     ..QueueDefinition::SET
 };
+
+/// A queue as a folder sees it.
+pub enum QueueInFolders {}
+
+impl Entity for QueueInFolders {
+    fn set() -> &'static EntitySet {
+        &QUEUES_IN_FOLDERS
+    }
+}
 
 /// Queues as they are written.
 pub static STORED_QUEUES: EntitySet = EntitySet {

@@ -1,13 +1,16 @@
 //! What happened to items. Every change of one writes an event in its own transaction.
 
 use db::Tx;
+use odata::edm::Entity;
 use odata::{Timestamp, edm_enum};
 
 use super::entities::{QueueItem, QueueItemReviewStatus, QueueItemStatus};
-use super::{Author, VIEW_ITEMS, entity_in_folders, must_be_in_folders, page_in_folders};
-use crate::cx::{Args, Cx, Reply};
+use super::{
+    Author, VIEW_ITEMS, entity_in_folders, in_folders, must_be_in_folders, page_in_folders,
+};
+use crate::cx::Cx;
 use crate::error::Result;
-use crate::op::{FolderRule, Op, Resource};
+use crate::op::{At, FolderRule, Op, Operation, Page, Resource, function, op};
 
 edm_enum! {
     /// What somebody did.
@@ -51,30 +54,43 @@ pub struct QueueItemEvent {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItemEvent::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueItemEvent::SET, None, &[]))
+    .list(|cx, args| page_in_folders(cx, args, &QueueItemEvent::SET))
     .get(|cx, args| entity_in_folders(cx, args, &QueueItemEvent::SET));
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[Op::function(
-    "QueueItemEvents",
-    "GetQueueItemEventsHistory",
-    VIEW_ITEMS,
-    history,
-)
-.params(&[("queueItemId", "Edm.Int64")])
-.returns("Collection(QueueItemEventDto)")
-.folder(FolderRule::Optional)];
+pub const OPS: &[Op] = &[op::<GetQueueItemEventsHistory>()];
 
 /// Rows of all attempts at the item `{item}`.
-pub(super) const OF_ALL_ATTEMPTS: &str = "{t}.queue_item_id IN (SELECT a.id FROM queue_items i
+const OF_ALL_ATTEMPTS: &str = "{t}.queue_item_id IN (SELECT a.id FROM queue_items i
     JOIN queue_items a ON a.key = i.key WHERE i.id = {item})";
 
-/// `GetQueueItemEventsHistory(queueItemId=…)`: of all attempts.
-fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let item = args.int("queueItemId")?;
+/// A page of what belongs to any attempt at an item.
+///
+/// # Errors
+/// 1002 when the request sees no such item.
+pub(super) fn of_all_attempts<S: Entity>(cx: &mut Cx<'_, '_>, item: i64) -> Result<Page<S>> {
     must_be_in_folders(cx, &QueueItem::SET, item)?;
-    let vars = [("item", item.into())];
-    page_in_folders(cx, args, &QueueItemEvent::SET, Some(OF_ALL_ATTEMPTS), &vars)
+    let restrict = format!("{} AND {OF_ALL_ATTEMPTS}", in_folders(cx));
+    Ok(Page::of(restrict).var("item", item))
+}
+
+/// What happened to all attempts at an item.
+#[odata::input]
+pub struct GetQueueItemEventsHistory {
+    /// Number of one of the attempts.
+    #[edm(required)]
+    queue_item_id: i64,
+}
+
+impl Operation for GetQueueItemEventsHistory {
+    const AT: At = function("QueueItemEvents", "GetQueueItemEventsHistory")
+        .needs(VIEW_ITEMS)
+        .folder(FolderRule::Optional);
+    type Answer = Page<QueueItemEvent>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        of_all_attempts(cx, self.queue_item_id)
+    }
 }
 
 /// Writes down what somebody did to an item, which has just been changed.

@@ -1,35 +1,25 @@
 //! Queues with how long their items are kept, as newer consoles make and change them: operations that
 //! the documents of the API do not show.
 
-use odata::edm::{self, EntitySet, Prop};
+use odata::edm::{self, Entity, EntitySet, Prop};
 use odata::{Changes, Mode};
 
-use super::definitions::{self, CREATE, EDIT, VIEW};
+use super::definitions::{self, BODY, CREATE, EDIT, VIEW};
 use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition, STORED_QUEUES};
 use super::leases;
 use super::queue::Queue;
 use super::retention::{self, QueueRetention, RetentionAction, RetentionType};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Args, Cx, Hint};
 use crate::error::{Error, Result};
-use crate::op::{FolderRule, Op};
+use crate::op::{At, FolderRule, Nothing, One, Op, Operation, Page, action, function, op};
 
 /// Functions and actions of queues.
 pub const OPS: &[Op] = &[
-    Op::action("QueueDefinitions", "CreateQueue", CREATE, create)
-        .returns("QueueDefinitionExtendedDto")
-        .answers(201)
-        .folder(FolderRule::Required),
-    Op::action("QueueDefinitions", "EditQueue", EDIT, edit)
-        .answers(200)
-        .folder(FolderRule::Required),
-    Op::function("QueueDefinitions", "GetQueue", VIEW, read)
-        .params(&[("id", "Edm.Int64")])
-        .returns("QueueDefinitionExtendedDto")
-        .folder(FolderRule::Optional),
-    Op::function("QueueDefinitions", "ListQueues", VIEW, list)
-        .returns("Collection(QueueDefinitionExtendedDto)")
-        .folder(FolderRule::Optional),
+    op::<CreateQueue>(),
+    op::<EditQueue>(),
+    op::<GetQueue>(),
+    op::<ListQueues>(),
 ];
 
 /// The SQL of a column of the queue's rule of a type.
@@ -89,6 +79,15 @@ pub static QUEUES: EntitySet = EntitySet {
     ..QUEUES_IN_FOLDERS
 };
 
+/// A queue as a folder sees it, with all that is kept of it.
+pub enum ExtendedQueue {}
+
+impl Entity for ExtendedQueue {
+    fn set() -> &'static EntitySet {
+        &QUEUES
+    }
+}
+
 /// The same as they are written.
 static STORED: EntitySet = EntitySet {
     entity: QUEUES.entity,
@@ -96,73 +95,100 @@ static STORED: EntitySet = EntitySet {
     ..STORED_QUEUES
 };
 
-/// `CreateQueue`: a queue, and how long its items are kept.
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let changes = args.changes("queueDefinitionDto", &STORED, Mode::Create)?;
-    let query = args.options(cx, &QUEUES)?;
-    if given(args, "RetentionPeriod").is_none() {
-        return Err(Error::invalid("Invalid argument 'Period'"));
+/// Makes a queue, and says how long its items are kept.
+#[odata::input]
+pub struct CreateQueue;
+
+impl Operation for CreateQueue {
+    const AT: At = action("QueueDefinitions", "CreateQueue")
+        .needs(CREATE)
+        .answers(201)
+        .folder(FolderRule::Required);
+    type Answer = One<ExtendedQueue>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let changes = cx.args.changes(BODY, &STORED, Mode::Create)?;
+        let query = cx.options(&QUEUES)?;
+        if given(cx.args, "RetentionPeriod").is_none() {
+            return Err(Error::invalid("Invalid argument 'Period'"));
+        }
+        let id = definitions::make(cx, changes)?;
+        if given(cx.args, "LeaseSeconds").is_some() {
+            cx.hint(Hint::Leases);
+        }
+        change_rules(cx, id)?;
+        Ok(One::by(id).under(query))
     }
-    let id = definitions::make(cx, changes)?;
-    if given(args, "LeaseSeconds").is_some() {
-        cx.hint(Hint::Leases);
-    }
-    change_rules(cx, args, id)?;
-    let made = cx.entity_with(&QUEUES, &id.into(), &query, &[])?;
-    Ok(Reply::created(made))
 }
 
-/// `EditQueue`: replaces the queue that the body names. Rules and a lease that it leaves out stay:
-/// most clients do not know of them.
-fn edit(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut changes = args.changes("queueDefinitionDto", &STORED, Mode::Replace)?;
-    let id = args
-        .body
-        .as_ref()
-        .map(|body| body::typed::<i64>(body, "Id"));
-    let id = id.transpose()?.flatten();
-    let id = id.ok_or_else(|| Error::invalid("The Id field is required."))?;
-    let lease = args
-        .body
-        .as_ref()
-        .and_then(|b| body::get(b, "LeaseSeconds"));
-    if lease.is_none() {
-        changes.remove("lease_seconds");
+/// Replaces the queue that the body names. Rules and a lease that it leaves out stay.
+#[odata::input]
+pub struct EditQueue;
+
+impl Operation for EditQueue {
+    const AT: At = action("QueueDefinitions", "EditQueue")
+        .needs(EDIT)
+        .answers(200)
+        .folder(FolderRule::Required);
+    type Answer = Nothing;
+
+    // Most clients know nothing of rules and leases.
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let mut changes = cx.args.changes(BODY, &STORED, Mode::Replace)?;
+        let body = cx.args.body.as_ref();
+        let id = body.map(|body| body::typed::<i64>(body, "Id"));
+        let id = id.transpose()?.flatten();
+        let id = id.ok_or_else(|| Error::invalid("The Id field is required."))?;
+        if body.and_then(|b| body::get(b, "LeaseSeconds")).is_none() {
+            changes.remove("lease_seconds");
+        }
+        let current = definitions::current(cx, id)?;
+        let current = current.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+        let before = Queue::numbered(cx.tx, id)?;
+        definitions::change(cx, &current, changes)?;
+        let queue = Queue::numbered(cx.tx, id)?;
+        if queue.lease_seconds != before.lease_seconds {
+            leases::changed(cx, &queue)?;
+        }
+        change_rules(cx, id)?;
+        Ok(Nothing)
     }
-    let current = definitions::current(cx, id)?;
-    let current = current.ok_or_else(|| Error::not_found("QueueDefinition"))?;
-    let before = Queue::numbered(cx.tx, id)?;
-    definitions::change(cx, &current, changes)?;
-    let queue = Queue::numbered(cx.tx, id)?;
-    if queue.lease_seconds != before.lease_seconds {
-        leases::changed(cx, &queue)?;
-    }
-    change_rules(cx, args, id)?;
-    Ok(Reply::Ok)
 }
 
-/// `GetQueue(id=…)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.int("id")?;
-    // Who sees none is told of a queue, not of this view of it.
-    cx.entity(&QUEUES_IN_FOLDERS, id, &[])?;
-    let query = args.options(cx, &QUEUES)?;
-    Ok(Reply::json(cx.entity_with(
-        &QUEUES,
-        &id.into(),
-        &query,
-        &[],
-    )?))
+/// A queue with how long its items are kept.
+#[odata::input]
+pub struct GetQueue {
+    /// Number of the queue.
+    #[edm(required)]
+    id: i64,
 }
 
-/// `ListQueues`
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &QUEUES)?;
-    let listing = Listing {
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&QUEUES, &query, &listing)?))
+impl Operation for GetQueue {
+    const AT: At = function("QueueDefinitions", "GetQueue")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = One<ExtendedQueue>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        // Who sees none is told of a queue, not of this view of it.
+        cx.entity(&QUEUES_IN_FOLDERS, self.id, &[])?;
+        Ok(One::by(self.id))
+    }
+}
+
+/// Queues with how long their items are kept.
+#[odata::input]
+pub struct ListQueues;
+
+impl Operation for ListQueues {
+    const AT: At = function("QueueDefinitions", "ListQueues")
+        .needs(VIEW)
+        .folder(FolderRule::Optional);
+    type Answer = Page<ExtendedQueue>;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(Page::all())
+    }
 }
 
 /// A member of the body that is there and not null.
@@ -172,7 +198,8 @@ fn given<'a>(args: &'a Args, member: &str) -> Option<&'a serde_json::Value> {
 }
 
 /// Changes the rules that the body has: those of one type are there when their period or action is.
-fn change_rules(cx: &mut Cx<'_, '_>, args: &Args, queue: i64) -> Result<()> {
+fn change_rules(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
+    let args = cx.args;
     for (kind, prefix) in [
         (RetentionType::Final, "Retention"),
         (RetentionType::Stale, "StaleRetention"),

@@ -1,14 +1,21 @@
 //! Items as they are read, found and counted.
 
 use db::{Tx, Value, sql};
-use odata::{Timestamp, Version};
+use odata::edm::{Entity, EntitySet};
+use odata::{Guid, Timestamp, Version};
 use serde::Deserialize;
 
+use super::editing::{self, DeleteBulk};
+use super::ending::SetTransactionProgress;
 use super::entities::{ATTEMPTS, QueueItem, QueueItemPriority, QueueItemStatus};
-use super::{EDIT_ITEMS, VIEW_ITEMS, content, editing, ending, must_be_in_folders, review, search};
+use super::review::{SetItemReviewStatus, SetItemReviewer, UnsetItemReviewer};
+use super::{VIEW_ITEMS, content, must_be_in_folders, search};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, FolderRule, Need, Op, QUEUE_NAMESPACE, Resource, plain_entity};
+use crate::op::{
+    Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, QUEUE_NAMESPACE,
+    Resource, Written, action, function, op, plain_entity, together,
+};
 use crate::users::User;
 
 /// Deleting items.
@@ -23,58 +30,27 @@ pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
     .list(list)
     .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(&cx.server.keys, item)))
     .replace(Command::new(REPLACE_ITEMS, editing::replace).silent())
-    .delete(Command::new(DELETE_ITEMS, editing::delete));
+    .delete(Command::delete(DELETE_ITEMS, editing::delete));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::function(SET, "GetItemLastRetry", VIEW_ITEMS, last_retry)
-        .bound()
-        .returns("QueueItemDto")
-        .folder(FolderRule::Optional),
-    Op::function(SET, "GetItemLastRetryByKey", VIEW_ITEMS, last_retry_by_key)
-        .namespace(QUEUE_NAMESPACE)
-        .params(&[("key", "Edm.Guid")])
-        .returns("QueueItemDto")
-        .folder(FolderRule::Optional),
-    Op::function(SET, "GetItemProcessingHistory", VIEW_ITEMS, history)
-        .bound()
-        .namespace(QUEUE_NAMESPACE)
-        .returns("Collection(QueueItemDto)")
-        .folder(FolderRule::Optional),
-    Op::function(
-        SET,
-        "GetReviewers",
-        super::items_need(&[("Transactions", Access::Edit)], false),
-        reviewers,
-    )
-    .returns("Collection(UserDto)")
-    .folder(FolderRule::Required),
-    Op::action(
-        SET,
-        "SetTransactionProgress",
-        EDIT_ITEMS,
-        ending::set_progress,
-    )
-    .together(ending::read_progress)
-    .bound()
-    .namespace(QUEUE_NAMESPACE)
-    .params(&[("Progress", "Edm.String")])
-    .answers(200)
-    .folder(FolderRule::Required),
-    bulk("DeleteBulk", DELETE_ITEMS, editing::delete_bulk),
-    bulk("SetItemReviewStatus", EDIT_ITEMS, review::set_status),
-    bulk("SetItemReviewer", EDIT_ITEMS, review::set_reviewer),
-    bulk("UnsetItemReviewer", EDIT_ITEMS, review::unset_reviewer),
+    op::<GetItemLastRetry>(),
+    op::<GetItemLastRetryByKey>(),
+    op::<GetItemProcessingHistory>(),
+    op::<GetReviewers>(),
+    together::<SetTransactionProgress>(),
+    op::<DeleteBulk>(),
+    op::<SetItemReviewStatus>(),
+    op::<SetItemReviewer>(),
+    op::<UnsetItemReviewer>(),
 ];
 
 const SET: &str = "QueueItems";
 
 /// An action on a list of items.
-const fn bulk(name: &'static str, need: Need, run: crate::op::Run) -> Op {
-    Op::action(SET, name, need, run)
+pub(super) const fn on_items(name: &'static str) -> At {
+    action(SET, name)
         .namespace(QUEUE_NAMESPACE)
-        .params(&[("queueItems", "Collection(LongVersionedEntity)")])
-        .returns("BulkOperationResponseDtoOfInt64")
         .folder(FolderRule::Required)
 }
 
@@ -156,8 +132,11 @@ impl Item {
 /// An item of a bulk operation, in the version that the caller saw.
 #[odata::complex(name = "LongVersionedEntity")]
 #[derive(Debug, Deserialize)]
-pub(super) struct Versioned {
+pub struct Versioned {
+    /// Number of the item.
+    #[edm(required)]
     pub id: i64,
+    /// The version, as it was read.
     #[serde(default)]
     row_version: Option<String>,
 }
@@ -200,42 +179,92 @@ pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Resu
     Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
 }
 
-/// `QueueItems(id)/GetItemProcessingHistory`: all attempts at the item.
-fn history(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_be_in_folders(cx, &QueueItem::SET, id)?;
-    let query = args.options(cx, &ATTEMPTS)?;
-    let listing = Listing {
-        restrict: Some("{t}.key = (SELECT k.key FROM queue_items k WHERE k.id = {item})"),
-        vars: &[("item", id.into())],
-        name: None,
-        count: args.count,
-    };
-    let page = Reply::json(cx.page(&ATTEMPTS, &query, &listing)?);
-    content::opened(&cx.server.keys, page)
+/// The attempts at an item.
+pub enum AttemptAtItem {}
+
+impl Entity for AttemptAtItem {
+    fn set() -> &'static EntitySet {
+        &ATTEMPTS
+    }
 }
 
-/// `QueueItems(id)/GetItemLastRetry`
-fn last_retry(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_be_in_folders(cx, &QueueItem::SET, id)?;
-    last_retry_of(cx, args, id)
+/// All attempts at an item.
+#[odata::input]
+pub struct GetItemProcessingHistory {
+    /// Number of one of the attempts.
+    #[edm(key)]
+    id: i64,
 }
 
-/// `GetItemLastRetryByKey(key=…)`, by the unique key of any attempt.
-fn last_retry_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let row = cx.tx.row(
-        "SELECT id FROM queue_items WHERE tenant_id = $2
-         AND ((key = $1 AND unique_key = $1) OR (unique_key = $1 AND unique_key <> key))",
-        &[args.guid("key")?.into(), cx.caller.tenant.into()],
-    )?;
-    let id: i64 = row.ok_or_else(|| Error::not_found("QueueItem"))?.get(0)?;
-    must_be_in_folders(cx, &QueueItem::SET, id)?;
-    last_retry_of(cx, args, id)
+impl Operation for GetItemProcessingHistory {
+    const AT: At = function(SET, "GetItemProcessingHistory")
+        .needs(VIEW_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Optional);
+    type Answer = Written<Page<AttemptAtItem>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        must_be_in_folders(cx, &QueueItem::SET, self.id)?;
+        let of_item = "{t}.key = (SELECT k.key FROM queue_items k WHERE k.id = {item})";
+        let page: Page<AttemptAtItem> = Page::of(of_item).var("item", self.id);
+        opened(cx, page)
+    }
 }
 
-fn last_retry_of(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
-    let query = args.options(cx, &QueueItem::SET)?;
+/// An answer of items, with what is encrypted in the database opened.
+fn opened<A: Answer>(cx: &mut Cx<'_, '_>, items: A) -> Result<Written<A>> {
+    let reply = items.reply(cx)?;
+    content::opened(&cx.server.keys, reply).map(Written::from)
+}
+
+/// The last retry of an item.
+#[odata::input]
+pub struct GetItemLastRetry {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Operation for GetItemLastRetry {
+    const AT: At = function(SET, "GetItemLastRetry")
+        .needs(VIEW_ITEMS)
+        .folder(FolderRule::Optional);
+    type Answer = Written<One<QueueItem>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        must_be_in_folders(cx, &QueueItem::SET, self.id)?;
+        last_retry_of(cx, self.id)
+    }
+}
+
+/// The last retry of an item, by the unique key of any attempt at it.
+#[odata::input]
+pub struct GetItemLastRetryByKey {
+    /// The unique key.
+    #[edm(required)]
+    key: Guid,
+}
+
+impl Operation for GetItemLastRetryByKey {
+    const AT: At = function(SET, "GetItemLastRetryByKey")
+        .needs(VIEW_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Optional);
+    type Answer = Written<One<QueueItem>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let row = cx.tx.row(
+            "SELECT id FROM queue_items WHERE tenant_id = $2
+             AND ((key = $1 AND unique_key = $1) OR (unique_key = $1 AND unique_key <> key))",
+            &[self.key.into(), cx.caller.tenant.into()],
+        )?;
+        let id: i64 = row.ok_or_else(|| Error::not_found("QueueItem"))?.get(0)?;
+        must_be_in_folders(cx, &QueueItem::SET, id)?;
+        last_retry_of(cx, id)
+    }
+}
+
+fn last_retry_of(cx: &mut Cx<'_, '_>, id: i64) -> Result<Written<One<QueueItem>>> {
     let last = "SELECT MAX(r.id) FROM queue_items i JOIN queue_items r ON r.key = i.key
         WHERE i.id = $1 AND r.id > i.id";
     let last: Option<i64> = match cx.tx.row(last, &[id.into()])? {
@@ -243,8 +272,7 @@ fn last_retry_of(cx: &mut Cx<'_, '_>, args: &Args, id: i64) -> Result<Reply> {
         None => None,
     };
     let last = last.ok_or_else(|| Error::not_found("A retry of the QueueItem"))?;
-    let entity = cx.entity_with(&QueueItem::SET, &last.into(), &query, &[])?;
-    content::opened(&cx.server.keys, Reply::json(entity))
+    opened(cx, One::by(last))
 }
 
 /// Accounts that may change items in the folder.
@@ -257,16 +285,19 @@ const REVIEWERS: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN role_permissions p ON p.role_id = ur.role_id
         WHERE f.id = {folder} AND f.permission_model = 0 AND p.permission = 'Transactions.Edit'))";
 
-/// `GetReviewers`: who may review items in the folder.
-fn reviewers(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &User::SET)?;
-    let listing = Listing {
-        restrict: Some(REVIEWERS),
-        vars: &[],
-        name: Some("SimpleUserDto"),
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(&User::SET, &query, &listing)?))
+/// The accounts that may review items in the folder.
+#[odata::input]
+pub struct GetReviewers;
+
+impl Operation for GetReviewers {
+    const AT: At = function(SET, "GetReviewers")
+        .needs(super::items_need(&[("Transactions", Access::Edit)], false))
+        .folder(FolderRule::Required);
+    type Answer = Page<User>;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Page<User>> {
+        Ok(Page::of(REVIEWERS).named("SimpleUserDto"))
+    }
 }
 
 /// Whether the account may review items in the folder of the request.

@@ -16,7 +16,7 @@ use super::ending::Attempt;
 use super::engine::Batch;
 use super::entities::QueueItemStatus;
 use super::queue::Queue;
-use super::retrying::{self, Again, Who};
+use super::retrying::{self, RetriedBy, Retry};
 use super::turn;
 use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
@@ -240,7 +240,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
             .moved(attempt.of, attempt.status, abandoned, &author);
         if retry {
             batch.ledger.moved(attempt.of, abandoned, status, &author);
-            again.push(Again::by_itself(&attempt, author.clone(), batch.now));
+            again.push(Retry::by_itself(&attempt, author.clone(), batch.now));
         }
     }
     batch.tx.exec_many(
@@ -258,6 +258,6 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
         given_up,
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);
-    retrying::add(tx, &mut ledger, cx.now, Who::Itself, again)?;
+    retrying::add(tx, &mut ledger, cx.now, RetriedBy::Queue, again)?;
     ledger.settle(tx)
 }

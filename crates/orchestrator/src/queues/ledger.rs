@@ -15,7 +15,7 @@ use crate::error::Result;
 db::record! {
     /// An item as its history names it, `queue_items i`.
     #[derive(Debug, Clone, Copy)]
-    pub(super) struct Of {
+    pub(super) struct ItemRef {
         /// Its tenant.
         pub tenant: i64 = "i.tenant_id",
         /// Its queue.
@@ -69,7 +69,7 @@ impl Ledger {
     }
 
     /// An item was added.
-    pub fn added(&mut self, of: Of, author: &Author) {
+    pub fn added(&mut self, of: ItemRef, author: &Author) {
         *self.count(of.queue, QueueItemStatus::New) += 1;
         self.event(
             of,
@@ -80,7 +80,13 @@ impl Ledger {
     }
 
     /// An item went from one status to another.
-    pub fn moved(&mut self, of: Of, from: QueueItemStatus, to: QueueItemStatus, author: &Author) {
+    pub fn moved(
+        &mut self,
+        of: ItemRef,
+        from: QueueItemStatus,
+        to: QueueItemStatus,
+        author: &Author,
+    ) {
         self.counted(of.queue, from, to);
         let action = match to {
             QueueItemStatus::Retried => QueueItemEventAction::Retry,
@@ -144,7 +150,7 @@ impl Ledger {
 
     fn event(
         &mut self,
-        of: Of,
+        of: ItemRef,
         action: QueueItemEventAction,
         status: QueueItemStatus,
         author: &Author,

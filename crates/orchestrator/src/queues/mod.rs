@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod by_filter;
 pub mod comments;
 mod content;
+mod data;
 pub mod definitions;
 mod editing;
 mod ending;
@@ -41,9 +42,7 @@ mod taking;
 mod turn;
 pub mod upload;
 
-use db::Value;
-use odata::edm::{Edm, EntitySet, Kind};
-use serde_json::{Map, Value as Json};
+use odata::edm::EntitySet;
 
 use crate::cx::{Args, Caller, Cx, Listing, Reply};
 use crate::error::{Error, Result};
@@ -53,20 +52,6 @@ pub use entities::{
     ProcessingException, ProcessingExceptionType, QueueDefinition, QueueItem, QueueItemError,
     QueueItemPriority, QueueItemReviewStatus, QueueItemStatus, SimpleFolder,
 };
-
-/// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&records::QueueProcessingStatus::SET, &extended::QUEUES];
-
-/// Structures that only operations on queues use.
-pub const TYPES: &[Kind] = &[
-    <adding::QueueItemData as Edm>::KIND,
-    <bulk::FailedItems as Edm>::KIND,
-    <ending::TransactionResult as Edm>::KIND,
-    <taking::TransactionData as Edm>::KIND,
-    <by_filter::Changed as Edm>::KIND,
-    <items::Versioned as Edm>::KIND,
-    <sharing::AccessibleFolders as Edm>::KIND,
-];
 
 /// Seeing items.
 const VIEW_ITEMS: Need = items_need(&[("Transactions", Access::View)], false);
@@ -105,25 +90,14 @@ fn in_folders(cx: &Cx<'_, '_>) -> String {
     )
 }
 
-/// A page of what belongs to queues in the folders of the request, further restricted.
-fn page_in_folders(
-    cx: &mut Cx<'_, '_>,
-    args: &Args,
-    set: &'static EntitySet,
-    restrict: Option<&str>,
-    vars: &[(&str, Value)],
-) -> Result<Reply> {
+/// A page of what belongs to queues in the folders of the request.
+fn page_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
     let query = args.options(cx, set)?;
     let folders = in_folders(cx);
-    let restrict = match restrict {
-        Some(restrict) => format!("{folders} AND {restrict}"),
-        None => folders,
-    };
     let listing = Listing {
-        restrict: Some(&restrict),
-        vars,
-        name: None,
+        restrict: Some(&folders),
         count: args.count,
+        ..Listing::default()
     };
     Ok(Reply::json(cx.page(set, &query, &listing)?))
 }
@@ -151,16 +125,7 @@ fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) 
     Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
 }
 
-/// The answer of a bulk operation; `failed` in the form of its type.
-fn bulk_reply(cx: &Cx<'_, '_>, of: &str, failed: Vec<Json>, total: usize) -> Reply {
-    let mut members = Map::new();
-    let message = match failed.len() {
-        0 => Json::Null,
-        n => format!("{n} of {total} queue items were refused.").into(),
-    };
-    members.insert("Success".into(), failed.is_empty().into());
-    members.insert("Message".into(), message);
-    members.insert("FailedItems".into(), failed.into());
-    let name = format!("BulkOperationResponseDtoOf{of}");
-    Reply::json(cx.structure(&name, members.into()))
+/// What the answer of a bulk operation says when items were refused.
+fn refused(failed: usize, total: usize) -> Option<String> {
+    (failed > 0).then(|| format!("{failed} of {total} queue items were refused."))
 }

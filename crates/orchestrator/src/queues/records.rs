@@ -6,10 +6,10 @@ use odata::{Guid, One, Timestamp, edm_enum};
 use super::definitions::VIEW;
 use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition};
 use super::{VIEW_ITEMS, in_folders};
-use crate::cx::{Args, Cx, Listing, Reply};
-use crate::error::{Error, Result};
+use crate::cx::Cx;
+use crate::error::Result;
 use crate::machines::Tag;
-use crate::op::{FolderRule, Op, QUEUE_NAMESPACE, Resource};
+use crate::op::{At, FolderRule, Op, Operation, Page, QUEUE_NAMESPACE, Resource, function, op};
 
 edm_enum! {
     /// The length of the periods of a report. The first two are kept, the others summed up.
@@ -230,83 +230,67 @@ pub static RESOURCE: Resource = Resource::new(&QueueProcessingRecord::SET, VIEW_
 
 /// Its functions.
 pub const OPS: &[Op] = &[
-    Op::function(
-        "QueueProcessingRecords",
-        "RetrieveLastDaysProcessingRecords",
-        VIEW_ITEMS,
-        last_days,
-    )
-    .namespace(QUEUE_NAMESPACE)
-    .params(&[("daysNo", "Edm.Int32"), ("queueDefinitionId", "Edm.Int64")])
-    .returns("Collection(QueueProcessingRecordDto)")
-    .folder(FolderRule::Optional),
-    Op::function(
-        "QueueProcessingRecords",
-        "RetrieveQueuesProcessingStatus",
-        VIEW,
-        status,
-    )
-    .namespace(QUEUE_NAMESPACE)
-    .returns("Collection(QueueProcessingStatusDto)")
-    .folder(FolderRule::Optional),
+    op::<RetrieveLastDaysProcessingRecords>(),
+    op::<RetrieveQueuesProcessingStatus>(),
 ];
 
 /// Ticks of a minute.
 const MINUTE: i64 = Timestamp::from_millis(60_000).0;
-/// Days of the longest report.
-const MAX_DAYS: i64 = 365;
 
-/// `RetrieveLastDaysProcessingRecords(daysNo=…,queueDefinitionId=…)`: the last hour by minutes, the
-/// last day by hours, or several days.
-fn last_days(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (days, queue) = (args.int("daysNo")?, args.int("queueDefinitionId")?);
-    let (report, step, periods) = match days {
-        0 => (ReportType::Minute, MINUTE, 60),
-        1 => (ReportType::Hour, 60 * MINUTE, 24),
-        2..=MAX_DAYS => (ReportType::Day, 24 * 60 * MINUTE, days),
-        _ => {
-            return Err(Error::invalid(format!(
-                "The field daysNo must be between 0 and {MAX_DAYS}."
-            )));
-        }
-    };
-    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
-    let query = args.options(cx, &QueueProcessingRecord::SET)?;
-    let last = cx.now.0 - cx.now.0.rem_euclid(step);
-    let listing = Listing {
-        restrict: None,
-        vars: &[
+/// What a queue processed: in the last hour by minutes, in the last day by hours, or in several days.
+#[odata::input]
+pub struct RetrieveLastDaysProcessingRecords {
+    /// How many days, at most 365; 0 is the last hour.
+    #[edm(required, range = "0..=365")]
+    days_no: i32,
+    /// Number of the queue.
+    #[edm(required)]
+    queue_definition_id: i64,
+}
+
+impl Operation for RetrieveLastDaysProcessingRecords {
+    const AT: At = function(
+        "QueueProcessingRecords",
+        "RetrieveLastDaysProcessingRecords",
+    )
+    .needs(VIEW_ITEMS)
+    .namespace(QUEUE_NAMESPACE)
+    .folder(FolderRule::Optional);
+    type Answer = Page<QueueProcessingRecord>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let (report, step, periods) = match self.days_no {
+            0 => (ReportType::Minute, MINUTE, 60),
+            1 => (ReportType::Hour, 60 * MINUTE, 24),
+            days => (ReportType::Day, 24 * 60 * MINUTE, i64::from(days)),
+        };
+        let queue = self.queue_definition_id;
+        cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+        let last = cx.now.0 - cx.now.0.rem_euclid(step);
+        Ok(Page::all().vars([
             ("queue", queue.into()),
             ("report", report.into()),
             ("first", (last - (periods - 1) * step).into()),
             ("step", step.into()),
             ("periods", periods.into()),
-        ],
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &QueueProcessingRecord::SET,
-        &query,
-        &listing,
-    )?))
+        ]))
+    }
 }
 
-/// `RetrieveQueuesProcessingStatus`
-fn status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &QueueProcessingStatus::SET)?;
-    let folders = in_folders(cx);
-    let listing = Listing {
-        restrict: Some(&folders),
-        vars: &[],
-        name: Some("QueueProcessingStatusDto"),
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &QueueProcessingStatus::SET,
-        &query,
-        &listing,
-    )?))
+/// How queues are doing.
+#[odata::input]
+pub struct RetrieveQueuesProcessingStatus;
+
+impl Operation for RetrieveQueuesProcessingStatus {
+    const AT: At = function("QueueProcessingRecords", "RetrieveQueuesProcessingStatus")
+        .needs(VIEW)
+        .namespace(QUEUE_NAMESPACE)
+        .folder(FolderRule::Optional);
+    type Answer = Page<QueueProcessingStatus>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(Page::of(in_folders(cx)).named("QueueProcessingStatusDto"))
+    }
 }
 
 /// What became of items of a queue: numbers, and sums of ticks.

@@ -10,19 +10,12 @@ use serde_json::Value as Json;
 use super::entities::{QUEUES_IN_FOLDERS, QueueItem};
 use super::{VIEW_ITEMS, content, items_need, search};
 use crate::access;
-use crate::cx::{Args, Cx, Listing, Place, Reply};
+use crate::cx::{Cx, Listing, Place, Reply};
 use crate::error::{Error, Result};
-use crate::op::{Access, FolderRule, Need, Op, QUEUE_NAMESPACE};
+use crate::op::{Access, At, FolderRule, Need, Op, Operation, Part, QUEUE_NAMESPACE, function, op};
 
 /// Its function.
-pub const OPS: &[Op] = &[
-    Op::function("QueueDefinitions", "Reports", VIEW_ITEMS, report)
-        .bound()
-        .namespace(QUEUE_NAMESPACE)
-        .returns("Edm.Stream")
-        .filter(false, HONOURED)
-        .folder(FolderRule::Required),
-];
+pub const OPS: &[Op] = &[op::<Reports>()];
 
 /// Besides `$filter`: the order of the lines, and what the columns show of other entities anyway.
 pub(crate) const HONOURED: Options = Options::ORDERBY.and(Options::EXPAND);
@@ -76,19 +69,18 @@ const AT_ONCE: usize = QueueItem::SET.top as usize;
 const OPTIONS: &str = "$orderby=Id&$expand=Robot($select=Name),ReviewerUser($select=UserName)";
 
 /// Items of a queue that somebody wants in a file.
-pub(crate) struct Asked {
+pub(crate) struct ItemsFile {
     queue: i64,
     query: Query,
 }
 
-impl Asked {
+impl ItemsFile {
     /// Reads it, and fails unless the queue is in the folder of the request.
     ///
     /// # Errors
     /// 400 for related entities of which a file shows nothing; 1002 when there is no such queue.
-    pub(crate) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Self> {
-        let queue = args.id()?;
-        let mut query = Query::parse(&QueueItem::SET, &args.query)?;
+    pub(crate) fn read(cx: &mut Cx<'_, '_>, queue: i64) -> Result<Self> {
+        let mut query = Query::parse(&QueueItem::SET, &cx.args.query)?;
         if !query.expand.iter().all(is_shown) {
             return Err(Error::invalid(
                 "A file shows of related entities what its columns say: $expand can name Robot and \
@@ -216,22 +208,47 @@ impl Asked {
     }
 }
 
-/// `QueueDefinitions(id)/Reports`: the items that `$filter` finds, the oldest first unless `$orderby`
-/// says otherwise. Each part looks for the queue anew: a file that ends early is no report.
-pub(crate) fn report(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let asked = Asked::read(cx, args)?;
-    let place = match &args.after {
-        None => asked.beginning(cx)?,
-        Some(place) => place.clone(),
-    };
-    let (items, next) = asked.part(cx, &place)?;
-    Ok(Reply::Part {
-        name: asked.file_name(),
-        kind: "text/csv; charset=utf-8",
-        body: lines(&items, args.after.is_none())
-            .map_err(|e| Error::Internal(format!("a file that cannot be written: {e}")))?,
-        next,
-    })
+/// The items of a queue as a file for spreadsheets: those that `$filter` finds, the oldest first unless
+/// `$orderby` says otherwise.
+#[odata::input]
+pub struct Reports {
+    /// Number of the queue.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Reports {
+    /// The report on a queue.
+    #[must_use]
+    pub(crate) fn of(queue: i64) -> Self {
+        Self { id: queue }
+    }
+}
+
+impl Operation for Reports {
+    const AT: At = function("QueueDefinitions", "Reports")
+        .needs(VIEW_ITEMS)
+        .namespace(QUEUE_NAMESPACE)
+        .filter(false, HONOURED)
+        .folder(FolderRule::Required);
+    type Answer = Part;
+
+    /// Each part looks for the queue anew: a file that ends early is no report.
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Part> {
+        let asked = ItemsFile::read(cx, self.id)?;
+        let place = match &cx.args.after {
+            None => asked.beginning(cx)?,
+            Some(place) => place.clone(),
+        };
+        let (items, next) = asked.part(cx, &place)?;
+        Ok(Part {
+            name: asked.file_name(),
+            kind: "text/csv; charset=utf-8",
+            body: lines(&items, cx.args.after.is_none())
+                .map_err(|e| Error::Internal(format!("a file that cannot be written: {e}")))?,
+            next,
+        })
+    }
 }
 
 /// Whether the columns show something of what is expanded, and no more is asked for.

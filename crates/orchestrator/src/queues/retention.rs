@@ -51,10 +51,10 @@ static OF_TYPE: EntitySet = EntitySet {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET, None, &[]))
+    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET))
     .get(read)
     .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::new(EDIT, reset));
+    .delete(Command::delete(EDIT, reset));
 
 /// What a queue has until somebody says otherwise: days after which items are deleted.
 const DEFAULTS: &[(RetentionType, i64)] =
@@ -149,8 +149,8 @@ pub(super) fn change(
 }
 
 /// `DELETE /odata/QueueRetention(queue)?retentionType=…`: back to the default.
-fn reset(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (queue, kind) = (args.id()?, asked(args)?);
+fn reset(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
+    let kind = asked(cx.args)?;
     cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
     for (_, days) in DEFAULTS.iter().filter(|(known, _)| *known == kind) {
         cx.tx.exec(
@@ -164,6 +164,5 @@ fn reset(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             ],
         )?;
     }
-    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
-    Ok(Reply::NoContent)
+    audit::done(cx, &AUDITED, AuditAction::Update, queue)
 }

@@ -8,13 +8,13 @@ use odata::{Guid, Timestamp};
 use super::Author;
 use super::ending::Attempt;
 use super::entities::QueueItemPriority;
-use super::ledger::{Ledger, Of};
+use super::ledger::{ItemRef, Ledger};
 use super::turn;
 use crate::error::Result;
 
 /// An item that has been marked as Retried and gets its copy.
-pub(super) struct Again {
-    pub of: Of,
+pub(super) struct Retry {
+    pub of: ItemRef,
     pub priority: QueueItemPriority,
     pub defer_date: Option<Timestamp>,
     pub due_date: Option<Timestamp>,
@@ -23,7 +23,7 @@ pub(super) struct Again {
     pub author: Author,
 }
 
-impl Again {
+impl Retry {
     /// An attempt that failed or was given up.
     pub fn by_itself(attempt: &Attempt, author: Author, now: Timestamp) -> Self {
         Self {
@@ -39,11 +39,11 @@ impl Again {
 
 /// Who wants it tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum RetriedBy {
     /// The queue, as its definition says.
-    Itself,
+    Queue,
     /// A person.
-    Somebody,
+    Person,
 }
 
 db::record! {
@@ -78,8 +78,8 @@ pub(super) fn add(
     tx: &mut Tx<'_>,
     ledger: &mut Ledger,
     now: Timestamp,
-    who: Who,
-    again: Vec<Again>,
+    who: RetriedBy,
+    again: Vec<Retry>,
 ) -> Result<()> {
     if again.is_empty() {
         return Ok(());
@@ -114,7 +114,7 @@ pub(super) fn add(
             turn: turn::of(item.priority, item.due_date, item.defer_date, now),
             seconds: item.seconds,
             now,
-            by_hand: who == Who::Somebody,
+            by_hand: who == RetriedBy::Person,
         });
     }
     tx.exec_many(
@@ -137,7 +137,7 @@ pub(super) fn add(
     )?;
     for (item, copy) in again.iter().zip(copies) {
         ledger.added(
-            Of {
+            ItemRef {
                 item: copy,
                 ..item.of
             },

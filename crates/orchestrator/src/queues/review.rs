@@ -2,49 +2,93 @@
 
 use db::{Value, sql};
 
-use super::Author;
 use super::editing::each;
 use super::entities::{QueueItemReviewStatus, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
-use super::items::{self, Item};
-use super::ledger::{Ledger, Of};
-use super::retrying::{self, Again, Who};
-use crate::cx::{Args, Cx, Reply};
+use super::items::{self, Item, Versioned, on_items};
+use super::ledger::{ItemRef, Ledger};
+use super::retrying::{self, RetriedBy, Retry};
+use super::{Author, EDIT_ITEMS};
+use crate::bulk::FailedNumbers;
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Operation};
 
-/// `SetItemReviewStatus {status, queueItems}`; with the status Retried each item is retried.
-pub(super) fn set_status(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let status: QueueItemReviewStatus = args.member("status")?;
-    each(cx, args, |cx, item| match status {
-        QueueItemReviewStatus::Retried => retry(cx, item),
-        other => {
-            must_be_over(item)?;
-            update(cx, item, "review_status", other.into())
-        }
-    })
+/// Sets the review status of items; with the status `Retried` each item is retried. Those that were
+/// refused are in the answer.
+#[odata::input]
+pub struct SetItemReviewStatus {
+    /// The items, each in the version that is meant.
+    #[edm(required)]
+    queue_items: Vec<Versioned>,
+    /// The review status.
+    #[edm(required)]
+    status: QueueItemReviewStatus,
 }
 
-/// `SetItemReviewer {userId, queueItems}`
-pub(super) fn set_reviewer(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let user: i64 = args.member("userId")?;
-    if !items::may_review(cx, user)? {
-        return Err(Error::refused(
-            Code::ReviewerNotAvailable,
-            format!("The user {user} may not review items in this folder."),
-        ));
+impl Operation for SetItemReviewStatus {
+    const AT: At = on_items("SetItemReviewStatus").needs(EDIT_ITEMS);
+    type Answer = FailedNumbers;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedNumbers> {
+        each(cx, &self.queue_items, |cx, item| match self.status {
+            QueueItemReviewStatus::Retried => retry(cx, item),
+            other => {
+                must_be_over(item)?;
+                update(cx, item, "review_status", other.into())
+            }
+        })
     }
-    each(cx, args, |cx, item| {
-        must_be_over(item)?;
-        update(cx, item, "reviewer_user_id", user.into())
-    })
 }
 
-/// `UnsetItemReviewer {queueItems}`
-pub(super) fn unset_reviewer(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    each(cx, args, |cx, item| {
-        must_be_over(item)?;
-        update(cx, item, "reviewer_user_id", Value::Null)
-    })
+/// Gives items a reviewer. Those that were refused are in the answer.
+#[odata::input]
+pub struct SetItemReviewer {
+    /// The items, each in the version that is meant.
+    #[edm(required)]
+    queue_items: Vec<Versioned>,
+    /// Number of the reviewer, one of those that `GetReviewers` lists.
+    #[edm(required)]
+    user_id: i64,
+}
+
+impl Operation for SetItemReviewer {
+    const AT: At = on_items("SetItemReviewer").needs(EDIT_ITEMS);
+    type Answer = FailedNumbers;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedNumbers> {
+        let user = self.user_id;
+        if !items::may_review(cx, user)? {
+            return Err(Error::refused(
+                Code::ReviewerNotAvailable,
+                format!("The user {user} may not review items in this folder."),
+            ));
+        }
+        each(cx, &self.queue_items, |cx, item| {
+            must_be_over(item)?;
+            update(cx, item, "reviewer_user_id", user.into())
+        })
+    }
+}
+
+/// Takes the reviewer away from items. Those that were refused are in the answer.
+#[odata::input]
+pub struct UnsetItemReviewer {
+    /// The items, each in the version that is meant.
+    #[edm(required)]
+    queue_items: Vec<Versioned>,
+}
+
+impl Operation for UnsetItemReviewer {
+    const AT: At = on_items("UnsetItemReviewer").needs(EDIT_ITEMS);
+    type Answer = FailedNumbers;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedNumbers> {
+        each(cx, &self.queue_items, |cx, item| {
+            must_be_over(item)?;
+            update(cx, item, "reviewer_user_id", Value::Null)
+        })
+    }
 }
 
 /// Items that [`must_be_over`] lets pass.
@@ -91,14 +135,14 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
             QueueItemReviewStatus::Retried.into(),
         ],
     )?;
-    let of = Of {
+    let of = ItemRef {
         tenant: cx.caller.tenant,
         queue: item.queue,
         item: item.id,
     };
     ledger.counted(item.queue, item.status, status);
     events::write(cx.tx, item.id, QueueItemEventAction::Retry, cx.now, &author)?;
-    let again = Again {
+    let again = Retry {
         of,
         priority: item.priority,
         defer_date: item.defer_date,
@@ -106,6 +150,6 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         seconds: item.took(),
         author,
     };
-    retrying::add(cx.tx, &mut ledger, cx.now, Who::Somebody, vec![again])?;
+    retrying::add(cx.tx, &mut ledger, cx.now, RetriedBy::Person, vec![again])?;
     ledger.settle(cx.tx)
 }

@@ -2,20 +2,19 @@
 
 use db::Tx;
 use odata::Folders;
-use serde::Deserialize;
 
 use super::definitions::{CREATE, DELETE, VIEW};
-use super::entities::{QUEUES_IN_FOLDERS, SimpleFolder};
+use super::entities::{QUEUES_IN_FOLDERS, QueueInFolders, SimpleFolder};
 use crate::access::{self, FolderHeader};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::body;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::body::MAX_NAMED;
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::Need;
+use crate::op::{At, Need, Nothing, Operation, Page, action, function};
 
 /// The operations check folder by folder: asked for at the door is only the scope.
-pub(super) const READ: Need = Need::new("OR.Queues", &[], false);
-pub(super) const WRITE: Need = Need::new("OR.Queues", &[], true);
+const READ: Need = Need::new("OR.Queues", &[], false);
+const WRITE: Need = Need::new("OR.Queues", &[], true);
 
 /// Puts a queue into a folder, if it is not there yet.
 ///
@@ -31,45 +30,51 @@ pub(super) fn link(tx: &mut Tx<'_>, queue: i64, folder: i64, name: &str) -> Resu
     Ok(())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Share {
+/// Puts queues into folders, and takes them out of others: all of it, or nothing.
+#[odata::input]
+pub struct ShareToFolders {
+    /// Numbers of the queues.
+    #[edm(name = "QueueIds", required)]
     queue_ids: Vec<i64>,
-    #[serde(default)]
+    /// Numbers of the folders that they are to be in.
+    #[edm(name = "ToAddFolderIds")]
     to_add_folder_ids: Vec<i64>,
-    #[serde(default)]
+    /// Numbers of the folders that they are not to be in.
+    #[edm(name = "ToRemoveFolderIds")]
     to_remove_folder_ids: Vec<i64>,
 }
 
-/// `ShareToFolders {QueueIds,ToAddFolderIds,ToRemoveFolderIds}`: all of it, or nothing.
-pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let share: Share = args.body("queueFoldersShareDto")?;
-    for (name, list) in [
-        ("QueueIds", &share.queue_ids),
-        ("ToAddFolderIds", &share.to_add_folder_ids),
-        ("ToRemoveFolderIds", &share.to_remove_folder_ids),
-    ] {
-        body::check_length(name, list)?;
+impl Operation for ShareToFolders {
+    const AT: At = action("QueueDefinitions", "ShareToFolders").needs(WRITE);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let folders = self.to_add_folder_ids.len() + self.to_remove_folder_ids.len();
+        if self.queue_ids.len().saturating_mul(folders) > MAX_NAMED {
+            return Err(Error::invalid(format!(
+                "Queues times folders must not be more than {MAX_NAMED}: split the request."
+            )));
+        }
+        for folder in &self.to_add_folder_ids {
+            must_allow(cx, *folder, &CREATE)?;
+        }
+        for folder in &self.to_remove_folder_ids {
+            must_allow(cx, *folder, &DELETE)?;
+        }
+        for queue in &self.queue_ids {
+            self.share(cx, *queue)?;
+        }
+        Ok(Nothing)
     }
-    let folders = share.to_add_folder_ids.len() + share.to_remove_folder_ids.len();
-    if share.queue_ids.len().saturating_mul(folders) > body::MAX_NAMED {
-        return Err(Error::invalid(format!(
-            "Queues times folders must not be more than {}: split the request.",
-            body::MAX_NAMED
-        )));
-    }
-    for folder in &share.to_add_folder_ids {
-        must_allow(cx, *folder, &CREATE)?;
-    }
-    for folder in &share.to_remove_folder_ids {
-        must_allow(cx, *folder, &DELETE)?;
-    }
-    for queue in share.queue_ids {
+}
+
+impl ShareToFolders {
+    fn share(&self, cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
         let name = name_of_visible(cx, queue)?;
-        for folder in &share.to_add_folder_ids {
+        for folder in &self.to_add_folder_ids {
             link(cx.tx, queue, *folder, &name)?;
         }
-        for folder in &share.to_remove_folder_ids {
+        for folder in &self.to_remove_folder_ids {
             cx.tx.exec(
                 "DELETE FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
                 &[queue.into(), (*folder).into()],
@@ -88,9 +93,8 @@ pub(super) fn share_to_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply
         };
         let text = format!("changed the folders of queue {name}");
         let component = AuditComponent::Queues;
-        audit::record(cx, component, AuditAction::Update, &subject, &text)?;
+        audit::record(cx, component, AuditAction::Update, &subject, &text)
     }
-    Ok(Reply::NoContent)
 }
 
 /// The folders that a queue is in.
@@ -155,61 +159,74 @@ fn name_of_visible(cx: &mut Cx<'_, '_>, queue: i64) -> Result<String> {
         .get(0)?)
 }
 
-/// `GetFoldersForQueue(id=…)`: the folders that the caller may see it in, and in how many it is.
-pub(super) fn get_folders_for_queue(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let queue = args.int("id")?;
-    name_of_visible(cx, queue)?;
-    let rows = cx.tx.rows(
-        "SELECT f.display_name, f.fully_qualified_name, f.id FROM queue_folders l
-         JOIN folders f ON f.id = l.folder_id WHERE l.queue_definition_id = $1 ORDER BY f.id",
-        &[queue.into()],
-    )?;
-    let mut folders = Vec::new();
-    for row in &rows {
-        let id = row.get("id")?;
-        let visible = match &cx.folders {
-            Folders::All => true,
-            Folders::One(one) => *one == id,
-            Folders::Some(ids) => ids.contains(&id),
-        };
-        if visible {
-            folders.push(SimpleFolder {
-                display_name: row.get("display_name")?,
-                fully_qualified_name: row.get("fully_qualified_name")?,
-                id,
-            });
-        }
-    }
-    let found = AccessibleFolders {
-        accessible_folders: folders,
-        total_folders_count: i32::try_from(rows.len()).unwrap_or(i32::MAX),
-    };
-    cx.selected(args, &found)
+/// The folders that a queue is in, as far as the caller may see it there, and in how many it is.
+#[odata::input]
+pub struct GetFoldersForQueue {
+    /// Number of the queue.
+    #[edm(required)]
+    id: i64,
 }
 
-/// `GetQueuesAcrossFolders`: the queues of every folder in which the caller may see queues, except
-/// one. Who may nowhere gets an empty list.
-pub(super) fn get_queues_across_folders(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &QUEUES_IN_FOLDERS)?;
-    let excluded = args.optional_int("excludeFolderId")?.unwrap_or(0);
-    cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
-    let listing = Listing {
-        restrict: Some("{t}.folder_id <> {excluded}"),
-        vars: &[("excluded", excluded.into())],
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &QUEUES_IN_FOLDERS,
-        &query,
-        &listing,
-    )?))
+impl Operation for GetFoldersForQueue {
+    const AT: At = function("QueueDefinitions", "GetFoldersForQueue").needs(READ);
+    type Answer = AccessibleFolders;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<AccessibleFolders> {
+        name_of_visible(cx, self.id)?;
+        let rows = cx.tx.rows(
+            "SELECT f.display_name, f.fully_qualified_name, f.id FROM queue_folders l
+             JOIN folders f ON f.id = l.folder_id WHERE l.queue_definition_id = $1 ORDER BY f.id",
+            &[self.id.into()],
+        )?;
+        let mut folders = Vec::new();
+        for row in &rows {
+            let id = row.get("id")?;
+            let visible = match &cx.folders {
+                Folders::All => true,
+                Folders::One(one) => *one == id,
+                Folders::Some(ids) => ids.contains(&id),
+            };
+            if visible {
+                folders.push(SimpleFolder {
+                    display_name: row.get("display_name")?,
+                    fully_qualified_name: row.get("fully_qualified_name")?,
+                    id,
+                });
+            }
+        }
+        Ok(AccessibleFolders {
+            accessible_folders: folders,
+            total_folders_count: i32::try_from(rows.len()).unwrap_or(i32::MAX),
+        })
+    }
+}
+
+/// The queues of every folder in which the caller may see queues, except one. Who may nowhere gets an
+/// empty list.
+#[odata::input]
+pub struct GetQueuesAcrossFolders {
+    /// Number of a folder whose queues are left out.
+    exclude_folder_id: Option<i64>,
+}
+
+impl Operation for GetQueuesAcrossFolders {
+    const AT: At = function("QueueDefinitions", "GetQueuesAcrossFolders").needs(READ);
+    type Answer = Page<QueueInFolders>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let query = cx.options(&QUEUES_IN_FOLDERS)?;
+        cx.folders = access::folders_where(cx.tx, cx.caller, &VIEW)?;
+        let excluded = self.exclude_folder_id.unwrap_or(0);
+        Ok(Page::of("{t}.folder_id <> {excluded}")
+            .var("excluded", excluded)
+            .under(query))
+    }
 }
 
 /// The folders of a queue.
 #[odata::complex(name = "AccessibleFoldersDto")]
 #[derive(serde::Serialize)]
-pub(super) struct AccessibleFolders {
+pub struct AccessibleFolders {
     /// Those that the caller sees.
     accessible_folders: Vec<SimpleFolder>,
     /// Number of all.

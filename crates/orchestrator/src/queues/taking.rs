@@ -7,18 +7,19 @@ use db::{Dialect, Value, sql};
 use odata::{Guid, Open, Timestamp, edm_enum};
 use serde::Deserialize;
 
-use super::Author;
-use super::adding::{Added, QueueItemData, named};
+use super::adding::Added;
 use super::content::Dictionary;
-use super::engine::{self, Ask, Batch, Slots, Work};
-use super::entities::{QueueItemPriority, QueueItemStatus};
-use super::ledger::Of;
+use super::data::{ItemData, named};
+use super::engine::{self, Batch, Request, Slots, Work};
+use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
+use super::ledger::ItemRef;
 use super::queue::Queue;
-use super::turn;
-use crate::body;
+use super::{Author, items_need, turn};
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::Result;
-use crate::idempotency;
+use crate::op::{
+    Access, At, FolderRule, Need, One, Operation, QUEUE_NAMESPACE, Together, Written, action,
+};
 
 edm_enum! {
     /// How the reference of an item must be like the one that is asked for.
@@ -65,52 +66,72 @@ pub struct Wanted {
     job: Option<Guid>,
     reference: Option<(ReferenceFilterOption, String)>,
     /// A new item.
-    pub(super) content: Option<QueueItemData>,
+    pub(super) content: Option<ItemData>,
 }
 
-/// What `StartTransaction {transactionData}` wants.
-///
-/// # Errors
-/// 400 for members that are missing or wrong.
-pub(super) fn read(args: &Args) -> Result<Work> {
-    let body = args.body.as_ref();
-    let given = body.and_then(|b| body::get(b, "transactionData"));
-    if let Some(json @ serde_json::Value::Object(_)) = given {
-        odata::body::check_complex(&TransactionData::TYPE, json)?;
+/// Starts an item of a queue: the next one, or a new one with the content that is given. Answers with the
+/// item, or with nothing when none waits.
+#[odata::input]
+pub struct StartTransaction {
+    /// The name of the queue, and what is wanted of it.
+    #[edm(required)]
+    transaction_data: TransactionData,
+}
+
+const TAKE: Need = items_need(
+    &[
+        ("Transactions", Access::View),
+        ("Transactions", Access::Create),
+        ("Transactions", Access::Edit),
+    ],
+    true,
+);
+
+impl Together for StartTransaction {
+    type Work = Work;
+
+    fn work(&self, args: &Args) -> Result<Work> {
+        let data = &self.transaction_data;
+        let name = data.name.clone().unwrap_or_default();
+        let reference = data.reference.clone().filter(|r| !r.is_empty());
+        let content = data.specific_content.as_ref().map(Dictionary::specific);
+        let job = args.job()?;
+        let content = content.transpose()?.map(|content| ItemData {
+            name: Some(name.clone()),
+            content: Some(content),
+            defer_date: data.defer_date,
+            due_date: data.due_date,
+            reference: reference.clone(),
+            parent_operation_id: data.parent_operation_id.clone(),
+            creator_job_key: job,
+            ..ItemData::default()
+        });
+        named(Some(&name))?;
+        let how = data.reference_filter_option;
+        let how = how.unwrap_or(ReferenceFilterOption::Equals);
+        Ok(Work::Take(Box::new(Wanted {
+            name,
+            robot: data.robot_identifier,
+            job,
+            reference: reference.map(|reference| (how, reference)),
+            content,
+        })))
     }
-    let data: TransactionData = body::read("transactionData", given)?;
-    let name = data.name.unwrap_or_default();
-    let reference = data.reference.filter(|r| !r.is_empty());
-    let content = data.specific_content.as_ref().map(Dictionary::specific);
-    let job = args.job()?;
-    let content = content.transpose()?.map(|content| QueueItemData {
-        name: Some(name.clone()),
-        content: Some(content),
-        defer_date: data.defer_date,
-        due_date: data.due_date,
-        reference: reference.clone(),
-        parent_operation_id: data.parent_operation_id,
-        creator_job_key: job,
-        ..QueueItemData::default()
-    });
-    named(Some(&name))?;
-    let how = data.reference_filter_option;
-    let how = how.unwrap_or(ReferenceFilterOption::Equals);
-    Ok(Work::Take(Box::new(Wanted {
-        name,
-        robot: data.robot_identifier,
-        job,
-        reference: reference.map(|reference| (how, reference)),
-        content,
-    })))
 }
 
-/// `StartTransaction`: the item, or nothing.
-pub(super) fn start(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let work = read(args)?;
-    idempotency::once(cx, "StartTransaction", |cx| {
-        engine::alone_shown(cx, args, &work)
-    })
+impl Operation for StartTransaction {
+    const AT: At = action("Queues", "StartTransaction")
+        .needs(TAKE)
+        .namespace(QUEUE_NAMESPACE)
+        .tells()
+        .folder(FolderRule::Required)
+        .once();
+    type Answer = Written<One<QueueItem>>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let work = self.work(cx.args)?;
+        engine::alone_shown(cx, &work).map(Written::from)
+    }
 }
 
 /// Most deferred items that one call makes ready; the next goes on.
@@ -119,7 +140,7 @@ const READY_AT_ONCE: i64 = 10_000;
 /// Somebody who gets an item.
 struct Taker<'a> {
     at: usize,
-    ask: &'a Ask<'a>,
+    request: &'a Request<'a>,
     wanted: &'a Wanted,
     robot: Option<i64>,
 }
@@ -130,13 +151,13 @@ impl<'a> Taker<'a> {
     fn new(
         batch: &mut Batch<'_, '_>,
         at: usize,
-        ask: &'a Ask<'a>,
+        request: &'a Request<'a>,
         wanted: &'a Wanted,
     ) -> Result<Self> {
-        let robot = robot(batch, ask, wanted)?;
+        let robot = robot(batch, request, wanted)?;
         Ok(Self {
             at,
-            ask,
+            request,
             wanted,
             robot,
         })
@@ -149,15 +170,15 @@ impl<'a> Taker<'a> {
 /// The store's.
 pub(super) fn take(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
     let mut waiting = BTreeMap::new();
-    for (at, ask) in slots.open() {
-        let Work::Take(wanted) = ask.work else {
+    for (at, request) in slots.open() {
+        let Work::Take(wanted) = request.work else {
             continue;
         };
         if wanted.content.is_some() {
             continue;
         }
-        let taker = Taker::new(batch, at, ask, wanted);
-        let taker = taker.and_then(|t| Ok((t, batch.queue(ask.folder.id, &wanted.name)?)));
+        let taker = Taker::new(batch, at, request, wanted);
+        let taker = taker.and_then(|t| Ok((t, batch.queue(request.folder.id, &wanted.name)?)));
         match taker {
             Ok((taker, queue)) => {
                 let (_, takers) = waiting.entry(queue.id).or_insert((queue, Vec::new()));
@@ -184,9 +205,9 @@ pub(super) fn start_added(
 ) -> Result<()> {
     let mut started = Vec::with_capacity(added.len());
     for (at, item, queue) in added {
-        let ask = &slots.asks()[at];
-        if let Work::Take(wanted) = ask.work {
-            started.push((Taker::new(batch, at, ask, wanted)?, item, queue));
+        let request = &slots.requests()[at];
+        if let Work::Take(wanted) = request.work {
+            started.push((Taker::new(batch, at, request, wanted)?, item, queue));
         }
     }
     begin(batch, slots, started)
@@ -198,11 +219,11 @@ pub(super) fn start_added(
 /// 1002 when there is no robot with that key.
 pub(super) fn robot(
     batch: &mut Batch<'_, '_>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     wanted: &Wanted,
 ) -> Result<Option<i64>> {
-    match (wanted.robot, &ask.caller.identity) {
-        (Some(key), _) => batch.robot(ask.caller.tenant, key).map(Some),
+    match (wanted.robot, &request.caller.identity) {
+        (Some(key), _) => batch.robot(request.caller.tenant, key).map(Some),
         (None, Identity::Robot { id, .. }) => Ok(Some(*id)),
         (None, _) => Ok(None),
     }
@@ -374,8 +395,8 @@ fn begin(
             now: batch.now,
             lease_until,
         });
-        let of = Of {
-            tenant: taker.ask.caller.tenant,
+        let of = ItemRef {
+            tenant: taker.request.caller.tenant,
             queue: queue.id,
             item: *item,
         };
@@ -383,7 +404,7 @@ fn begin(
             of,
             QueueItemStatus::New,
             QueueItemStatus::InProgress,
-            &Author::of(taker.ask.caller),
+            &Author::of(taker.request.caller),
         );
         slots.show(taker.at, *item, 200);
     }

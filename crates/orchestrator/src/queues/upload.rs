@@ -2,21 +2,16 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-use super::{adding, bulk};
-use crate::cx::{Args, Cx, Reply};
+use super::adding;
+use super::bulk::{self, BulkAddQueueItems, FailedItems};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::{FolderRule, OWN_NAMESPACE, Op};
+use crate::op::{At, FolderRule, OWN_NAMESPACE, Op, Operation, Prepares, action, op};
 
 /// Actions of queues.
-pub const OPS: &[Op] = &[
-    Op::action("QueueDefinitions", "UploadItems", adding::ADD, upload)
-        .namespace(OWN_NAMESPACE)
-        .bound()
-        .returns("BulkOperationResponseDtoOfFailedQueueItemDto")
-        .folder(FolderRule::Required),
-];
+pub const OPS: &[Op] = &[op::<UploadItems>()];
 
 /// Most rows of a file: those of the original's console.
 const MAX_ROWS: usize = bulk::MOST_AT_ONCE;
@@ -34,31 +29,40 @@ const MEMBERS: &[&str] = &[
     "Progress",
 ];
 
-/// `QueueDefinitions(id)/Baton.UploadItems` with a file of comma-separated values, the first row of
-/// which names the columns: adds an item for each further row, each on its own. The answer is that
-/// of `BulkAddQueueItems`.
-fn upload(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = cx.need_folder()?.id;
-    let row = cx.tx.row(
-        "SELECT name FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
-        &[args.id()?.into(), folder.into()],
-    )?;
-    let row = row.ok_or_else(|| Error::not_found("QueueDefinition"))?;
-    let name: String = row.get(0)?;
-    let Some(Json::String(text)) = &args.body else {
-        return Err(Error::invalid(
-            "The body must be a file of comma-separated values: send it with the header \
-             Content-Type: text/csv.",
-        ));
-    };
-    let body = json!({
-        "queueName": name, "commitType": "ProcessAllIndependently", "queueItems": items(text)?,
-    });
-    let call = Args {
-        body: Some(body),
-        ..args.clone()
-    };
-    bulk::add_all(cx, &call)
+/// Adds items from a file of comma-separated values, the first row of which names the columns: an item
+/// for each further row, each on its own. The answer is that of `BulkAddQueueItems`.
+#[odata::input]
+pub struct UploadItems {
+    /// Number of the queue.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Operation for UploadItems {
+    const AT: At = action("QueueDefinitions", "UploadItems")
+        .needs(adding::ADD)
+        .namespace(OWN_NAMESPACE)
+        .folder(FolderRule::Required)
+        .once();
+    type Answer = FailedItems;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<FailedItems> {
+        let folder = cx.need_folder()?.id;
+        let row = cx.tx.row(
+            "SELECT name FROM queue_folders WHERE queue_definition_id = $1 AND folder_id = $2",
+            &[self.id.into(), folder.into()],
+        )?;
+        let row = row.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+        let Some(Json::String(text)) = &cx.args.body else {
+            return Err(Error::invalid(
+                "The body must be a file of comma-separated values: send it with the header \
+                 Content-Type: text/csv.",
+            ));
+        };
+        let mut items = BulkAddQueueItems::each(row.get("name")?, items(text)?);
+        items.prepare()?;
+        items.run(cx)
+    }
 }
 
 /// The items of a file.
@@ -167,6 +171,8 @@ fn item(columns: &[Column], record: &csv::StringRecord) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

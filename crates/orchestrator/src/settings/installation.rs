@@ -4,22 +4,30 @@ use db::sql;
 use odata::{Open, Timestamp};
 use serde::Serialize;
 
-use super::{LANGUAGES, timezones::ZONES};
-use crate::cx::{Args, Cx, Reply};
-use crate::error::{Error, Result};
+use super::{ANYONE, LANGUAGES, timezones::ZONES};
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::op::{Access, At, Need, Operation, function};
 use crate::robots::RobotType;
 use crate::sessions::state::CONNECTED;
 
-/// `GetTimezones`: the Windows ids, each with the IANA name it stands for.
-pub(super) fn timezones(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let items = ZONES.iter().map(|(windows, iana)| NameValue {
-        name: format!("{windows} ({iana})"),
-        value: (*windows).to_owned(),
-    });
-    let shown = TimeZones {
-        items: items.collect(),
-    };
-    cx.selected(args, &shown)
+/// The time zones: their Windows ids, each with the IANA name that it stands for.
+#[odata::input]
+pub struct GetTimezones;
+
+impl Operation for GetTimezones {
+    const AT: At = function("Settings", "GetTimezones").public();
+    type Answer = TimeZones;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<TimeZones> {
+        let items = ZONES.iter().map(|(windows, iana)| NameValue {
+            name: format!("{windows} ({iana})"),
+            value: (*windows).to_owned(),
+        });
+        Ok(TimeZones {
+            items: items.collect(),
+        })
+    }
 }
 
 /// Something to choose.
@@ -35,27 +43,32 @@ struct NameValue {
 /// The time zones.
 #[odata::complex(name = "ListResultDtoOfNameValueDto")]
 #[derive(Serialize)]
-pub(super) struct TimeZones {
+pub struct TimeZones {
     /// All of them.
     items: Vec<NameValue>,
 }
 
-/// `GetLanguages`
-pub(super) fn languages(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let items = LANGUAGES
-        .iter()
-        .enumerate()
-        .map(|(i, (name, shown))| Language {
+/// The languages that the server speaks.
+#[odata::input]
+pub struct GetLanguages;
+
+impl Operation for GetLanguages {
+    const AT: At = function("Settings", "GetLanguages").public();
+    type Answer = Languages;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Languages> {
+        let languages = LANGUAGES.iter().enumerate();
+        let items = languages.map(|(i, (name, shown))| Language {
             name: (*name).to_owned(),
             display_name: (*shown).to_owned(),
             icon: None,
             is_default: i == 0,
             is_disabled: false,
         });
-    let shown = Languages {
-        items: items.collect(),
-    };
-    cx.selected(args, &shown)
+        Ok(Languages {
+            items: items.collect(),
+        })
+    }
 }
 
 /// A language.
@@ -77,7 +90,7 @@ struct Language {
 /// The languages.
 #[odata::complex(name = "ListResultDtoOfLanguageInfo")]
 #[derive(Serialize)]
-pub(super) struct Languages {
+pub struct Languages {
     /// All of them.
     items: Vec<Language>,
 }
@@ -98,63 +111,71 @@ const USED: &str = sql!(
         AND NOT s.is_unresponsive"
 );
 
-/// `GetLicense`: everything is allowed for ever; used are the runtimes of connected hosts.
-pub(super) fn license(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let tenant = cx.caller.tenant;
-    let since = "SELECT creation_time FROM tenants WHERE id = $1";
-    let since: Option<Timestamp> = cx.tx.one(since, &[tenant.into()])?.flatten();
-    let row = cx.tx.row(USED, &[tenant.into()])?;
-    let slots =
-        |runtime: &str| -> Result<i64> { Ok(row.as_ref().map_or(Ok(0), |row| row.get(runtime))?) };
-    let attended = sql!(
-        "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND is_attended
-         AND state IN {CONNECTED} AND NOT is_unresponsive"
-    );
-    let attended: i64 = cx.tx.one(attended, &[tenant.into()])?.unwrap_or(0);
-    let mut allowed = serde_json::Map::new();
-    let mut used = serde_json::Map::new();
-    for (name, number) in RobotType::TYPE.members {
-        let busy = match RobotType::from_i64(*number) {
-            Some(RobotType::Unattended) => slots("unattended")?,
-            Some(RobotType::NonProduction) => slots("non_production")?,
-            Some(RobotType::Headless) => slots("headless")?,
-            Some(RobotType::TestAutomation) => slots("test_automation")?,
-            Some(RobotType::Attended) => attended,
-            _ => 0,
+/// The licence: everything is allowed for ever, and used are the runtimes of connected hosts.
+#[odata::input]
+pub struct GetLicense;
+
+impl Operation for GetLicense {
+    const AT: At = function("Settings", "GetLicense").needs(ANYONE);
+    type Answer = License;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<License> {
+        let tenant = cx.caller.tenant;
+        let since = "SELECT creation_time FROM tenants WHERE id = $1";
+        let since: Option<Timestamp> = cx.tx.one(since, &[tenant.into()])?.flatten();
+        let row = cx.tx.row(USED, &[tenant.into()])?;
+        let slots = |runtime: &str| -> Result<i64> {
+            Ok(row.as_ref().map_or(Ok(0), |row| row.get(runtime))?)
         };
-        allowed.insert((*name).to_owned(), UNLIMITED.into());
-        used.insert((*name).to_owned(), busy.into());
+        let attended = sql!(
+            "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND is_attended
+             AND state IN {CONNECTED} AND NOT is_unresponsive"
+        );
+        let attended: i64 = cx.tx.one(attended, &[tenant.into()])?.unwrap_or(0);
+        let mut allowed = serde_json::Map::new();
+        let mut used = serde_json::Map::new();
+        for (name, number) in RobotType::TYPE.members {
+            let busy = match RobotType::from_i64(*number) {
+                Some(RobotType::Unattended) => slots("unattended")?,
+                Some(RobotType::NonProduction) => slots("non_production")?,
+                Some(RobotType::Headless) => slots("headless")?,
+                Some(RobotType::TestAutomation) => slots("test_automation")?,
+                Some(RobotType::Attended) => attended,
+                _ => 0,
+            };
+            allowed.insert((*name).to_owned(), UNLIMITED.into());
+            used.insert((*name).to_owned(), busy.into());
+        }
+        Ok(License {
+            id: tenant,
+            expire_date: NEVER,
+            grace_period_end_date: NEVER,
+            grace_period: 0,
+            version_control: None,
+            allowed: Open(allowed),
+            used: Open(used),
+            attended_concurrent: false,
+            development_concurrent: false,
+            studio_x_concurrent: false,
+            studio_pro_concurrent: false,
+            licensed_features: Vec::new(),
+            is_registered: true,
+            is_community: false,
+            is_pro_or_enterprise: true,
+            subscription_code: None,
+            subscription_plan: None,
+            is_expired: false,
+            creation_time: since,
+            code: None,
+            user_licensing_enabled: false,
+        })
     }
-    let shown = License {
-        id: tenant,
-        expire_date: NEVER,
-        grace_period_end_date: NEVER,
-        grace_period: 0,
-        version_control: None,
-        allowed: Open(allowed),
-        used: Open(used),
-        attended_concurrent: false,
-        development_concurrent: false,
-        studio_x_concurrent: false,
-        studio_pro_concurrent: false,
-        licensed_features: Vec::new(),
-        is_registered: true,
-        is_community: false,
-        is_pro_or_enterprise: true,
-        subscription_code: None,
-        subscription_plan: None,
-        is_expired: false,
-        creation_time: since,
-        code: None,
-        user_licensing_enabled: false,
-    };
-    cx.selected(args, &shown)
 }
 
 /// What the tenant may run.
 #[odata::complex(name = "LicenseDto")]
 #[derive(Serialize)]
-pub(super) struct License {
+pub struct License {
     /// Number of the tenant.
     id: i64,
     /// In seconds since 1970.
@@ -237,38 +258,49 @@ const EXECUTION: &[(&str, &str, &str, &str, &[&str])] = &[
     ),
 ];
 
-/// `GetExecutionSettingsConfiguration(scope=…)`: what can be said in a robot's
-/// `ExecutionSettings`. Nothing is set for all robots, so both scopes have the same defaults.
-pub(super) fn execution_settings(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let scope = match args.text("scope")?.to_lowercase().as_str() {
-        "0" | "global" => SettingsScope::Global,
-        "1" | "robot" => SettingsScope::Robot,
-        other => {
-            return Err(Error::invalid(format!(
-                "The parameter scope must be 0 (Global) or 1 (Robot), not '{other}'."
-            )));
-        }
-    };
-    let text = |text: &&str| (*text).to_owned();
-    let configuration = EXECUTION
-        .iter()
-        .map(|(key, name, ty, default, values)| ExecutionSetting {
+const ROBOT_SETTINGS: Need = Need::new(
+    "OR.Settings",
+    &[
+        ("Settings", Access::Edit),
+        ("Robots", Access::Create),
+        ("Robots", Access::Edit),
+    ],
+    false,
+);
+
+/// What can be said in the `ExecutionSettings` of a robot. Nothing is set for all robots, so both scopes
+/// have the same defaults.
+#[odata::input]
+pub struct GetExecutionSettingsConfiguration {
+    /// For whom they count.
+    #[edm(required)]
+    scope: SettingsScope,
+}
+
+impl Operation for GetExecutionSettingsConfiguration {
+    const AT: At = function("Settings", "GetExecutionSettingsConfiguration").needs(ROBOT_SETTINGS);
+    type Answer = ExecutionSettings;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<ExecutionSettings> {
+        let text = |text: &&str| (*text).to_owned();
+        let settings = EXECUTION.iter();
+        let configuration = settings.map(|(key, name, ty, default, values)| ExecutionSetting {
             key: text(key),
             display_name: text(name),
             value_type: text(ty),
             default_value: text(default),
             possible_values: values.iter().map(text).collect(),
         });
-    let shown = ExecutionSettings {
-        scope,
-        configuration: configuration.collect(),
-    };
-    cx.selected(args, &shown)
+        Ok(ExecutionSettings {
+            scope: self.scope,
+            configuration: configuration.collect(),
+        })
+    }
 }
 
 odata::edm_enum! {
     /// For whom execution settings count.
-    pub(super) enum SettingsScope { Global = 0, Robot = 1 }
+    pub enum SettingsScope { Global = 0, Robot = 1 }
 }
 
 /// What can be said about how a robot executes.
@@ -290,7 +322,7 @@ struct ExecutionSetting {
 /// All that can be said about how robots execute.
 #[odata::complex(name = "ExecutionSettingsConfiguration")]
 #[derive(Serialize)]
-pub(super) struct ExecutionSettings {
+pub struct ExecutionSettings {
     /// For whom it counts.
     scope: SettingsScope,
     /// The settings.

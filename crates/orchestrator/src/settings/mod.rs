@@ -7,13 +7,16 @@ pub mod timezones;
 
 use db::Tx;
 use odata::Query;
-use odata::edm::{Edm, Kind};
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Op, Resource};
+use crate::op::{
+    Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op,
+};
+
+use installation::{GetExecutionSettingsConfiguration, GetLanguages, GetLicense, GetTimezones};
 
 pub use catalogue::{
     ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
@@ -45,16 +48,6 @@ const EDIT: Need = Need::new("OR.Settings", &[("Settings", Access::Edit)], true)
 const DELETE: Need = Need::new("OR.Settings", &[("Settings", Access::Delete)], true);
 const ANYONE: Need = Need::new("OR.Settings", &[], false);
 const ONESELF: Need = Need::new("OR.Settings", &[], true);
-const ROBOT_SETTINGS: Need = Need::new(
-    "OR.Settings",
-    &[
-        ("Settings", Access::Edit),
-        ("Robots", Access::Create),
-        ("Robots", Access::Edit),
-    ],
-    false,
-);
-
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
     .get_value(read)
@@ -62,53 +55,30 @@ pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::action("Settings", "UpdateBulk", EDIT, update_bulk)
-        .params(&[("settings", "Collection(SettingsDto)")])
-        .answers(200),
-    Op::action("Settings", "DeleteBulk", DELETE, delete_bulk)
-        .params(&[("settingNames", "Collection(Edm.String)")]),
-    Op::action(
-        "Settings",
-        "UpdateUserSetting",
-        ONESELF,
-        update_user_setting,
-    )
-    .params(&[("setting", "SettingsDto")])
-    .answers(200),
-    Op::public("Settings", "GetTimezones", installation::timezones)
-        .returns("ListResultDtoOfNameValueDto"),
-    Op::public("Settings", "GetLanguages", installation::languages)
-        .returns("ListResultDtoOfLanguageInfo"),
-    Op::function("Settings", "GetLicense", ANYONE, installation::license).returns("LicenseDto"),
-    Op::function("Settings", "GetWebSettings", ANYONE, web_settings)
-        .returns("ResponseDictionaryDto"),
-    Op::function(
-        "Settings",
-        "GetExecutionSettingsConfiguration",
-        ROBOT_SETTINGS,
-        installation::execution_settings,
-    )
-    .params(&[("scope", "Edm.Int32")])
-    .returns("ExecutionSettingsConfiguration"),
+    op::<UpdateBulk>(),
+    op::<DeleteBulk>(),
+    op::<UpdateUserSetting>(),
+    op::<GetTimezones>(),
+    op::<GetLanguages>(),
+    op::<GetLicense>(),
+    op::<GetWebSettings>(),
+    op::<GetExecutionSettingsConfiguration>(),
 ];
 
-/// Structures that only its operations use.
-pub const TYPES: &[Kind] = &[
-    <installation::TimeZones as Edm>::KIND,
-    <installation::Languages as Edm>::KIND,
-    <installation::License as Edm>::KIND,
-    <installation::ExecutionSettings as Edm>::KIND,
-    <Dictionary as Edm>::KIND,
-];
-
+/// A setting as callers give it.
+#[odata::complex(name = "SettingsDto")]
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SettingsDto {
+pub struct SettingsDto {
+    /// Its name.
+    #[edm(required, max = 128)]
     name: String,
+    /// Its value; without one the default counts again.
     #[serde(default)]
     value: Option<String>,
+    /// Who may have a value of their own, which nobody can change.
     #[serde(default)]
     scope: Option<SettingScope>,
+    /// Its name once more.
     #[serde(default)]
     id: Option<String>,
 }
@@ -187,33 +157,71 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     Ok(Reply::json(shown))
 }
 
-/// `UpdateBulk {settings:[{Name,Value}]}`: all of them or, if one is wrong, none.
-fn update_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for dto in args.list::<SettingsDto>("settings")? {
-        let setting = dto.setting(SettingScope::Tenant)?;
-        change(cx, setting, 0, dto.value.as_deref())?;
-    }
-    Ok(Reply::Ok)
+/// Changes settings of the tenant: all of them or, if one is wrong, none.
+#[odata::input]
+pub struct UpdateBulk {
+    /// The settings, each with its new value.
+    #[edm(required)]
+    settings: Vec<SettingsDto>,
 }
 
-/// `DeleteBulk {settingNames}`: back to the defaults.
-fn delete_bulk(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    for name in args.list::<String>("settingNames")? {
-        change(cx, known(&name)?, 0, None)?;
+impl Operation for UpdateBulk {
+    const AT: At = action("Settings", "UpdateBulk").needs(EDIT).answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for dto in &self.settings {
+            let setting = dto.setting(SettingScope::Tenant)?;
+            change(cx, setting, 0, dto.value.as_deref())?;
+        }
+        Ok(Nothing)
     }
-    Ok(Reply::NoContent)
 }
 
-/// `UpdateUserSetting {setting:{Name,Value}}`: for oneself.
-fn update_user_setting(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let dto: SettingsDto = args.member("setting")?;
-    dto.setting(SettingScope::User)?;
-    let user = cx
-        .caller
-        .user()
-        .ok_or_else(|| Error::Unauthenticated("The token does not belong to a user.".into()))?;
-    change_for_user(cx, &dto.name, user, dto.value.as_deref())?;
-    Ok(Reply::Ok)
+/// Gives settings of the tenant their defaults back.
+#[odata::input]
+pub struct DeleteBulk {
+    /// Names of the settings.
+    #[edm(required)]
+    setting_names: Vec<String>,
+}
+
+impl Operation for DeleteBulk {
+    const AT: At = action("Settings", "DeleteBulk").needs(DELETE);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        for name in &self.setting_names {
+            change(cx, known(name)?, 0, None)?;
+        }
+        Ok(Nothing)
+    }
+}
+
+/// Changes a setting for oneself.
+#[odata::input]
+pub struct UpdateUserSetting {
+    /// The setting with its new value.
+    #[edm(required)]
+    setting: SettingsDto,
+}
+
+impl Operation for UpdateUserSetting {
+    const AT: At = action("Settings", "UpdateUserSetting")
+        .needs(ONESELF)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let dto = &self.setting;
+        dto.setting(SettingScope::User)?;
+        let user = cx
+            .caller
+            .user()
+            .ok_or_else(|| Error::Unauthenticated("The token does not belong to a user.".into()))?;
+        change_for_user(cx, &dto.name, user, dto.value.as_deref())?;
+        Ok(Nothing)
+    }
 }
 
 /// Gives a user a value of their own, or takes it away.
@@ -369,22 +377,30 @@ fn value_for(tx: &mut Tx<'_>, tenant: i64, setting: &Setting, user: i64) -> Resu
     }
 }
 
-/// `GetWebSettings`: what counts for whoever asks, as two lists: the settings that people may have
-/// for themselves. The tenant's are for those who may see settings.
-fn web_settings(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let user = cx.caller.user().unwrap_or(0);
-    let (mut keys, mut values) = (Vec::new(), Vec::new());
-    for setting in SETTINGS.iter().filter(|s| s.for_people()) {
-        keys.push(setting.name.to_owned());
-        values.push(value_for(cx.tx, cx.caller.tenant, setting, user)?);
+/// The settings that people may have for themselves, with the values that count for whoever asks.
+#[odata::input]
+pub struct GetWebSettings;
+
+impl Operation for GetWebSettings {
+    const AT: At = function("Settings", "GetWebSettings").needs(ANYONE);
+    type Answer = Dictionary;
+
+    // The tenant's settings are for those who may see settings.
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Dictionary> {
+        let user = cx.caller.user().unwrap_or(0);
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for setting in SETTINGS.iter().filter(|s| s.for_people()) {
+            keys.push(setting.name.to_owned());
+            values.push(value_for(cx.tx, cx.caller.tenant, setting, user)?);
+        }
+        Ok(Dictionary { keys, values })
     }
-    cx.selected(args, &Dictionary { keys, values })
 }
 
 /// Names and values, in the same order.
 #[odata::complex(name = "ResponseDictionaryDto")]
 #[derive(Default, serde::Serialize)]
-pub(crate) struct Dictionary {
+pub struct Dictionary {
     /// The names.
     keys: Vec<String>,
     /// The value of each.

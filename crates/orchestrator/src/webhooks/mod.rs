@@ -4,17 +4,18 @@
 mod entities;
 
 use db::{Tx, Value};
-use odata::edm::EntitySet;
 use odata::{Changes, Guid, Mode};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::audit::{self, AuditAction, AuditComponent, Audited};
+use crate::audit::{AuditComponent, Audited};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
+use crate::op::{
+    Access, At, Command, Need, Op, Operation, Page, Resource, function, op, plain_entity,
+};
 
 use entities::EVENT_TYPES;
 pub use entities::{Webhook, WebhookEvent, WebhookEventType};
@@ -30,37 +31,35 @@ static AUDITED: Audited = Audited::new(AuditComponent::Webhooks, &Webhook::SET, 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Webhook::SET, VIEW)
     .get(plain_entity)
-    .create(Command::new(CREATE, create))
-    .replace(Command::new(EDIT, replace))
-    .merge(Command::new(EDIT, merge))
-    .delete(Command::new(DELETE, delete));
+    .create(Command::create(CREATE, BODY, create).audited(&AUDITED))
+    .replace(Command::replace(EDIT, BODY, replace).audited(&AUDITED))
+    .merge(Command::merge(EDIT, BODY, merge).audited(&AUDITED))
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
-/// Sets that only operations show.
-pub const RESULTS: &[&EntitySet] = &[&WebhookEventType::SET];
+/// What messages call the body.
+const BODY: &str = "webhookDto";
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[
-    Op::function("Webhooks", "GetEventTypes", VIEW, get_event_types)
-        .returns("Collection(WebhookEventTypeDto)"),
-];
+pub const OPS: &[Op] = &[op::<GetEventTypes>()];
 
-/// `GetEventTypes()`
-fn get_event_types(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &WebhookEventType::SET)?;
-    let listing = Listing {
-        count: args.count,
-        ..Listing::default()
-    };
-    let body = cx.page(&WebhookEventType::SET, &query, &listing)?;
-    Ok(Reply::json(body))
+/// The kinds of events that webhooks can be told of.
+#[odata::input]
+pub struct GetEventTypes;
+
+impl Operation for GetEventTypes {
+    const AT: At = function("Webhooks", "GetEventTypes").needs(VIEW);
+    type Answer = Page<WebhookEventType>;
+
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(Page::all())
+    }
 }
 
 /// `POST /odata/Webhooks`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut changes = args.changes("webhookDto", &Webhook::SET, Mode::Create)?;
+fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let key = Guid::random();
     changes.set("key", key);
-    let dto = WebhookDto::read(args)?;
+    let dto: WebhookDto = body::read(BODY, cx.args.body.as_ref())?;
     complete(cx, &mut changes, &dto, key, &Stored::default())?;
     let name = dto.name.unwrap_or_default();
     changes.set("creation_time", cx.now);
@@ -71,23 +70,21 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     if enabled {
         cx.hint(Hint::Webhook(id));
     }
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(&Webhook::SET, id, &[])?))
+    Ok(id)
 }
 
 /// `PUT /odata/Webhooks(id)`
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Replace)
+fn replace(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    change(cx, id, changes, Mode::Replace)
 }
 
 /// `PATCH /odata/Webhooks(id)`
-fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    change(cx, args, Mode::Merge)
+fn merge(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    change(cx, id, changes, Mode::Merge)
 }
 
-fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
-    let mut changes = args.changes("webhookDto", &Webhook::SET, mode)?;
-    let (id, dto) = (args.id()?, WebhookDto::read(args)?);
+fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes, mode: Mode) -> Result<()> {
+    let dto: WebhookDto = body::read(BODY, cx.args.body.as_ref())?;
     let row = cx.tx.row(
         "SELECT key, subscribe_to_all_events, events, enabled FROM webhooks
          WHERE id = $1 AND tenant_id = $2",
@@ -110,8 +107,7 @@ fn change(cx: &mut Cx<'_, '_>, args: &Args, mode: Mode) -> Result<Reply> {
     if enabled {
         cx.hint(Hint::Webhook(id));
     }
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(&Webhook::SET, id, &[])?))
+    Ok(())
 }
 
 /// Whether a webhook is told of events after these changes; `before` is whether it was.
@@ -131,11 +127,8 @@ pub fn enabled(tx: &mut Tx<'_>) -> Result<i64> {
 }
 
 /// `DELETE /odata/Webhooks(id)`
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-    cx.delete(&Webhook::SET, id)?;
-    Ok(Reply::NoContent)
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    cx.delete(&Webhook::SET, id)
 }
 
 /// The members of a body that have rules.
@@ -153,12 +146,6 @@ struct WebhookDto {
 #[serde(rename_all = "PascalCase")]
 struct Event {
     event_type: String,
-}
-
-impl WebhookDto {
-    fn read(args: &Args) -> Result<Self> {
-        body::read("webhookDto", args.body.as_ref())
-    }
 }
 
 /// Whether a webhook is told of all or of some events so far.

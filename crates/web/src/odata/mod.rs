@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use orchestrator::op::Proof;
-use orchestrator::{Caller, Reply, Result};
+use orchestrator::{Caller, Reply, Result, Task};
 
 use crate::app::App;
 use crate::body::{self, Sent};
@@ -62,7 +62,6 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
         return packages::upload(app, odata, caller, op).await;
     }
     before(app, &target).await?;
-    let together = target.op.and_then(|op| op.together);
     let (parts, body) = odata.request.into_parts();
     let sent = match target.write {
         true => body::read(&parts.headers, body).await?,
@@ -81,10 +80,13 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
     // own at the item.
     let alone = call.args.idempotency_key.is_some() || !call.args.query.is_empty();
-    let together = together.filter(|_| !alone);
+    let together = match &call.task {
+        Task::Perform(work) if !alone => work.gathered(&call.args),
+        _ => None,
+    };
     let reply = match together {
-        Some(read) => {
-            let work = call.args.heard(read(&call.args))?;
+        Some(work) => {
+            let work = call.args.heard(work)?;
             together::execute(app, work, call).await
         }
         None => {

@@ -187,7 +187,7 @@ fn operation(method: &Method, path: &Path) -> Result<Option<Target>> {
         folder: op_at.folder,
         store: op_at.store,
         write: op_at.action,
-        prepare: op.prepare,
+        prepare: None,
         silent: false,
         search: op.search,
         verb: None,
