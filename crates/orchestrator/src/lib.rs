@@ -136,7 +136,6 @@ pub static RESULTS: &[&[&odata::EntitySet]] = &[
     queues::RESULTS,
     robots::RESULTS,
     sessions::RESULTS,
-    users::RESULTS,
     webhooks::RESULTS,
 ];
 
@@ -149,7 +148,6 @@ pub static TYPES: &[&[odata::Kind]] = &[
     packages::TYPES,
     queues::TYPES,
     settings::TYPES,
-    users::TYPES,
 ];
 
 /// A migration from the file that is called by its number and its name.
