@@ -73,8 +73,9 @@ pub struct Param {
     pub ty: String,
     /// Its declaration, if there is one: limits, documentation, whether it has to be there.
     pub declared: Option<&'static Prop>,
-    /// Whether it stands in the address although the operation has a body.
-    pub in_address: bool,
+    /// Whether it stands in the query, or in the path of a plain address: neither in the brackets of a
+    /// function nor in the body of an action.
+    pub in_query: bool,
 }
 
 impl Param {
@@ -85,7 +86,7 @@ impl Param {
             name,
             ty: ty.to_owned(),
             declared: None,
-            in_address: false,
+            in_query: false,
         }
     }
 
@@ -96,14 +97,14 @@ impl Param {
             name: prop.name,
             ty: prop.kind.type_name(),
             declared: Some(prop),
-            in_address: false,
+            in_query: false,
         }
     }
 
-    /// The same, in the address although the operation has a body.
+    /// The same, in the query.
     #[must_use]
-    pub fn in_address(mut self, whether: bool) -> Param {
-        self.in_address = whether;
+    pub fn in_query(mut self, whether: bool) -> Param {
+        self.in_query = whether;
         self
     }
 }

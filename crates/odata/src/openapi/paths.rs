@@ -106,15 +106,7 @@ impl Route {
 
     /// An operation whose name is its address.
     fn of_plain(op: &OpSig, types: &Types, endpoint: &Endpoint<'_>) -> Route {
-        let mut parameters = Vec::new();
-        for param in op.params.iter().filter(|param| param.in_address) {
-            let in_path = op.name.contains(&format!("{{{}}}", param.name));
-            let required = in_path || param.declared.is_some_and(|prop| prop.required);
-            parameters.push(json!({
-                "name": param.name, "in": if in_path { "path" } else { "query" },
-                "required": required, "schema": parameter_schema(param, types),
-            }));
-        }
+        let mut parameters = query_parameters(op, types);
         options(
             endpoint.options.unwrap_or(Options::NONE),
             None,
@@ -161,9 +153,10 @@ impl Route {
             path.push_str(&keyed(set, name, &mut parameters));
         }
         path.push_str(&format!("/{}.{}", op.namespace, op.name));
-        if !op.action && !op.params.is_empty() {
+        if !op.action && in_brackets(op).next().is_some() {
             path.push_str(&function_parameters(op, types, &mut parameters));
         }
+        parameters.extend(query_parameters(op, types));
         let returned = TypeName::parse(&op.returns);
         let honoured = endpoint.options;
         let honoured = honoured.unwrap_or_else(|| Options::of_operation(op, types));
@@ -219,7 +212,7 @@ fn operation_id(op: &OpSig) -> String {
         by.push("Id".to_owned());
     }
     if !op.action {
-        by.extend(op.params.iter().map(|param| capitalised(param.name)));
+        by.extend(in_brackets(op).map(|param| capitalised(param.name)));
     }
     match by.is_empty() {
         true => format!("{}_{}", op.set, op.name),
@@ -251,10 +244,29 @@ fn placeholder(name: &str, quoted: bool) -> String {
     }
 }
 
+/// The parameters that stand in the query, or in the path of a plain address.
+fn query_parameters(op: &OpSig, types: &Types) -> Vec<Value> {
+    let params = op.params.iter().filter(|param| param.in_query);
+    let described = params.map(|param| {
+        let in_path = op.name.contains(&format!("{{{}}}", param.name));
+        let required = in_path || param.declared.is_some_and(|prop| prop.required);
+        json!({
+            "name": param.name, "in": if in_path { "path" } else { "query" },
+            "required": required, "schema": parameter_schema(param, types),
+        })
+    });
+    described.collect()
+}
+
+/// The parameters of a function that stand in its brackets.
+fn in_brackets(op: &OpSig) -> impl Iterator<Item = &Param> {
+    op.params.iter().filter(|param| !param.in_query)
+}
+
 /// `(a={a},b='{b}')`, and its parameters.
 fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -> String {
     let mut parts = Vec::new();
-    for param in &op.params {
+    for param in in_brackets(op) {
         let name = param.name;
         let ty = TypeName::parse(&param.ty);
         let text = match ty {
@@ -272,7 +284,7 @@ fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -
 
 /// The parameters of an action are the members of its body.
 fn action_body(op: &OpSig, types: &Types) -> Option<Value> {
-    let of_body = || op.params.iter().filter(|param| !param.in_address);
+    let of_body = || op.params.iter().filter(|param| !param.in_query);
     let members: Map<_, _> = of_body()
         .map(|param| (param.name.to_owned(), parameter_schema(param, types)))
         .collect();

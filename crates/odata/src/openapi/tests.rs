@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::metadata::sample::{MODEL, OPS, Person, Pet};
+use crate::metadata::{OpSig, Param};
 
 const HEADERS: &[Header<'_>] = &[Header {
     name: "X-Zoo",
@@ -332,6 +333,33 @@ fn an_operation_may_have_another_method_and_take_a_filter() {
         (&filter["name"], &filter["in"], &filter["required"]),
         (&json!("$filter"), &json!("query"), &json!(true))
     );
+}
+
+#[test]
+fn a_parameter_may_stand_in_the_query() {
+    let in_query = |op: &OpSig| OpSig {
+        params: vec![
+            Param::named("near", "Edm.Int32"),
+            Param::named("far", "Edm.Int64").in_query(true),
+        ],
+        returns: op.returns.clone(),
+        ..*op
+    };
+    let (wake, hungry) = (in_query(&OPS[1]), in_query(&OPS[2]));
+    let endpoints = [&wake, &hungry].map(|op| Endpoint::new(Call::Operation(op)));
+    let document: Value = serde_json::from_str(&text(&endpoints)).unwrap();
+    let wake = &document["paths"]["/odata/Pets/Zoo.Ops.Wake"]["post"];
+    let far = |operation: &Value| {
+        let parameters = operation["parameters"].as_array().unwrap();
+        let far = parameters.iter().find(|p| p["name"] == "far");
+        far.map(|p| p["in"].clone())
+    };
+    assert_eq!(far(wake), Some(json!("query")));
+    let body = &wake["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    assert!(body["near"].is_object() && body["far"].is_null(), "{wake}");
+    let hungry = &document["paths"]["/odata/Pets/Zoo.Ops.Hungry(near={near})"]["get"];
+    assert_eq!(far(hungry), Some(json!("query")));
+    assert_eq!(hungry["operationId"], "Pets_HungryByNear");
 }
 
 #[test]

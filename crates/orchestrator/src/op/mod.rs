@@ -374,11 +374,12 @@ impl Op {
                     params.map(|(name, ty)| Param::named(name, ty)).collect()
                 }
                 Params::Declared(params, query) => {
-                    let in_address =
-                        |prop: &Prop| self.at.reads_address() || query.contains(&prop.name);
+                    // Those of a function of a set stand in brackets.
+                    let plain = self.at.is_plain() && self.at.reads_address();
+                    let in_query = |prop: &Prop| plain || query.contains(&prop.name);
                     let params = params.iter();
                     params
-                        .map(|prop| Param::declared(prop).in_address(in_address(prop)))
+                        .map(|prop| Param::declared(prop).in_query(in_query(prop)))
                         .collect()
                 }
             },
