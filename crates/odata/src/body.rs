@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 16;
 /// # Errors
 /// [`Error::Field`] for the first member in order of declaration that is wrong.
 pub fn check(set: &EntitySet, body: &Value) -> Result<()> {
-    members(set.props, body, true, 0)
+    members(set.props, body, true, 0).map_err(as_field)
 }
 
 /// Checks a body that changes an entity: as [`check`], but nothing has to be there.
@@ -27,13 +27,14 @@ pub fn check(set: &EntitySet, body: &Value) -> Result<()> {
 /// # Errors
 /// As [`check`]; a required member that is given as `null` is wrong here too.
 pub fn check_patch(set: &EntitySet, body: &Value) -> Result<()> {
-    members(set.props, body, false, 0)
+    members(set.props, body, false, 0).map_err(as_field)
 }
 
 /// Checks the value of one member, which is there and not null.
 ///
 /// # Errors
-/// As [`check`].
+/// [`Error::Shape`] for a value, or one inside of it, that is of another type, [`Error::Field`] for one
+/// of the type that breaks its limits.
 pub fn check_member(prop: &Prop, value: &Value) -> Result<()> {
     check_value(prop, value, 0)
 }
@@ -43,7 +44,15 @@ pub fn check_member(prop: &Prop, value: &Value) -> Result<()> {
 /// # Errors
 /// As [`check`].
 pub fn check_complex(ty: &ComplexType, body: &Value) -> Result<()> {
-    members(ty.props, body, true, 0)
+    members(ty.props, body, true, 0).map_err(as_field)
+}
+
+/// Of a body the member is told that is wrong, whatever is wrong with it.
+fn as_field(error: Error) -> Error {
+    match error {
+        Error::Shape(text) => Error::Field(text),
+        other => other,
+    }
 }
 
 /// The member `name` of a body, in any case; the exact spelling wins. Whoever checks a member and whoever
@@ -138,7 +147,7 @@ pub fn rename(props: &'static [Prop], body: &mut Value) {
 
 fn members(props: &[Prop], body: &Value, complete: bool, depth: usize) -> Result<()> {
     let Value::Object(map) = body else {
-        return Err(Error::Field("The body must be a JSON object.".into()));
+        return Err(Error::Shape("The body must be a JSON object.".into()));
     };
     if depth > MAX_DEPTH {
         return Err(Error::Field("The body is nested too deeply.".into()));
@@ -184,7 +193,7 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
         (Kind::Enum(ty), value) => value.as_i64().is_some_and(|n| ty.name_of(n).is_some()),
         (Kind::Complex(ty), Value::Object(_)) => return members(ty.props, value, true, depth + 1),
         (Kind::Complex(_), _) => {
-            return Err(Error::Field(format!(
+            return Err(Error::Shape(format!(
                 "The field {} must be a JSON object.",
                 prop.name
             )));
@@ -255,7 +264,7 @@ fn check_dates(prop: &Prop, items: &[Value]) -> Result<()> {
 }
 
 fn wrong_type(prop: &Prop) -> Error {
-    Error::Field(match prop.kind {
+    Error::Shape(match prop.kind {
         Kind::Enum(ty) => format!("The field {} must be a member of {}.", prop.name, ty.name),
         kind => format!(
             "The field {} must be a value of type {}.",

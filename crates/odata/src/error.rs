@@ -13,6 +13,9 @@ pub enum Error {
     /// A member of a body breaks its declaration: status 400. The text is for the caller.
     #[error("{0}")]
     Field(String),
+    /// A value is nothing of the kind that is declared: status 400. The text is for the caller.
+    #[error("{0}")]
+    Shape(String),
     /// The database refused or failed; says nothing to the caller.
     #[error(transparent)]
     Db(#[from] db::Error),

@@ -343,6 +343,19 @@ fn a_truth_value_is_a_bit_or_a_word() {
 }
 
 #[test]
+fn what_is_of_another_type_is_told_from_what_breaks_a_limit() {
+    let name = Start::TYPE.props[0];
+    let check = |value: Value| body::check_member(&name, &value);
+    check(json!("a")).unwrap();
+    assert!(matches!(check(json!([])), Err(Error::Shape(_))));
+    assert!(matches!(check(json!("abcdef")), Err(Error::Field(_))));
+    // Of an entity's body it is the member that is wrong.
+    let body = json!({"RunName": []});
+    let checked = body::check_complex(&Start::TYPE, &body);
+    assert!(matches!(checked, Err(Error::Field(_))));
+}
+
+#[test]
 fn a_change_need_not_be_complete() {
     assert!(matches!(
         body::check(&RUNS, &json!({})),

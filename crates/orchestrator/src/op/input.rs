@@ -13,9 +13,9 @@ use crate::error::{Code, Error, Result};
 /// an action are the members of the body; unknown ones are not looked at.
 ///
 /// # Errors
-/// "`param` must not be null" for an action's parameter that is missing; 1009 for a value that is too
-/// long, out of range or of another type; 1000 for a key or a function's parameter that is missing or
-/// of another type.
+/// "`param` must not be null" for an action's parameter that is missing or of another type; 1009 for a
+/// value that is too long or out of range; 1000 for a key or a function's parameter that is missing or
+/// no number where one is asked for.
 pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
     let body = match at.reads_address() {
         true => None,
@@ -72,7 +72,14 @@ fn of_body(prop: &Prop, body: Option<&Map<String, Value>>) -> Result<Option<Valu
         }),
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
-            checked(prop, value)?;
+            checked(prop, value).map_err(|error| match error {
+                // What is no such thing at all is none, as the original says.
+                odata::Error::Shape(why) => Error::NotNull {
+                    param: prop.name.into(),
+                    why: Some(why),
+                },
+                error => error.into(),
+            })?;
             Ok(Some(value.clone()))
         }
     }
@@ -80,7 +87,7 @@ fn of_body(prop: &Prop, body: Option<&Map<String, Value>>) -> Result<Option<Valu
 
 /// Checks a value; a list without bounds of its own has at most [`MAX_NAMED`] entries, because a request
 /// is one transaction, for which others wait.
-fn checked(prop: &Prop, value: &Value) -> Result<()> {
+fn checked(prop: &Prop, value: &Value) -> odata::Result<()> {
     let bounded = match prop.range {
         None if prop.kind.is_list() => Prop {
             range: Some((0, MAX_NAMED as i64)),
@@ -88,7 +95,7 @@ fn checked(prop: &Prop, value: &Value) -> Result<()> {
         },
         _ => *prop,
     };
-    Ok(odata::body::check_member(&bounded, value)?)
+    odata::body::check_member(&bounded, value)
 }
 
 fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
@@ -98,8 +105,15 @@ fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
             format!("The parameter {} {what}.", prop.name),
         )
     };
-    let value = args.param(prop.name).map(|given| plain(prop.kind, given));
-    let Some(value) = value.filter(|value| !value.is_null()) else {
+    let value = match prop.kind.is_list() {
+        true => listed(prop.name, args),
+        false => args.param(prop.name).map(plain),
+    };
+    // `?name=` says nothing, unless a text is asked for.
+    let said = |value: &Value| {
+        !value.is_null() && (matches!(prop.kind, Kind::String) || value.as_str() != Some(""))
+    };
+    let Some(value) = value.filter(said) else {
         return match prop.kind {
             _ if !prop.required => Ok(None),
             Kind::Int32 | Kind::Int64 => Err(wrong("must be a number")),
@@ -109,7 +123,7 @@ fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
     checked(prop, &value).map_err(|error| match prop.kind {
         Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
         Kind::Guid => wrong("must be a GUID"),
-        _ => error,
+        _ => Error::invalid(error.to_string()),
     })?;
     Ok(Some(value))
 }
@@ -118,18 +132,108 @@ fn is_number(value: &Value) -> bool {
     odata::body::converted(Kind::Int64, value).is_i64()
 }
 
+/// A list in the address: `[1,2]`, `1,2`, or its entries one by one under the same name.
+fn listed(name: &str, args: &Args) -> Option<Value> {
+    args.param(name)?;
+    let mut entries = Vec::new();
+    let given = args.params.iter();
+    for (_, literal) in given.filter(|(given, _)| given.eq_ignore_ascii_case(name)) {
+        match plain(literal) {
+            Value::Null => {}
+            Value::String(text) => match serde_json::from_str(&text) {
+                Ok(Value::Array(items)) => entries.extend(items),
+                _ => entries.extend(text.split(',').filter(|t| !t.is_empty()).map(Value::from)),
+            },
+            value => entries.push(value),
+        }
+    }
+    Some(Value::Array(entries))
+}
+
 /// A literal as a body would have it.
-fn plain(kind: Kind, literal: &Literal) -> Value {
+fn plain(literal: &Literal) -> Value {
     match literal {
         Literal::Null => Value::Null,
         Literal::Bool(value) => (*value).into(),
         Literal::Int(number) => (*number).into(),
         Literal::Real(number) => (*number).into(),
-        Literal::Text(text) | Literal::Bare(text) => match kind.is_list() {
-            true => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
-            false => text.as_str().into(),
-        },
+        Literal::Text(text) | Literal::Bare(text) => text.as_str().into(),
         Literal::Guid(guid) => guid.to_string().into(),
         Literal::DateTime(time) => time.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::op::{action, function};
+
+    /// A question.
+    #[odata::input]
+    struct Asked {
+        /// Whom.
+        #[edm(required)]
+        ids: Vec<i64>,
+        /// How many at most.
+        #[edm(range = "0..=10")]
+        take: Option<i32>,
+        /// What to look for.
+        text: String,
+    }
+
+    fn asked(query: &[(&str, &str)]) -> Result<Asked> {
+        let bare = |text: &str| Literal::Bare(text.to_owned());
+        let params = query
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), bare(text)));
+        let args = Args {
+            params: params.collect(),
+            ..Args::default()
+        };
+        read(&function("Set", "Asked"), &args)
+    }
+
+    #[test]
+    fn a_list_in_an_address_is_written_in_three_ways() {
+        for query in [
+            &[("ids", "[1,2]")][..],
+            &[("ids", "1,2")],
+            &[("Ids", "1"), ("ids", "2")],
+        ] {
+            assert_eq!(asked(query).unwrap().ids, [1, 2], "{query:?}");
+        }
+        assert!(asked(&[("ids", "[]")]).unwrap().ids.is_empty());
+        for wrong in ["[x]", "1;2"] {
+            assert!(asked(&[("ids", wrong)]).is_err(), "{wrong}");
+        }
+        assert!(asked(&[]).is_err());
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_left_out() {
+        let read = asked(&[("ids", "1"), ("take", ""), ("text", "")]).unwrap();
+        assert_eq!((read.take, read.text.as_str()), (None, ""));
+        assert!(asked(&[("ids", "1"), ("take", "11")]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_such_thing_is_null_and_what_is_too_much_is_told() {
+        let sent = |body: Value| {
+            let args = Args {
+                body: Some(body),
+                ..Args::default()
+            };
+            read::<Asked>(&action("Set", "Asked"), &args).map(|asked| asked.ids)
+        };
+        assert_eq!(sent(json!({"IDS": ["1"]})).unwrap(), [1]);
+        for wrong in [json!({}), json!({"ids": null}), json!({"ids": ["x"]})] {
+            let error = sent(wrong).unwrap_err();
+            assert!(matches!(error, Error::NotNull { .. }), "{error}");
+        }
+        let many = vec![1; MAX_NAMED + 1];
+        let error = sent(json!({"ids": many})).unwrap_err().to_string();
+        assert!(error.starts_with("ids must not hold more than"), "{error}");
     }
 }
