@@ -131,7 +131,6 @@ pub static OPS: &[&[Op]] = &[
 
 /// Sets without an address of their own: operations give their entities.
 pub static RESULTS: &[&[&odata::EntitySet]] = &[
-    folders::RESULTS,
     machines::RESULTS,
     queues::RESULTS,
     robots::RESULTS,
@@ -143,7 +142,6 @@ pub static RESULTS: &[&[&odata::EntitySet]] = &[
 pub static TYPES: &[&[odata::Kind]] = &[
     bulk::TYPES,
     exports::TYPES,
-    folders::TYPES,
     jobs::TYPES,
     packages::TYPES,
     queues::TYPES,
