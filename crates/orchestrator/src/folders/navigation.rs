@@ -19,7 +19,7 @@ const MAX_PAGE: usize = 1000;
 /// What all answers show of a folder.
 #[odata::complex]
 #[derive(Clone, Serialize)]
-struct Shown {
+struct FolderShown {
     /// Stable across changes of the licence plan, unlike the id.
     key: Guid,
     /// The last segment of the path.
@@ -48,17 +48,17 @@ struct Shown {
 
 /// A folder, with what an answer shows of it besides.
 #[derive(Serialize)]
-pub struct With<T> {
+pub struct FolderWith<T> {
     #[serde(flatten)]
     more: T,
     #[serde(flatten)]
-    folder: Shown,
+    folder: FolderShown,
 }
 
 /// The place of a folder in the tree that the caller sees.
 #[odata::complex]
 #[derive(Serialize)]
-pub struct Place {
+pub struct TreePlace {
     /// Whether the caller may enter it.
     is_selectable: bool,
     /// Whether the caller sees folders below it.
@@ -70,19 +70,19 @@ pub struct Place {
 /// The way to a folder.
 #[odata::complex]
 #[derive(Serialize)]
-pub struct Way {
+pub struct FolderPath {
     /// The path.
     folder_path: String,
 }
 
 /// The members of a folder in the tree.
-const EXTENDED: [Prop; Shown::TYPE.props.len() + Place::TYPE.props.len()] =
-    edm::extended(Shown::TYPE.props, "Key", Place::TYPE.props);
+const EXTENDED: [Prop; FolderShown::TYPE.props.len() + TreePlace::TYPE.props.len()] =
+    edm::extended(FolderShown::TYPE.props, "Key", TreePlace::TYPE.props);
 /// The members of a folder with the way to it.
-const PATH_AWARE: [Prop; Shown::TYPE.props.len() + Way::TYPE.props.len()] =
-    edm::extended(Shown::TYPE.props, "Key", Way::TYPE.props);
+const PATH_AWARE: [Prop; FolderShown::TYPE.props.len() + FolderPath::TYPE.props.len()] =
+    edm::extended(FolderShown::TYPE.props, "Key", FolderPath::TYPE.props);
 
-impl Complex for With<Place> {
+impl Complex for FolderWith<TreePlace> {
     const TYPE: &'static ComplexType = &ComplexType {
         name: "ExtendedFolderDto",
         props: &EXTENDED,
@@ -90,7 +90,7 @@ impl Complex for With<Place> {
     };
 }
 
-impl Complex for With<Way> {
+impl Complex for FolderWith<FolderPath> {
     const TYPE: &'static ComplexType = &ComplexType {
         name: "PathAwareFolderDto",
         props: &PATH_AWARE,
@@ -98,7 +98,7 @@ impl Complex for With<Way> {
     };
 }
 
-impl<T> Edm for With<T>
+impl<T> Edm for FolderWith<T>
 where
     Self: Complex,
 {
@@ -142,7 +142,7 @@ pub struct CurrentUserFolders {
 #[derive(Serialize)]
 pub struct PathAwareFolders {
     /// The folders.
-    page_items: Vec<With<Way>>,
+    page_items: Vec<FolderWith<FolderPath>>,
     /// How many there are on all pages.
     count: i32,
 }
@@ -164,7 +164,7 @@ pub struct NavigationContext {
     /// The folders above it, from the top down.
     ancestors: Vec<SimpleFolder>,
     /// A page of the folders right below it.
-    children_page: Vec<With<Place>>,
+    children_page: Vec<FolderWith<TreePlace>>,
     /// How many there are on all pages.
     children_count: i64,
 }
@@ -174,19 +174,19 @@ struct Node {
     own: bool,
     level: i32,
     has_children: bool,
-    folder: Shown,
+    folder: FolderShown,
 }
 
 impl Node {
-    fn with<T>(&self, more: T) -> With<T> {
-        With {
+    fn with<T>(&self, more: T) -> FolderWith<T> {
+        FolderWith {
             more,
             folder: self.folder.clone(),
         }
     }
 
-    fn extended(&self) -> With<Place> {
-        self.with(Place {
+    fn extended(&self) -> FolderWith<TreePlace> {
+        self.with(TreePlace {
             is_selectable: self.own,
             has_children: self.has_children,
             level: self.level,
@@ -239,7 +239,7 @@ fn nodes(cx: &mut Cx<'_, '_>) -> Result<Vec<Node>> {
             own: row.get("own")?,
             level: row.get::<i32>("level")? - 1,
             has_children: row.get("has_children")?,
-            folder: Shown {
+            folder: FolderShown {
                 key: row.get("key")?,
                 display_name: row.get("display_name")?,
                 fully_qualified_name: row.get("fully_qualified_name")?,
@@ -346,7 +346,7 @@ impl Operation for GetFoldersForCurrentUser {
         });
         let shown = page(found.iter(), self.skip, self.take).map(|node| {
             let folder_path = node.folder.fully_qualified_name.clone();
-            node.with(Way { folder_path })
+            node.with(FolderPath { folder_path })
         });
         Ok(Json(PathAwareFolders {
             page_items: shown.collect(),
@@ -362,7 +362,7 @@ pub struct GetAllFoldersForCurrentUser;
 
 impl Operation for GetAllFoldersForCurrentUser {
     const AT: At = plain("GET", "api/FoldersNavigation/GetAllFoldersForCurrentUser").needs(SEE);
-    type Answer = Json<Vec<With<Place>>>;
+    type Answer = Json<Vec<FolderWith<TreePlace>>>;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         people_only(cx)?;

@@ -275,7 +275,7 @@ fn write_grants(tx: &mut Tx<'_>, role: i64, grants: &[Grant]) -> Result<()> {
 
 /// A role as the rules need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownRole {
     /// `roles.id`
     pub id: i64,
     /// Its name.
@@ -288,7 +288,7 @@ pub struct Known {
     pub editable: bool,
 }
 
-impl Known {
+impl KnownRole {
     /// Whether it may be assigned for the tenant.
     ///
     /// # Errors
@@ -326,8 +326,8 @@ impl Known {
 
 const KNOWN: &str = "SELECT id, name, type, is_static, is_editable FROM roles WHERE tenant_id = $1";
 
-fn known(row: &db::Row) -> Result<Known> {
-    Ok(Known {
+fn known(row: &db::Row) -> Result<KnownRole> {
+    Ok(KnownRole {
         id: row.get("id")?,
         name: row.get("name")?,
         kind: RoleType::from_i64(row.get("type")?).unwrap_or(RoleType::Mixed),
@@ -340,7 +340,7 @@ fn known(row: &db::Row) -> Result<Known> {
 ///
 /// # Errors
 /// 1002 when the tenant has no such role.
-pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<Known> {
+pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<KnownRole> {
     let row = tx.row(&format!("{KNOWN} AND id = $2"), &[tenant.into(), id.into()])?;
     known(&row.ok_or_else(|| Error::not_found("Role"))?)
 }
@@ -349,7 +349,7 @@ pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<Known> {
 ///
 /// # Errors
 /// 1002 when the tenant has no such role.
-pub fn named(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<Known> {
+pub fn named(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<KnownRole> {
     let row = tx.row(
         &format!("{KNOWN} AND fold(name) = fold($2)"),
         &[tenant.into(), name.into()],

@@ -102,7 +102,7 @@ struct UserDto {
     #[serde(default)]
     roles_list: Option<Vec<String>>,
     #[serde(default)]
-    user_roles: Option<Vec<rights::Given>>,
+    user_roles: Option<Vec<rights::NamedRole>>,
     #[serde(default)]
     organization_units: Option<Vec<folders::Unit>>,
 }

@@ -74,7 +74,7 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
 /// A role as a structure names it: by its number, else by its name.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Given {
+pub(super) struct NamedRole {
     #[serde(default)]
     role_id: Option<i64>,
     #[serde(default)]
@@ -85,7 +85,7 @@ pub(super) struct Given {
 ///
 /// # Errors
 /// As [`named`].
-pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[Given]) -> Result<BTreeSet<i64>> {
+pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[NamedRole]) -> Result<BTreeSet<i64>> {
     let mut ids = BTreeSet::new();
     for one in given {
         let role = match one.role_id {
