@@ -19,6 +19,14 @@ impl Selection {
     /// `$select` and `$format`.
     pub fn parse(ty: &ComplexType, raw: &str) -> Result<Selection> {
         Options::SELECT.check(raw)?;
+        Selection::among(ty, raw)
+    }
+
+    /// As [`Selection::parse`], of a request whose other options mean something else.
+    ///
+    /// # Errors
+    /// As there, but for other options.
+    pub fn among(ty: &ComplexType, raw: &str) -> Result<Selection> {
         let options = options::options(raw)?;
         let select = options.iter().find(|(name, _)| *name == "select");
         let given = select.map(|(_, value)| Selection::of(ty, value));

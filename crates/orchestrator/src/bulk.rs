@@ -1,7 +1,5 @@
 //! The answers of operations on many things: whether all went well, and what did not.
 
-use odata::edm::{Edm, Kind};
-
 /// An operation on things with numbers.
 #[odata::complex(name = "BulkOperationResponseDtoOfInt64")]
 #[derive(serde::Serialize)]
@@ -25,6 +23,3 @@ pub struct FailedKeys {
     /// Keys of those that failed.
     pub failed_items: Vec<String>,
 }
-
-/// What several features answer with.
-pub const TYPES: &[Kind] = &[<FailedNumbers as Edm>::KIND, <FailedKeys as Edm>::KIND];

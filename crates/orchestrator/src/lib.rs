@@ -136,12 +136,6 @@ pub static OPS: &[&[Op]] = &[
     users::login::OPS,
 ];
 
-/// Sets without an address of their own: operations give their entities.
-pub static RESULTS: &[&[&odata::EntitySet]] = &[folders::RESULTS, users::RESULTS];
-
-/// Structures that only operations use, for the descriptions of the service.
-pub static TYPES: &[&[odata::Kind]] = &[bulk::TYPES, folders::TYPES, users::TYPES];
-
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {
     ($version:literal, $folder_and_number:literal, $name:literal) => {

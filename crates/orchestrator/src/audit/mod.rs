@@ -6,9 +6,9 @@ use db::Tx;
 use odata::edm::EntitySet;
 use odata::{Query, Timestamp};
 
-use crate::cx::{Args, Cx, Identity, Listing, Reply, SERVER};
+use crate::cx::{Cx, Identity, SERVER};
 use crate::error::{Error, Result};
-use crate::op::{Access, Need, Op, Resource, plain_entity};
+use crate::op::{Access, At, Need, Op, Operation, Page, Resource, function, op, plain_entity};
 
 pub use entities::{AuditAction, AuditComponent, AuditLog, AuditLogEntity};
 
@@ -18,11 +18,7 @@ const VIEW: Need = Need::new("OR.Audit", &[("Audit", Access::View)], false);
 pub static RESOURCE: Resource = Resource::new(&AuditLog::SET, VIEW).get(plain_entity);
 
 /// Its functions and actions.
-pub const OPS: &[Op] = &[
-    Op::function("AuditLogs", "GetAuditLogDetails", VIEW, get_details)
-        .params(&[("auditLogId", "Edm.Int64")])
-        .returns("Collection(AuditLogEntityDto)"),
-];
+pub const OPS: &[Op] = &[op::<GetAuditLogDetails>()];
 
 /// One thing that was written.
 #[derive(Debug, Clone, Copy)]
@@ -274,24 +270,25 @@ impl Actor {
     }
 }
 
-/// `GetAuditLogDetails(auditLogId=…)`: what an entry wrote.
-fn get_details(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let entry = args.int("auditLogId")?;
-    let known = "SELECT 1 FROM audit_logs WHERE id = $1 AND tenant_id = $2";
-    let tenant = cx.caller.tenant;
-    if cx.tx.row(known, &[entry.into(), tenant.into()])?.is_none() {
-        return Err(Error::not_found("AuditLog"));
+/// What an entry wrote.
+#[odata::input]
+pub struct GetAuditLogDetails {
+    /// Number of the entry.
+    #[edm(required)]
+    audit_log_id: i64,
+}
+
+impl Operation for GetAuditLogDetails {
+    const AT: At = function("AuditLogs", "GetAuditLogDetails").needs(VIEW);
+    type Answer = Page<AuditLogEntity>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let known = "SELECT 1 FROM audit_logs WHERE id = $1 AND tenant_id = $2";
+        let (entry, tenant) = (self.audit_log_id, cx.caller.tenant);
+        if cx.tx.row(known, &[entry.into(), tenant.into()])?.is_none() {
+            return Err(Error::not_found("AuditLog"));
+        }
+        let page = Page::of("{t}.audit_log_id = {entry}").var("entry", entry);
+        Ok(page.named("AuditLogEntityDto"))
     }
-    let query = args.options(cx, &AuditLogEntity::SET)?;
-    let listing = Listing {
-        restrict: Some("{t}.audit_log_id = {entry}"),
-        vars: &[("entry", entry.into())],
-        name: Some("AuditLogEntityDto"),
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &AuditLogEntity::SET,
-        &query,
-        &listing,
-    )?))
 }

@@ -6,11 +6,12 @@ use db::{Tx, Value};
 use odata::Guid;
 use serde::Deserialize;
 
-use super::EDIT;
+use super::{EDIT, action};
 use crate::access;
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::body::MAX_NAMED;
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Nothing, Operation};
 use crate::roles;
 use crate::users::UserType;
 
@@ -37,35 +38,59 @@ pub fn assign_user(tx: &mut Tx<'_>, folder: i64, user: i64, roles: &[i64]) -> Re
     Ok(())
 }
 
+/// Which accounts have which roles in which folders.
 #[odata::complex(name = "UserAssignmentsDto")]
-#[derive(Deserialize)]
-pub(super) struct UserAssignments {
+#[derive(Default, Deserialize)]
+pub struct UserAssignments {
+    /// Numbers of the accounts.
+    #[edm(required)]
     user_ids: Vec<i64>,
+    /// The folders, each with the roles that the accounts have there from then on.
+    #[edm(required)]
     roles_per_folder: Vec<FolderRoles>,
 }
 
+/// Roles in a folder.
 #[odata::complex(name = "FolderRolesDto")]
 #[derive(Deserialize)]
-pub(super) struct FolderRoles {
+pub struct FolderRoles {
+    /// Number of the folder.
+    #[edm(required)]
     folder_id: i64,
+    /// Numbers of the roles; without any an account may enter.
+    #[edm(range = "0..=1000")]
     #[serde(default)]
     role_ids: Vec<i64>,
 }
 
-/// `AssignUsers {assignments:{UserIds,RolesPerFolder:[{FolderId,RoleIds}]}}`: replaces the roles of
-/// those accounts in those folders.
-pub(super) fn assign_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: UserAssignments = args.member("assignments")?;
-    check_pairs(&request.user_ids, &request.roles_per_folder)?;
-    for user in &request.user_ids {
-        must_exist(cx, "users", *user)?;
+/// Assigns accounts to folders. In each of these they have the roles that are named, and no others.
+#[odata::input]
+pub struct AssignUsers {
+    /// The accounts, and their roles in folders.
+    #[edm(required)]
+    assignments: UserAssignments,
+}
+
+impl Operation for AssignUsers {
+    const AT: At = action("AssignUsers").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let UserAssignments {
+            user_ids,
+            roles_per_folder,
+        } = &self.assignments;
+        check_pairs(user_ids, roles_per_folder)?;
+        for user in user_ids {
+            must_exist(cx, "users", *user)?;
+        }
+        assign(cx, user_ids, roles_per_folder)
     }
-    assign(cx, &request.user_ids, &request.roles_per_folder)
 }
 
 /// Gives accounts exactly these roles in these folders. The roles of a classic folder are the
 /// tenant's: an account can only be tied to it.
-fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<Reply> {
+fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<Nothing> {
     for per_folder in roles {
         let folder = access::managed(cx.tx, cx.caller, &EDIT, per_folder.folder_id)?;
         if !folder.modern && !per_folder.role_ids.is_empty() {
@@ -77,7 +102,6 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
                 ),
             ));
         }
-        body::check_length("RoleIds", &per_folder.role_ids)?;
         let roles = &per_folder.role_ids;
         for role in roles {
             must_exist(cx, "roles", *role)?;
@@ -91,28 +115,66 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<R
     }
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+    Ok(Nothing)
 }
 
+/// Which roles an account of a directory has in which folders.
 #[odata::complex(name = "DomainUserAssignmentDto")]
-#[derive(Deserialize)]
-pub(super) struct DirectoryAssignment {
+#[derive(Default, Deserialize)]
+pub struct DirectoryAssignment {
+    /// Directory domain of the account.
     #[serde(default)]
     domain: Option<String>,
+    /// Sign-in name of the account.
     #[serde(default)]
     user_name: Option<String>,
+    /// Its opaque id in the directory, or its GUID.
     #[serde(default)]
     directory_identifier: Option<String>,
+    /// What kind of principal it is.
     #[serde(default)]
     user_type: Option<UserType>,
+    /// The folders, each with the roles that the account has there from then on.
     #[serde(default)]
     roles_per_folder: Vec<FolderRoles>,
 }
 
-/// `AssignDomainUser {assignment:{Domain,UserName,DirectoryIdentifier,UserType,RolesPerFolder}}`.
-/// The directory is the tenant's own accounts: nobody is brought in from elsewhere.
-pub(super) fn assign_directory_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: DirectoryAssignment = args.member("assignment")?;
+/// Assigns an account that is named as a directory does to folders. The directory is the tenant's own
+/// accounts: nobody is brought in from elsewhere.
+#[odata::input]
+pub struct AssignDomainUser {
+    /// The account, and its roles in folders.
+    #[edm(required)]
+    assignment: DirectoryAssignment,
+}
+
+impl Operation for AssignDomainUser {
+    const AT: At = action("AssignDomainUser").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        assign_named(cx, &self.assignment)
+    }
+}
+
+/// As `AssignDomainUser`, by a newer name.
+#[odata::input]
+pub struct AssignDirectoryUser {
+    /// The account, and its roles in folders.
+    #[edm(required)]
+    assignment: DirectoryAssignment,
+}
+
+impl Operation for AssignDirectoryUser {
+    const AT: At = action("AssignDirectoryUser").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        assign_named(cx, &self.assignment)
+    }
+}
+
+fn assign_named(cx: &mut Cx<'_, '_>, request: &DirectoryAssignment) -> Result<Nothing> {
     let given = |text: &Option<String>| text.clone().filter(|t| !t.trim().is_empty());
     let (identifier, name) = (
         given(&request.directory_identifier),
@@ -143,29 +205,43 @@ pub(super) fn assign_directory_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<
     assign(cx, &[user], &request.roles_per_folder)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RemoveUser {
+/// Takes an account out of a folder.
+#[odata::input]
+pub struct RemoveUserFromFolder {
+    #[edm(key)]
+    id: i64,
+    /// Number of the account.
+    #[edm(required)]
     user_id: i64,
 }
 
-/// `Folders(1)/…RemoveUserFromFolder {"userId":2}`
-pub(super) fn remove_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: RemoveUser = args.body("userId")?;
-    remove(cx, args.id()?, "fu.user_id = $2", request.user_id.into())
+impl Operation for RemoveUserFromFolder {
+    const AT: At = action("RemoveUserFromFolder").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        remove(cx, self.id, "fu.user_id = $2", self.user_id.into())
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RemoveUserByKey {
+/// Takes an account that is named by its GUID out of a folder.
+#[odata::input]
+pub struct RemoveUserFromFolderByKey {
+    #[edm(key)]
+    id: i64,
+    /// GUID of the account.
+    #[edm(required)]
     user_key: Guid,
 }
 
-/// `Folders(1)/…RemoveUserFromFolderByKey {"userKey":"…"}`
-pub(super) fn remove_user_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: RemoveUserByKey = args.body("userKey")?;
-    let user = "fu.user_id = (SELECT u.id FROM users u WHERE u.key = $2)";
-    remove(cx, args.id()?, user, request.user_key.into())
+impl Operation for RemoveUserFromFolderByKey {
+    const AT: At = action("RemoveUserFromFolderByKey").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let user = "fu.user_id = (SELECT u.id FROM users u WHERE u.key = $2)";
+        remove(cx, self.id, user, self.user_key.into())
+    }
 }
 
 /// A folder as an account names it, by its older name.
@@ -231,7 +307,6 @@ pub(crate) fn are_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) 
 }
 
 fn named_units(cx: &mut Cx<'_, '_>, units: &[Unit]) -> Result<BTreeSet<i64>> {
-    body::check_length("OrganizationUnits", units)?;
     units.iter().map(|unit| unit.find(cx)).collect()
 }
 
@@ -245,7 +320,7 @@ fn units_of_user(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
     Ok(folders?)
 }
 
-fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) -> Result<Reply> {
+fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) -> Result<Nothing> {
     let folder = access::managed(cx.tx, cx.caller, &EDIT, folder)?;
     let sql = format!("DELETE FROM folder_users AS fu WHERE fu.folder_id = $1 AND {user}");
     if cx.tx.exec(&sql, &[folder.id.into(), value])? == 0 {
@@ -259,19 +334,19 @@ fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) ->
     }
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+    Ok(Nothing)
 }
 
 /// Refuses to tie so much to so many folders in one request: each pair is a statement.
 pub(super) fn check_pairs<T, U>(things: &[T], folders: &[U]) -> Result<()> {
-    if things.len().saturating_mul(folders.len()) <= body::MAX_NAMED
-        && things.len().max(folders.len()) <= body::MAX_NAMED
+    if things.len().saturating_mul(folders.len()) <= MAX_NAMED
+        && things.len().max(folders.len()) <= MAX_NAMED
     {
         return Ok(());
     }
     Err(Error::invalid(format!(
         "One request assigns at most {} pairs: split it.",
-        body::MAX_NAMED
+        MAX_NAMED
     )))
 }
 

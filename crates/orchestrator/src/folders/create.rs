@@ -1,15 +1,12 @@
 //! Making folders: what a new one may be, and its place in the tree.
 
-use db::Tx;
-use odata::Guid;
-use serde::Deserialize;
+use db::{Tx, Value};
+use odata::{Changes, Guid};
 
-use super::{
-    AUDITED, CREATE, FeedType, Folder, FolderType, PermissionModel, ProvisionType, assign_user,
-};
+use super::{CREATE, FeedType, FolderType, PermissionModel, ProvisionType, assign_user};
 use crate::access::{self, By};
-use crate::audit::{self, AuditAction};
-use crate::cx::{Args, Cx, Folder as Place, Identity, Reply};
+use crate::body;
+use crate::cx::{Args, Cx, Folder as Place, Identity};
 use crate::error::{Code, Error, Result};
 use crate::roles;
 
@@ -108,47 +105,58 @@ fn path_of(tx: &mut Tx<'_>, id: i64) -> Result<String> {
     Ok(row.ok_or_else(|| Error::not_found("Folder"))?.get(0)?)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct FolderDto {
-    display_name: String,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
+/// What a body says of a new folder beyond its name and description.
+struct Wanted {
     provision_type: Option<ProvisionType>,
-    #[serde(default)]
     permission_model: Option<PermissionModel>,
-    #[serde(default)]
-    feed_type: Option<FeedType>,
-    #[serde(default)]
-    folder_type: Option<FolderType>,
-    #[serde(default)]
     parent_id: Option<i64>,
-    #[serde(default)]
     parent_key: Option<String>,
+}
+
+/// The text that a column gets.
+fn text(folder: &Changes, column: &str) -> Option<String> {
+    match folder.get(column) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The number that a column gets.
+fn number(folder: &Changes, column: &str) -> Option<i64> {
+    match folder.get(column) {
+        Some(Value::Int(number)) => Some(*number),
+        _ => None,
+    }
 }
 
 /// `POST /odata/Folders`. A root folder must say both what provisions its robots and where its
 /// permissions come from; a child takes both from its parent. Who creates a root folder becomes
 /// its Folder Administrator.
-pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let dto: FolderDto = args.body("folderDto")?;
-    check_name(&dto.display_name)?;
-    check_type(dto.folder_type)?;
-    let parent = parent(cx, &dto)?;
+pub(super) fn create(cx: &mut Cx<'_, '_>, folder: Changes) -> Result<i64> {
+    let name = text(&folder, "display_name").unwrap_or_default();
+    check_name(&name)?;
+    check_type(number(&folder, "folder_type").and_then(FolderType::from_i64))?;
+    let wanted = Wanted {
+        provision_type: number(&folder, "provision_type").and_then(ProvisionType::from_i64),
+        permission_model: number(&folder, "permission_model").and_then(PermissionModel::from_i64),
+        parent_id: number(&folder, "parent_id"),
+        parent_key: parent_key(cx.args).filter(|key| !key.is_empty()),
+    };
+    let parent = parent(cx, &wanted)?;
     let modern = match &parent {
         Some(parent) => {
-            check_child(&dto)?;
+            check_child(&wanted)?;
             parent.modern
         }
-        None if access::has_in_tenant(cx.tx, cx.caller, &CREATE)? => check_root(&dto)?,
+        None if access::has_in_tenant(cx.tx, cx.caller, &CREATE)? => check_root(&wanted)?,
         None => return Err(access::forbidden(&CREATE)),
     };
+    let feed = number(&folder, "feed_type").and_then(FeedType::from_i64);
     let folder = NewFolder {
-        display_name: dto.display_name,
-        description: dto.description,
+        display_name: name,
+        description: text(&folder, "description"),
         modern,
-        feed_type: dto.feed_type.unwrap_or(FeedType::Processes),
+        feed_type: feed.unwrap_or(FeedType::Processes),
         parent: parent.map(|parent| parent.id),
     };
     let id = insert(cx.tx, cx.caller.tenant, &folder)?;
@@ -160,8 +168,13 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         let role = roles::id(cx.tx, cx.caller.tenant, roles::FOLDER_ADMINISTRATOR)?;
         assign_user(cx.tx, id, user, &[role])?;
     }
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(&Folder::SET, id, &[])?))
+    Ok(id)
+}
+
+/// The key of the folder above, as a body gives it: no column holds it.
+pub(super) fn parent_key(args: &Args) -> Option<String> {
+    let given = args.body.as_ref().and_then(|b| body::get(b, "ParentKey"))?;
+    given.as_str().map(str::to_owned)
 }
 
 /// Folders of other types come with what they are for.
@@ -193,9 +206,9 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_root(dto: &FolderDto) -> Result<bool> {
+fn check_root(wanted: &Wanted) -> Result<bool> {
     use {PermissionModel as M, ProvisionType as P};
-    match (dto.provision_type, dto.permission_model) {
+    match (wanted.provision_type, wanted.permission_model) {
         (Some(P::Automatic), Some(M::FineGrained)) => Ok(true),
         (Some(P::Manual), Some(M::InheritFromTenant)) => Ok(false),
         (Some(_), Some(_)) => Err(Error::refused(
@@ -210,9 +223,11 @@ fn check_root(dto: &FolderDto) -> Result<bool> {
 }
 
 /// A child is provisioned as its parent, and decides its permissions itself.
-fn check_child(dto: &FolderDto) -> Result<()> {
-    let provision = dto.provision_type.unwrap_or(ProvisionType::Automatic);
-    let permission = dto.permission_model.unwrap_or(PermissionModel::FineGrained);
+fn check_child(wanted: &Wanted) -> Result<()> {
+    let provision = wanted.provision_type.unwrap_or(ProvisionType::Automatic);
+    let permission = wanted
+        .permission_model
+        .unwrap_or(PermissionModel::FineGrained);
     if (provision, permission) == (ProvisionType::Automatic, PermissionModel::FineGrained) {
         return Ok(());
     }
@@ -223,15 +238,14 @@ fn check_child(dto: &FolderDto) -> Result<()> {
 
 /// The folder under which a new one is made, which may have children. A body names it by `ParentId`,
 /// by `ParentKey`, or by both.
-fn parent(cx: &mut Cx<'_, '_>, dto: &FolderDto) -> Result<Option<Place>> {
-    let key = dto.parent_key.as_deref().filter(|key| !key.is_empty());
-    let named = match (key, dto.parent_id) {
+fn parent(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<Option<Place>> {
+    let named = match (wanted.parent_key.as_deref(), wanted.parent_id) {
         (Some(key), _) => By::Key(key),
         (None, Some(id)) => By::Id(id),
         (None, None) => return Ok(None),
     };
     let folder = access::managed_as(cx.tx, cx.caller, &CREATE, &named)?;
-    if dto.parent_id.is_some_and(|id| id != folder.id) {
+    if wanted.parent_id.is_some_and(|id| id != folder.id) {
         return Err(Error::invalid(
             "ParentId and ParentKey name two folders: leave one of them out.",
         ));

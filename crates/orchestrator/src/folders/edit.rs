@@ -2,86 +2,66 @@
 
 use db::{Tx, Value, sql};
 use odata::edm::Scoping;
-use odata::{Changes, Guid, Mode};
-use serde::Deserialize;
+use odata::{Changes, Guid};
 
-use super::create::{check_name, path_below};
+use super::create::{check_name, parent_key, path_below};
 use super::{AUDITED, DELETE, EDIT, Folder, FolderType, known};
 use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::jobs::state::FINAL;
-use crate::op::Store;
+use crate::op::{At, FolderRule, Nothing, Operation, Store, plain};
 
 /// `PUT /odata/Folders(id)`: the name and the description; the rest is as the folder was made.
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut folder = args.changes("folderDto", &Folder::SET, Mode::Replace)?;
-    let id = known(cx, args.id()?)?;
+pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut folder: Changes) -> Result<()> {
+    known(cx, id)?;
     access::managed(cx.tx, cx.caller, &EDIT, id)?;
     check_fixed(cx.tx, id, &mut folder)?;
-    check_parent_key(cx, id, args)?;
+    check_parent_key(cx, id)?;
     if let Some(Value::Text(name)) = folder.remove("display_name") {
         rename(cx, id, &name)?;
     }
-    cx.update(folder, id)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(&Folder::SET, id, &[])?))
+    cx.update(folder, id)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NameAndDescription {
-    #[serde(default)]
+/// Gives a folder another name or another description, or both.
+#[odata::input]
+pub struct PatchNameDescription {
+    /// GUID of the folder.
+    #[edm(query, required)]
+    key: Guid,
+    /// The last segment of the path; without one it stays.
+    #[edm(max = 115)]
     name: Option<String>,
-    #[serde(default)]
+    /// For people; without one it stays, and null removes it.
+    #[edm(max = 500)]
     description: Option<String>,
 }
 
-/// `PATCH /api/Folders/PatchNameDescription?key=… {"name":…,"description":…}`
-///
-/// # Errors
-/// 400 for a name that is none, 1001 for one that is taken, 1100 for a folder that is not the
-/// caller's.
-pub fn patch_name_description(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: NameAndDescription = args.body("folderUpdateNameDescriptionRequest")?;
-    let id = by_key(cx, args.guid("key")?)?;
-    access::managed(cx.tx, cx.caller, &EDIT, id)?;
-    check_editable(cx.tx, id)?;
-    let mut folder = Changes::none(&Folder::SET);
-    let given = |name: &str| {
-        args.body
-            .as_ref()
-            .and_then(|b| body::get(b, name))
-            .is_some()
-    };
-    if given("description") {
-        let long = request
-            .description
-            .as_deref()
-            .map_or(0, |d| d.chars().count())
-            > 500;
-        if long {
-            return Err(Error::invalid(
-                "The field Description must be a string with a maximum length of 500.",
-            ));
+impl Operation for PatchNameDescription {
+    const AT: At = plain("PATCH", "api/Folders/PatchNameDescription")
+        .needs(EDIT)
+        .folder(FolderRule::Named)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let id = by_key(cx, self.key)?;
+        access::managed(cx.tx, cx.caller, &EDIT, id)?;
+        check_editable(cx.tx, id)?;
+        let mut folder = Changes::none(&Folder::SET);
+        let body = cx.args.body.as_ref();
+        if body.and_then(|b| body::get(b, "description")).is_some() {
+            folder.set("description", self.description.clone());
         }
-        folder.set(
-            "description",
-            request.description.map(|d| body::storable(&d)),
-        );
-    }
-    if let Some(name) = request.name {
-        if name.chars().count() > 115 {
-            return Err(Error::invalid(
-                "The field Name must be a string with a maximum length of 115.",
-            ));
+        if let Some(name) = &self.name {
+            rename(cx, id, name)?;
         }
-        rename(cx, id, &name)?;
+        cx.update(folder, id)?;
+        Ok(Nothing)
     }
-    cx.update(folder, id)?;
-    Ok(Reply::Ok)
 }
 
 /// The folder with this key.
@@ -143,9 +123,8 @@ const OTHER_PARENT: &str =
     "ParentId and ParentKey stay: a folder gets another parent with MoveFolder.";
 
 /// Refuses the key of another parent than the folder has.
-fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64, args: &Args) -> Result<()> {
-    let given = args.body.as_ref().and_then(|b| body::get(b, "ParentKey"));
-    let Some(given) = given.and_then(|key| key.as_str()) else {
+fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    let Some(given) = parent_key(cx.args) else {
         return Ok(());
     };
     let row = cx.tx.row(
@@ -153,7 +132,7 @@ fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64, args: &Args) -> Result<()> {
         &[id.into()],
     )?;
     let key: Option<String> = row.map(|row| row.get(0)).transpose()?;
-    if key.is_some_and(|key| key.eq_ignore_ascii_case(given)) {
+    if key.is_some_and(|key| key.eq_ignore_ascii_case(&given)) {
         return Ok(());
     }
     Err(Error::refused(Code::CannotEditFolderParent, OTHER_PARENT))
@@ -219,20 +198,32 @@ pub(super) fn rebase(tx: &mut Tx<'_>, id: i64, old: &str, new: &str) -> Result<(
 }
 
 /// `DELETE /odata/Folders(id)`
-pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = known(cx, args.id()?)?;
+pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    known(cx, id)?;
     access::managed(cx.tx, cx.caller, &DELETE, id)?;
     remove(cx, id)
 }
 
-/// `DELETE /api/Folders/DeleteByKey?key=…`
-///
-/// # Errors
-/// As for deleting by id.
-pub fn delete_by_key(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = by_key(cx, args.guid("key")?)?;
-    access::managed(cx.tx, cx.caller, &DELETE, id)?;
-    remove(cx, id)
+/// Removes a folder that is named by its GUID, as removing it by its number does.
+#[odata::input]
+pub struct DeleteByKey {
+    /// GUID of the folder.
+    #[edm(required)]
+    key: Guid,
+}
+
+impl Operation for DeleteByKey {
+    const AT: At = plain("DELETE", "api/Folders/DeleteByKey")
+        .needs(DELETE)
+        .folder(FolderRule::Named);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let id = by_key(cx, self.key)?;
+        access::managed(cx.tx, cx.caller, &DELETE, id)?;
+        remove(cx, id)?;
+        Ok(Nothing)
+    }
 }
 
 /// What ties accounts, machines and other folders to a folder, and what of its history still lives.
@@ -267,7 +258,7 @@ const HISTORY: &[&str] = &["jobs", "releases"];
 ///
 /// # Errors
 /// 1012 that says what is still there.
-pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
+pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     check_editable(cx.tx, id)?;
     let left = |what: &str| {
         let message = format!("The folder still has {what}: remove them first.");
@@ -301,5 +292,5 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<Reply> {
     cx.delete(&Folder::SET, id)
         .map_err(|e| e.in_use("The folder is still in use."))?;
     cx.hint(Hint::Identities);
-    Ok(Reply::NoContent)
+    Ok(())
 }

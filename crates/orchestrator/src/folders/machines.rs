@@ -5,11 +5,11 @@ use serde::Deserialize;
 
 use super::assign::{check_pairs, must_exist};
 use super::entities::MachineFolder;
-use super::{EDIT, VIEW};
+use super::{EDIT, VIEW, action, function};
 use crate::access;
-use crate::body;
-use crate::cx::{Args, Cx, Folder, Hint, Listing, Reply};
+use crate::cx::{Cx, Folder, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Nothing, Operation, Page};
 
 /// Assigns a machine to a folder.
 ///
@@ -49,116 +49,168 @@ fn modern(cx: &mut Cx<'_, '_>, id: i64) -> Result<Folder> {
     ))
 }
 
-/// `GetMachinesForFolder(key=…)`: the tenant's machines with what ties each of them to the folder,
-/// assigned ones first.
-pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
-    let query = args.options(cx, &MachineFolder::SET)?;
-    let listing = Listing {
-        vars: &[("target", folder.id.into())],
-        name: Some("MachineFolder"),
-        count: args.count,
-        restrict: None,
-    };
-    Ok(Reply::json(cx.page(
-        &MachineFolder::SET,
-        &query,
-        &listing,
-    )?))
+/// The tenant's machines with what ties each of them to a folder, assigned ones first.
+#[odata::input]
+pub struct GetMachinesForFolder {
+    /// Number of the folder.
+    #[edm(required)]
+    key: i64,
 }
 
+impl Operation for GetMachinesForFolder {
+    const AT: At = function("GetMachinesForFolder").needs(VIEW);
+    type Answer = Page<MachineFolder>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let folder = access::managed(cx.tx, cx.caller, &VIEW, self.key)?;
+        Ok(Page::all().var("target", folder.id).named("MachineFolder"))
+    }
+}
+
+/// Machines and folders.
 #[odata::complex(name = "MachineAssignmentsDto")]
-#[derive(Deserialize)]
-pub(super) struct MachineAssignments {
+#[derive(Default, Deserialize)]
+pub struct MachineAssignments {
+    /// Numbers of the machines.
+    #[edm(required)]
     machine_ids: Vec<i64>,
+    /// Numbers of the folders.
+    #[edm(required)]
     folder_ids: Vec<i64>,
 }
 
-/// `AssignMachines {assignments:{MachineIds,FolderIds}}`: all of them to all of them.
-pub(super) fn assign(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: MachineAssignments = args.member("assignments")?;
-    check_pairs(&request.machine_ids, &request.folder_ids)?;
-    for machine in &request.machine_ids {
-        must_exist(cx, "machines", *machine)?;
-    }
-    for folder in &request.folder_ids {
-        let folder = modern(cx, *folder)?;
-        for machine in &request.machine_ids {
-            assign_machine(cx.tx, folder.id, *machine)?;
-        }
-    }
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+/// Assigns machines to folders, all of them to all of them.
+#[odata::input]
+pub struct AssignMachines {
+    /// The machines, and the folders.
+    #[edm(required)]
+    assignments: MachineAssignments,
 }
 
+impl Operation for AssignMachines {
+    const AT: At = action("AssignMachines").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let MachineAssignments {
+            machine_ids,
+            folder_ids,
+        } = &self.assignments;
+        check_pairs(machine_ids, folder_ids)?;
+        for machine in machine_ids {
+            must_exist(cx, "machines", *machine)?;
+        }
+        for folder in folder_ids {
+            let folder = modern(cx, *folder)?;
+            for machine in machine_ids {
+                assign_machine(cx.tx, folder.id, *machine)?;
+            }
+        }
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
+    }
+}
+
+/// Which machines come into a folder, and which leave it.
 #[odata::complex(name = "MachinesFolderAssociationsDto")]
-#[derive(Deserialize)]
-pub(super) struct Associations {
+#[derive(Default, Deserialize)]
+pub struct Associations {
+    /// Number of the folder.
+    #[edm(required)]
     folder_id: i64,
+    /// Numbers of the machines that come.
+    #[edm(range = "0..=1000")]
     #[serde(default)]
     added_machine_ids: Vec<i64>,
+    /// Numbers of those that leave.
+    #[edm(range = "0..=1000")]
     #[serde(default)]
     removed_machine_ids: Vec<i64>,
 }
 
-/// `UpdateMachinesToFolderAssociations
-/// {associations:{FolderId,AddedMachineIds,RemovedMachineIds}}`
-pub(super) fn update(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Associations = args.member("associations")?;
-    body::check_length("AddedMachineIds", &request.added_machine_ids)?;
-    body::check_length("RemovedMachineIds", &request.removed_machine_ids)?;
-    let folder = modern(cx, request.folder_id)?;
-    for machine in &request.added_machine_ids {
-        must_exist(cx, "machines", *machine)?;
-        assign_machine(cx.tx, folder.id, *machine)?;
-    }
-    unassign(cx, folder.id, &request.removed_machine_ids)?;
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+/// Assigns machines to a folder, and takes others out of it.
+#[odata::input]
+pub struct UpdateMachinesToFolderAssociations {
+    /// The folder, and the machines.
+    #[edm(required)]
+    associations: Associations,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RemoveMachines {
+impl Operation for UpdateMachinesToFolderAssociations {
+    const AT: At = action("UpdateMachinesToFolderAssociations").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let request = &self.associations;
+        let folder = modern(cx, request.folder_id)?;
+        for machine in &request.added_machine_ids {
+            must_exist(cx, "machines", *machine)?;
+            assign_machine(cx.tx, folder.id, *machine)?;
+        }
+        unassign(cx, folder.id, &request.removed_machine_ids)?;
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
+    }
+}
+
+/// Takes machines out of a folder.
+#[odata::input]
+pub struct RemoveMachinesFromFolder {
+    #[edm(key)]
+    id: i64,
+    /// Numbers of the machines.
+    #[edm(required)]
     machine_ids: Vec<i64>,
 }
 
-/// `Folders(1)/…RemoveMachinesFromFolder {"machineIds":[…]}`
-pub(super) fn remove(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: RemoveMachines = args.body("machineIds")?;
-    body::check_length("machineIds", &request.machine_ids)?;
-    let folder = access::managed(cx.tx, cx.caller, &EDIT, args.id()?)?;
-    unassign(cx, folder.id, &request.machine_ids)?;
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+impl Operation for RemoveMachinesFromFolder {
+    const AT: At = action("RemoveMachinesFromFolder").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let folder = access::managed(cx.tx, cx.caller, &EDIT, self.id)?;
+        unassign(cx, folder.id, &self.machine_ids)?;
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inherit {
+/// Says whether the folders below get a machine of a folder, too.
+#[odata::input]
+pub struct ToggleFolderMachineInherit {
+    /// Number of the machine.
+    #[edm(name = "MachineId", required)]
     machine_id: i64,
+    /// Number of the folder.
+    #[edm(name = "FolderId", required)]
     folder_id: i64,
+    /// Whether they get it.
+    #[edm(name = "InheritEnabled", required)]
     inherit_enabled: bool,
 }
 
-/// `ToggleFolderMachineInherit {MachineId,FolderId,InheritEnabled}`: whether the folders below get
-/// the machine, too.
-pub(super) fn toggle_inherit(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: Inherit = args.body("folderMachineInherit")?;
-    let folder = modern(cx, request.folder_id)?;
-    let changed = cx.tx.exec(
-        "UPDATE folder_machines SET propagate = $3 WHERE folder_id = $1 AND machine_id = $2",
-        &[
-            folder.id.into(),
-            request.machine_id.into(),
-            request.inherit_enabled.into(),
-        ],
-    )?;
-    if changed == 0 {
-        return Err(not_assigned(&folder));
+impl Operation for ToggleFolderMachineInherit {
+    const AT: At = action("ToggleFolderMachineInherit")
+        .needs(EDIT)
+        .answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let folder = modern(cx, self.folder_id)?;
+        let changed = cx.tx.exec(
+            "UPDATE folder_machines SET propagate = $3 WHERE folder_id = $1 AND machine_id = $2",
+            &[
+                folder.id.into(),
+                self.machine_id.into(),
+                self.inherit_enabled.into(),
+            ],
+        )?;
+        if changed == 0 {
+            return Err(not_assigned(&folder));
+        }
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
     }
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::Ok)
 }
 
 fn not_assigned(folder: &Folder) -> Error {
@@ -171,44 +223,63 @@ fn not_assigned(folder: &Folder) -> Error {
     )
 }
 
+/// Which robots a machine has in a folder.
 #[odata::complex(name = "MachineRobotsAssociationsDto")]
-#[derive(Deserialize)]
-pub(super) struct MachineRobots {
+#[derive(Default, Deserialize)]
+pub struct MachineRobots {
+    /// Number of the machine.
+    #[edm(required)]
     machine_id: i64,
+    /// Number of the folder.
+    #[edm(required)]
     folder_id: i64,
+    /// Numbers of the robots that it gets.
+    #[edm(range = "0..=1000")]
     #[serde(default)]
     added_robot_ids: Vec<i64>,
+    /// Numbers of those that it loses.
+    #[edm(range = "0..=1000")]
     #[serde(default)]
     removed_robot_ids: Vec<i64>,
 }
 
-/// `SetMachineRobots {associations:{MachineId,FolderId,AddedRobotIds,RemovedRobotIds}}`: a machine
-/// that has robots in a folder takes the folder's jobs of these only.
-pub(super) fn set_robots(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: MachineRobots = args.member("associations")?;
-    body::check_length("AddedRobotIds", &request.added_robot_ids)?;
-    body::check_length("RemovedRobotIds", &request.removed_robot_ids)?;
-    let folder = modern(cx, request.folder_id)?;
-    let assigned = "SELECT 1 FROM folder_machines WHERE folder_id = $1 AND machine_id = $2";
-    let pair = [folder.id.into(), request.machine_id.into()];
-    if cx.tx.row(assigned, &pair)?.is_none() {
-        return Err(not_assigned(&folder));
+/// Gives robots to a machine in a folder. A machine that has some takes the folder's jobs of these
+/// only.
+#[odata::input]
+pub struct SetMachineRobots {
+    /// The machine, the folder, and the robots.
+    #[edm(required)]
+    associations: MachineRobots,
+}
+
+impl Operation for SetMachineRobots {
+    const AT: At = action("SetMachineRobots").needs(EDIT);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let request = &self.associations;
+        let folder = modern(cx, request.folder_id)?;
+        let assigned = "SELECT 1 FROM folder_machines WHERE folder_id = $1 AND machine_id = $2";
+        let pair = [folder.id.into(), request.machine_id.into()];
+        if cx.tx.row(assigned, &pair)?.is_none() {
+            return Err(not_assigned(&folder));
+        }
+        for robot in &request.added_robot_ids {
+            must_exist(cx, "robots", *robot)?;
+            cx.tx.exec(
+                "INSERT INTO folder_machine_robots (folder_id, machine_id, robot_id)
+                 VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                &[folder.id.into(), request.machine_id.into(), (*robot).into()],
+            )?;
+        }
+        for robot in &request.removed_robot_ids {
+            cx.tx.exec(
+                "DELETE FROM folder_machine_robots
+                 WHERE folder_id = $1 AND machine_id = $2 AND robot_id = $3",
+                &[folder.id.into(), request.machine_id.into(), (*robot).into()],
+            )?;
+        }
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
     }
-    for robot in &request.added_robot_ids {
-        must_exist(cx, "robots", *robot)?;
-        cx.tx.exec(
-            "INSERT INTO folder_machine_robots (folder_id, machine_id, robot_id)
-             VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            &[folder.id.into(), request.machine_id.into(), (*robot).into()],
-        )?;
-    }
-    for robot in &request.removed_robot_ids {
-        cx.tx.exec(
-            "DELETE FROM folder_machine_robots
-             WHERE folder_id = $1 AND machine_id = $2 AND robot_id = $3",
-            &[folder.id.into(), request.machine_id.into(), (*robot).into()],
-        )?;
-    }
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
 }

@@ -5,16 +5,21 @@ use odata::edm_enum;
 
 use super::create::{MAX_DEPTH, path_below, too_deep};
 use super::edit::{check_editable, rebase};
-use super::{CREATE, DELETE, EDIT, VIEW, known};
+use super::{CREATE, DELETE, EDIT, READ, VIEW, action, function, known};
 use crate::access;
-use crate::cx::{Args, Cx, Folder, Hint, Listing, Reply};
+use crate::cx::{Cx, Folder, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Nothing, Operation, Page};
 
 /// The folder that a request moves, and the one it is moved under; none for the top.
-fn places(cx: &mut Cx<'_, '_>, source: i64, args: &Args) -> Result<(Folder, Option<Folder>)> {
+fn places(
+    cx: &mut Cx<'_, '_>,
+    source: i64,
+    target: Option<i64>,
+) -> Result<(Folder, Option<Folder>)> {
     known(cx, source)?;
     let source = access::managed(cx.tx, cx.caller, &DELETE, source)?;
-    let target = match args.optional_int("targetParentId")? {
+    let target = match target {
         Some(id) => {
             access::managed(cx.tx, cx.caller, &CREATE, id)?;
             Some(access::managed(cx.tx, cx.caller, &EDIT, id)?)
@@ -31,27 +36,41 @@ fn places(cx: &mut Cx<'_, '_>, source: i64, args: &Args) -> Result<(Folder, Opti
     Ok((source, target))
 }
 
-/// `PUT Folders(1)/…MoveFolder?targetParentId=2`
-pub(super) fn move_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (source, target) = places(cx, args.id()?, args)?;
-    check(cx.tx, &source, target.as_ref())?;
-    let row = cx.tx.row(
-        "SELECT display_name FROM folders WHERE id = $1",
-        &[source.id.into()],
-    )?;
-    let name: String = row.ok_or_else(|| Error::not_found("Folder"))?.get(0)?;
-    let parent = target.as_ref().map(|t| t.id);
-    cx.tx.exec(
-        "UPDATE folders SET parent_id = $2 WHERE id = $1",
-        &[source.id.into(), parent.into()],
-    )?;
-    hang(cx.tx, source.id, parent)?;
-    let path = path_below(target.as_ref().map(|t| t.path.as_str()), &name);
-    rebase(cx.tx, source.id, &source.path, &path).map_err(|e| e.name_taken(&name))?;
-    // Accounts and machines are inherited from other folders now.
-    cx.hint(Hint::Identities);
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
+/// Moves a folder, with all below it, under another one.
+#[odata::input]
+pub struct MoveFolder {
+    #[edm(key)]
+    id: i64,
+    /// Number of the folder above; without one it moves to the top.
+    #[edm(query)]
+    target_parent_id: Option<i64>,
+}
+
+impl Operation for MoveFolder {
+    const AT: At = action("MoveFolder").method("PUT").needs(DELETE);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let (source, target) = places(cx, self.id, self.target_parent_id)?;
+        check(cx.tx, &source, target.as_ref())?;
+        let row = cx.tx.row(
+            "SELECT display_name FROM folders WHERE id = $1",
+            &[source.id.into()],
+        )?;
+        let name: String = row.ok_or_else(|| Error::not_found("Folder"))?.get(0)?;
+        let parent = target.as_ref().map(|t| t.id);
+        cx.tx.exec(
+            "UPDATE folders SET parent_id = $2 WHERE id = $1",
+            &[source.id.into(), parent.into()],
+        )?;
+        hang(cx.tx, source.id, parent)?;
+        let path = path_below(target.as_ref().map(|t| t.path.as_str()), &name);
+        rebase(cx.tx, source.id, &source.path, &path).map_err(|e| e.name_taken(&name))?;
+        // Accounts and machines are inherited from other folders now.
+        cx.hint(Hint::Identities);
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
+    }
 }
 
 fn check(tx: &mut Tx<'_>, source: &Folder, target: Option<&Folder>) -> Result<()> {
@@ -146,25 +165,29 @@ pub struct MoveFolderMachineChange {
     pub new_machine_folder_state: MachineFolderState,
 }
 
-/// `GetMoveFolderMachinesChanges?folderId=…&targetParentId=…`
-pub(super) fn get_changes(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (source, target) = places(cx, args.int("folderId")?, args)?;
-    check(cx.tx, &source, target.as_ref())?;
-    let query = args.options(cx, &MoveFolderMachineChange::SET)?;
-    let listing = Listing {
-        vars: &[
-            ("source", source.id.into()),
-            ("parent", target.map(|t| t.id).into()),
-        ],
-        name: Some("MoveFolderMachineChange"),
-        count: args.count,
-        restrict: None,
-    };
-    Ok(Reply::json(cx.page(
-        &MoveFolderMachineChange::SET,
-        &query,
-        &listing,
-    )?))
+/// The machines whose tie to a folder would change if it were moved.
+#[odata::input]
+pub struct GetMoveFolderMachinesChanges {
+    /// Number of the folder.
+    #[edm(query, required)]
+    folder_id: i64,
+    /// Number of the folder above; without one it would move to the top.
+    #[edm(query)]
+    target_parent_id: Option<i64>,
+}
+
+impl Operation for GetMoveFolderMachinesChanges {
+    const AT: At = function("GetMoveFolderMachinesChanges").needs(READ);
+    type Answer = Page<MoveFolderMachineChange>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let (source, target) = places(cx, self.folder_id, self.target_parent_id)?;
+        check(cx.tx, &source, target.as_ref())?;
+        let page = Page::all()
+            .var("source", source.id)
+            .var("parent", target.map(|t| t.id));
+        Ok(page.named("MoveFolderMachineChange"))
+    }
 }
 
 /// Folders below `{root}` to which the machine `{machine}` is assigned themselves.
@@ -173,22 +196,24 @@ const HAVE_MACHINE: &str = "EXISTS (SELECT 1 FROM folder_tree ft
     AND EXISTS (SELECT 1 FROM folder_machines fm
         WHERE fm.folder_id = {t}.id AND fm.machine_id = {machine})";
 
-/// `GetSubfoldersWithAssignedMachine?rootFolderId=…&machineId=…`
-pub(super) fn get_subfolders_with_machine(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let root = access::managed(cx.tx, cx.caller, &VIEW, args.int("rootFolderId")?)?;
-    let query = args.options(cx, &super::Folder::SET)?;
-    let listing = Listing {
-        restrict: Some(HAVE_MACHINE),
-        vars: &[
-            ("root", root.id.into()),
-            ("machine", args.int("machineId")?.into()),
-        ],
-        name: None,
-        count: args.count,
-    };
-    Ok(Reply::json(cx.page(
-        &super::Folder::SET,
-        &query,
-        &listing,
-    )?))
+/// The folders below another one to which a machine is assigned themselves.
+#[odata::input]
+pub struct GetSubfoldersWithAssignedMachine {
+    /// Number of the folder above.
+    #[edm(query, required)]
+    root_folder_id: i64,
+    /// Number of the machine.
+    #[edm(query, required)]
+    machine_id: i64,
+}
+
+impl Operation for GetSubfoldersWithAssignedMachine {
+    const AT: At = function("GetSubfoldersWithAssignedMachine").needs(READ);
+    type Answer = Page<super::Folder>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let root = access::managed(cx.tx, cx.caller, &VIEW, self.root_folder_id)?;
+        let page = Page::of(HAVE_MACHINE).var("root", root.id);
+        Ok(page.var("machine", self.machine_id))
+    }
 }

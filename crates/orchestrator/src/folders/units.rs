@@ -2,17 +2,18 @@
 //! classic folder; what is listed are all of them.
 
 use db::{Value, sql};
-use odata::Mode;
-use serde::Deserialize;
+use odata::{Changes, Mode};
 
 use super::assign::must_exist;
 use super::create::check_name;
 use super::{FeedType, NewFolder, assign_user, edit, insert, known};
 use crate::access;
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::Result;
-use crate::op::{Access, Command, Need, Op, Resource, plain_entity};
+use crate::op::{
+    Access, At, Command, Need, Nothing, Op, Operation, Page, Resource, action, function, op,
+    plain_entity,
+};
 use crate::users::{User, UserType};
 
 const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
@@ -35,39 +36,23 @@ pub struct OrganizationUnit {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&OrganizationUnit::SET, VIEW)
     .get(plain_entity)
-    .create(Command::new(CREATE, create))
+    .create(Command::create(CREATE, BODY, create))
     .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::new(DELETE, delete));
+    .delete(Command::delete(DELETE, delete));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
-    Op::action("OrganizationUnits", "SetUsers", EDIT_USERS, set_users)
-        .bound()
-        .params(&[
-            ("addedUserIds", "Collection(Edm.Int64)"),
-            ("removedUserIds", "Collection(Edm.Int64)"),
-        ]),
-    Op::function(
-        "OrganizationUnits",
-        "GetUsersForUnit",
-        VIEW_USERS,
-        get_users,
-    )
-    .params(&[("key", "Edm.Int64")])
-    .returns("Collection(UserDto)"),
-    Op::function(
-        "OrganizationUnits",
-        "GetUserIdsForUnit",
-        VIEW_USERS,
-        get_user_ids,
-    )
-    .params(&[("key", "Edm.Int64")])
-    .returns("Collection(Edm.Int64)"),
+    op::<SetUsers>(),
+    op::<GetUsersForUnit>(),
+    op::<GetUserIdsForUnit>(),
 ];
 
+/// What messages call a body.
+const BODY: &str = "organizationUnitDto";
+
 /// `POST /odata/OrganizationUnits`: a classic folder.
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let name = name(args)?;
+fn create(cx: &mut Cx<'_, '_>, unit: Changes) -> Result<i64> {
+    let name = name(&unit);
     check_name(&name)?;
     let folder = NewFolder {
         display_name: name,
@@ -76,103 +61,120 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         feed_type: FeedType::Processes,
         parent: None,
     };
-    let id = insert(cx.tx, cx.caller.tenant, &folder)?;
-    Ok(Reply::created(cx.entity(
-        &OrganizationUnit::SET,
-        id,
-        &[],
-    )?))
+    insert(cx.tx, cx.caller.tenant, &folder)
 }
 
-fn name(args: &Args) -> Result<String> {
-    let unit = args.changes("organizationUnitDto", &OrganizationUnit::SET, Mode::Create)?;
-    Ok(match unit.get("display_name") {
+fn name(unit: &Changes) -> String {
+    match unit.get("display_name") {
         Some(Value::Text(name)) => name.clone(),
         _ => String::new(),
-    })
+    }
 }
 
-/// `PUT /odata/OrganizationUnits(id)`: another name, or a new unit where none has this number.
+/// `PUT /odata/OrganizationUnits(id)`: another name, or a new unit where none has this number, which
+/// is why it answers itself.
 fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let name = name(args)?;
+    let unit = args.changes(BODY, &OrganizationUnit::SET, Mode::Replace)?;
+    let id = args.id()?;
     let any = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
     let tenant = cx.caller.tenant;
-    if cx
-        .tx
-        .row(any, &[args.id()?.into(), tenant.into()])?
-        .is_none()
-    {
+    if cx.tx.row(any, &[id.into(), tenant.into()])?.is_none() {
         if !access::has_in_tenant(cx.tx, cx.caller, &CREATE)? {
             return Err(access::forbidden(&CREATE));
         }
-        return create(cx, args);
+        let id = create(cx, unit)?;
+        let made = cx.entity(&OrganizationUnit::SET, id, &[])?;
+        return Ok(Reply::created(made));
     }
-    let id = known(cx, args.id()?)?;
     edit::check_editable(cx.tx, id)?;
-    edit::rename(cx, id, &name)?;
+    edit::rename(cx, id, &name(&unit))?;
     Ok(Reply::json(cx.entity(&OrganizationUnit::SET, id, &[])?))
 }
 
 /// `DELETE /odata/OrganizationUnits(id)`
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = known(cx, args.id()?)?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    known(cx, id)?;
     edit::remove(cx, id)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SetUsers {
+/// Assigns accounts to a unit, and takes others out of it. Roles that an account has there stay.
+#[odata::input]
+pub struct SetUsers {
+    #[edm(key)]
+    id: i64,
+    /// Numbers of the accounts that come.
+    #[edm(required)]
     added_user_ids: Vec<i64>,
+    /// Numbers of those that leave.
+    #[edm(required)]
     removed_user_ids: Vec<i64>,
 }
 
-/// `OrganizationUnits(1)/…SetUsers {"addedUserIds":[…],"removedUserIds":[…]}`. Roles that an account
-/// has in the unit stay as they are.
-fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let request: SetUsers = args.body("addedUserIds")?;
-    body::check_length("addedUserIds", &request.added_user_ids)?;
-    body::check_length("removedUserIds", &request.removed_user_ids)?;
-    let unit = known(cx, args.id()?)?;
-    for user in &request.added_user_ids {
-        must_exist(cx, "users", *user)?;
-        let there = "SELECT 1 FROM folder_users WHERE folder_id = $1 AND user_id = $2";
-        if cx.tx.row(there, &[unit.into(), (*user).into()])?.is_none() {
-            assign_user(cx.tx, unit, *user, &[])?;
+impl Operation for SetUsers {
+    const AT: At = action("OrganizationUnits", "SetUsers").needs(EDIT_USERS);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let unit = known(cx, self.id)?;
+        for user in &self.added_user_ids {
+            must_exist(cx, "users", *user)?;
+            let there = "SELECT 1 FROM folder_users WHERE folder_id = $1 AND user_id = $2";
+            if cx.tx.row(there, &[unit.into(), (*user).into()])?.is_none() {
+                assign_user(cx.tx, unit, *user, &[])?;
+            }
         }
+        for user in &self.removed_user_ids {
+            cx.tx.exec(
+                "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
+                &[unit.into(), (*user).into()],
+            )?;
+        }
+        cx.hint(Hint::Identities);
+        cx.hint(Hint::Dispatch);
+        Ok(Nothing)
     }
-    for user in &request.removed_user_ids {
-        cx.tx.exec(
-            "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
-            &[unit.into(), (*user).into()],
+}
+
+/// Numbers of the accounts that are assigned to a unit.
+#[odata::input]
+pub struct GetUserIdsForUnit {
+    /// Number of the unit.
+    #[edm(required)]
+    key: i64,
+}
+
+impl Operation for GetUserIdsForUnit {
+    const AT: At = function("OrganizationUnits", "GetUserIdsForUnit").needs(VIEW_USERS);
+    type Answer = Vec<i64>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<i64>> {
+        let unit = known(cx, self.key)?;
+        let rows = cx.tx.rows(
+            "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
+            &[unit.into()],
         )?;
+        let ids: Result<_, db::Error> = rows.iter().map(|row| row.get("user_id")).collect();
+        Ok(ids?)
     }
-    cx.hint(Hint::Identities);
-    cx.hint(Hint::Dispatch);
-    Ok(Reply::NoContent)
 }
 
-/// `GetUserIdsForUnit(key=…)`
-fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let unit = known(cx, args.int("key")?)?;
-    let rows = cx.tx.rows(
-        "SELECT user_id FROM folder_users WHERE folder_id = $1 ORDER BY user_id",
-        &[unit.into()],
-    )?;
-    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|row| row.get(0)).collect();
-    cx.values(args, "Edm.Int64", ids?)
+/// All accounts that are no robots, whatever the unit.
+#[odata::input]
+pub struct GetUsersForUnit {
+    /// Number of the unit.
+    #[edm(required)]
+    key: i64,
 }
 
-/// `GetUsersForUnit(key=…)`: all accounts that are no robots.
-fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    known(cx, args.int("key")?)?;
-    let query = args.options(cx, &User::SET)?;
-    let listing = Listing {
-        restrict: Some(sql!(
+impl Operation for GetUsersForUnit {
+    const AT: At = function("OrganizationUnits", "GetUsersForUnit").needs(VIEW_USERS);
+    type Answer = Page<User>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<User>> {
+        known(cx, self.key)?;
+        Ok(Page::of(sql!(
             "{{t}}.type NOT IN {}",
             db::numbers!(UserType: Robot, DirectoryRobot)
-        )),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&User::SET, &query, &listing)?))
+        )))
+    }
 }

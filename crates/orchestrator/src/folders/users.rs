@@ -1,14 +1,15 @@
 //! Who has access to a folder, with which roles, and from where.
 
+use odata::edm::{Input, Kind, Prop};
 use odata::edm_enum;
-use serde_json::{Value as Json, json};
+use serde::{Deserializer, Serialize};
 
-use super::navigation::people_only;
-use super::{OWN, VIEW as VIEW_FOLDERS};
+use super::navigation::{count, page, people_only};
+use super::{OWN, VIEW as VIEW_FOLDERS, function};
 use crate::access;
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Access, Need};
+use crate::op::{Access, At, FolderRule, Json, Need, Operation, Page, plain};
 use crate::roles::RoleType;
 use crate::users::UserType;
 
@@ -35,6 +36,7 @@ edm_enum! {
 
 /// A folder, in short.
 #[odata::complex(name = "SimpleFolderDto")]
+#[derive(Serialize)]
 pub struct SimpleFolder {
     /// The last segment of the path.
     pub display_name: String,
@@ -61,6 +63,7 @@ pub struct SimpleRole {
 
 /// A role with who has it.
 #[odata::complex(name = "RoleUsersDto")]
+#[derive(Serialize)]
 pub struct RoleUsers {
     /// Its name.
     pub name: String,
@@ -72,6 +75,7 @@ pub struct RoleUsers {
 
 /// An account with a role.
 #[odata::complex(name = "SimpleUserEntityDto")]
+#[derive(Clone, Serialize)]
 pub struct SimpleUserEntity {
     /// Sign-in name.
     pub user_name: String,
@@ -93,6 +97,7 @@ pub struct SimpleUserEntity {
 
 /// The roles of an account in a folder.
 #[odata::complex(name = "FolderAssignmentsDto")]
+#[derive(Serialize)]
 pub struct FolderAssignments {
     /// The folder.
     pub folder: SimpleFolder,
@@ -102,6 +107,7 @@ pub struct FolderAssignments {
 
 /// All roles of an account.
 #[odata::complex(name = "UserRoleAssignmentsDto")]
+#[derive(Serialize)]
 pub struct UserRoleAssignments {
     /// Those for the tenant.
     pub tenant_roles: Vec<RoleUsers>,
@@ -192,49 +198,80 @@ pub struct UserRoles {
     pub id: i64,
 }
 
-/// `GetUsersForFolder(key=…,includeInherited=…)`
-pub(super) fn get_for_folder(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let folder = access::managed(cx.tx, cx.caller, &VIEW, args.int("key")?)?;
-    let inherited = match args.param("includeInherited") {
-        None => true,
-        Some(odata::path::Literal::Bool(yes)) => *yes,
-        Some(_) => match args.text("includeInherited")?.to_ascii_lowercase().as_str() {
-            "true" => true,
-            "false" => false,
-            _ => {
-                return Err(Error::invalid(
-                    "The parameter includeInherited must be true or false.",
-                ));
-            }
-        },
-    };
-    let query = args.options(cx, &UserRoles::SET)?;
-    let listing = Listing {
-        vars: &[
-            ("target", folder.id.into()),
-            ("inherited", inherited.into()),
-        ],
-        name: Some("UserRoles"),
-        count: args.count,
-        restrict: None,
-    };
-    Ok(Reply::json(cx.page(&UserRoles::SET, &query, &listing)?))
+/// The accounts that are assigned to a folder, with their roles there.
+#[odata::input]
+pub struct GetUsersForFolder {
+    /// Number of the folder.
+    #[edm(required)]
+    key: i64,
+    /// Whether those of the folders above are shown, too, as they are unless one says no.
+    include_inherited: Option<bool>,
 }
 
-/// `GetAllRolesForUser(username='…',skip=0,take=10)`
-pub(super) fn get_all_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let body = assignments(cx, args)?;
-    cx.selected_of::<UserRoleAssignments>(args, body)
+impl Operation for GetUsersForFolder {
+    const AT: At = function("GetUsersForFolder").needs(VIEW);
+    type Answer = Page<UserRoles>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let folder = access::managed(cx.tx, cx.caller, &VIEW, self.key)?;
+        let page = Page::all()
+            .var("target", folder.id)
+            .var("inherited", self.include_inherited.unwrap_or(true));
+        Ok(page.named("UserRoles"))
+    }
 }
 
-/// `GET /api/FoldersNavigation/GetAllRolesForUser?username=…`: the same without OData.
-///
-/// # Errors
-/// 403 for an application, 1002 for an unknown account.
-pub fn roles_of_user(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    people_only(cx)?;
-    let body = assignments(cx, args)?;
-    Ok(Reply::json(body.to_string().into_bytes()))
+/// The roles of an account, for the tenant and in a page of the folders that it is assigned to.
+#[odata::input]
+pub struct GetAllRolesForUser {
+    /// Sign-in name of the account.
+    #[edm(required)]
+    username: String,
+    /// How many folders are left out at the start.
+    #[edm(range = "0..=2147483647")]
+    skip: Option<i32>,
+    /// How many folders are shown at most.
+    #[edm(range = "0..=1000")]
+    take: Option<i32>,
+    /// What kind of account it is.
+    #[edm(query)]
+    r#type: Option<DirectoryObjectType>,
+    /// A part of the folders' paths.
+    #[edm(query)]
+    search_text: String,
+}
+
+impl Operation for GetAllRolesForUser {
+    const AT: At = function("GetAllRolesForUser").needs(VIEW_FOLDERS);
+    type Answer = UserRoleAssignments;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<UserRoleAssignments> {
+        self.assignments(cx)
+    }
+}
+
+/// The same at a plain address. Applications are refused there.
+pub struct RolesOfUser(GetAllRolesForUser);
+
+impl Input for RolesOfUser {
+    const PARAMS: &'static [Prop] = GetAllRolesForUser::PARAMS;
+    const KEY: Option<Kind> = None;
+
+    fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        GetAllRolesForUser::read(from).map(Self)
+    }
+}
+
+impl Operation for RolesOfUser {
+    const AT: At = plain("GET", "api/FoldersNavigation/GetAllRolesForUser")
+        .needs(VIEW_FOLDERS)
+        .folder(FolderRule::Named);
+    type Answer = Json<UserRoleAssignments>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        people_only(cx)?;
+        self.0.assignments(cx).map(Json)
+    }
 }
 
 edm_enum! {
@@ -244,108 +281,103 @@ edm_enum! {
     }
 }
 
-/// The types of accounts that the parameter `type` leaves; all of them without it.
-fn wanted_types(args: &Args) -> Result<Vec<UserType>> {
-    use {DirectoryObjectType as D, UserType as U};
-    let Some(text) = args.optional_text("type")?.filter(|text| !text.is_empty()) else {
-        return Ok(U::TYPE
-            .members
-            .iter()
-            .filter_map(|(_, n)| U::from_i64(*n))
-            .collect());
-    };
-    Ok(match D::parse(&text) {
-        Some(D::User) => vec![U::User, U::DirectoryUser],
-        Some(D::Group) => vec![U::DirectoryGroup],
-        Some(D::Machine) => Vec::new(),
-        Some(D::Robot) => vec![U::Robot, U::DirectoryRobot],
-        Some(D::ExternalApplication) => vec![U::DirectoryExternalApplication],
-        None => {
-            return Err(Error::invalid(
-                "The parameter type must be User, Group, Machine, Robot or ExternalApplication.",
-            ));
+impl DirectoryObjectType {
+    /// Whether it is what a directory calls accounts of this kind.
+    fn is(self, kind: UserType) -> bool {
+        match self {
+            Self::User => matches!(kind, UserType::User | UserType::DirectoryUser),
+            Self::Group => kind == UserType::DirectoryGroup,
+            Self::Machine => false,
+            Self::Robot => matches!(kind, UserType::Robot | UserType::DirectoryRobot),
+            Self::ExternalApplication => kind == UserType::DirectoryExternalApplication,
         }
-    })
+    }
 }
 
-/// The folders of an account, a page of them, each with the roles that it has there.
-fn assignments(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Json> {
-    let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW_FOLDERS)?;
-    let (skip, take) = super::navigation::paging(args)?;
-    let wanted = args.text("username")?;
-    let row = cx.tx.row(
-        "SELECT id, user_name, type, may_have_robot_session, may_have_unattended_session
-         FROM users WHERE tenant_id = $1 AND fold(user_name) = fold($2)",
-        &[cx.caller.tenant.into(), wanted.into()],
-    )?;
-    let row = row.ok_or_else(|| Error::not_found("User"))?;
-    let user: i64 = row.get("id")?;
-    let kind = UserType::from_i64(row.get("type")?).unwrap_or(UserType::User);
-    if !wanted_types(args)?.contains(&kind) {
-        return Err(Error::not_found("User"));
-    }
-    let shown = json!({
-        "UserName": row.get::<String>("user_name")?,
-        "IsInherited": false,
-        "AssignedToFolderIds": [],
-        "MayHaveAttended": row.get::<bool>("may_have_robot_session")?,
-        "MayHaveUnattended": row.get::<bool>("may_have_unattended_session")?,
-        "Type": kind.name(),
-        "Source": UserSource::Orchestrator.name(),
-        "Id": user,
-    });
-    let role = |id: i64, name: String| json!({"Name": name, "Users": [&shown], "Id": id});
+impl GetAllRolesForUser {
+    /// The folders of an account, a page of them, each with the roles that it has there.
+    fn assignments(&self, cx: &mut Cx<'_, '_>) -> Result<UserRoleAssignments> {
+        let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW_FOLDERS)?;
+        let row = cx.tx.row(
+            "SELECT id, user_name, type, may_have_robot_session, may_have_unattended_session
+             FROM users WHERE tenant_id = $1 AND fold(user_name) = fold($2)",
+            &[cx.caller.tenant.into(), self.username.as_str().into()],
+        )?;
+        let row = row.ok_or_else(|| Error::not_found("User"))?;
+        let user = SimpleUserEntity {
+            user_name: row.get("user_name")?,
+            is_inherited: false,
+            assigned_to_folder_ids: Vec::new(),
+            may_have_attended: row.get("may_have_robot_session")?,
+            may_have_unattended: row.get("may_have_unattended_session")?,
+            r#type: row.get("type")?,
+            source: UserSource::Orchestrator,
+            id: row.get("id")?,
+        };
+        if self.r#type.is_some_and(|wanted| !wanted.is(user.r#type)) {
+            return Err(Error::not_found("User"));
+        }
+        let role = |id: i32, name: String| RoleUsers {
+            name,
+            users: vec![user.clone()],
+            id,
+        };
 
-    let rows = cx.tx.rows(
-        "SELECT r.id, r.name FROM user_roles ur JOIN roles r ON r.id = ur.role_id
-         WHERE ur.user_id = $1 ORDER BY r.id",
-        &[user.into()],
-    )?;
-    let tenant: Result<Vec<Json>, db::Error> = rows
-        .iter()
-        .map(|row| Ok(role(row.get("id")?, row.get("name")?)))
-        .collect();
+        let rows = cx.tx.rows(
+            "SELECT r.id, r.name FROM user_roles ur JOIN roles r ON r.id = ur.role_id
+             WHERE ur.user_id = $1 ORDER BY r.id",
+            &[user.id.into()],
+        )?;
+        let tenant: Result<Vec<RoleUsers>, db::Error> = rows
+            .iter()
+            .map(|row| Ok(role(row.get("id")?, row.get("name")?)))
+            .collect();
 
-    // A caller who manages some folders only sees these.
-    let mut params = vec![user.into()];
-    let mut own = String::new();
-    if !all {
-        params.push(cx.caller.account().into());
-        own = format!("AND {}", OWN.replace("{user}", "$2").replace("{t}", "f"));
+        // A caller who manages some folders only sees these.
+        let mut params = vec![user.id.into()];
+        let mut own = String::new();
+        if !all {
+            params.push(cx.caller.account().into());
+            own = format!("AND {}", OWN.replace("{user}", "$2").replace("{t}", "f"));
+        }
+        let sql = format!(
+            "SELECT f.id, f.display_name, f.fully_qualified_name, r.id AS role,
+                 r.name AS role_name
+             FROM folder_users fu
+             JOIN folders f ON f.id = fu.folder_id
+             LEFT JOIN folder_user_roles fur
+                 ON fur.folder_id = fu.folder_id AND fur.user_id = fu.user_id
+             LEFT JOIN roles r ON r.id = fur.role_id
+             WHERE fu.user_id = $1 {own} ORDER BY fold(f.fully_qualified_name), r.id"
+        );
+        let rows = cx.tx.rows(&sql, &params)?;
+        let search = self.search_text.to_lowercase();
+        let mut folders: Vec<FolderAssignments> = Vec::new();
+        for row in &rows {
+            let (id, path): (i64, String) = (row.get("id")?, row.get("fully_qualified_name")?);
+            if !path.to_lowercase().contains(&search) {
+                continue;
+            }
+            if folders.last().is_none_or(|last| last.folder.id != id) {
+                folders.push(FolderAssignments {
+                    folder: SimpleFolder {
+                        display_name: row.get("display_name")?,
+                        fully_qualified_name: path,
+                        id,
+                    },
+                    roles: Vec::new(),
+                });
+            }
+            let number: Option<i32> = row.get("role")?;
+            if let (Some(number), Some(last)) = (number, folders.last_mut()) {
+                last.roles.push(role(number, row.get("role_name")?));
+            }
+        }
+        Ok(UserRoleAssignments {
+            tenant_roles: tenant?,
+            count: count(&folders),
+            page_items: page(folders.into_iter(), self.skip, self.take).collect(),
+            id: user.id,
+        })
     }
-    let sql = format!(
-        "SELECT f.id, f.display_name, f.fully_qualified_name, r.id AS role, r.name AS role_name
-         FROM folder_users fu
-         JOIN folders f ON f.id = fu.folder_id
-         LEFT JOIN folder_user_roles fur ON fur.folder_id = fu.folder_id AND fur.user_id = fu.user_id
-         LEFT JOIN roles r ON r.id = fur.role_id
-         WHERE fu.user_id = $1 {own} ORDER BY fold(f.fully_qualified_name), r.id"
-    );
-    let rows = cx.tx.rows(&sql, &params)?;
-    let search = args.optional_text("searchText")?;
-    let search = search.unwrap_or_default().to_lowercase();
-    let mut folders: Vec<(i64, Json, Vec<Json>)> = Vec::new();
-    for row in &rows {
-        let (id, path): (i64, String) = (row.get("id")?, row.get("fully_qualified_name")?);
-        if !path.to_lowercase().contains(&search) {
-            continue;
-        }
-        if folders.last().is_none_or(|(last, ..)| *last != id) {
-            let name: String = row.get("display_name")?;
-            let folder = json!({"DisplayName": name, "FullyQualifiedName": path, "Id": id});
-            folders.push((id, folder, Vec::new()));
-        }
-        let number: Option<i64> = row.get("role")?;
-        if let (Some(number), Some((.., roles))) = (number, folders.last_mut()) {
-            roles.push(role(number, row.get("role_name")?));
-        }
-    }
-    let count = folders.len();
-    let page: Vec<Json> = folders
-        .into_iter()
-        .skip(skip)
-        .take(take)
-        .map(|(_, folder, roles)| json!({"Folder": folder, "Roles": roles}))
-        .collect();
-    Ok(json!({"TenantRoles": tenant?, "PageItems": page, "Count": count, "Id": user}))
 }

@@ -97,7 +97,7 @@ impl<T: Edm + Serialize> Answer for T {
         let name = T::KIND.type_name();
         let body = match (T::KIND, &mut value) {
             (Kind::Complex(ty), serde_json::Value::Object(members)) => {
-                let selection = Selection::parse(ty, &cx.args.query)?;
+                let selection = Selection::among(ty, &cx.args.query)?;
                 selection.apply(members);
                 cx.structure(&format!("{name}{}", selection.label()), value)
             }

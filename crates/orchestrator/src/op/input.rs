@@ -87,6 +87,11 @@ fn of_body<'a>(
             param: prop.name.into(),
             why: None,
         }),
+        // A list that must not be empty is empty.
+        None | Some(Value::Null) if prop.kind.is_list() && prop.range.is_some() => {
+            checked(prop, &Value::Array(Vec::new()))?;
+            Ok(None)
+        }
         // What can be null may tell it from what was left out.
         None | Some(Value::Null) => Ok(given.filter(|_| prop.nullable)),
         Some(value) => {

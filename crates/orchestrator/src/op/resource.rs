@@ -1,7 +1,7 @@
 //! Entity sets with the verbs that exist on them.
 
 use odata::edm::EntitySet;
-use odata::{Changes, Mode, Options};
+use odata::{Changes, Mode, Options, Query};
 
 use super::{FolderRule, Need, Prepare, Run, Store, Vars};
 use crate::audit::{self, AuditAction, Audited};
@@ -176,10 +176,12 @@ pub struct Resource {
     pub list: Option<Run>,
     /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
     pub get: Option<Command>,
-    /// The variables of the set's expressions for one entity.
-    pub vars: Option<fn(&mut Cx<'_, '_>, i64) -> Result<Vars>>,
     /// Which query options the answer to that honours.
     pub get_options: Options,
+    /// The variables of the set's expressions for one entity.
+    pub vars: Option<fn(&mut Cx<'_, '_>, i64) -> Result<Vars>>,
+    /// The query options under which an entity that was changed is shown.
+    pub answering: &'static str,
     /// `POST`
     pub create: Option<Command>,
     /// `PUT`
@@ -203,6 +205,7 @@ impl Resource {
             list: Some(plain_page),
             get: None,
             vars: None,
+            answering: "",
             get_options: Options::ENTITY,
             create: None,
             replace: None,
@@ -274,13 +277,21 @@ impl Resource {
         self
     }
 
-    /// One entity as `GET` shows it without options.
+    /// With query options under which an entity that was changed is shown.
+    #[must_use]
+    pub const fn answering(mut self, options: &'static str) -> Self {
+        self.answering = options;
+        self
+    }
+
+    /// One entity as the answer to a change shows it.
     fn shown(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
         let vars = match self.vars {
             Some(vars) => vars(cx, id)?,
             None => Vars::new(),
         };
-        cx.entity(self.set, id, &vars)
+        let query = Query::parse(self.set, self.answering)?;
+        cx.entity_with(self.set, &id.into(), &query, &vars)
     }
 
     /// With `POST`.

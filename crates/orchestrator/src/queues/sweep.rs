@@ -119,7 +119,7 @@ pub fn tasks(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Task>> {
         &[before.into()],
     )?;
     for row in &counted {
-        let queue = row.get("queue_definition_id")?;
+        let queue = row.get("id")?;
         tasks.push(Task::Results { queue, before });
     }
     let before = days_before(now, ANSWERS_KEPT);

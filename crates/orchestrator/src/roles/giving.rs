@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use db::Value;
 
-use super::{Grant, Known, PermissionScope};
+use super::{Grant, KnownRole, PermissionScope};
 use crate::access;
 use crate::cx::{Cx, Identity};
 use crate::error::{Code, Error, Result};
@@ -81,7 +81,7 @@ fn check(wanted: &[&Grant], own: &BTreeSet<String>) -> Result<()> {
 ///
 /// # Errors
 /// 1435 when it grants what the caller does not have.
-pub fn check_for_tenant(cx: &mut Cx<'_, '_>, role: &Known) -> Result<()> {
+pub fn check_for_tenant(cx: &mut Cx<'_, '_>, role: &KnownRole) -> Result<()> {
     let grants = granted(cx, role.id)?;
     check_definition(cx, &grants)
 }
@@ -106,7 +106,7 @@ pub(super) fn check_definition(cx: &mut Cx<'_, '_>, grants: &[Grant]) -> Result<
 ///
 /// # Errors
 /// 1435 when it grants what the caller does not have there.
-pub fn check_in_folder(cx: &mut Cx<'_, '_>, role: &Known, folder: i64) -> Result<()> {
+pub fn check_in_folder(cx: &mut Cx<'_, '_>, role: &KnownRole, folder: i64) -> Result<()> {
     if access::has_in_tenant(cx.tx, cx.caller, &ALL_FOLDERS)? {
         return Ok(());
     }

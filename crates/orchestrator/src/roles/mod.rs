@@ -7,14 +7,14 @@ mod giving;
 use std::collections::BTreeMap;
 
 use db::Tx;
-use odata::Mode;
+use odata::Changes;
 use serde::Deserialize;
 
-use crate::audit::{self, AuditAction, AuditComponent, Subject};
+use crate::audit::{AuditComponent, Audited};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Resource, plain_entity};
+use crate::op::{Access, Answer, Command, Need, Page, Resource, plain_entity};
 
 pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
@@ -33,36 +33,39 @@ const VIEW: Need = Need::new(
 );
 /// Whoever only assigns roles chooses from the list.
 const VIEW_ONE: Need = Need::new("OR.Users", &[("Roles", Access::View)], false);
+const CREATE: Need = Need::new("OR.Users", &[("Roles", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Users", &[("Roles", Access::Edit)], true);
+const DELETE: Need = Need::new("OR.Users", &[("Roles", Access::Delete)], true);
+
+/// A role that was changed is shown with what it grants.
+const WITH_PERMISSIONS: &str = "$expand=Permissions";
+
+/// How the audit log tells of roles.
+static AUDITED: Audited =
+    Audited::new(AuditComponent::Roles, &Role::SET, "role").query(WITH_PERMISSIONS);
 
 /// The set of roles.
 pub static RESOURCE: Resource = Resource::new(&Role::SET, VIEW)
     .get_with(VIEW_ONE, plain_entity)
-    .create(Command::new(
-        Need::new("OR.Users", &[("Roles", Access::Create)], true),
-        create,
-    ))
-    .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::new(
-        Need::new("OR.Users", &[("Roles", Access::Delete)], true),
-        delete,
-    ));
+    .answering(WITH_PERMISSIONS)
+    .create(Command::create(CREATE, "roleDto", create).audited(&AUDITED))
+    .replace(
+        Command::replace(EDIT, "roleDto", replace)
+            .audited(&AUDITED)
+            .silent(),
+    )
+    .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// The set of permissions.
 pub static PERMISSIONS: Resource =
     Resource::new(&Permission::SET, Need::new("OR.Users", &[], false)).list(list_permissions);
 
 /// `GET /odata/Permissions`: all there are, not those of a role.
-fn list_permissions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &Permission::SET)?;
-    let listing = Listing {
-        restrict: Some("{t}.role_id = 0"),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&Permission::SET, &query, &listing)?))
+fn list_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
+    Page::<Permission>::of("{t}.role_id = 0").reply(cx)
 }
 
+/// What a body says of a role beyond its columns.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RoleDto {
@@ -177,9 +180,8 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// `POST /odata/Roles`
-fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut changes = args.changes("roleDto", &Role::SET, Mode::Create)?;
-    let dto: RoleDto = args.body("roleDto")?;
+fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
+    let dto: RoleDto = cx.args.body("roleDto")?;
     let grants = grants(cx.tx, &dto)?.unwrap_or_default();
     let kind = kind_of(dto.r#type, &grants)?;
     fits(kind, &grants)?;
@@ -191,16 +193,14 @@ fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     changes.set("is_editable", true);
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
     write_grants(cx.tx, id, &grants)?;
-    let shown = done(cx, id, AuditAction::Create, &name, "created")?;
-    Ok(Reply::created(shown))
+    cx.hint(Hint::Identities);
+    Ok(id)
 }
 
 /// `PUT /odata/Roles(id)`: `Permissions`, when given, are from then on all that the role grants.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     let role = find(cx.tx, cx.caller.tenant, id)?;
-    let mut changes = args.changes("roleDto", &Role::SET, Mode::Replace)?;
-    let dto: RoleDto = args.body("roleDto")?;
+    let dto: RoleDto = cx.args.body("roleDto")?;
     if !role.editable {
         return Err(Error::refused(
             Code::RoleIsNotEditable,
@@ -235,13 +235,12 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         )?;
         write_grants(cx.tx, id, grants)?;
     }
-    let shown = done(cx, id, AuditAction::Update, &name, "updated")?;
-    Ok(Reply::json(shown))
+    cx.hint(Hint::Identities);
+    Ok(())
 }
 
 /// `DELETE /odata/Roles(id)`: whoever had it has it no longer.
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     let role = find(cx.tx, cx.caller.tenant, id)?;
     if role.is_static {
         return Err(Error::refused(
@@ -249,12 +248,11 @@ fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             format!("The role {} belongs to every tenant and stays.", role.name),
         ));
     }
-    done(cx, id, AuditAction::Delete, &role.name, "deleted")?;
-    cx.delete(&Role::SET, id)?;
-    Ok(Reply::NoContent)
+    cx.hint(Hint::Identities);
+    cx.delete(&Role::SET, id)
 }
 
-fn name_in(changes: &odata::Changes) -> Result<String> {
+fn name_in(changes: &Changes) -> Result<String> {
     match changes.get("name") {
         Some(db::Value::Text(name)) => {
             check_name(name)?;
@@ -275,31 +273,9 @@ fn write_grants(tx: &mut Tx<'_>, role: i64, grants: &[Grant]) -> Result<()> {
     Ok(())
 }
 
-/// The role with what it grants, after writing down what happens to it.
-fn done(
-    cx: &mut Cx<'_, '_>,
-    id: i64,
-    action: AuditAction,
-    name: &str,
-    verb: &str,
-) -> Result<Vec<u8>> {
-    cx.hint(Hint::Identities);
-    let query = odata::Query::parse(&Role::SET, "$expand=Permissions")?;
-    let shown = cx.entity_with(&Role::SET, &id.into(), &query, &[])?;
-    let subject = Subject {
-        entity: Role::SET.entity,
-        id: Some(id),
-        name,
-        data: Some(&shown),
-    };
-    let text = format!("{verb} role {name}");
-    audit::record(cx, AuditComponent::Roles, action, &subject, &text)?;
-    Ok(shown)
-}
-
 /// A role as the rules need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownRole {
     /// `roles.id`
     pub id: i64,
     /// Its name.
@@ -312,7 +288,7 @@ pub struct Known {
     pub editable: bool,
 }
 
-impl Known {
+impl KnownRole {
     /// Whether it may be assigned for the tenant.
     ///
     /// # Errors
@@ -350,8 +326,8 @@ impl Known {
 
 const KNOWN: &str = "SELECT id, name, type, is_static, is_editable FROM roles WHERE tenant_id = $1";
 
-fn known(row: &db::Row) -> Result<Known> {
-    Ok(Known {
+fn known(row: &db::Row) -> Result<KnownRole> {
+    Ok(KnownRole {
         id: row.get("id")?,
         name: row.get("name")?,
         kind: RoleType::from_i64(row.get("type")?).unwrap_or(RoleType::Mixed),
@@ -364,7 +340,7 @@ fn known(row: &db::Row) -> Result<Known> {
 ///
 /// # Errors
 /// 1002 when the tenant has no such role.
-pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<Known> {
+pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<KnownRole> {
     let row = tx.row(&format!("{KNOWN} AND id = $2"), &[tenant.into(), id.into()])?;
     known(&row.ok_or_else(|| Error::not_found("Role"))?)
 }
@@ -373,7 +349,7 @@ pub fn find(tx: &mut Tx<'_>, tenant: i64, id: i64) -> Result<Known> {
 ///
 /// # Errors
 /// 1002 when the tenant has no such role.
-pub fn named(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<Known> {
+pub fn named(tx: &mut Tx<'_>, tenant: i64, name: &str) -> Result<KnownRole> {
     let row = tx.row(
         &format!("{KNOWN} AND fold(name) = fold($2)"),
         &[tenant.into(), name.into()],

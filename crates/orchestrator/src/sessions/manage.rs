@@ -20,7 +20,7 @@ const DELETE: Need = Need::new("OR.Robots", &[("Robots", Access::Delete)], true)
 #[odata::input]
 pub struct DeleteInactiveUnattendedSessions {
     /// Numbers of the sessions.
-    #[edm(required, range = "1..=1000")]
+    #[edm(range = "1..=1000")]
     session_ids: Vec<i64>,
 }
 

@@ -13,10 +13,10 @@ use super::{
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Identity, Reply};
+use crate::cx::{Args, Cx, Hint, Identity};
 use crate::error::{Code, Error, Result};
 use crate::folders;
-use crate::op::Prepared;
+use crate::op::{At, Nothing, Operation, Prepared, action};
 use crate::robots::Provisioned;
 use crate::roles;
 
@@ -41,10 +41,14 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What the body changes, checked.
-fn changes(args: &Args, mode: Mode) -> Result<(Changes, &Json)> {
-    let mut changes = args.changes("userDto", &User::SET, mode)?;
-    let dto = args.body.as_ref().unwrap_or(&Json::Null);
+/// The body as it came.
+fn body_of(args: &Args) -> &Json {
+    args.body.as_ref().unwrap_or(&Json::Null)
+}
+
+/// Adds to what the body changes what follows from its other members, and checks it.
+fn complete(args: &Args, changes: &mut Changes) -> Result<()> {
+    let dto = body_of(args);
     for (member, column) in RIGHTS {
         if let Some(may) = body::typed::<bool>(dto, member)? {
             changes.set(column, may);
@@ -57,8 +61,7 @@ fn changes(args: &Args, mode: Mode) -> Result<(Changes, &Json)> {
     if let Some(Prepared::Hash(hash)) = &args.prepared {
         changes.set("password_hash", hash.as_str());
     }
-    check_email(&changes)?;
-    Ok((changes, dto))
+    check_email(changes)
 }
 
 fn check_email(changes: &Changes) -> Result<()> {
@@ -79,8 +82,7 @@ fn check_email(changes: &Changes) -> Result<()> {
 
 /// The hash of the password in the body; it takes 20 ms, so it is made before the transaction.
 pub(super) fn hash_password(args: &Args) -> Result<Option<Prepared>> {
-    let dto = args.body.as_ref().unwrap_or(&Json::Null);
-    let password = body::typed::<String>(dto, "Password")?;
+    let password = body::typed::<String>(body_of(args), "Password")?;
     match password.filter(|p| !p.is_empty()) {
         Some(p) if p.chars().count() > 128 => Err(Error::invalid(
             "A password must not be longer than 128 characters.",
@@ -100,7 +102,7 @@ struct UserDto {
     #[serde(default)]
     roles_list: Option<Vec<String>>,
     #[serde(default)]
-    user_roles: Option<Vec<rights::Given>>,
+    user_roles: Option<Vec<rights::NamedRole>>,
     #[serde(default)]
     organization_units: Option<Vec<folders::Unit>>,
 }
@@ -136,9 +138,10 @@ impl UserDto {
 /// `POST /odata/Users`: a person with a password, or a directory object such as a robot account.
 /// An `UnattendedRobot` in the body (or `MayHaveUnattendedSession`) provisions the robot
 /// `<user>-unattended`.
-pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (mut changes, dto) = changes(args, Mode::Create)?;
-    let said: UserDto = args.body("userDto")?;
+pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
+    complete(cx.args, &mut changes)?;
+    let dto = body_of(cx.args);
+    let said: UserDto = cx.args.body("userDto")?;
     let name = said.user_name.clone().unwrap_or_default();
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("The UserName field must be one line."));
@@ -156,24 +159,23 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         folders::set_units_of_user(cx, id, units)?;
     }
     robots::follow(cx, id, dto, Mode::Create)?;
-    let shown = done(cx, id, AuditAction::Create, "created")?;
-    Ok(Reply::created(shown))
+    done(cx, id, AuditAction::Create, "created")?;
+    Ok(id)
 }
 
 /// `PUT /odata/Users(id)`: the account is what the body says, its roles and folders included when
 /// they are there. Who may only manage robots sends the rest back as it is.
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     must_exist(cx, id)?;
-    let (mut changes, dto) = changes(args, Mode::Replace)?;
+    complete(cx.args, &mut changes)?;
+    let dto = body_of(cx.args);
     applications::check(cx, id, &changes, dto)?;
-    let said: UserDto = args.body("userDto")?;
+    let said: UserDto = cx.args.body("userDto")?;
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
-        check_only_robots(cx, id, args, &said)?;
+        check_only_robots(cx, id, &said)?;
         write(cx, id, only_robots(&changes))?;
         robots::follow(cx, id, dto, Mode::Replace)?;
-        let shown = done(cx, id, AuditAction::Update, "updated the robots of")?;
-        return Ok(Reply::json(shown));
+        return done(cx, id, AuditAction::Update, "updated the robots of");
     }
     same_name(cx, id, &said)?;
     settle(cx, id, &mut changes)?;
@@ -185,15 +187,14 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         folders::set_units_of_user(cx, id, units)?;
     }
     robots::follow(cx, id, dto, Mode::Replace)?;
-    let shown = done(cx, id, AuditAction::Update, "updated")?;
-    Ok(Reply::json(shown))
+    done(cx, id, AuditAction::Update, "updated")
 }
 
 /// `PATCH /odata/Users(id)`: what the body names, but neither roles nor folders. Everybody may set
 /// the password of their own unattended robot; the rest asks for the permission.
-pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let (mut changes, dto) = changes(args, Mode::Merge)?;
+pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
+    complete(cx.args, &mut changes)?;
+    let dto = body_of(cx.args);
     let may = access::has_in_tenant(cx.tx, cx.caller, &EDIT)?;
     if !may {
         if cx.caller.user() != Some(id) || !only_robot_password(dto) {
@@ -201,13 +202,8 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
         }
         let robot = body::get(dto, "UnattendedRobot").unwrap_or(&Json::Null);
         robots::set_password(cx, id, robot)?;
-        let shown = done(
-            cx,
-            id,
-            AuditAction::ChangePassword,
-            "changed the robot password of",
-        )?;
-        return Ok(Reply::json(shown));
+        let verb = "changed the robot password of";
+        return done(cx, id, AuditAction::ChangePassword, verb);
     }
     must_exist(cx, id)?;
     applications::check(cx, id, &changes, dto)?;
@@ -217,8 +213,7 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     settle(cx, id, &mut changes)?;
     write(cx, id, changes)?;
     robots::follow(cx, id, dto, Mode::Merge)?;
-    let shown = done(cx, id, AuditAction::Update, "updated")?;
-    Ok(Reply::json(shown))
+    done(cx, id, AuditAction::Update, "updated")
 }
 
 /// Leaves what is settled as it is, and refuses other values.
@@ -261,8 +256,9 @@ fn same_roles_and_folders(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Resul
 const OF_ROBOTS: [&str; 2] = ["may_have_robot_session", "may_have_unattended_session"];
 
 /// Refuses a body that says of anything but robots what is not so.
-fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, args: &Args, said: &UserDto) -> Result<()> {
-    let (mut named, _) = changes(args, Mode::Merge)?;
+fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+    let mut named = cx.args.changes("userDto", &User::SET, Mode::Merge)?;
+    complete(cx.args, &mut named)?;
     for column in OF_ROBOTS {
         named.remove(column);
     }
@@ -338,8 +334,7 @@ fn not_oneself(cx: &Cx<'_, '_>, id: i64, what: &str) -> Result<()> {
 
 /// `DELETE /odata/Users(id)`: its robots go with it, and the application whose account it is; jobs that
 /// ran on them stay.
-pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     must_exist(cx, id)?;
     not_oneself(cx, id, "delete")?;
     let (name, _) = name_and_type(cx.tx, id)?;
@@ -357,37 +352,44 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     cx.tx.exec(own, &[tenant.into(), id.into()])?;
     let used = format!("The user {name} is named by other things: remove them first.");
     cx.delete(&User::SET, id).map_err(|e| e.in_use(&used))?;
-    keep_an_administrator(cx, Code::CannotDeleteLastAdmin)?;
-    Ok(Reply::NoContent)
+    keep_an_administrator(cx, Code::CannotDeleteLastAdmin)
 }
 
-#[derive(Deserialize)]
-struct Active {
+/// Lets an account sign in or not. Tokens of an account that is not active do not work, nor do those
+/// of an application.
+#[odata::input]
+pub struct SetActive {
+    #[edm(key)]
+    id: i64,
+    /// Whether it may sign in.
+    #[edm(required)]
     active: bool,
 }
 
-/// `SetActive {active}`: an account that is not active cannot sign in, and its tokens stop working;
-/// those of an application, too.
-pub(super) fn set_active(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_exist(cx, id)?;
-    let wanted: Active = args.body("active")?;
-    let mut changes = Changes::none(&User::SET);
-    changes.set("is_active", wanted.active);
-    write(cx, id, changes)?;
-    let (action, verb) = match wanted.active {
-        true => (AuditAction::Activate, "activated"),
-        false => (AuditAction::Deactivate, "deactivated"),
-    };
-    done(cx, id, action, verb)?;
-    Ok(Reply::Ok)
+impl Operation for SetActive {
+    const AT: At = action("Users", "SetActive").needs(EDIT).answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        must_exist(cx, self.id)?;
+        let mut changes = Changes::none(&User::SET);
+        changes.set("is_active", self.active);
+        write(cx, self.id, changes)?;
+        let (action, verb) = match self.active {
+            true => (AuditAction::Activate, "activated"),
+            false => (AuditAction::Deactivate, "deactivated"),
+        };
+        done(cx, self.id, action, verb)?;
+        Ok(Nothing)
+    }
 }
 
-/// The account as it stands now, after writing down what happened to it.
-fn done(cx: &mut Cx<'_, '_>, id: i64, action: AuditAction, verb: &str) -> Result<Vec<u8>> {
+/// Writes down what happened to an account, with what it is now.
+fn done(cx: &mut Cx<'_, '_>, id: i64, action: AuditAction, verb: &str) -> Result<()> {
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
-    let shown = super::shown(cx, id)?;
+    let vars = super::robots_shown(cx, id)?;
+    let shown = cx.entity(&User::SET, id, &vars)?;
     let (name, _) = name_and_type(cx.tx, id)?;
     let subject = Subject {
         entity: User::SET.entity,
@@ -396,6 +398,5 @@ fn done(cx: &mut Cx<'_, '_>, id: i64, action: AuditAction, verb: &str) -> Result
         data: Some(&shown),
     };
     let text = format!("{verb} user {name}");
-    audit::record(cx, AuditComponent::Users, action, &subject, &text)?;
-    Ok(shown)
+    audit::record(cx, AuditComponent::Users, action, &subject, &text)
 }

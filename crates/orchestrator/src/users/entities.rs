@@ -166,16 +166,16 @@ pub struct User {
     /// Whether another system counts their licence.
     pub is_external_licensed: bool,
     /// Roles for the tenant. `RolesList` decides where both are given.
-    #[edm(sql = ROLES)]
+    #[edm(sql = ROLES, range = "0..=1000")]
     pub user_roles: Vec<UserRole>,
     /// Names of the roles for the tenant.
-    #[edm(sql = ROLE_NAMES)]
+    #[edm(sql = ROLE_NAMES, range = "0..=1000")]
     pub roles_list: Vec<String>,
     /// External identity providers do not exist yet.
     #[edm(json = "[]", read_only)]
     pub login_providers: Vec<String>,
     /// Folders that they are assigned to.
-    #[edm(sql = UNITS)]
+    #[edm(sql = UNITS, range = "0..=1000")]
     pub organization_units: Vec<OrganizationUnit>,
     /// The tenant's number.
     #[edm(read_only)]

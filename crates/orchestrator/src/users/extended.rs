@@ -1,11 +1,12 @@
 //! Whoever calls, with their personal workspace. There are no workspaces yet, so that is null.
 
-use odata::edm::{self, EntitySet, Nav, Prop};
+use odata::edm::{self, Entity, EntitySet, Nav, Prop};
 
-use super::{User, nobody, show_as};
-use crate::cx::{Args, Cx, Reply};
+use super::{User, nobody, robots_shown};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::folders::Folder;
+use crate::op::{At, One, Operation, function};
 
 /// What it shows beside the account.
 #[odata::complex(name = "PersonalWorkspaceFeed")]
@@ -19,7 +20,7 @@ const PROPS: [Prop; User::SET.props.len() + 1] =
     edm::extended(User::SET.props, "Id", Feed::TYPE.props);
 
 /// Accounts with their workspaces.
-pub(super) static SET: EntitySet = EntitySet {
+static SET: EntitySet = EntitySet {
     entity: "CurrentUserExtendedDto",
     doc: "Whoever calls, with their personal workspace.",
     table: "(SELECT u.*, CAST(NULL AS BIGINT) AS personal_workspace_id FROM users u)",
@@ -35,9 +36,26 @@ pub(super) static SET: EntitySet = EntitySet {
     ..User::SET
 };
 
-/// `GetCurrentUserExtended`: also for applications, which have an account, too. Everybody may see their
-/// own, so no scope is asked for.
-pub(super) fn get_current_user_extended(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = cx.caller.own_account().ok_or_else(nobody)?;
-    show_as(cx, args, &SET, id)
+/// The set by its type.
+pub enum ExtendedUser {}
+
+impl Entity for ExtendedUser {
+    fn set() -> &'static EntitySet {
+        &SET
+    }
+}
+
+/// Whoever calls, with their personal workspace. Applications, which have an account, too, may ask.
+#[odata::input]
+pub struct GetCurrentUserExtended;
+
+impl Operation for GetCurrentUserExtended {
+    // Everybody may see their own account, so no scope is asked for.
+    const AT: At = function("Users", "GetCurrentUserExtended");
+    type Answer = One<ExtendedUser>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let id = cx.caller.own_account().ok_or_else(nobody)?;
+        Ok(One::by(id).vars(robots_shown(cx, id)?))
+    }
 }

@@ -1,118 +1,109 @@
 //! Who has a role for the tenant: the operations of roles that are about accounts.
 
-use odata::edm::EntitySet;
-use serde::Deserialize;
+use odata::edm::{Entity, EntitySet};
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Listing, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::op::{Access, Need, Op};
+use crate::op::{Access, At, Need, Nothing, Op, Operation, Page, action, function, op};
 use crate::roles::{self, Role};
 
 use super::{User, keep_an_administrator, must_exist};
 
 /// Functions and actions of the set `Roles`.
 pub const ROLE_OPS: &[Op] = &[
-    Op::action(
-        "Roles",
-        "SetUsers",
-        Need::new("OR.Users", &[("Roles", Access::Edit)], true).and(VIEW_USERS),
-        set_users,
-    )
-    .bound()
-    .params(&[
-        ("addedUserIds", "Collection(Edm.Int64)"),
-        ("removedUserIds", "Collection(Edm.Int64)"),
-    ]),
-    Op::function(
-        "Roles",
-        "GetUserIdsForRole",
-        Need::new(
-            "OR.Users",
-            &[("Roles", Access::View), ("Users", Access::View)],
-            false,
-        ),
-        get_user_ids,
-    )
-    .params(&[("key", "Edm.Int32")])
-    .returns("Collection(Edm.Int64)"),
-    Op::function(
-        "Roles",
-        "GetUsersForRole",
-        Need::new("OR.Users", &[("Roles", Access::View)], false).and(VIEW_USERS),
-        get_users,
-    )
-    .params(&[("key", "Edm.Int32")])
-    .returns("Collection(UserDto)"),
+    op::<SetUsers>(),
+    op::<GetUserIdsForRole>(),
+    op::<GetUsersForRole>(),
 ];
 
+const VIEW: Need = Need::new("OR.Users", &[("Roles", Access::View)], false);
 /// The contract asks for this beside the permission of the operation itself.
 const VIEW_USERS: &[(&str, Access)] = &[("Users", Access::View)];
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Members {
+/// Gives a role to accounts, and takes it from others.
+#[odata::input]
+pub struct SetUsers {
+    #[edm(key)]
+    id: i64,
+    /// Accounts that get the role.
+    #[edm(required)]
     added_user_ids: Vec<i64>,
+    /// Accounts that lose it.
+    #[edm(required)]
     removed_user_ids: Vec<i64>,
 }
 
-/// `SetUsers {addedUserIds, removedUserIds}`
-fn set_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let role = roles::find(cx.tx, cx.caller.tenant, args.id()?)?.for_tenant()?;
-    let members: Members = args.body("addedUserIds")?;
-    body::check_length("addedUserIds", &members.added_user_ids)?;
-    body::check_length("removedUserIds", &members.removed_user_ids)?;
-    if !members.added_user_ids.is_empty() {
-        roles::check_for_tenant(cx, &role)?;
-    }
-    for user in &members.added_user_ids {
-        must_exist(cx, *user)?;
-        roles::not_to_oneself(cx, *user)?;
-        cx.tx.exec(
-            "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            &[(*user).into(), role.id.into()],
+impl Operation for SetUsers {
+    const AT: At = action("Roles", "SetUsers")
+        .needs(Need::new("OR.Users", &[("Roles", Access::Edit)], true).and(VIEW_USERS));
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let role = roles::find(cx.tx, cx.caller.tenant, self.id)?.for_tenant()?;
+        if !self.added_user_ids.is_empty() {
+            roles::check_for_tenant(cx, &role)?;
+        }
+        for user in &self.added_user_ids {
+            must_exist(cx, *user)?;
+            roles::not_to_oneself(cx, *user)?;
+            cx.tx.exec(
+                "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &[(*user).into(), role.id.into()],
+            )?;
+        }
+        for user in &self.removed_user_ids {
+            must_exist(cx, *user)?;
+            cx.tx.exec(
+                "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
+                &[(*user).into(), role.id.into()],
+            )?;
+        }
+        keep_an_administrator(cx, crate::Code::CannotUnassignLastAdmin)?;
+        cx.hint(Hint::Identities);
+        let changed = serde_json::json!({
+            "AddedUserIds": self.added_user_ids, "RemovedUserIds": self.removed_user_ids,
+        })
+        .to_string();
+        let subject = Subject {
+            entity: Role::SET.entity,
+            id: Some(role.id),
+            name: &role.name,
+            data: Some(changed.as_bytes()),
+        };
+        let text = format!("changed who has role {}", role.name);
+        audit::record(
+            cx,
+            AuditComponent::Roles,
+            AuditAction::Assign,
+            &subject,
+            &text,
         )?;
+        Ok(Nothing)
     }
-    for user in &members.removed_user_ids {
-        must_exist(cx, *user)?;
-        cx.tx.exec(
-            "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
-            &[(*user).into(), role.id.into()],
-        )?;
-    }
-    keep_an_administrator(cx, crate::Code::CannotUnassignLastAdmin)?;
-    cx.hint(Hint::Identities);
-    let changed = serde_json::json!({
-        "AddedUserIds": members.added_user_ids, "RemovedUserIds": members.removed_user_ids,
-    })
-    .to_string();
-    let subject = Subject {
-        entity: Role::SET.entity,
-        id: Some(role.id),
-        name: &role.name,
-        data: Some(changed.as_bytes()),
-    };
-    let text = format!("changed who has role {}", role.name);
-    audit::record(
-        cx,
-        AuditComponent::Roles,
-        AuditAction::Assign,
-        &subject,
-        &text,
-    )?;
-    Ok(Reply::NoContent)
 }
 
-/// `GetUserIdsForRole(key=…)`
-fn get_user_ids(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let role = roles::find(cx.tx, cx.caller.tenant, args.int("key")?)?;
-    let rows = cx.tx.rows(
-        "SELECT user_id FROM user_roles WHERE role_id = $1 ORDER BY user_id",
-        &[role.id.into()],
-    )?;
-    let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    cx.values(args, "Edm.Int64", ids?)
+/// Numbers of the accounts that have a role.
+#[odata::input]
+pub struct GetUserIdsForRole {
+    /// Number of the role.
+    #[edm(required)]
+    key: i32,
+}
+
+impl Operation for GetUserIdsForRole {
+    const AT: At = function("Roles", "GetUserIdsForRole").needs(VIEW.and(VIEW_USERS));
+    type Answer = Vec<i64>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<i64>> {
+        let role = roles::find(cx.tx, cx.caller.tenant, i64::from(self.key))?;
+        let rows = cx.tx.rows(
+            "SELECT user_id FROM user_roles WHERE role_id = $1 ORDER BY user_id",
+            &[role.id.into()],
+        )?;
+        let ids: Result<Vec<i64>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
+        Ok(ids?)
+    }
 }
 
 /// All accounts with their place in the list: those who have the role `{role}` come first.
@@ -128,14 +119,29 @@ static BY_MEMBERSHIP: EntitySet = EntitySet {
     ..User::SET
 };
 
-/// `GetUsersForRole(key=…)`: everybody, those who have the role first.
-fn get_users(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let role = roles::find(cx.tx, cx.caller.tenant, args.int("key")?)?;
-    let query = args.options(cx, &BY_MEMBERSHIP)?;
-    let listing = Listing {
-        vars: &[("role", role.id.into())],
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&BY_MEMBERSHIP, &query, &listing)?))
+/// The set by its type.
+pub enum ByMembership {}
+
+impl Entity for ByMembership {
+    fn set() -> &'static EntitySet {
+        &BY_MEMBERSHIP
+    }
+}
+
+/// All accounts, those who have a role first.
+#[odata::input]
+pub struct GetUsersForRole {
+    /// Number of the role.
+    #[edm(required)]
+    key: i32,
+}
+
+impl Operation for GetUsersForRole {
+    const AT: At = function("Roles", "GetUsersForRole").needs(VIEW.and(VIEW_USERS));
+    type Answer = Page<ByMembership>;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let role = roles::find(cx.tx, cx.caller.tenant, i64::from(self.key))?;
+        Ok(Page::all().var("role", role.id))
+    }
 }

@@ -6,11 +6,11 @@ use db::{Tx, sql};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{User, UserType, must_exist, name_and_type};
+use super::{ANYONE, ASSIGN, EDIT, User, UserType, must_exist, name_and_type, nobody};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::{At, Nothing, Operation, action, function};
 use crate::roles::{self, ADMINISTRATOR};
 
 /// The active administrators `u` of the tenant `$1` who can sign in; `$2` is the name of their role.
@@ -57,7 +57,6 @@ pub fn administrators(tx: &mut Tx<'_>, tenant: i64) -> Result<Vec<String>> {
 /// # Errors
 /// 1002 for a name that is none, 1427 for a role that is assigned in folders.
 pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i64>> {
-    body::check_length("RolesList", names)?;
     let mut ids = BTreeSet::new();
     for name in names {
         let role = roles::named(cx.tx, cx.caller.tenant, name)?.for_tenant()?;
@@ -69,7 +68,7 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
 /// A role as a structure names it: by its number, else by its name.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Given {
+pub(super) struct NamedRole {
     #[serde(default)]
     role_id: Option<i64>,
     #[serde(default)]
@@ -80,8 +79,7 @@ pub(super) struct Given {
 ///
 /// # Errors
 /// As [`named`].
-pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[Given]) -> Result<BTreeSet<i64>> {
-    body::check_length("UserRoles", given)?;
+pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[NamedRole]) -> Result<BTreeSet<i64>> {
     let mut ids = BTreeSet::new();
     for one in given {
         let role = match one.role_id {
@@ -132,57 +130,72 @@ pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Res
     keep_an_administrator(cx, Code::CannotUnassignLastAdmin)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Assign {
-    role_ids: Vec<i64>,
+/// Gives an account these roles for the tenant and no others.
+#[odata::input]
+pub struct AssignRoles {
+    #[edm(key)]
+    id: i64,
+    /// Numbers of the roles.
+    #[edm(required)]
+    role_ids: Vec<i32>,
 }
 
-/// `AssignRoles {roleIds}`: these and no others.
-pub(super) fn assign_roles(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_exist(cx, id)?;
-    let wanted: Assign = args.body("roleIds")?;
-    body::check_length("roleIds", &wanted.role_ids)?;
-    let mut ids = BTreeSet::new();
-    for role in wanted.role_ids {
-        ids.insert(roles::find(cx.tx, cx.caller.tenant, role)?.for_tenant()?.id);
+impl Operation for AssignRoles {
+    const AT: At = action("Users", "AssignRoles").needs(ASSIGN).answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        must_exist(cx, self.id)?;
+        let mut ids = BTreeSet::new();
+        for role in &self.role_ids {
+            let role = roles::find(cx.tx, cx.caller.tenant, i64::from(*role))?;
+            ids.insert(role.for_tenant()?.id);
+        }
+        set(cx, self.id, &ids)?;
+        changed(cx, self.id, AuditAction::Assign, &json!({"RoleIds": ids}))
     }
-    set(cx, id, &ids)?;
-    changed(cx, id, AuditAction::Assign, &json!({"RoleIds": ids}))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Toggle {
+/// Gives a role for the tenant to an account, or takes it away.
+#[odata::input]
+pub struct ToggleRole {
+    #[edm(key)]
+    id: i64,
+    /// Name of the role.
+    #[edm(required)]
     role: String,
+    /// Whether the account has it from then on.
+    #[edm(required)]
     toggle: bool,
 }
 
-/// `ToggleRole {role, toggle}`: one role, by its name, to or from an account.
-pub(super) fn toggle_role(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_exist(cx, id)?;
-    roles::not_to_oneself(cx, id)?;
-    let wanted: Toggle = args.body("role")?;
-    let role = roles::named(cx.tx, cx.caller.tenant, &wanted.role)?;
-    let pair = [id.into(), role.id.into()];
-    if wanted.toggle {
-        let role = role.for_tenant()?;
-        roles::check_for_tenant(cx, &role)?;
-        cx.tx.exec(
-            "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            &pair,
-        )?;
-    } else {
-        cx.tx.exec(
-            "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
-            &pair,
-        )?;
-        keep_an_administrator(cx, Code::CannotUnassignLastAdmin)?;
+impl Operation for ToggleRole {
+    const AT: At = action("Users", "ToggleRole").needs(EDIT).answers(200);
+    type Answer = Nothing;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        let id = self.id;
+        must_exist(cx, id)?;
+        roles::not_to_oneself(cx, id)?;
+        let role = roles::named(cx.tx, cx.caller.tenant, &self.role)?;
+        let pair = [id.into(), role.id.into()];
+        if self.toggle {
+            let role = role.for_tenant()?;
+            roles::check_for_tenant(cx, &role)?;
+            cx.tx.exec(
+                "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &pair,
+            )?;
+        } else {
+            cx.tx.exec(
+                "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
+                &pair,
+            )?;
+            keep_an_administrator(cx, Code::CannotUnassignLastAdmin)?;
+        }
+        let data = json!({"Role": self.role, "Toggle": self.toggle});
+        changed(cx, id, AuditAction::Toggle, &data)
     }
-    let data = json!({"Role": wanted.role, "Toggle": wanted.toggle});
-    changed(cx, id, AuditAction::Toggle, &data)
 }
 
 fn changed(
@@ -190,7 +203,7 @@ fn changed(
     user: i64,
     action: AuditAction,
     data: &serde_json::Value,
-) -> Result<Reply> {
+) -> Result<Nothing> {
     cx.hint(Hint::Identities);
     let (name, _) = name_and_type(cx.tx, user)?;
     let data = data.to_string();
@@ -202,31 +215,38 @@ fn changed(
     };
     let text = format!("changed the roles of user {name}");
     audit::record(cx, AuditComponent::Users, action, &subject, &text)?;
-    Ok(Reply::Ok)
+    Ok(Nothing)
 }
 
-/// `GetCurrentPermissions`: what the caller's roles give, for the tenant or in any folder.
-pub(super) fn get_current_permissions(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let user = cx.caller.user().ok_or_else(super::nobody)?;
-    let rows = cx.tx.rows(
-        "SELECT DISTINCT p.permission FROM role_permissions p WHERE p.role_id IN (
-             SELECT role_id FROM user_roles WHERE user_id = $1
-             UNION SELECT role_id FROM folder_user_roles WHERE user_id = $1)
-         ORDER BY p.permission",
-        &[user.into()],
-    )?;
-    let names: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
-    let shown = UserPermissions {
-        user_id: user,
-        permissions: names?,
-    };
-    cx.selected(args, &shown)
+/// What the caller's roles give, for the tenant or in any folder.
+#[odata::input]
+pub struct GetCurrentPermissions;
+
+impl Operation for GetCurrentPermissions {
+    const AT: At = function("Users", "GetCurrentPermissions").needs(ANYONE);
+    type Answer = UserPermissions;
+
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<UserPermissions> {
+        let user = cx.caller.user().ok_or_else(nobody)?;
+        let rows = cx.tx.rows(
+            "SELECT DISTINCT p.permission FROM role_permissions p WHERE p.role_id IN (
+                 SELECT role_id FROM user_roles WHERE user_id = $1
+                 UNION SELECT role_id FROM folder_user_roles WHERE user_id = $1)
+             ORDER BY p.permission",
+            &[user.into()],
+        )?;
+        let names: Result<Vec<String>, db::Error> = rows.iter().map(|r| r.get(0)).collect();
+        Ok(UserPermissions {
+            user_id: user,
+            permissions: names?,
+        })
+    }
 }
 
 /// What an account may do.
 #[odata::complex(name = "UserPermissionsCollection")]
 #[derive(serde::Serialize)]
-pub(super) struct UserPermissions {
+pub struct UserPermissions {
     /// Number of the account.
     user_id: i64,
     /// Names of permissions.

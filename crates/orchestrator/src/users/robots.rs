@@ -24,20 +24,20 @@ struct Attended {
 
 /// A robot that came with the account, as it is kept. A classic robot is none of these: its account
 /// came with it.
-struct Kept {
+struct KeptRobot {
     id: i64,
     key: Guid,
     user_name: Option<String>,
 }
 
-fn find(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<Option<Kept>> {
+fn find(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<Option<KeptRobot>> {
     let sql = format!(
         "SELECT r.id, r.key, r.username FROM robots r WHERE r.user_id = $1 AND {}",
         which.condition()
     );
     let row = cx.tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(Kept {
+    Ok(Some(KeptRobot {
         id: row.get("id")?,
         key: row.get("key")?,
         user_name: row.get("username")?,

@@ -7,7 +7,7 @@ use ::odata::edm::Kind;
 use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, header};
-use orchestrator::{Code, Error, OPS, Op, RESOURCES, RESULTS, Result, TYPES};
+use orchestrator::{Code, Error, OPS, Op, RESOURCES, Result};
 
 use super::ODataRequest;
 use crate::error::json_response;
@@ -32,13 +32,11 @@ impl Described {
                 .iter()
                 .flat_map(|ops| ops.iter())
                 .filter_map(Op::result)
-                .chain(RESULTS.iter().copied().flatten().copied())
                 .collect(),
             types: OPS
                 .iter()
                 .flat_map(|ops| ops.iter())
                 .filter_map(Op::result_kind)
-                .chain(TYPES.iter().copied().flatten().copied())
                 .collect(),
         }
     }
@@ -61,7 +59,12 @@ pub static HONOURED: LazyLock<Vec<Options>> = LazyLock::new(|| {
     let ops = OPS.iter().flat_map(|ops| ops.iter());
     let honoured = ops.zip(by_result);
     honoured
-        .map(|(op, by_result)| op.at.options.unwrap_or(by_result))
+        .map(|(op, by_result)| match op.at.options {
+            Some(said) => said,
+            // Plain addresses answer with plain JSON.
+            None if op.at.is_plain() => Options::NONE,
+            None => by_result,
+        })
         .collect()
 });
 
