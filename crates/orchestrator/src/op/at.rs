@@ -78,13 +78,15 @@ pub const fn action(set: &'static str, name: &'static str) -> At {
     }
 }
 
-/// An operation at a plain address. It reads with GET, and writes with any other method.
+/// An operation at a plain address. It reads with GET, and writes with any other method. It honours no
+/// query options, whatever it returns.
 #[must_use]
 pub const fn plain(method: &'static str, address: &'static str) -> At {
     At {
         action: !matches!(method.as_bytes(), b"GET"),
         method,
         namespace: "",
+        options: Some(Options::NONE),
         ..function("", address)
     }
 }
