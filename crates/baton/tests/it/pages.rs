@@ -65,10 +65,8 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
 /// Whether a function gives a list of entities.
 fn gives_entities(op: &Op) -> bool {
     let returns = op.signature().returns;
-    !op.at.is_plain()
-        && !op.at.action
-        && returns.starts_with("Collection(")
-        && !returns.contains("Edm.")
+    let list = returns.starts_with("Collection(") && !returns.contains("Edm.");
+    list && !op.at.action && !op.at.is_plain()
 }
 
 /// Who calls a function, and how.

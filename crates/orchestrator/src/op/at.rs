@@ -97,7 +97,8 @@ pub const fn action(set: &'static str, name: &'static str) -> At {
     }
 }
 
-/// An operation at a plain address. It reads with GET, and writes with any other method.
+/// An operation at a plain address. It reads with GET, and writes with any other method. It honours no
+/// query options, whatever it returns.
 #[must_use]
 pub const fn plain(method: &'static str, address: &'static str) -> At {
     At {
@@ -105,6 +106,7 @@ pub const fn plain(method: &'static str, address: &'static str) -> At {
         method,
         namespace: "",
         proof: Proof::Token,
+        options: Some(Options::NONE),
         ..function("", address)
     }
 }

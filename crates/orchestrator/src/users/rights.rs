@@ -136,8 +136,7 @@ pub struct AssignRoles {
     #[edm(key)]
     id: i64,
     /// Numbers of the roles.
-    #[edm(required)]
-    role_ids: Vec<i32>,
+    role_ids: Option<Vec<i32>>,
 }
 
 impl Operation for AssignRoles {
@@ -147,7 +146,12 @@ impl Operation for AssignRoles {
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         must_exist(cx, self.id)?;
         let mut ids = BTreeSet::new();
-        for role in &self.role_ids {
+        // That there is no such account is told first.
+        let role_ids = self.role_ids.as_ref().ok_or_else(|| Error::NotNull {
+            param: "roleIds".into(),
+            why: None,
+        })?;
+        for role in role_ids {
             let role = roles::find(cx.tx, cx.caller.tenant, i64::from(*role))?;
             ids.insert(role.for_tenant()?.id);
         }

@@ -59,12 +59,7 @@ pub static HONOURED: LazyLock<Vec<Options>> = LazyLock::new(|| {
     let ops = OPS.iter().flat_map(|ops| ops.iter());
     let honoured = ops.zip(by_result);
     honoured
-        .map(|(op, by_result)| match op.at.options {
-            Some(said) => said,
-            // Plain addresses answer with plain JSON.
-            None if op.at.is_plain() => Options::NONE,
-            None => by_result,
-        })
+        .map(|(op, by_result)| op.at.options.unwrap_or(by_result))
         .collect()
 });
 
