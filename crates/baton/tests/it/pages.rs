@@ -62,10 +62,13 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
     assert_eq!(single, SINGLE);
 }
 
-/// Whether a function gives a list of entities.
+/// Whether a function gives a list of entities; at plain addresses lists are whole.
 fn gives_entities(op: &Op) -> bool {
     let returns = op.signature().returns;
-    !op.at.action && returns.starts_with("Collection(") && !returns.contains("Edm.")
+    !op.at.action
+        && !op.at.is_plain()
+        && returns.starts_with("Collection(")
+        && !returns.contains("Edm.")
 }
 
 /// Who calls a function, and how.
