@@ -62,7 +62,7 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
     assert_eq!(single, SINGLE);
 }
 
-/// Whether a function gives a list of entities.
+/// Whether a function gives a list of entities; at plain addresses lists are whole.
 fn gives_entities(op: &Op) -> bool {
     let returns = op.signature().returns;
     let list = returns.starts_with("Collection(") && !returns.contains("Edm.");

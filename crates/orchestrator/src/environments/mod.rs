@@ -196,10 +196,13 @@ impl Operation for RemoveRobot {
     }
 }
 
-/// The contract has the number of a robot as a text here.
+/// The contract has the number of a robot as a text here; another text is none.
 fn number(robot: &str) -> Result<i64> {
     let number = robot.trim().parse();
-    number.map_err(|_| Error::invalid("The field robotId must be the number of a robot."))
+    number.map_err(|_| Error::NotNull {
+        param: "robotId".into(),
+        why: Some("the number of a robot is expected".into()),
+    })
 }
 
 /// Puts robots into an environment and takes others out.

@@ -44,6 +44,7 @@ pub struct GetVersions {
     #[edm(required)]
     package_id: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 
@@ -64,6 +65,7 @@ pub struct DownloadPackage {
     #[edm(required)]
     key: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 

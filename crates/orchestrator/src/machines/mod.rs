@@ -115,6 +115,7 @@ pub struct GetAssignedMachines {
     #[edm(required)]
     folder_id: i64,
     /// A robot: only the machines that it may use.
+    #[edm(query)]
     robot_id: Option<i64>,
 }
 

@@ -156,6 +156,7 @@ fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
     checked(prop, &value).map_err(|error| match prop.kind {
         Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
         Kind::Guid => wrong("must be a GUID"),
+        Kind::Bool => wrong("must be true or false"),
         _ => Error::invalid(error.to_string()),
     })?;
     Ok(Some(value))

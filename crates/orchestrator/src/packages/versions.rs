@@ -19,6 +19,7 @@ pub struct GetProcessVersions {
     #[edm(required)]
     process_id: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 
@@ -39,6 +40,7 @@ pub struct GetArguments {
     #[edm(required)]
     key: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 
@@ -68,6 +70,7 @@ pub struct GetPackageEntryPoints {
     #[edm(required)]
     key: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 
@@ -88,6 +91,7 @@ pub struct GetPackageMainEntryPoint {
     #[edm(required)]
     key: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 
@@ -111,6 +115,7 @@ pub struct DownloadPackage {
     #[edm(required)]
     key: String,
     /// The feed, if it is not the tenant's.
+    #[edm(query)]
     feed_id: Option<String>,
 }
 

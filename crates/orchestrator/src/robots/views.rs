@@ -201,6 +201,7 @@ pub struct GetRobotsFromFolder {
     #[edm(required)]
     folder_id: i64,
     /// A machine: only the robots that can run on it.
+    #[edm(query)]
     machine_id: Option<i64>,
 }
 

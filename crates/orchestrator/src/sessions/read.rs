@@ -155,6 +155,7 @@ const OF_RUNTIME: &str = "(CAST({runtime} AS BIGINT) IS NULL OR {t}.runtime = {r
 #[odata::input]
 pub struct GetMachineSessionRuntimes {
     /// A runtime: only hosts that have it.
+    #[edm(query)]
     runtime_type: Option<RobotType>,
 }
 
@@ -177,8 +178,10 @@ pub struct GetMachineSessionRuntimesByFolderId {
     #[edm(required)]
     folder_id: i64,
     /// A robot: only the machines that it may use.
+    #[edm(query)]
     robot_id: Option<i64>,
     /// A runtime: only hosts that have it.
+    #[edm(query)]
     runtime_type: Option<RobotType>,
 }
 
