@@ -8,13 +8,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use ::odata::Metadata;
-use ::odata::path::Literal;
 use axum::body::Body;
 use axum::http::Response;
 use futures_util::stream::try_unfold;
 use orchestrator::access::FolderHeader;
 use orchestrator::exports::links;
-use orchestrator::exports::runs::{self, Export};
+use orchestrator::exports::runs::{self, Run};
 use orchestrator::{Args, Error, Reply, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -49,7 +48,7 @@ pub async fn run_next(app: &Arc<App>) -> Result<bool> {
 
 /// Writes the file as a report would answer whoever asked: their rights and the folder are looked at
 /// for each part. Gives the size of the file.
-async fn run(app: &Arc<App>, export: &Export) -> Result<u64> {
+async fn run(app: &Arc<App>, export: &Run) -> Result<u64> {
     let id = export.id;
     write(app, Arc::clone(&export.caller), move |cx| {
         runs::begin(cx, id)
@@ -94,9 +93,8 @@ fn place(export: i64, part: u64) -> String {
 }
 
 /// The report, as whoever asked would call it.
-fn call(export: &Export) -> Call {
+fn call(export: &Run) -> Call {
     let args = Args {
-        key: Some(Literal::Int(export.subject)),
         query: export.query.clone(),
         ..Args::default()
     };

@@ -21,15 +21,13 @@ use crate::users;
 const AT_ONCE: i64 = 500;
 
 /// An export to be run.
-pub struct Export {
+pub struct Run {
     /// Its number.
     pub id: i64,
     /// Who asked for it.
     pub caller: Arc<Caller>,
     /// In which folder.
     pub folder: i64,
-    /// The key of what is exported.
-    pub subject: i64,
     /// With which options.
     pub query: String,
     /// Where they asked for it: the same is needed to run it.
@@ -43,7 +41,7 @@ pub struct Export {
 ///
 /// # Errors
 /// The store's.
-pub fn next(tx: &mut Tx<'_>) -> Result<Option<Export>> {
+pub fn next(tx: &mut Tx<'_>) -> Result<Option<Run>> {
     let row = tx.row(
         "SELECT e.id, e.tenant_id, e.type, e.user_id, e.external_client_id, e.scopes, e.folder_id,
              e.subject_id, e.query, COALESCE(c.user_id, 0) AS account
@@ -73,11 +71,10 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Export>> {
         Some(ExportModelType::Queues) => (ExportItems::AT, Arc::new(Reports::of(subject))),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),
     };
-    Ok(Some(Export {
+    Ok(Some(Run {
         id: row.get("id")?,
         caller: Arc::new(caller),
         folder: row.get("folder_id")?,
-        subject,
         query: row.get("query")?,
         at,
         report: Task::Perform(report),
