@@ -54,12 +54,11 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     }
     check_free(cx, id, &name)?;
     audit::done(cx, &AUDITED, AuditAction::Delete, id)?;
-    let sessions = cx.tx.rows(
+    let sessions: Vec<i64> = cx.tx.all(
         "SELECT id FROM sessions WHERE machine_id = $1",
         &[id.into()],
     )?;
-    for session in &sessions {
-        let session: i64 = session.get("name")?;
+    for session in sessions {
         crate::sessions::forget_in_jobs(cx.tx, session)?;
         cx.hint(Hint::SessionGone(session));
     }

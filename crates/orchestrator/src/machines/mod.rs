@@ -22,7 +22,7 @@ pub use entities::{
     UpdatePolicy, VpnSettings,
 };
 pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
-pub(crate) use runtimes::{RUNTIMES, SLOTS_BY_RUNTIME};
+pub(crate) use runtimes::{GRANTED, RUNTIMES, SLOTS_BY_RUNTIME};
 pub use secrets::{add_secret, delete_secret, has_secret, list_secrets};
 pub use write::{insert_standard, insert_template};
 

@@ -114,11 +114,8 @@ fn must_not_be_used(cx: &mut Cx<'_, '_>, which: &Which) -> Result<()> {
     };
     let (process, used): (String, i64) = (row.get("name")?, row.get("package_id")?);
     let named = "SELECT package_id || ':' || version FROM packages WHERE id = $1";
-    let row = cx.tx.row(named, &[used.into()])?;
-    let key: String = row
-        .map(|row| row.get("name"))
-        .transpose()?
-        .unwrap_or_default();
+    let key: Option<String> = cx.tx.one(named, &[used.into()])?;
+    let key = key.unwrap_or_default();
     Err(Error::refused(
         Code::HasAttachedProcesses,
         format!("Package {key} cannot be deleted: the process '{process}' uses it."),
