@@ -4,6 +4,7 @@
 //! machine than about the program. Nothing is asserted here; see the README for what is expected.
 
 mod connection;
+mod crowd;
 mod dispatch;
 mod figures;
 mod group_commit;
@@ -23,6 +24,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use testkit::Backend;
+
+use crate::crowd::Crowd;
 
 // That of the binary, so that what is measured in this process is comparable.
 #[global_allocator]
@@ -49,6 +52,12 @@ enum What {
         /// Jobs, one after another.
         #[arg(long, default_value_t = 100)]
         jobs: usize,
+        /// Hosts that are connected, then.
+        #[arg(long, default_value_t = 1000)]
+        hosts: usize,
+        /// Jobs that wait for them.
+        #[arg(long, default_value_t = 10_000)]
+        waiting: usize,
     },
     /// Memory, disk and database of a server that has nothing to do.
     Idle {
@@ -109,7 +118,17 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let exe = binary(cli.baton)?;
     machine::describe(&exe)?;
     match cli.what {
-        What::Dispatch { jobs } => both(&exe, jobs).await,
+        What::Dispatch {
+            jobs,
+            hosts,
+            waiting,
+        } => {
+            let crowd = Crowd {
+                hosts,
+                jobs: waiting,
+            };
+            both(&exe, jobs, crowd).await
+        }
         What::Idle { seconds } => idle::measure(&exe, Duration::from_secs(seconds)).await,
         What::Startup { runs } => startup::measure(&exe, runs).await,
         What::GroupCommit { seconds } => {
@@ -135,7 +154,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             }
         }
         What::All => {
-            both(&exe, 100).await?;
+            let crowd = Crowd {
+                hosts: 1000,
+                jobs: 10_000,
+            };
+            both(&exe, 100, crowd).await?;
             idle::measure(&exe, Duration::from_secs(10)).await?;
             startup::measure(&exe, 10).await?;
             group_commit::measure(&exe, Duration::from_secs(5)).await?;
@@ -147,12 +170,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Dispatching on every database there is.
-async fn both(exe: &str, jobs: usize) -> Result<(), Failure> {
+async fn both(exe: &str, jobs: usize, crowd: Crowd) -> Result<(), Failure> {
     dispatch::measure(exe, Backend::Sqlite, jobs).await?;
-    match postgres_for("dispatch") {
-        true => dispatch::measure(exe, Backend::Postgres, jobs).await,
-        false => Ok(()),
+    crowd::measure(exe, Backend::Sqlite, crowd).await?;
+    if !postgres_for("dispatch") {
+        return Ok(());
     }
+    dispatch::measure(exe, Backend::Postgres, jobs).await?;
+    crowd::measure(exe, Backend::Postgres, crowd).await
 }
 
 /// Whether there is a PostgreSQL to measure this on; says so if not.

@@ -9,6 +9,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -157,4 +158,49 @@ fn engines_and_the_http_server_are_known_in_one_place() {
             assert!(!reserved, "{name} must not name {library}");
         }
     }
+}
+
+/// The rows of statements of several columns are read by name: a list of columns that a number
+/// counts off is wrong as soon as somebody adds one.
+#[test]
+fn no_column_is_counted_off() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join("orchestrator/src"), root.join("web/src")];
+    let mut counted = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (line, text) in text.lines().enumerate() {
+                if counts_off(text) {
+                    counted.push(format!("{}:{}: {}", path.display(), line + 1, text.trim()));
+                }
+            }
+        }
+    }
+    assert!(counted.is_empty(), "{counted:#?}");
+}
+
+/// Whether a line reads a column by a number other than 0.
+fn counts_off(line: &str) -> bool {
+    line.match_indices(".get").any(|(at, _)| {
+        let rest = &line[at + 4..];
+        let rest = match rest.strip_prefix("::<") {
+            Some(typed) => typed.split_once(">(").map_or("", |(_, number)| number),
+            None => rest.strip_prefix('(').unwrap_or(""),
+        };
+        rest.starts_with(|c: char| c.is_ascii_digit() && c != '0')
+    })
+}
+
+#[test]
+fn counting_off_is_noticed() {
+    assert!(counts_off("id: row.get(12)?,"));
+    assert!(counts_off("row.get::<Option<i64>>(3)?"));
+    assert!(!counts_off("row.get(0)?"));
+    assert!(!counts_off("row.get::<i64>(\"id\")?"));
 }

@@ -6,16 +6,25 @@
 //! on the host that is its own. Higher priority first, then the older job. Hand-outs happen in the
 //! transaction that makes them possible: a start, an end, a host that comes or goes. Nothing polls.
 
-use std::collections::HashMap;
+//!
+//! Hosts, jobs and robots are read in a few statements whatever their number, matched in memory, and
+//! written at the end.
 
-use db::{Dialect, Value, sql};
+mod hosts;
+mod robots;
+mod waiting;
 
-use super::RUNTIMES;
-use super::state::{ACTIVE, WAITING};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use db::{Dialect, sql};
+
+use self::hosts::{ALL, Choice, Classic, Host, IN_FOLDER, SESSION};
+use self::robots::Robots;
+use self::waiting::{Jobs, Waiting};
+use super::state::WAITING;
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::robots::{ON_HOST, able};
-use crate::sessions::state::CONNECTED;
+use crate::robots::able;
 
 /// Unattended robots, no classic ones, of accounts assigned to the folder `$1` or above it.
 pub(super) const ROBOTS_IN_FOLDER: &str = concat!(
@@ -38,13 +47,7 @@ pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
 /// # Errors
 /// The store's.
 pub fn folder(cx: &mut Cx<'_, '_>, folder: i64) -> Result<()> {
-    let condition = format!(
-        "(s.machine_id IN ({}) OR EXISTS (
-             SELECT 1 FROM robots r WHERE r.folder_id = $2 AND {ON_HOST}))",
-        MACHINES_IN_FOLDER.replace("$1", "$2")
-    );
-    let hosts = hosts(cx, &condition, folder)?;
-    hand_out(cx, hosts)
+    hand_out(cx, &IN_FOLDER.of(folder))
 }
 
 /// Jobs that one session could take.
@@ -52,8 +55,7 @@ pub fn folder(cx: &mut Cx<'_, '_>, folder: i64) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn session(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
-    let hosts = hosts(cx, "s.id = $2", session)?;
-    hand_out(cx, hosts)
+    hand_out(cx, &SESSION.of(session))
 }
 
 /// All waiting jobs of the tenant.
@@ -61,8 +63,7 @@ pub fn session(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn all(cx: &mut Cx<'_, '_>) -> Result<()> {
-    let hosts = hosts(cx, "$2 = 0", 0)?;
-    hand_out(cx, hosts)
+    hand_out(cx, &ALL.of(0))
 }
 
 /// What a session was offered but has not begun goes back, and to others if they are there.
@@ -81,148 +82,149 @@ pub fn release(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     if returned > 0 { all(cx) } else { Ok(()) }
 }
 
-/// A session that can take jobs.
-struct Host {
-    session: i64,
-    machine: i64,
-    /// Free in all; what the robot says it can run at a time.
-    free: i64,
-    /// Free by runtime; what the machine grants each of its hosts.
-    runtimes: Vec<(i64, i64)>,
-    /// Folders that the machine serves.
-    folders: Vec<i64>,
-    /// Classic robots that are here; they take no slots of the machine.
-    robots: Vec<i64>,
-}
-
-impl Host {
-    fn is_free(&self) -> bool {
-        let slots = self.runtimes.iter().any(|(_, free)| *free > 0);
-        self.free > 0 && (slots || !self.robots.is_empty())
-    }
-
-    fn take(&mut self, job: &Waiting) {
-        self.free -= 1;
-        match job.classic_robot {
-            Some(robot) => self.robots.retain(|r| *r != robot),
-            None => {
-                for (number, free) in &mut self.runtimes {
-                    *free -= i64::from(*number == job.runtime);
-                }
-            }
-        }
+db::params! {
+    /// A job that goes to a host, as a robot.
+    struct HandOut {
+        job: i64,
+        session: i64,
+        machine: i64,
+        robot: i64,
     }
 }
 
-/// The free hosts that fulfil `condition` over `s` with the parameter `$2`.
-fn hosts(cx: &mut Cx<'_, '_>, condition: &str, param: i64) -> Result<Vec<Host>> {
-    // Two starts must not count the same free slot: on PostgreSQL, where writers are several, the
-    // sessions are locked; on SQLite there is one writer.
-    let lock = match cx.tx.dialect() {
-        Dialect::Postgres => "FOR UPDATE OF s",
-        Dialect::Sqlite => "",
-    };
-    let slots: Vec<_> = RUNTIMES
-        .iter()
-        .map(|(_, column)| format!("m.{column}"))
-        .collect();
-    let sql = format!(
-        "SELECT s.id, s.machine_id, s.slots, {} FROM sessions s
-         JOIN machines m ON m.id = s.machine_id
-         WHERE s.tenant_id = $1 AND s.state IN {CONNECTED} AND NOT s.is_unresponsive
-             AND NOT s.is_attended AND s.maintenance_mode = 0 AND {condition}
-         ORDER BY s.id {lock}",
-        slots.join(", ")
-    );
-    let rows = cx.tx.rows(&sql, &[cx.caller.tenant.into(), param.into()])?;
-    let mut hosts = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (session, machine): (i64, i64) = (row.get("id")?, row.get("machine_id")?);
-        let used = used(cx, session)?;
-        let all_used: i64 = used.values().sum();
-        let mut runtimes = Vec::new();
-        for (number, column) in RUNTIMES {
-            let granted: i64 = row.get(*column)?;
-            let free = granted - used.get(number).copied().unwrap_or_default();
-            if free > 0 {
-                runtimes.push((*number, free));
-            }
-        }
-        let free = row
-            .get::<Option<i64>>("slots")?
-            .unwrap_or(i64::MAX)
-            .saturating_sub(all_used);
-        let mut host = Host {
-            session,
-            machine,
-            free,
-            runtimes,
-            folders: Vec::new(),
-            robots: classic_robots(cx, session)?,
-        };
-        if host.is_free() {
-            host.folders = folders_of(cx, machine)?;
-            hosts.push(host);
-        }
+db::params! {
+    /// The robot that a session shows: the last that was handed a job on it.
+    struct Shown {
+        session: i64,
+        robot: i64,
     }
-    Ok(hosts)
 }
 
-fn used(cx: &mut Cx<'_, '_>, session: i64) -> Result<HashMap<i64, i64>> {
-    let sql = format!(
-        "SELECT runtime_type, COUNT(*) AS used FROM jobs WHERE session_id = $1 AND state IN {ACTIVE}
-         GROUP BY runtime_type"
-    );
-    let rows = cx.tx.rows(&sql, &[session.into()])?;
-    Ok(rows
-        .iter()
-        .map(|r| Ok((r.get("runtime_type")?, r.get("used")?)))
-        .collect::<Result<_, db::Error>>()?)
-}
-
-fn folders_of(cx: &mut Cx<'_, '_>, machine: i64) -> Result<Vec<i64>> {
-    let rows = cx.tx.rows(
-        "SELECT DISTINCT ft.folder_id FROM folder_machines fm
-         JOIN folder_tree ft ON ft.ancestor_id = fm.folder_id AND (ft.distance = 0 OR fm.propagate)
-         WHERE fm.machine_id = $1",
-        &[machine.into()],
-    )?;
-    Ok(rows
-        .iter()
-        .map(|r| r.get(0))
-        .collect::<Result<_, db::Error>>()?)
-}
-
-/// The classic robots on the host of a session that run nothing.
-fn classic_robots(cx: &mut Cx<'_, '_>, session: i64) -> Result<Vec<i64>> {
-    let sql = format!(
-        "SELECT r.id FROM sessions s JOIN robots r ON {ON_HOST}
-         WHERE s.id = $1 AND r.tenant_id = $2 AND NOT EXISTS (SELECT 1 FROM jobs a
-             WHERE a.robot_id = r.id AND a.session_id IS NOT NULL AND a.state IN {ACTIVE})"
-    );
-    let rows = cx
-        .tx
-        .rows(&sql, &[session.into(), cx.caller.tenant.into()])?;
-    Ok(rows
-        .iter()
-        .map(|r| r.get(0))
-        .collect::<Result<_, db::Error>>()?)
-}
-
-/// In rounds, so that jobs spread over hosts: the freest host first, one job each.
-fn hand_out(cx: &mut Cx<'_, '_>, mut hosts: Vec<Host>) -> Result<()> {
+fn hand_out(cx: &mut Cx<'_, '_>, choice: &Choice) -> Result<()> {
     loop {
-        hosts.sort_by_key(|h| std::cmp::Reverse(h.runtimes.iter().map(|(_, f)| *f).sum::<i64>()));
-        let mut given = false;
-        for host in &mut hosts {
-            if host.is_free() && give_one(cx, host)? {
-                given = true;
-            }
-        }
-        if !given {
+        let given = plan(cx, choice)?;
+        let wanted = given.len();
+        // Another server may have been faster: then the slots of those jobs are for others.
+        if write(cx, given)? == wanted {
             return leave_waiting(cx);
         }
     }
+}
+
+/// Who gets what. In rounds, so that jobs spread over hosts: the freest host first, one job each.
+fn plan(cx: &mut Cx<'_, '_>, choice: &Choice) -> Result<Vec<HandOut>> {
+    let mut hosts = hosts::free(cx, choice)?;
+    if hosts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut folders = hosts::folders(cx, choice)?;
+    let mut jobs = Jobs::of(cx, &hosts, &folders)?;
+    let with_jobs = jobs.folders();
+    if with_jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    for served in folders.values_mut() {
+        served.retain(|folder| with_jobs.contains(folder));
+    }
+    let mut robots = Robots::of(cx, choice, with_jobs)?;
+    let mut given = Vec::new();
+    loop {
+        let before = given.len();
+        hosts.sort_by_key(|host| std::cmp::Reverse(host.slots()));
+        for host in hosts.iter_mut().filter(|host| host.is_free()) {
+            let served = folders.get(&host.machine).map_or(&[][..], Vec::as_slice);
+            let Some((job, robot)) = best(cx, &mut jobs, &robots, host, served)? else {
+                continue;
+            };
+            jobs.take(job.id);
+            robots.begin(robot, host.session);
+            host.take(&job, robot);
+            given.push(HandOut {
+                job: job.id,
+                session: host.session,
+                machine: host.machine,
+                robot,
+            });
+        }
+        if given.len() == before {
+            return Ok(given);
+        }
+    }
+}
+
+/// The most urgent job that the host can take, and the robot that runs it.
+fn best(
+    cx: &mut Cx<'_, '_>,
+    jobs: &mut Jobs,
+    robots: &Robots,
+    host: &Host,
+    served: &[i64],
+) -> Result<Option<(Waiting, i64)>> {
+    let mut best: Option<(Waiting, i64)> = None;
+    let mut consider = |found: Option<(Waiting, i64)>| {
+        if let Some((job, robot)) = found
+            && best.as_ref().is_none_or(|(other, _)| job.is_before(other))
+        {
+            best = Some((job, robot));
+        }
+    };
+    for &folder in served {
+        // The robot for a job that names none.
+        let Some(usual) = robots.choose(host, folder) else {
+            continue;
+        };
+        for (runtime, _) in host.runtimes.iter().filter(|(_, free)| *free > 0) {
+            let robot_for = |job: &Waiting| match job.wanted_robot {
+                _ if !job.may_run_on(host) => None,
+                Some(robot) => robots.can_run(robot, host, folder).then_some(robot),
+                None => Some(usual),
+            };
+            consider(jobs.first(cx, folder, Some(*runtime), robot_for)?);
+        }
+    }
+    let classic: BTreeSet<i64> = host.robots.iter().map(|robot| robot.folder).collect();
+    for folder in classic {
+        let idle = |robot: &&Classic| robot.folder == folder && robots.is_idle(robot.id);
+        let robot_for = |job: &Waiting| {
+            let here = host.robots.iter().filter(idle);
+            let able = here.filter(|robot| robots.is_meant(job, robot));
+            able.map(|robot| robot.id).min()
+        };
+        consider(jobs.first(cx, folder, None, robot_for)?);
+    }
+    Ok(best)
+}
+
+/// Hands the jobs out, and says how many of them nobody else has taken meanwhile.
+fn write(cx: &mut Cx<'_, '_>, given: Vec<HandOut>) -> Result<usize> {
+    if given.is_empty() {
+        return Ok(0);
+    }
+    let hosts: Vec<_> = given.iter().map(|g| (g.job, g.session, g.robot)).collect();
+    let taken: Vec<i64> = cx.tx.all_many(
+        sql!(
+            "UPDATE jobs SET session_id = {{session}}, machine_id = {{machine}},
+                 robot_id = {{robot}}, attempt = attempt + 1
+             {{rows}} WHERE id = {{job}} AND session_id IS NULL AND state IN {WAITING}
+             RETURNING id"
+        ),
+        given,
+    )?;
+    let known: HashSet<i64> = taken.iter().copied().collect();
+    let hosts = hosts.into_iter().filter(|(job, ..)| known.contains(job));
+    let shown: BTreeMap<i64, i64> = hosts.map(|(_, session, robot)| (session, robot)).collect();
+    for session in shown.keys() {
+        cx.hint(Hint::Session(*session));
+    }
+    let shown = shown.into_iter();
+    cx.tx.send_many(
+        "UPDATE sessions SET robot_id = {robot} {rows}
+         WHERE id = {session} AND COALESCE(robot_id, 0) <> {robot}",
+        shown
+            .map(|(session, robot)| Shown { session, robot })
+            .collect(),
+    )?;
+    Ok(taken.len())
 }
 
 /// With several writers a host may have connected in a transaction that this one cannot see, and
@@ -242,186 +244,4 @@ fn leave_waiting(cx: &mut Cx<'_, '_>) -> Result<()> {
         cx.hint(Hint::Dispatch);
     }
     Ok(())
-}
-
-struct Waiting {
-    job: i64,
-    priority: i64,
-    folder: i64,
-    runtime: i64,
-    wanted_robot: Option<i64>,
-    /// The robot that takes it, in a classic folder.
-    classic_robot: Option<i64>,
-}
-
-impl Waiting {
-    fn is_before(&self, other: &Waiting) -> bool {
-        (-self.priority, self.job) < (-other.priority, other.job)
-    }
-}
-
-/// Hands the most urgent job that fits to the host.
-fn give_one(cx: &mut Cx<'_, '_>, host: &mut Host) -> Result<bool> {
-    let mut best: Option<Waiting> = None;
-    for &folder in &host.folders {
-        for &(runtime, free) in &host.runtimes {
-            if free <= 0 {
-                continue;
-            }
-            let Some(next) = first_waiting(cx, host, folder, runtime)? else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|b| next.is_before(b)) {
-                best = Some(next);
-            }
-        }
-    }
-    if let Some(next) = first_classic(cx, host)?
-        && best.as_ref().is_none_or(|b| next.is_before(b))
-    {
-        best = Some(next);
-    }
-    let Some(job) = best else { return Ok(false) };
-    let robot = match job.classic_robot {
-        Some(robot) => Some(robot),
-        None => choose_robot(cx, host, &job)?,
-    };
-    let Some(robot) = robot else {
-        return Ok(false);
-    };
-    let taken = cx.tx.exec(
-        sql!(
-            "UPDATE jobs SET session_id = $2, machine_id = $3, robot_id = $4,
-                 attempt = attempt + 1
-             WHERE id = $1 AND session_id IS NULL AND state IN {WAITING}"
-        ),
-        &[
-            job.job.into(),
-            host.session.into(),
-            host.machine.into(),
-            robot.into(),
-        ],
-    )?;
-    if taken > 0 {
-        host.take(&job);
-        show_robot(cx, host.session, robot)?;
-        cx.hint(Hint::Session(host.session));
-    }
-    Ok(true)
-}
-
-/// The session shows the robot that was last handed a job on it.
-fn show_robot(cx: &mut Cx<'_, '_>, session: i64, robot: i64) -> Result<()> {
-    cx.tx.exec(
-        "UPDATE sessions SET robot_id = $2 WHERE id = $1 AND COALESCE(robot_id, 0) <> $2",
-        &[session.into(), robot.into()],
-    )?;
-    Ok(())
-}
-
-/// The most urgent job for one of the classic robots on the host: bound to that robot, or to any of
-/// its environment.
-fn first_classic(cx: &mut Cx<'_, '_>, host: &Host) -> Result<Option<Waiting>> {
-    if host.robots.is_empty() {
-        return Ok(None);
-    }
-    let robots: Vec<_> = host.robots.iter().map(ToString::to_string).collect();
-    let sql = format!(
-        "SELECT j.id, j.specific_priority_value, j.folder_id, j.runtime_type, r.id AS robot_id
-         FROM robots r JOIN jobs j ON j.folder_id = r.folder_id
-         JOIN releases rel ON rel.id = j.release_id
-         WHERE r.id IN ({}) AND j.session_id IS NULL AND j.state IN {WAITING}
-             AND (j.wanted_robot_id = r.id OR j.wanted_robot_id IS NULL
-                 AND j.runtime_type IN (2, r.type) AND EXISTS (
-                 SELECT 1 FROM environment_robots er
-                 WHERE er.environment_id = rel.environment_id AND er.robot_id = r.id))
-         ORDER BY j.specific_priority_value DESC, j.id, r.id LIMIT 1",
-        robots.join(", ")
-    );
-    let Some(row) = cx.tx.row(&sql, &[])? else {
-        return Ok(None);
-    };
-    Ok(Some(Waiting {
-        job: row.get("id")?,
-        priority: row.get("specific_priority_value")?,
-        folder: row.get("folder_id")?,
-        runtime: row.get("runtime_type")?,
-        wanted_robot: None,
-        classic_robot: Some(row.get("robot_id")?),
-    }))
-}
-
-/// Robots that could run the job `j` on the session `$3`: in its folder, not bound to another host
-/// by "one host at a time", and not shut out by a machine that is for others only.
-const CANDIDATES: &str = sql!(
-    "robots r
-    JOIN folder_users fu ON fu.user_id = r.user_id
-    JOIN folder_tree ft ON ft.ancestor_id = fu.folder_id AND ft.folder_id = $1
-    WHERE r.type = 2 AND r.folder_id IS NULL AND {}
-        AND NOT (r.limit_concurrent_execution AND EXISTS (
-        SELECT 1 FROM jobs a WHERE a.robot_id = r.id AND a.session_id IS NOT NULL
-            AND a.session_id <> $3 AND a.state IN {ACTIVE}))
-        AND NOT EXISTS (SELECT 1 FROM sessions x
-            WHERE x.id = $3 AND (x.machine_id IN (SELECT machine_id FROM machine_robots)
-                AND NOT EXISTS (SELECT 1 FROM machine_robots mr
-                    WHERE mr.machine_id = x.machine_id AND mr.robot_id = r.id)
-            OR EXISTS (SELECT 1 FROM folder_machine_robots fmr
-                    WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id)
-                AND NOT EXISTS (SELECT 1 FROM folder_machine_robots fmr
-                    WHERE fmr.folder_id = $1 AND fmr.machine_id = x.machine_id
-                        AND fmr.robot_id = r.id)))",
-    able!()
-);
-
-fn first_waiting(
-    cx: &mut Cx<'_, '_>,
-    host: &Host,
-    folder: i64,
-    runtime: i64,
-) -> Result<Option<Waiting>> {
-    let sql = format!(
-        "SELECT j.id, j.specific_priority_value, j.wanted_robot_id FROM jobs j
-         WHERE j.folder_id = $1 AND j.runtime_type = $2 AND j.session_id IS NULL
-             AND j.state IN {WAITING}
-             AND (j.wanted_session_id IS NULL OR j.wanted_session_id = $3)
-             AND (j.wanted_machine_id IS NULL OR j.wanted_machine_id = $4)
-             AND EXISTS (SELECT 1 FROM {CANDIDATES}
-                 AND (j.wanted_robot_id IS NULL OR r.id = j.wanted_robot_id))
-         ORDER BY j.specific_priority_value DESC, j.id LIMIT 1"
-    );
-    let params: [Value; 4] = [
-        folder.into(),
-        runtime.into(),
-        host.session.into(),
-        host.machine.into(),
-    ];
-    let Some(row) = cx.tx.row(&sql, &params)? else {
-        return Ok(None);
-    };
-    Ok(Some(Waiting {
-        job: row.get("id")?,
-        priority: row.get("specific_priority_value")?,
-        folder,
-        runtime,
-        wanted_robot: row.get("wanted_robot_id")?,
-        classic_robot: None,
-    }))
-}
-
-/// The robot that the job names, else the one with the least to do.
-fn choose_robot(cx: &mut Cx<'_, '_>, host: &Host, job: &Waiting) -> Result<Option<i64>> {
-    let sql = format!(
-        "SELECT r.id FROM {CANDIDATES} AND (CAST($2 AS BIGINT) IS NULL OR r.id = $2)
-         ORDER BY (SELECT COUNT(*) FROM jobs b WHERE b.robot_id = r.id
-             AND b.session_id IS NOT NULL AND b.state IN {ACTIVE}), r.id LIMIT 1"
-    );
-    let row = cx.tx.row(
-        &sql,
-        &[
-            job.folder.into(),
-            job.wanted_robot.into(),
-            host.session.into(),
-        ],
-    )?;
-    Ok(row.map(|r| r.get(0)).transpose()?)
 }

@@ -50,12 +50,11 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         ));
     }
     check_free(cx, id, &name)?;
-    let sessions = cx.tx.rows(
+    let sessions: Vec<i64> = cx.tx.all(
         "SELECT id FROM sessions WHERE machine_id = $1",
         &[id.into()],
     )?;
-    for session in &sessions {
-        let session: i64 = session.get("id")?;
+    for session in sessions {
         crate::sessions::forget_in_jobs(cx.tx, session)?;
         cx.hint(Hint::SessionGone(session));
     }

@@ -23,7 +23,7 @@ pub use entities::{
     UpdatePolicy, VpnSettings,
 };
 pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
-pub(crate) use runtimes::{RUNTIMES, SLOTS_BY_RUNTIME};
+pub(crate) use runtimes::{GRANTED, RUNTIMES, SLOTS_BY_RUNTIME};
 pub use secrets::has_secret;
 pub use write::{insert_standard, insert_template};
 

@@ -19,6 +19,10 @@ macro_rules! runtimes {
         pub(crate) const RUNTIMES: &[(i64, &str)] =
             &[($first, $first_column), $(($number, $column)),+];
 
+        /// What the machine `m` grants of each of them, in the same order.
+        pub(crate) const GRANTED: &str =
+            concat!("m.", $first_column, $(", m.", $column),+);
+
         /// `machine_id`, `runtime`, `slots`: a row for each machine and runtime that it grants.
         pub(crate) const SLOTS_BY_RUNTIME: &str = concat!(
             "(SELECT id AS machine_id, CAST(", $first, " AS BIGINT) AS runtime, ", $first_column,

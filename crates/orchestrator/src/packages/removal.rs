@@ -113,12 +113,9 @@ fn must_not_be_used(cx: &mut Cx<'_, '_>, which: &Which) -> Result<()> {
         return Ok(());
     };
     let (process, used): (String, i64) = (row.get("name")?, row.get("package_id")?);
-    let named = "SELECT package_id || ':' || version AS key FROM packages WHERE id = $1";
-    let row = cx.tx.row(named, &[used.into()])?;
-    let key: String = row
-        .map(|row| row.get("key"))
-        .transpose()?
-        .unwrap_or_default();
+    let named = "SELECT package_id || ':' || version FROM packages WHERE id = $1";
+    let key: Option<String> = cx.tx.one(named, &[used.into()])?;
+    let key = key.unwrap_or_default();
     Err(Error::refused(
         Code::HasAttachedProcesses,
         format!("Package {key} cannot be deleted: the process '{process}' uses it."),

@@ -111,15 +111,14 @@ pub fn tasks(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Task>> {
         }
     }
     let before = days_before(now, RESULTS_KEPT);
-    let counted = tx.rows(
+    let counted: Vec<i64> = tx.all(
         "SELECT q.id FROM queue_definitions q WHERE q.deletion_time IS NULL
          AND EXISTS (SELECT 1 FROM queue_results r
              WHERE r.queue_definition_id = q.id AND r.period = 1 AND r.begins < $1)
          ORDER BY q.id",
         &[before.into()],
     )?;
-    for row in &counted {
-        let queue = row.get("id")?;
+    for queue in counted {
         tasks.push(Task::Results { queue, before });
     }
     let before = days_before(now, ANSWERS_KEPT);
