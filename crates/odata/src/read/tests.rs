@@ -4,6 +4,7 @@ use db::{Db, Dialect, Migration, Options, Url};
 
 use super::*;
 use crate::edm::Entity;
+use crate::pages::page_statement;
 use crate::{Guid, One};
 
 /// A job.
