@@ -74,7 +74,8 @@ fn page_behind(
     Ok(token.now)
 }
 
-fn part_statement(
+/// The statement of one part of what is behind a token.
+pub(crate) fn part_statement(
     builder: &mut Builder<'_>,
     block: &mut Block<'_>,
     set: &'static EntitySet,
@@ -109,6 +110,7 @@ fn sorted_by(page: &mut Page, q: &Query, terms: &[Term], end: usize) -> String {
     terms.collect()
 }
 
+/// The statement of a page that is as far down as `$skip` says.
 pub(crate) fn page_statement(
     builder: &mut Builder<'_>,
     block: &mut Block<'_>,

@@ -4,7 +4,8 @@ use db::{Db, Dialect, Migration, Options, Url};
 
 use super::*;
 use crate::edm::Entity;
-use crate::pages::page_statement;
+use crate::keyset::Token;
+use crate::pages::{page_statement, part_statement};
 use crate::{Guid, One};
 
 /// A job.
@@ -166,24 +167,97 @@ fn only_rows_with_a_target_are_joined_where_no_other_can_be_found() {
     assert_eq!(inner("Robot/Name eq Release/Name"), (2, 2));
 }
 
-/// What SQLite says it does for the page and for the count.
-fn plans(query: &'static str) -> [String; 2] {
+/// A database with the tables.
+fn tables() -> (Db, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = Url::Sqlite(folder.path().join("test.db"));
     let db = Db::open(Options::new(url, "test")).unwrap();
     db.migrate(&[INIT]).unwrap();
+    (db, folder)
+}
+
+/// What SQLite says it does for a statement.
+fn plan(tx: &mut Tx<'_>, sql: &str, builder: &Builder<'_>) -> Result<String> {
+    let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
+    let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get(3)).collect();
+    Ok(steps?.join("; "))
+}
+
+/// What SQLite says it does for the page and for the count.
+fn plans(query: &'static str) -> [String; 2] {
+    let (db, _folder) = tables();
     let plans = db.read_blocking(move |tx| -> Result<_> {
         let mut builders = [(); 2].map(|()| Builder::new(tx.dialect(), &SCOPE));
-        let statements = statements(&mut builders, query);
-        let mut plans = Vec::new();
-        for (sql, builder) in statements.iter().zip(&builders) {
-            let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
-            let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get(3)).collect();
-            plans.push(steps?.join("; "));
-        }
-        Ok([plans.remove(0), plans.remove(0)])
+        let [page, count] = statements(&mut builders, query);
+        let [of_page, of_count] = &builders;
+        Ok([plan(tx, &page, of_page)?, plan(tx, &count, of_count)?])
     });
     plans.unwrap()
+}
+
+/// What SQLite says it does for each part of a page that begins behind these values.
+fn plans_behind(query: &'static str, values: &'static [i64]) -> Vec<String> {
+    let (db, _folder) = tables();
+    let plans = db.read_blocking(move |tx| -> Result<_> {
+        let query = Query::parse(Job::set(), query)?;
+        let token = Token {
+            query: 0,
+            size: 10,
+            left: None,
+            now: None,
+            values: values.iter().copied().map(Value::Int).collect(),
+        };
+        let mut builder = Builder::new(tx.dialect(), &SCOPE);
+        let terms = order_terms(&mut builder, Job::set(), &query.order)?;
+        let mut plans = Vec::new();
+        for part in keyset::parts(&terms, &token.values, tx.dialect())? {
+            let mut builder = Builder::new(tx.dialect(), &SCOPE);
+            let shape = Shape::default();
+            let mut block = Block::new(Job::set(), &query, &shape, Visible::List);
+            let (part, page) = ((&token, part), &mut Page::single(10));
+            let sql = part_statement(&mut builder, &mut block, Job::set(), &query, part, page)?;
+            plans.push(plan(tx, &sql, &builder)?);
+        }
+        Ok(plans)
+    });
+    plans.unwrap()
+}
+
+#[test]
+fn an_index_finds_what_is_behind_a_token() {
+    let scope = "tenant_id=? AND folder_id=?";
+    for (query, values, expected) in [
+        ("", &[5][..], &["USING INTEGER PRIMARY KEY (rowid<?)"][..]),
+        (
+            "$filter=State eq 5&$orderby=Id",
+            &[5],
+            &["jobs_state (SCOPE AND state=? AND id>?)"],
+        ),
+        (
+            "$orderby=Created desc&$expand=Robot",
+            &[7, 5],
+            &[
+                "jobs_created (SCOPE AND created=? AND id<?)",
+                "jobs_created (SCOPE AND created<?)",
+            ],
+        ),
+        (
+            "$orderby=State,Id desc",
+            &[7, 5],
+            &[
+                "jobs_state (SCOPE AND state=? AND id<?)",
+                "jobs_state (SCOPE AND state>?)",
+            ],
+        ),
+    ] {
+        let plans = plans_behind(query, values);
+        assert_eq!(plans.len(), expected.len(), "{query}: {plans:#?}");
+        for (plan, expected) in plans.iter().zip(expected) {
+            let expected = expected.replace("SCOPE", scope);
+            assert!(plan.contains(&expected), "{query}: {plan}");
+        }
+        assert!(!plans[0].contains("TEMP B-TREE"), "{query}: {plans:#?}");
+    }
 }
 
 #[test]
