@@ -327,12 +327,24 @@ fn count_statement(
     ))
 }
 
+/// The conditions of the scope and of `$filter`.
 pub(crate) fn conditions(
     builder: &mut Builder<'_>,
     set: &EntitySet,
     q: &Query,
 ) -> Result<Vec<String>> {
-    let mut conditions = builder.scope_conditions(set)?;
+    let mut conditions = builder.tenant_condition(set, &builder.alias())?;
+    conditions.append(&mut conditions_within_tenant(builder, set, q)?);
+    Ok(conditions)
+}
+
+/// Those besides the tenant's.
+pub(crate) fn conditions_within_tenant(
+    builder: &mut Builder<'_>,
+    set: &EntitySet,
+    q: &Query,
+) -> Result<Vec<String>> {
+    let mut conditions = builder.conditions_within_tenant(set)?;
     if let Some(filter) = &q.filter {
         conditions.push(builder.filter(filter)?);
     }

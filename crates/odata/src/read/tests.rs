@@ -103,12 +103,38 @@ fn what_is_skipped_is_not_looked_up() {
     assert!(deep.starts_with(expected), "{deep}");
     let expected = format!(
         " ORDER BY t0.state DESC, t0.id DESC LIMIT CAST($3 AS BIGINT) OFFSET CAST($4 AS BIGINT)) \
-         odata_found JOIN jobs t0 ON t0.id = odata_key {joined} ORDER BY odata_0 DESC, odata_1 DESC"
+         odata_found JOIN jobs t0 ON t0.id = odata_key AND t0.tenant_id = CAST($1 AS BIGINT) {joined} \
+         ORDER BY odata_0 DESC, odata_1 DESC"
     );
     assert!(deep.ends_with(&expected), "{deep}");
     // Sorted by what is looked up, it is joined for all, and again for the page.
     let sorted = page("$select=RobotName&$skip=11&$orderby=RobotName");
     assert_eq!(sorted.matches("LEFT JOIN robots").count(), 2, "{sorted}");
+}
+
+/// Jobs that an index finds by their folder.
+static BY_FOLDER: EntitySet = EntitySet {
+    indexes: &["jobs_state(folder_id, state, id)"],
+    ..Job::SET
+};
+
+#[test]
+fn what_is_skipped_in_a_folder_is_in_one_tenant() {
+    let page = |folders: Folders| {
+        let scope = Scope { folders, ..SCOPE };
+        let query = Query::parse(&BY_FOLDER, "$skip=11&$select=State").unwrap();
+        let shape = Shape::default();
+        let mut block = Block::new(&BY_FOLDER, &query, &shape, Visible::List);
+        let mut builder = Builder::new(Dialect::Sqlite, &scope);
+        let page = &mut Page::single(10);
+        let sql = page_statement(&mut builder, &mut block, &BY_FOLDER, &query, page).unwrap();
+        let (inner, outer) = sql.split_once(" odata_found JOIN ").unwrap();
+        [inner, outer].map(|part| part.contains("tenant_id"))
+    };
+    // What is shown is looked at in any case.
+    assert_eq!(page(Folders::One(2)), [false, true]);
+    assert_eq!(page(Folders::Some(vec![2, 3])), [true, true]);
+    assert_eq!(page(Folders::All), [true, true]);
 }
 
 /// Jobs of which there is one for each of several folders.
