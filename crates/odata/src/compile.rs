@@ -139,8 +139,14 @@ impl<'a> Builder<'a> {
 
     /// The conditions of the scope on the entity: tenant, folders, restriction.
     pub fn scope_conditions(&mut self, set: &EntitySet) -> Result<Vec<String>> {
-        let alias = self.alias();
-        let mut conditions = self.tenant_condition(set, &alias)?;
+        let mut conditions = self.tenant_condition(set, &self.alias())?;
+        conditions.append(&mut self.conditions_within_tenant(set)?);
+        Ok(conditions)
+    }
+
+    /// Those on folders, and the restriction.
+    pub fn conditions_within_tenant(&mut self, set: &EntitySet) -> Result<Vec<String>> {
+        let (alias, mut conditions) = (self.alias(), Vec::new());
         if set.scoping == Scoping::Folder {
             let column = column(&alias, "folder_id");
             match &self.scope.folders {
@@ -156,6 +162,11 @@ impl<'a> Builder<'a> {
             conditions.push(format!("({})", self.template(restrict, Some((0, &alias)))?));
         }
         Ok(conditions)
+    }
+
+    /// Whether the entities are those of one folder, which are of one tenant.
+    pub fn is_in_one_folder(&self, set: &EntitySet) -> bool {
+        set.scoping == Scoping::Folder && matches!(self.scope.folders, Folders::One(_))
     }
 
     /// The condition that keeps to the tenant, if the set has one.

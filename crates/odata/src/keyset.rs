@@ -33,7 +33,7 @@ const VERSION: u8 = 1;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
     /// The query it belongs to.
-    query: u64,
+    pub query: u64,
     /// Rows on a page.
     pub size: u32,
     /// How many more rows `$top` allows.

@@ -38,6 +38,7 @@ pub mod metadata;
 pub mod openapi;
 mod options;
 mod order;
+mod pages;
 mod parse;
 pub mod path;
 mod query;

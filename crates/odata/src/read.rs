@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use db::{Cell, Tx, Value};
 
 use crate::block::Block;
-use crate::compile::{Builder, column};
-use crate::edm::{EntitySet, Kind, Prop, Source, Visible};
-use crate::keyset::{self, Page, Part, Token};
-use crate::order::{Term, first_of_key, order_list, order_terms};
+use crate::compile::Builder;
+use crate::edm::{EntitySet, Kind, Prop, Visible};
+use crate::keyset::{self, Page};
+use crate::order::{first_of_key, order_list, order_terms};
+use crate::pages::page;
 use crate::query::Expand;
 use crate::{Error, Guid, Query, Result, Timestamp, counts, json};
 
@@ -300,201 +301,6 @@ fn projection(q: &Query) -> String {
     }
 }
 
-/// Appends the entities of a page, with commas between, and says what time its order is about, if it is
-/// about one.
-fn page(
-    tx: &mut Tx<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    scope: &Scope<'_>,
-    shape: &Shape<'_>,
-    page: &mut Page,
-    out: &mut Vec<u8>,
-) -> Result<Option<Timestamp>> {
-    if let Some(token) = &q.after {
-        return page_behind(tx, set, q, token, scope, shape, page, out);
-    }
-    let now = match page.leads_on(q) {
-        true => time_of_order(tx, set, q, scope)?,
-        false => None,
-    };
-    let mut builder = Builder::new(tx.dialect(), scope);
-    let mut block = Block::new(set, q, shape, Visible::List);
-    let sql = page_statement(&mut builder, &mut block, set, q, page)?;
-    block.run(tx, scope, (&sql, &builder.params), page, out)?;
-    Ok(now)
-}
-
-/// The time of the request, if what rows are sorted by depends on it: later pages have to use the same.
-fn time_of_order(
-    tx: &mut Tx<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    scope: &Scope<'_>,
-) -> Result<Option<Timestamp>> {
-    let mut builder = Builder::new(tx.dialect(), scope);
-    order_terms(&mut builder, set, &q.order)?;
-    Ok(builder.uses_now().then_some(scope.now))
-}
-
-/// The page that begins at a token: the parts of what is behind it, one after the other, until the page
-/// is full.
-#[expect(clippy::too_many_arguments, reason = "a page and where it begins")]
-fn page_behind(
-    tx: &mut Tx<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    token: &Token,
-    scope: &Scope<'_>,
-    shape: &Shape<'_>,
-    page: &mut Page,
-    out: &mut Vec<u8>,
-) -> Result<Option<Timestamp>> {
-    let mut builder = Builder::new(tx.dialect(), scope);
-    let terms = order_terms(&mut builder, set, &q.order)?;
-    for part in keyset::parts(&terms, &token.values, tx.dialect())? {
-        if page.is_done() {
-            break;
-        }
-        let mut builder = Builder::new(tx.dialect(), scope);
-        let mut block = Block::new(set, q, shape, Visible::List);
-        let sql = part_statement(&mut builder, &mut block, set, q, (token, part), page)?;
-        block.run(tx, scope, (&sql, &builder.params), page, out)?;
-    }
-    Ok(token.now)
-}
-
-fn part_statement(
-    builder: &mut Builder<'_>,
-    block: &mut Block<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    (token, part): (&Token, Part),
-    page: &mut Page,
-) -> Result<String> {
-    let now = builder.now();
-    builder.set_now(token.now.unwrap_or(now));
-    let terms = order_terms(builder, set, &q.order)?;
-    builder.set_now(now);
-    let (columns, end) = block.columns(builder)?;
-    let sorted_by = sorted_by(page, q, &terms, end);
-    let mut conditions = conditions(builder, set, q)?;
-    conditions.append(&mut part.conditions(builder, &terms, &token.values));
-    let limit = builder.bind(i64::from(page.wanted()).into());
-    let (from, order) = (builder.from(set)?, part.order(&terms));
-    Ok(format!(
-        "SELECT {columns}{sorted_by}{from}{}{order} LIMIT {limit}",
-        where_clause(&conditions)
-    ))
-}
-
-/// Further columns with what rows are sorted by, if the page may lead to another one; `end` is the
-/// number of those before.
-fn sorted_by(page: &mut Page, q: &Query, terms: &[Term], end: usize) -> String {
-    if !page.leads_on(q) {
-        return String::new();
-    }
-    page.watch(end..end + terms.len());
-    let terms = terms.iter().map(|term| format!(", {}", term.selected()));
-    terms.collect()
-}
-
-fn page_statement(
-    builder: &mut Builder<'_>,
-    block: &mut Block<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    page: &mut Page,
-) -> Result<String> {
-    if q.skip > u64::from(page.most) {
-        return deep_statement(builder, block, set, q, page);
-    }
-    let (columns, end) = block.columns(builder)?;
-    let terms = order_terms(builder, set, &q.order)?;
-    let sorted_by = sorted_by(page, q, &terms, end);
-    let rest = found(builder, set, q, page, &terms)?;
-    Ok(format!("SELECT {columns}{sorted_by}{rest}"))
-}
-
-/// Where more rows are skipped than shown, they cost as little as can be: the page is found first, by
-/// keys alone where the set has a table with numbers as keys, so that an index may be all that is
-/// walked; joins and columns are for what is on it.
-fn deep_statement(
-    builder: &mut Builder<'_>,
-    block: &mut Block<'_>,
-    set: &'static EntitySet,
-    q: &Query,
-    page: &mut Page,
-) -> Result<String> {
-    let mut terms = order_terms(builder, set, &q.order)?;
-    let mut names = String::new();
-    for (at, term) in terms.iter_mut().enumerate() {
-        let name = format!("odata_{at}");
-        names.push_str(&format!(", {} AS {name}", term.sql));
-    }
-    // Whether there are more is looked at by the inner part, so that is to know how many rows it gives.
-    let leads_on = page.leads_on(q);
-    if leads_on {
-        page.watch(0..terms.len());
-    }
-    let (alias, rest) = (builder.alias(), found(builder, set, q, page, &terms)?);
-    let source = match number_of_row(set) {
-        Some(key) => {
-            let (key, table) = (column(&alias, key), builder.table(set)?);
-            format!(
-                "(SELECT {key} AS odata_key{names}{rest}) odata_found JOIN {table} {alias} \
-                 ON {key} = odata_key"
-            )
-        }
-        None => format!("(SELECT {alias}.*{names}{rest}) {alias}"),
-    };
-    builder.found();
-    let (columns, end) = block.columns(builder)?;
-    for (at, term) in terms.iter_mut().enumerate() {
-        *term = term.renamed(format!("odata_{at}"));
-    }
-    let sorted_by = sorted_by(page, q, &terms, end);
-    Ok(format!(
-        "SELECT {columns}{sorted_by} FROM {source}{} ORDER BY {}",
-        builder.joins(),
-        order_list(&terms)
-    ))
-}
-
-/// The column with the number of a row, of sets that are a table and have one.
-fn number_of_row(set: &EntitySet) -> Option<&'static str> {
-    let key = set.prop(set.key)?;
-    let is_table = !set.table.starts_with('(') && set.tie.is_empty();
-    match (key.source, key.kind) {
-        (Source::Column(key), Kind::Int64) if is_table => Some(key),
-        _ => None,
-    }
-}
-
-/// What follows the columns of a page.
-fn found(
-    builder: &mut Builder<'_>,
-    set: &EntitySet,
-    q: &Query,
-    page: &Page,
-    terms: &[Term],
-) -> Result<String> {
-    let conditions = where_clause(&conditions(builder, set, q)?);
-    let limit = builder.bind(i64::from(page.wanted()).into());
-    let offset = match q.skip {
-        0 => String::new(),
-        // `Query::parse` keeps it within the database's integers.
-        skip => format!(
-            " OFFSET {}",
-            builder.bind(i64::try_from(skip).unwrap_or(i64::MAX).into())
-        ),
-    };
-    let (from, order) = (builder.from(set)?, order_list(terms));
-    Ok(format!(
-        "{from}{conditions} ORDER BY {order} LIMIT {limit}{offset}"
-    ))
-}
-
 fn count(tx: &mut Tx<'_>, set: &'static EntitySet, q: &Query, scope: &Scope<'_>) -> Result<u64> {
     let mut builder = Builder::new(tx.dialect(), scope);
     let sql = count_statement(&mut builder, set, q, scope)?;
@@ -521,8 +327,24 @@ fn count_statement(
     ))
 }
 
-fn conditions(builder: &mut Builder<'_>, set: &EntitySet, q: &Query) -> Result<Vec<String>> {
-    let mut conditions = builder.scope_conditions(set)?;
+/// The conditions of the scope and of `$filter`.
+pub(crate) fn conditions(
+    builder: &mut Builder<'_>,
+    set: &EntitySet,
+    q: &Query,
+) -> Result<Vec<String>> {
+    let mut conditions = builder.tenant_condition(set, &builder.alias())?;
+    conditions.append(&mut conditions_within_tenant(builder, set, q)?);
+    Ok(conditions)
+}
+
+/// Those besides the tenant's.
+pub(crate) fn conditions_within_tenant(
+    builder: &mut Builder<'_>,
+    set: &EntitySet,
+    q: &Query,
+) -> Result<Vec<String>> {
+    let mut conditions = builder.conditions_within_tenant(set)?;
     if let Some(filter) = &q.filter {
         conditions.push(builder.filter(filter)?);
     }

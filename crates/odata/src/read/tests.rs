@@ -4,6 +4,8 @@ use db::{Db, Dialect, Migration, Options, Url};
 
 use super::*;
 use crate::edm::Entity;
+use crate::keyset::Token;
+use crate::pages::{page_statement, part_statement};
 use crate::{Guid, One};
 
 /// A job.
@@ -101,12 +103,38 @@ fn what_is_skipped_is_not_looked_up() {
     assert!(deep.starts_with(expected), "{deep}");
     let expected = format!(
         " ORDER BY t0.state DESC, t0.id DESC LIMIT CAST($3 AS BIGINT) OFFSET CAST($4 AS BIGINT)) \
-         odata_found JOIN jobs t0 ON t0.id = odata_key {joined} ORDER BY odata_0 DESC, odata_1 DESC"
+         odata_found JOIN jobs t0 ON t0.id = odata_key AND t0.tenant_id = CAST($1 AS BIGINT) {joined} \
+         ORDER BY odata_0 DESC, odata_1 DESC"
     );
     assert!(deep.ends_with(&expected), "{deep}");
     // Sorted by what is looked up, it is joined for all, and again for the page.
     let sorted = page("$select=RobotName&$skip=11&$orderby=RobotName");
     assert_eq!(sorted.matches("LEFT JOIN robots").count(), 2, "{sorted}");
+}
+
+/// Jobs that an index finds by their folder.
+static BY_FOLDER: EntitySet = EntitySet {
+    indexes: &["jobs_state(folder_id, state, id)"],
+    ..Job::SET
+};
+
+#[test]
+fn what_is_skipped_in_a_folder_is_in_one_tenant() {
+    let page = |folders: Folders| {
+        let scope = Scope { folders, ..SCOPE };
+        let query = Query::parse(&BY_FOLDER, "$skip=11&$select=State").unwrap();
+        let shape = Shape::default();
+        let mut block = Block::new(&BY_FOLDER, &query, &shape, Visible::List);
+        let mut builder = Builder::new(Dialect::Sqlite, &scope);
+        let page = &mut Page::single(10);
+        let sql = page_statement(&mut builder, &mut block, &BY_FOLDER, &query, page).unwrap();
+        let (inner, outer) = sql.split_once(" odata_found JOIN ").unwrap();
+        [inner, outer].map(|part| part.contains("tenant_id"))
+    };
+    // What is shown is looked at in any case.
+    assert_eq!(page(Folders::One(2)), [false, true]);
+    assert_eq!(page(Folders::Some(vec![2, 3])), [true, true]);
+    assert_eq!(page(Folders::All), [true, true]);
 }
 
 /// Jobs of which there is one for each of several folders.
@@ -165,24 +193,96 @@ fn only_rows_with_a_target_are_joined_where_no_other_can_be_found() {
     assert_eq!(inner("Robot/Name eq Release/Name"), (2, 2));
 }
 
-/// What SQLite says it does for the page and for the count.
-fn plans(query: &'static str) -> [String; 2] {
+/// A database with the tables.
+fn tables() -> (Db, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = Url::Sqlite(folder.path().join("test.db"));
     let db = Db::open(Options::new(url, "test")).unwrap();
     db.migrate(&[INIT]).unwrap();
+    (db, folder)
+}
+
+/// What SQLite says it does for a statement.
+fn plan(tx: &mut Tx<'_>, sql: &str, builder: &Builder<'_>) -> Result<String> {
+    let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
+    let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get("detail")).collect();
+    Ok(steps?.join("; "))
+}
+
+/// What SQLite says it does for the page and for the count.
+fn plans(query: &'static str) -> [String; 2] {
+    let (db, _folder) = tables();
     let plans = db.read_blocking(move |tx| -> Result<_> {
         let mut builders = [(); 2].map(|()| Builder::new(tx.dialect(), &SCOPE));
-        let statements = statements(&mut builders, query);
-        let mut plans = Vec::new();
-        for (sql, builder) in statements.iter().zip(&builders) {
-            let rows = tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &builder.params)?;
-            let steps: db::Result<Vec<String>> = rows.iter().map(|row| row.get("detail")).collect();
-            plans.push(steps?.join("; "));
-        }
-        Ok([plans.remove(0), plans.remove(0)])
+        let [page, count] = statements(&mut builders, query);
+        let [of_page, of_count] = &builders;
+        Ok([plan(tx, &page, of_page)?, plan(tx, &count, of_count)?])
     });
     plans.unwrap()
+}
+
+/// What SQLite says it does for each part of a page that begins behind these values.
+fn plans_behind(query: &'static str, values: &'static [i64]) -> Vec<String> {
+    let (db, _folder) = tables();
+    let plans = db.read_blocking(move |tx| -> Result<_> {
+        let query = Query::parse(Job::set(), query)?;
+        let token = Token {
+            query: 0,
+            size: 10,
+            left: None,
+            now: None,
+            values: values.iter().copied().map(Value::Int).collect(),
+        };
+        let mut builder = Builder::new(tx.dialect(), &SCOPE);
+        let terms = order_terms(&mut builder, Job::set(), &query.order)?;
+        let mut plans = Vec::new();
+        for part in keyset::parts(&terms, &token.values, tx.dialect())? {
+            let mut builder = Builder::new(tx.dialect(), &SCOPE);
+            let shape = Shape::default();
+            let mut block = Block::new(Job::set(), &query, &shape, Visible::List);
+            let (part, page) = ((&token, part), &mut Page::single(10));
+            let sql = part_statement(&mut builder, &mut block, Job::set(), &query, part, page)?;
+            plans.push(plan(tx, &sql, &builder)?);
+        }
+        Ok(plans)
+    });
+    plans.unwrap()
+}
+
+#[test]
+fn an_index_finds_what_is_behind_a_token() {
+    let scope = "tenant_id=? AND folder_id=?";
+    for (query, values, expected) in [
+        (
+            "$filter=State eq 5&$orderby=Id",
+            &[5][..],
+            &["jobs_state (SCOPE AND state=? AND id>?)"][..],
+        ),
+        (
+            "$orderby=Created desc&$expand=Robot",
+            &[7, 5],
+            &[
+                "jobs_created (SCOPE AND created=? AND id<?)",
+                "jobs_created (SCOPE AND created<?)",
+            ],
+        ),
+        (
+            "$orderby=State,Id desc",
+            &[7, 5],
+            &[
+                "jobs_state (SCOPE AND state=? AND id<?)",
+                "jobs_state (SCOPE AND state>?)",
+            ],
+        ),
+    ] {
+        let plans = plans_behind(query, values);
+        assert_eq!(plans.len(), expected.len(), "{query}: {plans:#?}");
+        for (plan, expected) in plans.iter().zip(expected) {
+            let expected = expected.replace("SCOPE", scope);
+            assert!(plan.contains(&expected), "{query}: {plan}");
+        }
+        assert!(!plans[0].contains("TEMP B-TREE"), "{query}: {plans:#?}");
+    }
 }
 
 #[test]

@@ -117,13 +117,9 @@ async fn a_link_counts_for_its_own_list(backend: Backend) {
     let link = next(&page).unwrap();
     scene.app.get(&link).await.ok(200);
     let (start, token) = link.split_once("$skiptoken=").unwrap();
-    let middle = token.len() / 2;
-    let other = if token.as_bytes()[middle] == b'A' {
-        'B'
-    } else {
-        'A'
-    };
-    let forged = format!("{}{other}{}", &token[..middle], &token[middle + 1..]);
+    let (mark, sealed) = token.split_once("%3A").unwrap();
+    let other = if sealed.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{mark}%3A{other}{}", &sealed[1..]);
     for path in [
         link.replace("Machines", "Calendars"),
         link.replace("orderby=Name", "orderby=Id"),
