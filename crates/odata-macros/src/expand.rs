@@ -144,11 +144,13 @@ pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     args.end()?;
     let mut item: ItemStruct = syn::parse2(item)?;
     let ident = item.ident.clone();
+    let doc = attrs::doc(&item.attrs);
     if matches!(item.fields, Fields::Unit) {
         return Ok(quote! {
             #item
 
             impl ::odata::edm::Input for #ident {
+                const DOC: &'static str = #doc;
                 const PARAMS: &'static [::odata::edm::Prop] = &[];
                 const KEY: ::core::option::Option<::odata::edm::Kind> = ::core::option::Option::None;
 
@@ -192,6 +194,7 @@ pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         #item
 
         impl ::odata::edm::Input for #ident {
+            const DOC: &'static str = #doc;
             const QUERY: &'static [&'static str] = &[#(#query),*];
             const PARAMS: &'static [::odata::edm::Prop] = &[#(#props),*];
             const KEY: ::core::option::Option<::odata::edm::Kind> = #key;

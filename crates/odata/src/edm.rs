@@ -428,6 +428,8 @@ pub trait Complex {
 /// What an operation is asked, as `#[input]` declares it: its parameters, and the key of the entity that
 /// it is bound to.
 pub trait Input: Sized {
+    /// What the operation does, as written on the struct.
+    const DOC: &'static str;
     /// Its parameters: of a function they stand in the path or in the query, of an action they are the
     /// members of the body.
     const PARAMS: &'static [Prop];

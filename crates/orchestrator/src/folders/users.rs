@@ -254,6 +254,7 @@ impl Operation for GetAllRolesForUser {
 pub struct RolesOfUser(GetAllRolesForUser);
 
 impl Input for RolesOfUser {
+    const DOC: &'static str = GetAllRolesForUser::DOC;
     const PARAMS: &'static [Prop] = GetAllRolesForUser::PARAMS;
     const KEY: Option<Kind> = None;
 

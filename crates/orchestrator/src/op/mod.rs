@@ -13,7 +13,6 @@ mod together;
 
 use std::sync::Arc;
 
-use odata::Options;
 use odata::edm::{EntitySet, Input, Kind, Prop};
 use odata::metadata::{OpSig, Param};
 
@@ -25,7 +24,7 @@ use crate::idempotency;
 pub use answer::{Answer, Created, File, Json, Nothing, One, Page, Part, Returns, Vars, Written};
 pub use at::{At, NAMESPACE, OWN_NAMESPACE, Proof, QUEUE_NAMESPACE, action, function, plain};
 pub use need::{Access, FolderRule, Need, Store};
-pub use resource::{Command, Resource, plain_entity, plain_page};
+pub use resource::{Command, Prepare, Prepared, Resource, Run, plain_entity, plain_page};
 pub use together::{Together, Work, together};
 
 /// Something that a caller can ask for.
@@ -67,6 +66,8 @@ pub trait Searching: Operation {
 pub trait AtEdge {
     /// Where it is, and who may call it.
     const AT: At;
+    /// What it does, for users of the API.
+    const DOC: &'static str = "";
     /// What it is asked.
     type Input: Input;
     /// What it answers with.
@@ -146,8 +147,6 @@ fn search<T: Searching>(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Searched> {
 pub enum Task {
     /// A verb on a resource.
     Verb(&'static Resource, Command),
-    /// A function that reads what it needs itself.
-    Run(Run),
     /// An operation with its input.
     Perform(Arc<dyn Perform>),
     /// An operation whose input is still to be read: because that is slow work, or because it cannot be
@@ -163,10 +162,6 @@ impl Task {
     pub fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Reply> {
         match self {
             Self::Verb(resource, command) => command.perform(resource, cx),
-            Self::Run(run) => {
-                let args = cx.args;
-                run(cx, args)
-            }
             Self::Perform(work) => work.perform(cx),
             Self::Unread(read) => read(cx.args)?.perform(cx),
         }
@@ -179,8 +174,10 @@ pub const fn op<T: Operation>() -> Op {
     Op {
         at: T::AT,
         bound: T::KEY.is_some(),
-        params: Params::Declared(T::PARAMS, T::QUERY),
-        returns: Returned::Declared(T::Answer::RETURNS),
+        doc: T::DOC,
+        params: T::PARAMS,
+        query: T::QUERY,
+        returns: T::Answer::RETURNS,
         slow: false,
         search: None,
         does: Does::Operation(read::<T>),
@@ -212,54 +209,23 @@ pub const fn edge<T: AtEdge>() -> Op {
     Op {
         at: T::AT,
         bound: <T::Input as Input>::KEY.is_some(),
-        params: Params::Declared(<T::Input as Input>::PARAMS, <T::Input as Input>::QUERY),
-        returns: Returned::Declared(<T::Answer as Answer>::RETURNS),
+        doc: T::DOC,
+        params: <T::Input as Input>::PARAMS,
+        query: <T::Input as Input>::QUERY,
+        returns: <T::Answer as Answer>::RETURNS,
         slow: false,
         search: None,
         does: Does::Edge,
     }
 }
 
-/// Parameters of an operation.
-#[derive(Clone, Copy)]
-pub enum Params {
-    /// By name and type.
-    Named(&'static [(&'static str, &'static str)]),
-    /// As declared, and those of them that stand in the address although there is a body.
-    Declared(&'static [Prop], &'static [&'static str]),
-}
-
-/// The type of an answer.
-#[derive(Clone, Copy)]
-pub enum Returned {
-    /// By its name.
-    Named(&'static str),
-    /// As declared.
-    Declared(Returns),
-}
-
 /// Who does an operation.
 #[derive(Clone, Copy)]
 pub enum Does {
-    /// A function that reads what it needs itself.
-    Run(Run),
     /// The operation.
     Operation(Read),
-    /// The edge, because it handles files.
+    /// The edge.
     Edge,
-}
-
-/// The function of an operation.
-pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
-
-/// Work before the transaction; it sees the body and no database.
-pub type Prepare = fn(&Args) -> Result<Option<Prepared>>;
-
-/// What such work makes of a request.
-#[derive(Clone)]
-pub enum Prepared {
-    /// The hash of a password.
-    Hash(String),
 }
 
 /// Looks for what is to be changed in a transaction that only reads: writers wait for each other, and
@@ -290,10 +256,14 @@ pub struct Op {
     pub at: At,
     /// Called on one entity: `Jobs(1)/…StopJob`.
     pub bound: bool,
+    /// What it does, for users of the API.
+    pub doc: &'static str,
     /// Its parameters.
-    pub params: Params,
+    pub params: &'static [Prop],
+    /// Names of those that stand in the query although they need not.
+    pub query: &'static [&'static str],
     /// The type of its answer.
-    pub returns: Returned,
+    pub returns: Returns,
     /// Whether reading its input is slow work.
     pub slow: bool,
     /// Looks for what it changes before it writes.
@@ -303,54 +273,10 @@ pub struct Op {
 }
 
 impl Op {
-    const fn new(at: At, need: Need, does: Does) -> Self {
-        Self {
-            at: at.needs(need),
-            bound: false,
-            params: Params::Named(&[]),
-            returns: Returned::Named(""),
-            slow: false,
-            search: None,
-            does,
-        }
-    }
-
-    /// A function of a set: tenant-wide, on the main store, without parameters unless said.
-    #[must_use]
-    pub const fn function(set: &'static str, name: &'static str, need: Need, run: Run) -> Self {
-        Self::new(function(set, name), need, Does::Run(run))
-    }
-
-    /// An action of a set, likewise.
-    #[must_use]
-    pub const fn action(set: &'static str, name: &'static str, need: Need, run: Run) -> Self {
-        Self::new(action(set, name), need, Does::Run(run))
-    }
-
-    /// A function that tells nothing of any tenant, to whoever asks.
-    #[must_use]
-    pub const fn public(set: &'static str, name: &'static str, run: Run) -> Self {
-        let at = function(set, name).public();
-        Self::new(at, Need::AUTHENTICATED, Does::Run(run))
-    }
-
-    /// An operation at a plain address.
-    #[must_use]
-    pub const fn plain(at: At, run: Run) -> Self {
-        Self::new(at, at.need, Does::Run(run))
-    }
-
-    /// An action that takes files: the edge does it.
-    #[must_use]
-    pub const fn upload(set: &'static str, name: &'static str, need: Need) -> Self {
-        Self::new(action(set, name), need, Does::Edge)
-    }
-
     /// What is to be done in a transaction, with what the request says; `None` when the edge does it.
     #[must_use]
     pub fn task(&self, args: &Args) -> Option<Task> {
         match self.does {
-            Does::Run(run) => Some(Task::Run(run)),
             Does::Operation(read) if self.slow => Some(Task::Unread(read)),
             Does::Operation(read) => Some(match read(args) {
                 Ok(work) => Task::Perform(work),
@@ -372,32 +298,21 @@ impl Op {
     /// How the descriptions of the service show it.
     #[must_use]
     pub fn signature(&self) -> OpSig {
+        // Those of a function of a set stand in brackets.
+        let plain = self.at.is_plain() && self.at.reads_address();
+        let in_query = |prop: &Prop| plain || self.query.contains(&prop.name);
+        let params = self.params.iter();
         OpSig {
             name: self.at.name,
             namespace: self.at.namespace,
             action: self.at.action,
             set: self.at.set,
             bound_to_entity: self.bound,
-            params: match self.params {
-                Params::Named(params) => {
-                    let params = params.iter();
-                    params.map(|(name, ty)| Param::named(name, ty)).collect()
-                }
-                Params::Declared(params, query) => {
-                    // Those of a function of a set stand in brackets.
-                    let plain = self.at.is_plain() && self.at.reads_address();
-                    let in_query = |prop: &Prop| plain || query.contains(&prop.name);
-                    let params = params.iter();
-                    params
-                        .map(|prop| Param::declared(prop).in_query(in_query(prop)))
-                        .collect()
-                }
-            },
-            returns: match self.returns {
-                Returned::Named(name) => name.to_owned(),
-                Returned::Declared(returns) => returns.type_name(),
-            },
-            doc: "",
+            params: params
+                .map(|prop| Param::declared(prop).in_query(in_query(prop)))
+                .collect(),
+            returns: self.returns.type_name(),
+            doc: self.doc,
         }
     }
 
@@ -405,8 +320,7 @@ impl Op {
     #[must_use]
     pub fn only_param(&self) -> Option<&'static str> {
         match self.params {
-            Params::Named([(name, _)]) => Some(name),
-            Params::Declared([prop], _) => Some(prop.name),
+            [prop] => Some(prop.name),
             _ => None,
         }
     }
@@ -414,82 +328,12 @@ impl Op {
     /// The set of the entities that it returns, which may have no address of its own.
     #[must_use]
     pub fn result(&self) -> Option<&'static EntitySet> {
-        match self.returns {
-            Returned::Declared(returns) => returns.set(),
-            Returned::Named(_) => None,
-        }
+        self.returns.set()
     }
 
     /// The type of the values that it returns.
     #[must_use]
     pub fn result_kind(&self) -> Option<Kind> {
-        match self.returns {
-            Returned::Declared(returns) => returns.kind(),
-            Returned::Named(_) => None,
-        }
-    }
-
-    /// Called on one entity.
-    #[must_use]
-    pub const fn bound(mut self) -> Self {
-        self.bound = true;
-        self
-    }
-
-    /// Called with another method.
-    #[must_use]
-    pub const fn method(mut self, method: &'static str) -> Self {
-        self.at.method = method;
-        self
-    }
-
-    /// In another namespace.
-    #[must_use]
-    pub const fn namespace(mut self, namespace: &'static str) -> Self {
-        self.at.namespace = namespace;
-        self
-    }
-
-    /// With parameters.
-    #[must_use]
-    pub const fn params(mut self, params: &'static [(&'static str, &'static str)]) -> Self {
-        self.params = Params::Named(params);
-        self
-    }
-
-    /// With an answer of this EDM type.
-    #[must_use]
-    pub const fn returns(mut self, returns: &'static str) -> Self {
-        self.returns = Returned::Named(returns);
-        self
-    }
-
-    /// With another status of success than the usual one.
-    #[must_use]
-    pub const fn answers(mut self, status: u16) -> Self {
-        self.at.status = Some(status);
-        self
-    }
-
-    /// With `$filter` to say what is meant, and of the query options those `others` besides.
-    #[must_use]
-    pub const fn filter(mut self, required: bool, others: Options) -> Self {
-        self.at.filter = Some(required);
-        self.at.options = Some(Options::FILTER.and(others));
-        self
-    }
-
-    /// With another folder rule.
-    #[must_use]
-    pub const fn folder(mut self, rule: FolderRule) -> Self {
-        self.at.folder = rule;
-        self
-    }
-
-    /// On another store.
-    #[must_use]
-    pub const fn store(mut self, store: Store) -> Self {
-        self.at.store = store;
-        self
+        self.returns.kind()
     }
 }

@@ -3,10 +3,23 @@
 use odata::edm::EntitySet;
 use odata::{Changes, Mode, Options, Query};
 
-use super::{FolderRule, Need, Prepare, Run, Store, Vars};
+use super::{FolderRule, Need, Store, Vars};
 use crate::audit::{self, AuditAction, Audited};
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Error, Result};
+
+/// A function of a verb that reads what it needs itself.
+pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
+
+/// Work before the transaction; it sees the body and no database.
+pub type Prepare = fn(&Args) -> Result<Option<Prepared>>;
+
+/// What such work makes of a request.
+#[derive(Clone)]
+pub enum Prepared {
+    /// The hash of a password.
+    Hash(String),
+}
 
 /// What a verb does. Where the function only does what is beyond columns, the rest follows from the
 /// declaration: the body is read and checked against it, the audit log is written, and the entity is

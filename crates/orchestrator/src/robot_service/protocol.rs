@@ -25,13 +25,14 @@ pub const OPS: &[Op] = &[
 pub struct Unasked;
 
 macro_rules! calls {
-    ($($(#[$doc:meta])* $method:literal $address:literal $call:ident($input:ty) -> $answer:ty;)*) => {
+    ($(#[doc = $doc:literal] $method:literal $address:literal $call:ident($input:ty) -> $answer:ty;)*) => {
         $(
-            $(#[$doc])*
+            #[doc = $doc]
             pub enum $call {}
 
             impl AtEdge for $call {
                 const AT: At = plain($method, concat!("api/RobotsService/", $address)).hosts();
+                const DOC: &'static str = $doc;
                 type Input = $input;
                 type Answer = $answer;
             }
