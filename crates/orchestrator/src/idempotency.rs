@@ -3,6 +3,8 @@
 //! The answer is kept in the transaction of what it reports. Whoever asks again with the same key and
 //! the same request within a day gets it again; refusals are not kept, as they changed nothing.
 
+use db::{Tx, Value};
+
 use crate::cx::{Cx, Identity, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -90,4 +92,15 @@ fn request(cx: &Cx<'_, '_>, operation: &str) -> String {
     let key = args.key.as_ref().map(|key| format!("{key:?}"));
     let key = key.unwrap_or_default();
     identity::secret_hash(&format!("{operation} {key} {folder} {body}{query}"))
+}
+
+/// Forgets the answers that were kept after one time and until another.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn forget(tx: &mut Tx<'_>, after: Value, until: Value) -> Result<u64> {
+    Ok(tx.exec(
+        "DELETE FROM idempotency_keys WHERE creation_time > $1 AND creation_time <= $2",
+        &[after, until],
+    )?)
 }

@@ -15,6 +15,7 @@ mod caller;
 mod clock;
 mod cx;
 mod error;
+mod feature;
 pub mod op;
 
 pub mod audit;
@@ -61,80 +62,52 @@ pub use cx::{
     Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,
 };
 pub use error::{Code, Error, Result};
+pub use feature::{Feature, Removal, Thing};
 pub use op::{
     Access, At, Command, Does, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Operation,
     Prepare, Prepared, QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store, Task,
 };
 
-/// Every entity set, in the order of the service document.
-pub static RESOURCES: &[&Resource] = &[
-    &assets::RESOURCE,
-    &audit::RESOURCE,
-    &calendars::RESOURCE,
-    &environments::RESOURCE,
-    &exports::RESOURCE,
-    &folders::RESOURCE,
-    &jobs::RESOURCE,
-    &libraries::RESOURCE,
-    &machines::RESOURCE,
-    &folders::UNITS,
-    &roles::PERMISSIONS,
-    &packages::RESOURCE,
-    &schedules::RESOURCE,
-    &releases::RESOURCE,
-    &queues::definitions::RESOURCE,
-    &queues::adding::RESOURCE,
-    &queues::comments::RESOURCE,
-    &queues::events::RESOURCE,
-    &queues::items::RESOURCE,
-    &queues::records::RESOURCE,
-    &queues::retention::RESOURCE,
-    &logs::RESOURCE,
-    &robots::RESOURCE,
-    &roles::RESOURCE,
-    &sessions::RESOURCE,
-    &settings::RESOURCE,
-    &tenants::RESOURCE,
-    &users::RESOURCE,
-    &webhooks::RESOURCE,
+/// The features, in the order of the modules above.
+pub static FEATURES: &[&Feature] = &[
+    &audit::FEATURE,
+    &settings::FEATURE,
+    &calendars::FEATURE,
+    &roles::FEATURE,
+    &folders::FEATURE,
+    &users::FEATURE,
+    &clients::FEATURE,
+    &packages::FEATURE,
+    &libraries::FEATURE,
+    &releases::FEATURE,
+    &machines::FEATURE,
+    &environments::FEATURE,
+    &robots::FEATURE,
+    &sessions::FEATURE,
+    &tenants::FEATURE,
+    &jobs::FEATURE,
+    &logs::FEATURE,
+    &robot_service::FEATURE,
+    &assets::FEATURE,
+    &queues::FEATURE,
+    &schedules::FEATURE,
+    &webhooks::FEATURE,
+    &exports::FEATURE,
 ];
 
-/// Every function and action.
-pub static OPS: &[&[Op]] = &[
-    audit::OPS,
-    calendars::OPS,
-    environments::OPS,
-    exports::OPS,
-    folders::OPS,
-    folders::UNIT_OPS,
-    jobs::OPS,
-    libraries::OPS,
-    machines::OPS,
-    packages::OPS,
-    releases::OPS,
-    queues::definitions::OPS,
-    queues::extended::OPS,
-    queues::upload::OPS,
-    queues::comments::OPS,
-    queues::events::OPS,
-    queues::items::OPS,
-    queues::by_filter::OPS,
-    queues::adding::OPS,
-    queues::bulk::OPS,
-    queues::records::OPS,
-    queues::report::OPS,
-    robots::OPS,
-    sessions::OPS,
-    users::ROLE_OPS,
-    settings::OPS,
-    users::OPS,
-    webhooks::OPS,
-    exports::download::OPS,
-    logs::calls::OPS,
-    robot_service::OPS,
-    settings::status::OPS,
-    users::login::OPS,
-];
+/// Every entity set.
+pub fn resources() -> impl Iterator<Item = &'static Resource> + Clone {
+    FEATURES
+        .iter()
+        .flat_map(|feature| feature.resources)
+        .copied()
+}
+
+/// Every operation.
+pub fn operations() -> impl Iterator<Item = &'static Op> + Clone {
+    let tables = FEATURES.iter().flat_map(|feature| feature.operations);
+    tables.flat_map(|table| table.iter())
+}
 
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {

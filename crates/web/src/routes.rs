@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use ::odata::Options;
-use orchestrator::{OPS, Op, RESOURCES, Resource};
+use orchestrator::{Op, Resource, operations, resources};
 
 use crate::odata::HONOURED;
 
@@ -26,9 +26,9 @@ struct Routes {
 }
 
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
-    let sets = RESOURCES.iter();
-    let sets = sets.map(|resource| (resource.set.name.to_ascii_lowercase(), *resource));
-    let rows = OPS.iter().copied().flatten().zip(HONOURED.iter());
+    let sets = resources();
+    let sets = sets.map(|resource| (resource.set.name.to_ascii_lowercase(), resource));
+    let rows = operations().zip(HONOURED.iter());
     let rows: Vec<Route> = rows
         .map(|(op, options)| Route {
             op,
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn no_two_declarations_have_one_address() {
-        let rows = OPS.iter().copied().flatten().count();
+        let rows = operations().count();
         assert_eq!(ROUTES.operations.len() + ROUTES.plain.len(), rows);
-        assert_eq!(ROUTES.sets.len(), RESOURCES.len());
+        assert_eq!(ROUTES.sets.len(), resources().count());
     }
 }

@@ -7,7 +7,7 @@ use ::odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Ver
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use orchestrator::op::Proof;
-use orchestrator::{Command, Error, FolderRule, Need, OPS, Op, RESOURCES, Resource, Result};
+use orchestrator::{Command, Error, FolderRule, Need, Op, Resource, Result, operations, resources};
 use serde_json::{Value, json};
 
 use crate::address::Address;
@@ -81,10 +81,9 @@ fn page(document: &str) -> Response<Body> {
 /// The OpenAPI document for the service at `root`, whose plain operations are at `plain_root`.
 fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
     let described = Described::new();
-    let ops: Vec<&Op> = OPS.iter().flat_map(|ops| ops.iter()).collect();
+    let ops: Vec<&Op> = operations().collect();
     let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
-    let needs = RESOURCES
-        .iter()
+    let needs = resources()
         .flat_map(|r| verbs(r))
         .map(|(_, command)| command.need);
     let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.at.need)).collect();
@@ -120,7 +119,7 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
             endpoint.extensions = access(need, folder, op);
             endpoints.push(endpoint);
         };
-    for resource in RESOURCES {
+    for resource in resources() {
         for (verb, command) in verbs(resource) {
             let call = Call::Set(resource.set, verb);
             let options = (verb == Verb::Get).then_some(resource.get_options);

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use orchestrator::{OPS, RESOURCES};
+use orchestrator::{operations, resources};
 use serde_json::{Value, json};
 use testkit::contract::same_operation;
 use testkit::{
@@ -60,7 +60,7 @@ fn every_operation_is_listed_once() {
 /// What is declared, as method and address.
 fn declared() -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for resource in RESOURCES {
+    for resource in resources() {
         let set = format!("/odata/{}", resource.set.name);
         let entity = format!("{set}({{key}})");
         for (method, address, there) in [
@@ -74,7 +74,7 @@ fn declared() -> Vec<(String, String)> {
             all.extend(there.then(|| (method.to_owned(), address.clone())));
         }
     }
-    for op in OPS.iter().copied().flatten() {
+    for op in operations() {
         let at = &op.at;
         let address = match (at.is_plain(), op.bound) {
             (true, _) => format!("/{}", at.name),

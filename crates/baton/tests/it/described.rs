@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use odata::edm::{EntitySet, Kind};
 use odata::metadata::{Model, OpSig};
-use orchestrator::{OPS, Op, RESOURCES};
+use orchestrator::{Op, operations, resources};
 use serde_json::{Value, json};
 use testkit::{Backend, both, package};
 
@@ -21,9 +21,9 @@ both!(
 /// Whatever an operation takes or gives is described, and no two things have one name.
 #[test]
 fn the_model_is_closed() {
-    let sets: Vec<&'static EntitySet> = RESOURCES.iter().map(|resource| resource.set).collect();
-    let ops: Vec<OpSig> = OPS.iter().copied().flatten().map(Op::signature).collect();
-    let declared = || OPS.iter().copied().flatten();
+    let sets: Vec<&'static EntitySet> = resources().map(|resource| resource.set).collect();
+    let ops: Vec<OpSig> = operations().map(Op::signature).collect();
+    let declared = || operations();
     let results: Vec<_> = declared().filter_map(Op::result).collect();
     let types: Vec<Kind> = declared().filter_map(Op::result_kind).collect();
     let undefined = odata::metadata::undefined(&Model {

@@ -9,7 +9,7 @@ mod exceptions;
 mod probes;
 mod sets;
 
-use orchestrator::RESOURCES;
+use orchestrator::resources;
 use serde_json::{Value, json};
 use testkit::contract::facts;
 use testkit::{Answer, Backend, both};
@@ -32,7 +32,7 @@ fn every_set_with_bodies_is_tried() {
         let mut subjects = SUBJECTS.iter();
         subjects.any(|subject| subject.set == set && subject.verbs.contains(&verb))
     };
-    for resource in RESOURCES {
+    for resource in resources() {
         let verbs = [
             (Verb::Create, resource.create.is_some()),
             (Verb::Replace, resource.replace.is_some()),

@@ -5,7 +5,7 @@ mod stage;
 
 use std::collections::HashSet;
 
-use orchestrator::{FolderRule, OPS, Op, RESOURCES};
+use orchestrator::{FolderRule, Op, operations, resources};
 use serde_json::Value;
 use testkit::{Backend, Client, both};
 
@@ -21,8 +21,8 @@ both!(
 /// the list for each.
 #[test]
 fn navigation_leads_to_one_row() {
-    let sets = RESOURCES.iter().map(|resource| resource.set);
-    let results = OPS.iter().copied().flatten().filter_map(Op::result);
+    let sets = resources().map(|resource| resource.set);
+    let results = operations().filter_map(Op::result);
     for set in sets.chain(results) {
         for nav in set.navs.iter().filter(|nav| !nav.many) {
             let target = (nav.target)();
@@ -43,7 +43,7 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
             single.push(path);
         }
     };
-    for resource in RESOURCES.iter().filter(|resource| resource.list.is_some()) {
+    for resource in resources().filter(|resource| resource.list.is_some()) {
         let path = format!("odata/{}", resource.set.name);
         if resource.folder != FolderRule::Required {
             walk(app, path.clone()).await;
@@ -54,7 +54,7 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
             walk(&stage.scene.shared, path).await;
         }
     }
-    let ops = OPS.iter().copied().flatten();
+    let ops = operations();
     for op in ops.filter(|op| gives_entities(op)) {
         let (client, path) = call(&stage, op);
         walk(&client, path).await;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use db::{Db, Tx};
 use odata::{Metadata, Timestamp};
 use orchestrator::queues::engine::{self, Request, Work};
-use orchestrator::{Args, Caller, Error, Folder, Identity, OPS, Reply, Server, Task};
+use orchestrator::{Args, Caller, Error, Folder, Identity, Reply, Server, Task, operations};
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
 
@@ -242,7 +242,7 @@ fn reopened(db: Db, scene: &Scene, backend: Backend) -> Db {
 
 /// What a call wants, read as the server reads it.
 fn work(name: &str, id: Option<i64>, body: Value) -> Arc<Work> {
-    let mut all = OPS.iter().flat_map(|ops| ops.iter());
+    let mut all = operations();
     let op = all.find(|op| op.at.name == name).unwrap();
     let args = Args {
         key: id.map(odata::path::Literal::Int),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use odata::{Folders, Metadata, Timestamp};
-use orchestrator::{Args, Caller, Cx, Folder, Identity, OPS, Reply, Server};
+use orchestrator::{Args, Caller, Cx, Folder, Identity, Reply, Server, operations};
 use serde_json::{Value, json};
 use testkit::{Answer, Backend, Client, Scene, both};
 
@@ -242,7 +242,7 @@ impl Parts {
     }
 
     fn part(&mut self, tx: &mut db::Tx<'_>) -> Vec<u8> {
-        let mut all = OPS.iter().flat_map(|ops| ops.iter());
+        let mut all = operations();
         let op = all.find(|op| (op.at.set, op.at.name) == ("QueueDefinitions", "Reports"));
         let mut cx = Cx {
             tx,

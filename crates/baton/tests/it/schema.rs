@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use odata::edm::{EntitySet, Kind, Source};
-use orchestrator::{LOG_MIGRATIONS, MIGRATIONS, OPS, Op, RESOURCES, Store};
+use orchestrator::{LOG_MIGRATIONS, MIGRATIONS, Op, Store, operations, resources};
 use serde_json::Value;
 use testkit::{Backend, both};
 
@@ -109,8 +109,8 @@ async fn indexes(db: &db::Db, backend: Backend) -> Vec<Index> {
 
 /// Every set that is declared: with an address, given by operations, or reached from one of these.
 fn declared() -> Vec<(Store, &'static EntitySet)> {
-    let results = OPS.iter().copied().flatten().filter_map(Op::result);
-    let mut sets: Vec<(Store, &EntitySet)> = RESOURCES.iter().map(|r| (r.store, r.set)).collect();
+    let results = operations().filter_map(Op::result);
+    let mut sets: Vec<(Store, &EntitySet)> = resources().map(|r| (r.store, r.set)).collect();
     sets.extend(results.map(|set| (Store::Main, set)));
     let mut at = 0;
     while let Some((store, set)) = sets.get(at).copied() {
@@ -224,7 +224,7 @@ async fn every_declared_index_is_there(backend: Backend) {
 async fn every_property_can_be_selected_filtered_and_sorted(backend: Backend) {
     let scene = scene(backend).await;
     let mut asked = 0;
-    for resource in RESOURCES.iter().filter(|r| r.list.is_some()) {
+    for resource in resources().filter(|r| r.list.is_some()) {
         let set = resource.set;
         let get = async |query: String| {
             let path = format!("odata/{}?$top=5&{query}", set.name);

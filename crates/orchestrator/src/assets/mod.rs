@@ -5,8 +5,16 @@ use odata::{Guid, Many, Timestamp, edm_enum};
 
 use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::Result;
+use crate::feature::Feature;
 use crate::machines::Tag;
 use crate::op::{Access, FolderRule, Need, Resource, plain_entity};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("assets").resources(&[&RESOURCE]).tables(&[
+    "asset_folders",
+    "asset_user_values",
+    "assets",
+]);
 
 edm_enum! {
     /// What a value is.

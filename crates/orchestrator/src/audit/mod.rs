@@ -10,7 +10,14 @@ use crate::cx::{Cx, Identity, SERVER};
 use crate::error::{Error, Result};
 use crate::op::{Access, At, Need, Op, Operation, Page, Resource, function, op, plain_entity};
 
+use crate::feature::Feature;
 pub use entities::{AuditAction, AuditComponent, AuditLog, AuditLogEntity};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("audit")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["audit_log_entities", "audit_logs"]);
 
 const VIEW: Need = Need::new("OR.Audit", &[("Audit", Access::View)], false);
 

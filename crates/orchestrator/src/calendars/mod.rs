@@ -5,8 +5,15 @@ use odata::{Changes, Guid, Timestamp};
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
+use crate::feature::Feature;
 use crate::op::{Access, At, Command, Need, Op, Operation, Resource, action, op, plain_entity};
 use crate::settings::{self, timezones};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("calendars")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["calendars"]);
 
 /// A calendar.
 #[odata::entity(

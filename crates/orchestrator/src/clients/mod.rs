@@ -6,7 +6,11 @@ use db::{Tx, Value};
 use odata::Timestamp;
 
 use crate::error::Result;
+use crate::feature::Feature;
 use crate::users::{self, NewUser, UserType};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("clients").tables(&["clients"]);
 
 /// An application as the token endpoint needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]

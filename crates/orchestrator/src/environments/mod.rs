@@ -18,8 +18,15 @@ use crate::op::{
     function, op, plain_entity,
 };
 
+use crate::feature::{Feature, Thing, removing};
 use entities::Candidate;
 pub use entities::{Environment, EnvironmentType};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("environments")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["environment_robots", "environments"]);
 
 const VIEW: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Environments", Access::Edit)], true);
@@ -126,11 +133,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
             format!("The process '{process}' is deployed to the environment: delete it first."),
         ));
     }
-    // Processes that were deleted are kept for their jobs only.
-    cx.tx.exec(
-        "UPDATE releases SET environment_id = NULL WHERE environment_id = $1",
-        &[id.into()],
-    )?;
+    removing(cx, Thing::Environment, id)?;
     cx.delete(&Environment::SET, id)
 }
 

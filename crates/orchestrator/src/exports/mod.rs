@@ -20,7 +20,14 @@ use odata::{Timestamp, edm_enum};
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
+use crate::feature::Feature;
 use crate::op::{Need, Op, Resource, op};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("exports")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS, download::OPS])
+    .tables(&["exports"]);
 
 /// How long an export is kept when it has ended.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -270,8 +270,7 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         }
     }
     // Every set that is kept in folders, of whatever feature; its history was looked at.
-    let kept = crate::RESOURCES
-        .iter()
+    let kept = crate::resources()
         .filter(|resource| resource.store == Store::Main)
         .map(|resource| resource.set)
         .filter(|set| set.scoping == Scoping::Folder && !HISTORY.contains(&set.table));

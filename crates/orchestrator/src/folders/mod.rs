@@ -23,12 +23,26 @@ use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, Resource, op,
 };
 
+use crate::feature::Feature;
 pub use assign::assign_user;
 pub(crate) use assign::{Unit, are_units_of_user, set_units_of_user};
 pub use create::{NewFolder, insert};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
 pub use machines::assign_machine;
 pub use units::{OPS as UNIT_OPS, RESOURCE as UNITS};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("folders")
+    .resources(&[&RESOURCE, &UNITS])
+    .operations(&[OPS, UNIT_OPS])
+    .tables(&[
+        "folder_machine_robots",
+        "folder_machines",
+        "folder_tree",
+        "folder_user_roles",
+        "folder_users",
+        "folders",
+    ]);
 
 /// Seeing folders: of the tenant, or those in which a role gives it.
 pub const VIEW: Need = Need::new(

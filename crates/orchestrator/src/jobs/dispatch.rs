@@ -25,6 +25,7 @@ use super::state::WAITING;
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
 use crate::robots::able;
+use crate::sessions;
 
 /// Unattended robots, no classic ones, of accounts assigned to the folder `$1` or above it.
 pub(super) const ROBOTS_IN_FOLDER: &str = concat!(
@@ -88,14 +89,6 @@ db::params! {
         job: i64,
         session: i64,
         machine: i64,
-        robot: i64,
-    }
-}
-
-db::params! {
-    /// The robot that a session shows: the last that was handed a job on it.
-    struct Shown {
-        session: i64,
         robot: i64,
     }
 }
@@ -216,14 +209,7 @@ fn write(cx: &mut Cx<'_, '_>, given: Vec<HandOut>) -> Result<usize> {
     for session in shown.keys() {
         cx.hint(Hint::Session(*session));
     }
-    let shown = shown.into_iter();
-    cx.tx.send_many(
-        "UPDATE sessions SET robot_id = {robot} {rows}
-         WHERE id = {session} AND COALESCE(robot_id, 0) <> {robot}",
-        shown
-            .map(|(session, robot)| Shown { session, robot })
-            .collect(),
-    )?;
+    sessions::are_at(cx.tx, shown)?;
     Ok(taken.len())
 }
 

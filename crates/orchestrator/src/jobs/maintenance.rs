@@ -2,7 +2,7 @@
 
 use super::{StopStrategy, dispatch, stop};
 use crate::cx::Cx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::op::{Access, At, Need, Nothing, Operation, action};
 use crate::sessions::{self, MaintenanceMode};
 
@@ -28,18 +28,7 @@ impl Operation for SetMaintenanceMode {
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         let session = self.session_id;
-        let changed = cx.tx.exec(
-            "UPDATE sessions SET maintenance_mode = $3
-             WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
-            &[
-                session.into(),
-                cx.caller.tenant.into(),
-                self.maintenance_mode.into(),
-            ],
-        )?;
-        if changed == 0 {
-            return Err(Error::not_found("Session"));
-        }
+        sessions::set_maintenance(cx, session, self.maintenance_mode)?;
         if self.maintenance_mode == MaintenanceMode::Default {
             dispatch::session(cx, session)?;
             return Ok(Nothing);

@@ -21,6 +21,7 @@ pub mod hosts;
 mod info;
 mod maintenance;
 mod places;
+mod removals;
 pub mod report;
 mod start;
 pub(crate) mod state;
@@ -40,9 +41,17 @@ use start::StartJobs;
 use state::RUNNING;
 use stop::{StopJob, StopJobs};
 
+use crate::feature::Feature;
 pub(crate) use crate::machines::RUNTIMES;
 pub use entities::{Job, JobSource, JobType, StopStrategy};
 pub use state::JobState;
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("jobs")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["job_counts", "jobs"])
+    .removals(removals::REMOVALS);
 
 const VIEW: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);
 const EDIT: Need = Need::new("OR.Jobs", &[("Jobs", Access::Edit)], true);

@@ -11,7 +11,13 @@ use crate::op::{
 };
 use crate::packages::{self, Feed, UploadedFile};
 
+use crate::feature::Feature;
 pub use entities::{LIBRARIES, Library};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("libraries")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS]);
 
 const VIEW: Need = Need::new("OR.Execution", &[("Libraries", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Libraries", Access::Create)], true);

@@ -7,9 +7,16 @@ mod submit;
 
 use crate::op::{Access, FolderRule, Need, Resource, Store};
 
+use crate::feature::Feature;
 pub use entities::{LogLevel, RobotLog};
 pub use origins::origins;
 pub use submit::{Line, MAX_LINES, Origin, insert, origin_of_job, parse};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("logs")
+    .resources(&[&RESOURCE])
+    .operations(&[calls::OPS])
+    .tables(&["robot_logs"]);
 
 /// What reading logs asks of the caller.
 const VIEW: Need = Need::new("OR.Monitoring", &[("Logs", Access::View)], false);

@@ -9,6 +9,7 @@ use super::{AUDITED, DELETE, Machine, MachineScope};
 use crate::audit::{self, AuditAction};
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::feature::{Thing, removing};
 use crate::jobs::state::FINAL;
 use crate::op::{At, Nothing, Operation, action};
 
@@ -50,18 +51,7 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
         ));
     }
     check_free(cx, id, &name)?;
-    let sessions: Vec<i64> = cx.tx.all(
-        "SELECT id FROM sessions WHERE machine_id = $1",
-        &[id.into()],
-    )?;
-    for session in sessions {
-        crate::sessions::forget_in_jobs(cx.tx, session)?;
-        cx.hint(Hint::SessionGone(session));
-    }
-    for column in ["machine_id", "wanted_machine_id"] {
-        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
-        cx.tx.exec(&sql, &[id.into()])?;
-    }
+    removing(cx, Thing::Machine, id)?;
     cx.delete(&Machine::SET, id)
         .map_err(|e| e.in_use(&format!("The machine {name} is in use.")))?;
     cx.hint(Hint::Identities);

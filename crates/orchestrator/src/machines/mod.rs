@@ -106,7 +106,14 @@ macro_rules! usable {
         )
     };
 }
+use crate::feature::Feature;
 pub(crate) use usable;
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("machines")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["machine_robots", "machine_secrets", "machines"]);
 
 /// The machines that are assigned to a folder, also from above.
 #[odata::input]

@@ -15,6 +15,7 @@ use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Answer, Command, File, Need, Op, Page, Resource, edge, op};
 
+use crate::feature::Feature;
 pub use entities::{
     Arguments, EntryPoint, Package, ProcessType, ProjectType, ReleaseTargetFramework,
 };
@@ -22,6 +23,12 @@ pub use feeds::Feed;
 pub use publish::{Upload, new_blob_key, publish};
 pub(crate) use removal::remove;
 pub use versions::{UploadPackage, UploadedFile};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("packages")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["package_entry_points", "packages"]);
 
 const VIEW: Need = Need::new("OR.Execution", &[("Packages", Access::View)], false);
 const UPLOAD: Need = Need::new("OR.Execution", &[("Packages", Access::Create)], true);

@@ -48,10 +48,52 @@ use crate::cx::{Args, Caller, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 
+use crate::feature::{Feature, Removal, Thing};
 pub use entities::{
     ProcessingException, ProcessingExceptionType, QueueDefinition, QueueItem, QueueItemError,
     QueueItemPriority, QueueItemReviewStatus, QueueItemStatus, SimpleFolder,
 };
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("queues")
+    .resources(&[
+        &definitions::RESOURCE,
+        &adding::RESOURCE,
+        &comments::RESOURCE,
+        &events::RESOURCE,
+        &items::RESOURCE,
+        &records::RESOURCE,
+        &retention::RESOURCE,
+    ])
+    .operations(&[
+        definitions::OPS,
+        extended::OPS,
+        upload::OPS,
+        comments::OPS,
+        events::OPS,
+        items::OPS,
+        by_filter::OPS,
+        adding::OPS,
+        bulk::OPS,
+        records::OPS,
+        report::OPS,
+    ])
+    .tables(&[
+        "queue_counts",
+        "queue_definitions",
+        "queue_folders",
+        "queue_item_comments",
+        "queue_item_events",
+        "queue_item_search",
+        "queue_item_texts",
+        "queue_items",
+        "queue_results",
+        "queue_retention",
+    ])
+    .removals(&[Removal {
+        of: Thing::Release,
+        run: forget_release,
+    }]);
 
 /// Seeing items.
 const VIEW_ITEMS: Need = items_need(&[("Transactions", Access::View)], false);
@@ -128,4 +170,13 @@ fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) 
 /// What the answer of a bulk operation says when items were refused.
 fn refused(failed: usize, total: usize) -> Option<String> {
     (failed > 0).then(|| format!("{failed} of {total} queue items were refused."))
+}
+
+/// Queues go on without the process that was theirs.
+fn forget_release(cx: &mut Cx<'_, '_>, release: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE queue_definitions SET release_id = NULL WHERE release_id = $1",
+        &[release.into()],
+    )?;
+    Ok(())
 }

@@ -17,6 +17,7 @@ use super::removal::AT_ONCE;
 use super::retention::{RetentionAction, RetentionType};
 use crate::cx::Cx;
 use crate::error::Result;
+use crate::idempotency;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The minutes of a year are kept: reports go back 365 days.
@@ -231,10 +232,7 @@ pub fn remove(cx: &mut Cx<'_, '_>, task: Task, stretch: Stretch) -> Result<()> {
              AND begins > $2 AND begins <= $3",
             &[queue.into(), after, until],
         )?,
-        Task::Answers { .. } => cx.tx.exec(
-            "DELETE FROM idempotency_keys WHERE creation_time > $1 AND creation_time <= $2",
-            &[after, until],
-        )?,
+        Task::Answers { .. } => idempotency::forget(cx.tx, after, until)?,
         Task::ItemsOfDeleted { queue } => {
             let all = "queue_definition_id = $1 AND id > $2 AND id <= $3";
             items::remove(cx.tx, all, &[queue.into(), after, until])?;

@@ -15,6 +15,7 @@ use odata::Guid;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
+use crate::feature::{Feature, Removal, Thing, removing};
 use crate::jobs::state::FINAL;
 use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource,
@@ -30,6 +31,16 @@ pub use entities::{
 pub use priority::Priority;
 pub use publishing::publish;
 use versions::follow;
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("releases")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["release_versions", "releases"])
+    .removals(&[Removal {
+        of: Thing::Environment,
+        run: forget_environment,
+    }]);
 
 /// Seeing processes.
 pub(crate) const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);
@@ -245,10 +256,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
             "The process is used by triggers: delete them first.",
         ));
     }
-    cx.tx.exec(
-        "UPDATE queue_definitions SET release_id = NULL WHERE release_id = $1",
-        &[id.into()],
-    )?;
+    removing(cx, Thing::Release, id)?;
     let any = "SELECT 1 FROM jobs WHERE release_id = $1 LIMIT 1";
     if cx.tx.row(any, &[id.into()])?.is_some() {
         cx.tx.exec(
@@ -271,4 +279,13 @@ pub fn check_environment(cx: &mut Cx<'_, '_>, folder: i64, environment: Option<i
         Some(_) => Ok(()),
         None => Err(Error::not_found("Environment")),
     }
+}
+
+/// Processes that were deleted, and are kept for their jobs only, forget their environment.
+fn forget_environment(cx: &mut Cx<'_, '_>, environment: i64) -> Result<()> {
+    cx.tx.exec(
+        "UPDATE releases SET environment_id = NULL WHERE environment_id = $1",
+        &[environment.into()],
+    )?;
+    Ok(())
 }

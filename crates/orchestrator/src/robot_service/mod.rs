@@ -21,9 +21,13 @@ use crate::op::{Access, Need};
 use crate::sessions::{self, Hello, Host, Platform};
 use crate::{machines, robots};
 
+use crate::feature::Feature;
 pub use protocol::OPS;
 pub use whereabouts::robots_come_and_go;
 pub use wire::{commands, robot_details};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("robot_service").operations(&[OPS]);
 
 /// The session of a host that speaks without having said hello to this process, which is connected from
 /// now on; `None` when it has none. It must still be this installation's: one that fell silent, and

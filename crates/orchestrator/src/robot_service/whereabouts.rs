@@ -89,10 +89,7 @@ fn went(cx: &mut Cx<'_, '_>, host: i64, robot: i64, others: bool) -> Result<Wher
     let Some(session) = session else {
         return Ok(Whereabouts::Gone(None));
     };
-    cx.tx.exec(
-        "UPDATE sessions SET robot_id = $2 WHERE id = $1",
-        &[session.into(), robot.into()],
-    )?;
+    sessions::is_at(cx.tx, session, robot)?;
     hosts::left(cx, session)?;
     Ok(Whereabouts::Gone(Some(session)))
 }

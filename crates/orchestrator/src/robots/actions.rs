@@ -9,13 +9,12 @@ use super::edit::{changed, check_unique, find};
 use super::views::must_manage;
 use super::{AUDITED, DELETE, EDIT, HostingType, Robot, RobotType};
 use crate::audit::{self, AuditAction};
-use crate::cx::{Cx, Hint};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::jobs::JobState;
-use crate::jobs::state::{ACTIVE, NOT_RUNNING};
+use crate::feature::{Thing, removing};
+use crate::jobs::state::ACTIVE;
 use crate::op::{At, FolderRule, Nothing, Operation, action};
-use crate::sessions;
-use crate::users::UserType;
+use crate::users;
 
 /// Whether a host has a job of the robot.
 ///
@@ -50,54 +49,16 @@ pub fn remove(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
             "The robot is running a job: stop the job first.",
         ));
     }
-    cx.tx.exec(
-        sql!(
-            "UPDATE jobs SET state = $3, end_time = $2, last_modification_time = $2,
-                 deadline = NULL, info = 'The robot that the job waited for was deleted.'
-             WHERE (robot_id = $1 OR wanted_robot_id = $1) AND state IN {NOT_RUNNING}"
-        ),
-        &[robot.into(), cx.now.into(), JobState::Stopped.into()],
-    )?;
-    for column in ["robot_id", "wanted_robot_id"] {
-        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
-        cx.tx.exec(&sql, &[robot.into()])?;
-    }
-    leave_sessions(cx, robot)?;
+    removing(cx, Thing::Robot, robot)?;
     let row = cx
         .tx
         .row("SELECT user_id FROM robots WHERE id = $1", &[robot.into()])?;
     let account: Option<i64> = row.map(|r| r.get(0)).transpose()?.flatten();
     cx.delete(&Robot::SET, robot)?;
-    cx.tx.exec(
-        "DELETE FROM users WHERE id = $1 AND type = $2",
-        &[account.into(), UserType::Robot.into()],
-    )?;
-    cx.tx.exec(
-        "UPDATE users SET may_have_unattended_session = FALSE WHERE id = $1
-             AND NOT EXISTS (SELECT 1 FROM robots r WHERE r.user_id = $1 AND r.type = $2)",
-        &[account.into(), RobotType::Unattended.into()],
-    )?;
-    changed(cx)
-}
-
-/// The person who is signed in to the robot is signed out; hosts stay.
-fn leave_sessions(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
-    let rows = cx.tx.rows(
-        "SELECT id FROM sessions WHERE robot_id = $1 AND is_attended",
-        &[robot.into()],
-    )?;
-    for row in &rows {
-        let session: i64 = row.get(0)?;
-        sessions::forget_in_jobs(cx.tx, session)?;
-        cx.tx
-            .exec("DELETE FROM sessions WHERE id = $1", &[session.into()])?;
-        cx.hint(Hint::SessionGone(session));
+    if let Some(account) = account {
+        users::robot_went(cx.tx, account)?;
     }
-    cx.tx.exec(
-        "UPDATE sessions SET robot_id = NULL WHERE robot_id = $1",
-        &[robot.into()],
-    )?;
-    Ok(())
+    changed(cx)
 }
 
 /// Deletes robots: all of them or none.

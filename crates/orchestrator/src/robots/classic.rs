@@ -8,6 +8,7 @@ use super::HostingType;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::machines::{self, MachineType};
+use crate::sessions;
 use crate::users::{self, NewUser, UserType};
 use crate::{folders, roles};
 
@@ -44,12 +45,7 @@ pub(crate) fn show_on_hosts(tx: &mut Tx<'_>, hosts: Hosts) -> Result<()> {
         Hosts::Session(id) => ("id", id),
         Hosts::Tenant(id) => ("tenant_id", id),
     };
-    let sql = format!(
-        "UPDATE sessions AS s SET robot_id = (SELECT MIN(r.id) FROM robots r WHERE {ON_HOST})
-         WHERE s.{column} = $1 AND EXISTS (SELECT 1 FROM robots r WHERE {ON_HOST})
-             AND NOT EXISTS (SELECT 1 FROM robots r WHERE r.id = s.robot_id AND {ON_HOST})"
-    );
-    tx.exec(&sql, &[id.into()])?;
+    sessions::show_first(tx, ON_HOST, column, id)?;
     Ok(())
 }
 

@@ -29,11 +29,18 @@ use crate::op::{Access, Command, FolderRule, Need, Op, Resource, op};
 pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 
+use crate::feature::Feature;
 pub use entities::{
     CredentialType, HostingType, Robot, RobotOfEnvironment, RobotType, RobotWithLicense,
     SimpleRobot, UnattendedRobot,
 };
 pub use views::ACROSS_FOLDERS;
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("robots")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["robots"]);
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
@@ -318,4 +325,27 @@ pub fn attended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<i64>> {
         .row(&sql, &[user.into()])?
         .map(|r| r.get(0))
         .transpose()?)
+}
+
+/// Changes columns of a robot.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn change(
+    cx: &mut Cx<'_, '_>,
+    robot: i64,
+    columns: Vec<(&'static str, db::Value)>,
+) -> Result<()> {
+    let (mut sets, mut params) = (String::new(), Vec::<db::Value>::new());
+    params.extend([robot.into(), cx.now.into(), cx.caller.user().into()]);
+    for (column, value) in columns {
+        params.push(value);
+        sets.push_str(&format!(", {column} = ${}", params.len()));
+    }
+    let sql = format!(
+        "UPDATE robots SET last_modification_time = $2, last_modifier_user_id = $3{sets}
+         WHERE id = $1"
+    );
+    cx.tx.exec(&sql, &params)?;
+    Ok(())
 }

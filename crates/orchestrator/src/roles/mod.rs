@@ -16,11 +16,17 @@ use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, Answer, Command, Need, Page, Resource, plain_entity};
 
+use crate::feature::Feature;
 pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
     ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
 };
 pub use giving::{check_account, check_for_tenant, check_in_folder, not_to_oneself};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("roles")
+    .resources(&[&RESOURCE, &PERMISSIONS])
+    .tables(&["permissions", "role_permissions", "roles"]);
 
 const VIEW: Need = Need::new(
     "OR.Users",

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use db::{Tx, sql};
+use db::sql;
 
+use super::MaintenanceMode;
 use super::SessionState;
-use crate::cx::{Cx, Hint};
+use super::robots;
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::jobs::state::FINAL;
 use crate::op::{Access, At, Need, Nothing, Operation, action};
@@ -64,23 +66,7 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
             format!("The host {host} still has jobs: stop them first."),
         ));
     }
-    forget_in_jobs(cx.tx, id)?;
-    cx.tx
-        .exec("DELETE FROM sessions WHERE id = $1", &[id.into()])?;
-    cx.hint(Hint::SessionGone(id));
-    Ok(())
-}
-
-/// Jobs that have ended forget the session, because it is about to go; they keep the host's name.
-///
-/// # Errors
-/// The store's.
-pub(crate) fn forget_in_jobs(tx: &mut Tx<'_>, session: i64) -> Result<()> {
-    for column in ["session_id", "wanted_session_id"] {
-        let sql = format!("UPDATE jobs SET {column} = NULL WHERE {column} = $1");
-        tx.exec(&sql, &[session.into()])?;
-    }
-    Ok(())
+    robots::remove(cx, id)
 }
 
 /// Turns the debug mode of a host on for some minutes, or off.
@@ -121,5 +107,25 @@ impl Operation for ToggleMachineSessionDebugMode {
             return Err(Error::not_found("Session"));
         }
         Ok(Nothing)
+    }
+}
+
+/// Puts a host under maintenance, or ends that.
+///
+/// # Errors
+/// 1002 when the tenant has no such host.
+pub(crate) fn set_maintenance(
+    cx: &mut Cx<'_, '_>,
+    session: i64,
+    mode: MaintenanceMode,
+) -> Result<()> {
+    let changed = cx.tx.exec(
+        "UPDATE sessions SET maintenance_mode = $3
+         WHERE id = $1 AND tenant_id = $2 AND service_user_name NOT LIKE 'robot:%'",
+        &[session.into(), cx.caller.tenant.into(), mode.into()],
+    )?;
+    match changed {
+        0 => Err(Error::not_found("Session")),
+        _ => Ok(()),
     }
 }

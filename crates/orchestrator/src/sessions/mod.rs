@@ -7,6 +7,7 @@ mod entities;
 mod manage;
 mod presence;
 mod read;
+mod robots;
 pub(crate) mod state;
 
 use db::{Tx, sql};
@@ -17,12 +18,21 @@ use crate::error::{Error, Result};
 use crate::jobs::state::RUNNING;
 
 pub use entities::{MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session};
-pub(crate) use manage::forget_in_jobs;
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
 
+pub(crate) use manage::set_maintenance;
+pub(crate) use robots::{are_at, is_at, show_first};
 pub use state::SessionState;
 
+use crate::feature::Feature;
 pub use read::{OPS, RESOURCE};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("sessions")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["sessions"])
+    .removals(robots::REMOVALS);
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]

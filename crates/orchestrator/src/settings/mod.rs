@@ -18,9 +18,20 @@ use crate::op::{
 
 use installation::{GetExecutionSettingsConfiguration, GetLanguages, GetLicense, GetTimezones};
 
+use crate::feature::{Feature, Removal, Thing};
 pub use catalogue::{
     ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
 };
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("settings")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS, status::OPS])
+    .tables(&["settings"])
+    .removals(&[Removal {
+        of: Thing::User,
+        run: forget_user,
+    }]);
 
 /// A setting as the tenant has it.
 #[odata::entity(
@@ -405,4 +416,13 @@ pub struct Dictionary {
     keys: Vec<String>,
     /// The value of each.
     values: Vec<String>,
+}
+
+/// What somebody set for themselves goes with them.
+fn forget_user(cx: &mut Cx<'_, '_>, user: i64) -> Result<()> {
+    cx.tx.exec(
+        "DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2",
+        &[cx.caller.tenant.into(), user.into()],
+    )?;
+    Ok(())
 }

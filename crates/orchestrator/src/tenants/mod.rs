@@ -9,7 +9,13 @@ pub use entities::TenantEntity;
 use db::Tx;
 
 use crate::error::Result;
+use crate::feature::Feature;
 use crate::op::{Need, Resource, plain_entity};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("tenants")
+    .resources(&[&RESOURCE])
+    .tables(&["installation", "tenants"]);
 
 /// The set: the caller's own tenant.
 pub static RESOURCE: Resource = Resource::new(

@@ -6,6 +6,7 @@ use odata::{Guid, Timestamp};
 use super::UserType;
 use crate::cx::{Cx, Identity};
 use crate::error::{Error, Result};
+use crate::robots::RobotType;
 
 /// A user to create; the caller has checked the rules.
 #[derive(Debug, Clone)]
@@ -230,4 +231,22 @@ pub fn must_exist(cx: &mut Cx<'_, '_>, user: i64) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(Error::not_found("User")),
     }
+}
+
+/// The robot of an account went: a classic robot's account goes with it, another one has no unattended
+/// robot any more unless there is a second one.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn robot_went(tx: &mut Tx<'_>, account: i64) -> Result<()> {
+    tx.exec(
+        "DELETE FROM users WHERE id = $1 AND type = $2",
+        &[account.into(), UserType::Robot.into()],
+    )?;
+    tx.exec(
+        "UPDATE users SET may_have_unattended_session = FALSE WHERE id = $1
+             AND NOT EXISTS (SELECT 1 FROM robots r WHERE r.user_id = $1 AND r.type = $2)",
+        &[account.into(), RobotType::Unattended.into()],
+    )?;
+    Ok(())
 }

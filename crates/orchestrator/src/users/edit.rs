@@ -15,6 +15,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity};
 use crate::error::{Code, Error, Result};
+use crate::feature::{Thing, removing};
 use crate::folders;
 use crate::op::{At, Nothing, Operation, Prepared, action};
 use crate::robots::Provisioned;
@@ -347,9 +348,7 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     done(cx, id, AuditAction::Delete, "deleted")?;
     robots::remove(cx, id, Provisioned::Attended)?;
     robots::remove(cx, id, Provisioned::Unattended)?;
-    let own = "DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2";
-    let tenant = cx.caller.tenant;
-    cx.tx.exec(own, &[tenant.into(), id.into()])?;
+    removing(cx, Thing::User, id)?;
     let used = format!("The user {name} is named by other things: remove them first.");
     cx.delete(&User::SET, id).map_err(|e| e.in_use(&used))?;
     keep_an_administrator(cx, Code::CannotDeleteLastAdmin)

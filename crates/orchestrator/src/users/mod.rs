@@ -37,6 +37,8 @@ use crate::op::{
 use crate::robots as robot;
 use crate::settings;
 
+use crate::feature::Feature;
+pub(crate) use account::robot_went;
 pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
     set_password, signed_in,
@@ -44,6 +46,12 @@ pub use account::{
 pub use entities::{User, UserType};
 pub use members::ROLE_OPS;
 pub use rights::{administrators, keep_an_administrator};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("users")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS, ROLE_OPS, login::OPS])
+    .tables(&["user_roles", "users"]);
 
 const VIEW: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
 const CREATE: Need = Need::new("OR.Users", &[("Users", Access::Create)], true);

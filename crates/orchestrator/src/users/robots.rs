@@ -234,18 +234,7 @@ impl<'d> Columns<'d> {
     }
 
     fn write(self, cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
-        let (mut sets, mut params) = (String::new(), Vec::<Value>::new());
-        params.extend([robot.into(), cx.now.into(), cx.caller.user().into()]);
-        for (column, value) in self.columns {
-            params.push(value);
-            sets.push_str(&format!(", {column} = ${}", params.len()));
-        }
-        let sql = format!(
-            "UPDATE robots SET last_modification_time = $2, last_modifier_user_id = $3{sets}
-             WHERE id = $1"
-        );
-        cx.tx.exec(&sql, &params)?;
-        Ok(())
+        robots::change(cx, robot, self.columns)
     }
 }
 

@@ -17,8 +17,15 @@ use crate::op::{
     Access, At, Command, Need, Op, Operation, Page, Resource, function, op, plain_entity,
 };
 
+use crate::feature::Feature;
 use entities::EVENT_TYPES;
 pub use entities::{Webhook, WebhookEvent, WebhookEventType};
+
+/// The door of the feature.
+pub static FEATURE: Feature = Feature::new("webhooks")
+    .resources(&[&RESOURCE])
+    .operations(&[OPS])
+    .tables(&["webhooks"]);
 
 const VIEW: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::View)], false);
 const CREATE: Need = Need::new("OR.Webhooks", &[("Webhooks", Access::Create)], true);

@@ -7,7 +7,7 @@ use ::odata::edm::Kind;
 use ::odata::metadata::{self, Model, OpSig};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, header};
-use orchestrator::{Code, Error, OPS, Op, RESOURCES, Result};
+use orchestrator::{Code, Error, Op, Result, operations, resources};
 
 use super::ODataRequest;
 use crate::error::json_response;
@@ -24,20 +24,13 @@ pub struct Described {
 impl Described {
     /// Collects them.
     pub fn new() -> Described {
-        let ops = OPS.iter().flat_map(|ops| ops.iter());
+        let mut sets: Vec<_> = resources().map(|resource| resource.set).collect();
+        sets.sort_unstable_by_key(|set| set.name);
         Described {
-            sets: RESOURCES.iter().map(|r| r.set).collect(),
-            ops: ops.map(Op::signature).collect(),
-            results: OPS
-                .iter()
-                .flat_map(|ops| ops.iter())
-                .filter_map(Op::result)
-                .collect(),
-            types: OPS
-                .iter()
-                .flat_map(|ops| ops.iter())
-                .filter_map(Op::result_kind)
-                .collect(),
+            sets,
+            ops: operations().map(Op::signature).collect(),
+            results: operations().filter_map(Op::result).collect(),
+            types: operations().filter_map(Op::result_kind).collect(),
         }
     }
 
@@ -52,12 +45,11 @@ impl Described {
     }
 }
 
-/// Which query options the answers of operations honour, in the order of [`OPS`].
+/// Which query options the answers of operations honour, in their order.
 pub static HONOURED: LazyLock<Vec<Options>> = LazyLock::new(|| {
     let described = Described::new();
     let by_result = Options::of_operations(&described.model());
-    let ops = OPS.iter().flat_map(|ops| ops.iter());
-    let honoured = ops.zip(by_result);
+    let honoured = operations().zip(by_result);
     honoured
         .map(|(op, by_result)| op.at.options.unwrap_or(by_result))
         .collect()

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use orchestrator::RESOURCES;
+use orchestrator::resources;
 use serde_json::{Value, json};
 use testkit::{Backend, Client, Host, Scene, both, package};
 
@@ -96,7 +96,7 @@ async fn b3_no_count_for_calls_of_a_running_automation(backend: Backend) {
 async fn b4_options_on_every_collection(backend: Backend) {
     let scene = scene(backend).await;
     let mut listed = 0;
-    for resource in RESOURCES.iter().filter(|resource| resource.list.is_some()) {
+    for resource in resources().filter(|resource| resource.list.is_some()) {
         let (set, key) = (resource.set.name, resource.set.key);
         // Log lines have no number of their own.
         let order = if set == "RobotLogs" { "TimeStamp" } else { key };
