@@ -16,6 +16,7 @@ mod clock;
 mod cx;
 mod error;
 mod feature;
+pub mod kinds;
 pub mod op;
 
 pub mod audit;

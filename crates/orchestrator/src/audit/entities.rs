@@ -2,7 +2,7 @@
 
 use odata::{Many, Timestamp, edm_enum};
 
-use crate::users::UserType;
+use crate::kinds::UserType;
 
 edm_enum! {
     /// What was done.

@@ -11,9 +11,9 @@ use crate::access;
 use crate::body::MAX_NAMED;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::kinds::UserType;
 use crate::op::{At, Nothing, Operation};
 use crate::roles;
-use crate::users::UserType;
 
 /// Assigns an account to a folder with exactly these roles (none is allowed: the account may enter).
 ///

@@ -11,7 +11,7 @@ use crate::audit::{self, AuditAction};
 use crate::body;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::jobs::state::FINAL;
+use crate::kinds::jobs::FINAL;
 use crate::op::{At, FolderRule, Nothing, Operation, Store, plain};
 
 /// `PUT /odata/Folders(id)`: the name and the description; the rest is as the folder was made.

@@ -9,9 +9,9 @@ use super::{OWN, VIEW as VIEW_FOLDERS, function};
 use crate::access;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
+use crate::kinds::UserType;
 use crate::op::{Access, At, FolderRule, Json, Need, Operation, Page, plain};
 use crate::roles::RoleType;
-use crate::users::UserType;
 
 /// Whoever keeps assets needs to see for whom.
 pub(super) const VIEW: Need = Need::new(

@@ -8,9 +8,9 @@ use db::Value;
 
 use super::info::StartInfo;
 use super::places::{MachineRobot, Strategy, count};
-use super::state::ACTIVE;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
+use crate::kinds::jobs::ACTIVE;
 use crate::robots::{RobotType, able};
 
 /// Runtimes of classic robots that jobs can be started on; people start the others themselves.

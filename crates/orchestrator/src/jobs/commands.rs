@@ -3,8 +3,8 @@
 
 use db::{Tx, sql};
 
-use super::state::{COMMANDED, JobState};
 use crate::error::Result;
+use crate::kinds::jobs::{COMMANDED, JobState};
 use crate::users;
 
 /// One thing to do.

@@ -21,9 +21,9 @@ use db::{Dialect, sql};
 use self::hosts::{ALL, Choice, Classic, Host, IN_FOLDER, SESSION};
 use self::robots::Robots;
 use self::waiting::{Jobs, Waiting};
-use super::state::WAITING;
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
+use crate::kinds::jobs::WAITING;
 use crate::robots::able;
 use crate::sessions;
 

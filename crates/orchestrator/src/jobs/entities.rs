@@ -2,7 +2,7 @@
 
 use odata::{Guid, Timestamp, edm_enum};
 
-use super::state::JobState;
+use crate::kinds::jobs::JobState;
 use crate::machines::Machine;
 use crate::packages::ProcessType;
 use crate::releases::{

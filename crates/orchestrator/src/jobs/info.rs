@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::places::{MachineRobot, Strategy};
 use super::{JobSource, StopStrategy};
 use crate::error::{Error, Result};
+use crate::kinds::RobotType;
 use crate::packages::ReleaseTargetFramework;
 use crate::releases::{
     AutopilotForRobotsSettings, JobPriority, RemoteControlAccess, VideoRecordingSettings,
 };
-use crate::robots::RobotType;
 
 /// The `startInfo` of the request.
 #[odata::complex(name = "StartProcessDto")]

@@ -24,7 +24,6 @@ mod places;
 mod removals;
 pub mod report;
 mod start;
-pub(crate) mod state;
 mod stop;
 
 use db::{Dialect, Tx, sql};
@@ -36,15 +35,15 @@ use crate::op::{
     Access, At, FolderRule, Need, One, Op, Operation, Resource, function, op, plain_entity,
 };
 
+use crate::kinds::jobs::RUNNING;
 use maintenance::SetMaintenanceMode;
 use start::StartJobs;
-use state::RUNNING;
 use stop::{StopJob, StopJobs};
 
 use crate::feature::Feature;
+pub use crate::kinds::JobState;
 pub(crate) use crate::machines::RUNTIMES;
 pub use entities::{Job, JobSource, JobType, StopStrategy};
-pub use state::JobState;
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("jobs")

@@ -9,7 +9,7 @@ use super::info::StartInfo;
 use super::{RUNTIMES, dispatch};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::robots::RobotType;
+use crate::kinds::RobotType;
 
 /// Jobs that one request may start.
 const MAX_JOBS: usize = 1000;

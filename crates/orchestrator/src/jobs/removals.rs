@@ -3,10 +3,10 @@
 use db::{Tx, sql};
 
 use super::JobState;
-use super::state::NOT_RUNNING;
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::feature::{Removal, Thing};
+use crate::kinds::jobs::NOT_RUNNING;
 
 /// What jobs let go of.
 pub(super) const REMOVALS: &[Removal] = &[

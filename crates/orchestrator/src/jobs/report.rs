@@ -7,11 +7,11 @@
 use odata::{Guid, Timestamp};
 use serde::{Deserialize, Deserializer};
 
-use super::state::RUNNING;
 use super::{JobState, dispatch, lock};
 use crate::body::storable;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::kinds::jobs::RUNNING;
 use crate::sessions::{self, SessionState};
 
 /// The longest `OutputArguments`, in characters; larger results belong into a file.

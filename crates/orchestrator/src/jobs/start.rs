@@ -9,10 +9,10 @@ use super::places::{MachineRobot, check_places, targets};
 use super::{CREATE, Job, JobSource, JobState, JobType, classic, dispatch};
 use crate::cx::{Cx, Folder, Identity};
 use crate::error::{Code, Error, Result};
+use crate::kinds::RobotType;
 use crate::op::{At, FolderRule, Operation, Page, action};
 use crate::packages::ReleaseTargetFramework;
 use crate::releases::{Priority, RemoteControlAccess, arguments};
-use crate::robots::RobotType;
 
 /// A process, with what its jobs inherit.
 struct Process {

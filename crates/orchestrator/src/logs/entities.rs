@@ -2,7 +2,7 @@
 
 use odata::{Guid, Timestamp, edm_enum};
 
-use crate::robots::RobotType;
+use crate::kinds::RobotType;
 
 edm_enum! {
     /// How serious a line is.

@@ -10,7 +10,7 @@ use crate::audit::{self, AuditAction};
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::feature::{Thing, removing};
-use crate::jobs::state::FINAL;
+use crate::kinds::jobs::FINAL;
 use crate::op::{At, Nothing, Operation, action};
 
 /// Deletes machines: all of them or none.

@@ -3,10 +3,10 @@
 use crate::access;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::jobs::state::ACTIVE;
+use crate::kinds::RobotType;
+use crate::kinds::jobs::ACTIVE;
+use crate::kinds::sessions::CONNECTED;
 use crate::op::{At, FolderRule, Operation, Page, function};
-use crate::robots::RobotType;
-use crate::sessions::state::CONNECTED;
 use db::sql;
 
 use super::START;

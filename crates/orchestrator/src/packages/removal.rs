@@ -8,7 +8,7 @@ use super::{Feed, feed_param, no_package, normalized, split_key};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::jobs::state::ACTIVE;
+use crate::kinds::jobs::ACTIVE;
 
 /// What of a feed is removed: a version of a package, or all of them.
 struct Which {

@@ -20,7 +20,7 @@ use super::retrying::{self, RetriedBy, Retry};
 use super::turn;
 use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
-use crate::jobs::state::ACTIVE;
+use crate::kinds::jobs::ACTIVE;
 use crate::settings;
 
 /// Most items that one transaction gives up: others wait for it.

@@ -16,7 +16,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::feature::{Feature, Removal, Thing, removing};
-use crate::jobs::state::FINAL;
+use crate::kinds::jobs::FINAL;
 use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource,
     function, op, plain,

@@ -12,7 +12,7 @@ use crate::audit::{self, AuditAction};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::feature::{Thing, removing};
-use crate::jobs::state::ACTIVE;
+use crate::kinds::jobs::ACTIVE;
 use crate::op::{At, FolderRule, Nothing, Operation, action};
 use crate::users;
 

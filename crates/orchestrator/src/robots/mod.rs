@@ -30,9 +30,10 @@ pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 
 use crate::feature::Feature;
+pub use crate::kinds::RobotType;
 pub use entities::{
-    CredentialType, HostingType, Robot, RobotOfEnvironment, RobotType, RobotWithLicense,
-    SimpleRobot, UnattendedRobot,
+    CredentialType, HostingType, Robot, RobotOfEnvironment, RobotWithLicense, SimpleRobot,
+    UnattendedRobot,
 };
 pub use views::ACROSS_FOLDERS;
 

@@ -5,10 +5,10 @@ use odata::{Guid, Timestamp};
 
 use crate::feature::Feature;
 use crate::jobs::StopStrategy;
+use crate::kinds::RobotType;
 use crate::machines::Tag;
 use crate::op::{Access, FolderRule, Need, Resource, plain_entity};
 use crate::releases::{JobPriority, PRIORITY_BAND};
-use crate::robots::RobotType;
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("schedules")

@@ -3,9 +3,9 @@
 use db::sql;
 use odata::{Guid, Timestamp, edm_enum};
 
-use super::state::SessionState;
 use crate::jobs::Job;
-use crate::jobs::state::{ACTIVE, RUNNING};
+use crate::kinds::jobs::{ACTIVE, RUNNING};
+use crate::kinds::sessions::SessionState;
 use crate::machines::{Machine, MachineScope, MachineType, SLOTS_BY_RUNTIME, UpdateInfo};
 use crate::robots::{RobotType, RobotWithLicense};
 

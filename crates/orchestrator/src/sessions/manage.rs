@@ -10,7 +10,7 @@ use super::SessionState;
 use super::robots;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::jobs::state::FINAL;
+use crate::kinds::jobs::FINAL;
 use crate::op::{Access, At, Need, Nothing, Operation, action};
 
 /// To change a session.

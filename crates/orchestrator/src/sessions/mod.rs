@@ -8,21 +8,20 @@ mod manage;
 mod presence;
 mod read;
 mod robots;
-pub(crate) mod state;
 
 use db::{Tx, sql};
 use odata::{Guid, Timestamp};
 
 use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
-use crate::jobs::state::RUNNING;
+use crate::kinds::jobs::RUNNING;
 
 pub use entities::{MachineSession, MachineSessionRuntime, MaintenanceMode, Platform, Session};
 pub use presence::{Host, Presence, UNRESPONSIVE_AFTER, Whereabouts};
 
+pub use crate::kinds::SessionState;
 pub(crate) use manage::set_maintenance;
 pub(crate) use robots::{are_at, is_at, show_first};
-pub use state::SessionState;
 
 use crate::feature::Feature;
 pub use read::{OPS, RESOURCE};

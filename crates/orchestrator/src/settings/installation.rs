@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::{ANYONE, LANGUAGES, timezones::ZONES};
 use crate::cx::Cx;
 use crate::error::Result;
+use crate::kinds::RobotType;
+use crate::kinds::sessions::CONNECTED;
 use crate::op::{Access, At, Need, Operation, function};
-use crate::robots::RobotType;
-use crate::sessions::state::CONNECTED;
 
 /// The time zones: their Windows ids, each with the IANA name that it stands for.
 #[odata::input]

@@ -6,7 +6,7 @@ use odata::{Guid, Timestamp};
 use super::UserType;
 use crate::cx::{Cx, Identity};
 use crate::error::{Error, Result};
-use crate::robots::RobotType;
+use crate::kinds::RobotType;
 
 /// A user to create; the caller has checked the rules.
 #[derive(Debug, Clone)]

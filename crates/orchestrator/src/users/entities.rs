@@ -1,27 +1,12 @@
 //! The declaration of users.
 
-use odata::{Guid, Open, Timestamp, edm_enum};
+use odata::{Guid, Open, Timestamp};
 
 use crate::folders::ProvisionType;
+use crate::kinds::{RobotType, UserType};
 use crate::machines::UpdatePolicy;
-use crate::robots::{RobotType, UnattendedRobot};
+use crate::robots::UnattendedRobot;
 use crate::roles::RoleType;
-
-edm_enum! {
-    /// What kind of principal a user is.
-    pub enum UserType {
-        User = 0, Robot = 1, DirectoryUser = 2, DirectoryGroup = 3, DirectoryRobot = 4,
-        DirectoryExternalApplication = 5
-    }
-}
-
-impl UserType {
-    /// Whether it is somebody who can have a password.
-    #[must_use]
-    pub fn is_person(self) -> bool {
-        matches!(self, Self::User | Self::DirectoryUser)
-    }
-}
 
 /// A role of a user.
 #[odata::complex(name = "UserRoleDto")]

@@ -29,7 +29,7 @@ use odata::{Guid, Open};
 
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
-use crate::jobs::state::RUNNING;
+use crate::kinds::jobs::RUNNING;
 use crate::op::{
     Access, Answer, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action,
     function, op,
@@ -38,12 +38,13 @@ use crate::robots as robot;
 use crate::settings;
 
 use crate::feature::Feature;
+pub use crate::kinds::UserType;
 pub(crate) use account::robot_went;
 pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
     set_password, signed_in,
 };
-pub use entities::{User, UserType};
+pub use entities::User;
 pub use members::ROLE_OPS;
 pub use rights::{administrators, keep_an_administrator};
 

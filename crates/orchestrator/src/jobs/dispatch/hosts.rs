@@ -7,10 +7,10 @@ use db::{Dialect, sql};
 use super::waiting::Waiting;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::jobs::state::ACTIVE;
+use crate::kinds::jobs::ACTIVE;
+use crate::kinds::sessions::CONNECTED;
 use crate::machines::{GRANTED, RUNTIMES};
 use crate::robots::ON_HOST;
-use crate::sessions::state::CONNECTED;
 
 /// Statements about some of the hosts; of the tenant `$1`, chosen by `$2`.
 pub(super) struct Statements {

@@ -8,7 +8,7 @@ use super::hosts::{Choice, Classic, Host, LIVE_JOBS};
 use super::waiting::Waiting;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::jobs::state::ACTIVE;
+use crate::kinds::jobs::ACTIVE;
 use crate::robots::{RobotType, able};
 
 db::record! {

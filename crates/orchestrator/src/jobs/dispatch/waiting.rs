@@ -7,7 +7,7 @@ use db::{Dialect, sql};
 use super::hosts::Host;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::jobs::state::WAITING;
+use crate::kinds::jobs::WAITING;
 
 /// Jobs of a page, at least and at most.
 const PAGE: (i64, i64) = (16, 1000);

@@ -1,0 +1,177 @@
+//! The order of the features, and who writes which table, held against the sources: a feature knows those
+//! above it in `orchestrator::FEATURES`, and writes no table but its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use orchestrator::{FEATURES, LOG_MIGRATIONS, MIGRATIONS};
+
+/// Tables of the seam itself.
+const CORE: &[(&str, &str)] = &[("idempotency_keys", "idempotency.rs")];
+
+/// Who calls below, and what for: what is left of the circles. None may be added.
+const BELOW: &[(&str, &str, &str)] = &[
+    ("folders", "users", "the accounts of a unit are shown"),
+    ("users", "robots", "accounts bring their robots along"),
+    ("robots", "sessions", "hosts show classic robots"),
+    ("sessions", "jobs", "queries of sessions lead to jobs"),
+    (
+        "jobs",
+        "queues",
+        "items of a job that has ended are given up",
+    ),
+];
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../orchestrator/src")
+}
+
+/// The files below a path, with their texts up to their tests and without comments.
+fn files(path: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        found.push((path, code.collect::<Vec<_>>().join("\n")));
+    }
+    found
+}
+
+/// The words that follow a mark in a text.
+fn words<'t>(text: &'t str, mark: &str) -> Vec<&'t str> {
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+    let after = text.split(mark).skip(1);
+    let words = after.map(|rest| rest.trim_start_matches([' ', '\n', '"', '(']));
+    words
+        .map(|rest| rest.split(ends).next().unwrap_or_default())
+        .collect()
+}
+
+/// The features that a text names: `crate::jobs`, or `crate::{jobs, users::User}`.
+fn named(text: &str) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = words(text, "crate::")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for group in text.split("crate::{").skip(1) {
+        let group = group.split(';').next().unwrap_or_default();
+        let mut depth = 0;
+        let mut item = String::new();
+        for c in group.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    names.insert(
+                        item.split("::")
+                            .next()
+                            .unwrap_or_default()
+                            .trim()
+                            .to_owned(),
+                    );
+                    item.clear();
+                }
+                c if depth == 0 => item.push(c),
+                _ => {}
+            }
+        }
+        names.insert(
+            item.split("::")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        );
+    }
+    names
+}
+
+#[test]
+fn features_know_those_above_them() {
+    let order: BTreeMap<&str, usize> = FEATURES
+        .iter()
+        .enumerate()
+        .map(|(at, feature)| (feature.name, at))
+        .collect();
+    let mut below = BTreeSet::new();
+    for feature in FEATURES {
+        for (path, text) in files(&sources().join(feature.name)) {
+            // Declarations may name any entity, because expansions go both ways.
+            if path.ends_with("entities.rs") {
+                continue;
+            }
+            for name in named(&text) {
+                if let Some(at) = order.get(name.as_str())
+                    && *at > order[feature.name]
+                {
+                    below.insert((feature.name.to_owned(), name));
+                }
+            }
+        }
+    }
+    let known: BTreeSet<(String, String)> = BELOW
+        .iter()
+        .map(|(who, whom, _)| ((*who).to_owned(), (*whom).to_owned()))
+        .collect();
+    let new: Vec<_> = below.difference(&known).collect();
+    assert!(new.is_empty(), "these call below: {new:?}");
+    let gone: Vec<_> = known.difference(&below).collect();
+    assert!(
+        gone.is_empty(),
+        "these do not call below any more: {gone:?}"
+    );
+}
+
+#[test]
+fn every_table_has_one_owner() {
+    let mut owners: BTreeMap<&str, &str> = CORE.iter().copied().collect();
+    for feature in FEATURES {
+        for table in feature.tables {
+            let other = owners.insert(table, feature.name);
+            assert!(
+                other.is_none(),
+                "{table} is of {} and {other:?}",
+                feature.name
+            );
+        }
+    }
+    let migrations = MIGRATIONS.iter().chain(LOG_MIGRATIONS);
+    for migration in migrations {
+        // Those that a migration makes and renames are no tables in the end.
+        for table in words(migration.sql, "CREATE TABLE ") {
+            let passing = table.starts_with("new_");
+            assert!(passing || owners.contains_key(table), "nobody owns {table}");
+        }
+    }
+    for (path, text) in files(&sources()) {
+        let inside = path.strip_prefix(sources()).unwrap().to_owned();
+        let folder = inside.iter().next().unwrap().to_str().unwrap();
+        for mark in [
+            "INSERT INTO ",
+            "UPDATE ",
+            "DELETE FROM ",
+            "insert_into(",
+            "put_into(",
+        ] {
+            for table in words(&text, mark) {
+                if let Some(owner) = owners.get(table) {
+                    assert_eq!(*owner, folder, "{} writes {table}", inside.display());
+                }
+            }
+        }
+    }
+}
