@@ -28,7 +28,7 @@ pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
     for prop in T::PARAMS {
         let in_address = at.reads_address() || T::QUERY.contains(&prop.name);
         let value = match in_address {
-            true => of_address(prop, args)?.map(Cow::Owned),
+            true => of_address(at, prop, args)?.map(Cow::Owned),
             false => of_body(at, prop, body)?.map(Cow::Borrowed),
         };
         values.extend(value.map(|value| (prop.name, value)));
@@ -131,7 +131,7 @@ fn checked(prop: &Prop, value: &Value) -> odata::Result<()> {
     odata::body::check_member(&bounded, value)
 }
 
-fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
+fn of_address(at: &At, prop: &Prop, args: &Args) -> Result<Option<Value>> {
     let wrong = |what: &str| {
         Error::refused(
             Code::InvalidRequest,
@@ -156,7 +156,7 @@ fn of_address(prop: &Prop, args: &Args) -> Result<Option<Value>> {
     checked(prop, &value).map_err(|error| match prop.kind {
         Kind::Int32 | Kind::Int64 if !is_number(&value) => wrong("must be a number"),
         Kind::Guid => wrong("must be a GUID"),
-        Kind::Bool => wrong("must be true or false"),
+        Kind::Bool if at.action => wrong("must be true or false"),
         _ => Error::invalid(error.to_string()),
     })?;
     Ok(Some(value))
