@@ -117,10 +117,9 @@ async fn texts_have_their_length_and_type(backend: Backend) {
     ] {
         let long = json!({member: "é".repeat(most + 1)});
         let said = refused(&scene, &release, long, 400, 1009).await;
-        assert!(
-            said.contains(member) && said.contains(&most.to_string()),
-            "{said}"
-        );
+        // It is named as it is declared, however it was written.
+        let named = said.to_lowercase().contains(&member.to_lowercase());
+        assert!(named && said.contains(&most.to_string()), "{said}");
         scene
             .start_job(&release, json!({member: "é".repeat(most)}))
             .await;
