@@ -117,7 +117,7 @@ async fn texts_have_their_length_and_type(backend: Backend) {
     ] {
         let long = json!({member: "é".repeat(most + 1)});
         let said = refused(&scene, &release, long, 400, 1009).await;
-        // The member is called as it is declared, however it was spelled.
+        // It is named as it is declared, however it was written.
         let named = said.to_lowercase().contains(&member.to_lowercase());
         assert!(named && said.contains(&most.to_string()), "{said}");
         scene

@@ -23,7 +23,9 @@ pub struct SetMaintenanceMode {
 }
 
 impl Operation for SetMaintenanceMode {
-    const AT: At = action("Sessions", "SetMaintenanceMode").needs(EDIT);
+    const AT: At = action("Sessions", "SetMaintenanceMode")
+        .needs(EDIT)
+        .body("maintenanceModeParameters");
     type Answer = Nothing;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {

@@ -51,6 +51,7 @@ pub struct StopJob {
 impl Operation for StopJob {
     const AT: At = action("Jobs", "StopJob")
         .needs(EDIT)
+        .body("stopJobParameters")
         .answers(200)
         .folder(FolderRule::Optional);
     type Answer = Nothing;

@@ -95,6 +95,7 @@ impl Prepares for BulkAddQueueItems {
 impl Operation for BulkAddQueueItems {
     const AT: At = action("Queues", "BulkAddQueueItems")
         .needs(ADD)
+        .body("bulkAddQueueItemsRequest")
         .namespace(QUEUE_NAMESPACE)
         .folder(FolderRule::Required)
         .once();

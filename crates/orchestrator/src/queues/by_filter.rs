@@ -19,8 +19,8 @@ use crate::body::MAX_NAMED;
 use crate::cx::{Cx, Listing};
 use crate::error::{Error, Result};
 use crate::op::{
-    Answer, At, FolderRule, Found, Need, OWN_NAMESPACE, Op, Operation, Searched, Searching, action,
-    searching,
+    At, FolderRule, Found, Need, OWN_NAMESPACE, Op, Operation, Searched, Searching, Written,
+    action, searching,
 };
 
 /// The actions.
@@ -54,9 +54,9 @@ impl Searching for RetryByFilter {
 
 impl Operation for RetryByFilter {
     const AT: At = at("RetryByFilter", EDIT_ITEMS);
-    type Answer = Changed;
+    type Answer = Written<Changed>;
 
-    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         run(cx, &Change::Retry, self.dry_run)
     }
 }
@@ -76,9 +76,9 @@ impl Searching for DeleteByFilter {
 
 impl Operation for DeleteByFilter {
     const AT: At = at("DeleteByFilter", DELETE_ITEMS);
-    type Answer = Changed;
+    type Answer = Written<Changed>;
 
-    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         run(cx, &Change::Delete, self.dry_run)
     }
 }
@@ -131,9 +131,9 @@ impl Searching for EditByFilter {
 
 impl Operation for EditByFilter {
     const AT: At = at("EditByFilter", REPLACE_ITEMS);
-    type Answer = Changed;
+    type Answer = Written<Changed>;
 
-    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Changed> {
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         run(cx, &self.change()?, self.dry_run)
     }
 }
@@ -285,17 +285,17 @@ fn look(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<L
 /// Finds the items while others write. A dry run is over with that.
 fn search(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Searched> {
     Ok(match look(cx, change, dry_run)? {
-        Look::Counted(counted) => Searched::Answer(counted.reply(cx)?),
+        Look::Counted(counted) => Searched::Answer(cx.answer(&counted)),
         Look::Found(found) => Searched::Found(found),
     })
 }
 
 /// Changes those items that are still what was looked for.
-fn run(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Changed> {
+fn run(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Written<Changed>> {
     let found = match &cx.args.found {
         Some(found) => found.clone(),
         None => match look(cx, change, dry_run)? {
-            Look::Counted(counted) => return Ok(counted),
+            Look::Counted(counted) => return Ok(cx.answer(&counted).into()),
             Look::Found(found) => found,
         },
     };
@@ -304,7 +304,10 @@ fn run(cx: &mut Cx<'_, '_>, change: &Change, dry_run: Option<bool>) -> Result<Ch
         let item = items::find(cx, *id)?;
         change.apply(cx, &item)?;
     }
-    Ok(Changed::of(found.total, ids.len(), false))
+    // The query options say what is meant, not what is shown.
+    Ok(cx
+        .answer(&Changed::of(found.total, ids.len(), false))
+        .into())
 }
 
 /// Those of the items that the filter still finds and that still can be changed.

@@ -147,6 +147,7 @@ impl Together for SetTransactionProgress {
 impl Operation for SetTransactionProgress {
     const AT: At = action("QueueItems", "SetTransactionProgress")
         .needs(EDIT_ITEMS)
+        .body("progress")
         .namespace(QUEUE_NAMESPACE)
         .answers(200)
         .folder(FolderRule::Required);

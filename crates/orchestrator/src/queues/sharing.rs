@@ -45,7 +45,9 @@ pub struct ShareToFolders {
 }
 
 impl Operation for ShareToFolders {
-    const AT: At = action("QueueDefinitions", "ShareToFolders").needs(WRITE);
+    const AT: At = action("QueueDefinitions", "ShareToFolders")
+        .needs(WRITE)
+        .body("queueFoldersShareDto");
     type Answer = Nothing;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
