@@ -9,9 +9,11 @@ use odata::edm::{Complex, EntitySet, Scoping, Source};
 use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Slice, Timestamp};
 use serde::Serialize;
 
+use crate::ENGINES;
 pub use crate::args::Args;
 pub use crate::caller::{Caller, Identity, SERVER};
 use crate::clock::Clock;
+use crate::engine::Running;
 use crate::error::{Error, Result};
 
 /// The folder a request is about.
@@ -35,6 +37,8 @@ pub enum Hint {
     Session(i64),
     /// The session is no more: nobody waits for its host.
     SessionGone(i64),
+    /// A host came: if it falls silent, somebody has to notice.
+    Hosts,
     /// Users, roles, folders, machines, robots or applications changed: who a caller is and what
     /// they may do is asked anew.
     Identities,
@@ -64,6 +68,10 @@ pub struct Server {
     pub keys: identity::Keys,
     /// Tells the edge the time; functions of the product have [`Cx::now`].
     pub clock: Clock,
+    /// What happens without a request.
+    pub engines: Vec<Arc<Running>>,
+    /// Names this process in what it claims for longer than a transaction.
+    pub process: Guid,
 }
 
 impl Server {
@@ -73,6 +81,8 @@ impl Server {
         Self {
             keys,
             clock: Clock::default(),
+            engines: Running::all(ENGINES),
+            process: Guid::random(),
         }
     }
 }
@@ -134,6 +144,32 @@ impl<'c> Cx<'_, 'c> {
             }
         };
         Some(predicate.replace("FOLDERS", &list))
+    }
+
+    /// Does something as the server itself, for a tenant: what engines do.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn in_tenant<T>(
+        &mut self,
+        tenant: i64,
+        f: impl FnOnce(&mut Cx<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
+        let caller = Caller::new(tenant, Identity::Server, Vec::new());
+        let mut cx = Cx {
+            tx: &mut *self.tx,
+            now: self.now,
+            caller: &caller,
+            folder: None,
+            folders: Folders::All,
+            base: "",
+            metadata: Metadata::None,
+            server: self.server,
+            hints: std::mem::take(&mut self.hints),
+        };
+        let done = f(&mut cx);
+        self.hints = cx.hints;
+        done
     }
 
     /// Leaves a hint.

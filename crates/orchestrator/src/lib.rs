@@ -14,8 +14,11 @@ mod bulk;
 mod caller;
 mod clock;
 mod cx;
+pub mod engine;
 mod error;
 mod op;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub mod audit;
 pub mod settings;
@@ -152,6 +155,18 @@ pub static TYPES: &[&[odata::Kind]] = &[
     users::TYPES,
 ];
 
+/// What happens without a request.
+pub static ENGINES: &[&engine::Engine] = &[
+    &jobs::deadlines::ENGINE,
+    &jobs::dispatch::ENGINE,
+    &jobs::hosts::ENGINE,
+    &queues::leases::ENGINE,
+    &queues::sweep::ENGINE,
+    &queues::search::ENGINE,
+    &exports::runs::ENGINE,
+    &exports::runs::REMOVAL,
+];
+
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {
     ($version:literal, $folder_and_number:literal, $name:literal) => {
@@ -183,6 +198,7 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(10, "main/0010", "queue_engine"),
     migration!(11, "main/0011", "job_members"),
     migration!(12, "main/0012", "application_accounts"),
+    migration!(13, "main/0013", "claims"),
 ];
 
 /// The schema of the log store.

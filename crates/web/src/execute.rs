@@ -159,20 +159,47 @@ where
 {
     let server = Arc::clone(&app.server);
     app.db
-        .write(move |tx| {
-            let mut cx = Cx {
-                tx,
-                now: server.clock.now(),
-                caller: &caller,
-                folder: None,
-                folders: ::odata::Folders::All,
-                base: "",
-                metadata: Metadata::None,
-                server: &server,
-                hints: BTreeSet::new(),
-            };
-            let value = f(&mut cx)?;
-            Ok((value, cx.hints))
-        })
+        .write(move |tx| plainly(tx, &caller, &server, &mut f))
         .await
+}
+
+/// As [`write_quietly`], in a transaction that only reads.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn read_quietly<T, F>(
+    app: &App,
+    caller: Arc<Caller>,
+    mut f: F,
+) -> Result<(T, BTreeSet<Hint>)>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+{
+    let server = Arc::clone(&app.server);
+    app.db
+        .read(move |tx| plainly(tx, &caller, &server, &mut f))
+        .await
+}
+
+/// Runs a function that is about no folder and gives no document.
+fn plainly<T>(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    server: &Arc<orchestrator::Server>,
+    f: &mut impl FnMut(&mut Cx<'_, '_>) -> Result<T>,
+) -> Result<(T, BTreeSet<Hint>)> {
+    let mut cx = Cx {
+        tx,
+        now: server.clock.now(),
+        caller,
+        folder: None,
+        folders: ::odata::Folders::All,
+        base: "",
+        metadata: Metadata::None,
+        server,
+        hints: BTreeSet::new(),
+    };
+    let value = f(&mut cx)?;
+    Ok((value, cx.hints))
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::app::App;
+use crate::engines;
 
 /// Upper bounds of the latency buckets, in milliseconds.
 const BOUNDS: [u64; 9] = [1, 2, 5, 10, 25, 100, 500, 2_500, 10_000];
@@ -143,6 +144,7 @@ pub fn render(app: &App) -> String {
         &sessions,
     );
     latencies(&mut out, metrics);
+    engines::describe(app, &mut out);
     out
 }
 

@@ -16,7 +16,7 @@ use orchestrator::jobs::report::Report;
 use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
 use orchestrator::sessions::{self, Host, Platform};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Caller, Code, Error, Identity, Result};
+use orchestrator::{Caller, Code, Error, Hint, Identity, Result};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -241,7 +241,7 @@ impl RobotCall {
             hosts::back(cx, session)
         })
         .await?;
-        app.watch.notify_one();
+        app.wake(&Hint::Hosts);
         Ok(session)
     }
 }
@@ -265,7 +265,7 @@ async fn start_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     .await?;
     app.presence
         .opened(session, &known, installation, app.now());
-    app.watch.notify_one();
+    app.wake(&Hint::Hosts);
     Ok(reply(&answer))
 }
 
@@ -303,7 +303,7 @@ async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     .await?;
     app.presence
         .opened(session, &person, installation, app.now());
-    app.watch.notify_one();
+    app.wake(&Hint::Hosts);
     Ok(reply(&answer))
 }
 

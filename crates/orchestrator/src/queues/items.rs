@@ -1,5 +1,7 @@
 //! Items as they are read, found and counted.
 
+use std::time::Duration;
+
 use db::{Tx, Value};
 use odata::{Timestamp, Version};
 use serde::Deserialize;
@@ -16,6 +18,10 @@ pub(super) const DELETE_ITEMS: Need = super::items_need(&[("Transactions", Acces
 /// Giving items other values.
 pub(super) const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true)
     .and(&[("Transactions", Access::Edit)]);
+
+/// An item may be seen so long after one with a larger number: another server takes numbers beforehand,
+/// its clock differs, and a transaction takes its time. Each of these is a minute or so.
+pub(super) const LATE: Duration = Duration::from_secs(10 * 60);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
@@ -204,7 +210,9 @@ pub(super) fn version(text: &str) -> Result<i64> {
 /// # Errors
 /// The store's.
 pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<i64> {
-    let sql = format!("SELECT id FROM queue_items WHERE {condition}");
+    // Whoever removes the same items meanwhile has counted them.
+    let lock = tx.dialect().lock("queue_items");
+    let sql = format!("SELECT id FROM queue_items WHERE {condition} ORDER BY id {lock}");
     let ids: Result<Vec<Value>, db::Error> = tx
         .rows(&sql, params)?
         .iter()

@@ -19,6 +19,7 @@ use super::queue::Queue;
 use super::retrying::{self, Again, Who};
 use super::turn;
 use crate::cx::{Cx, Hint};
+use crate::engine::{Engine, Next, Tick, Wake};
 use crate::error::{Error, Result};
 use crate::settings;
 
@@ -51,20 +52,48 @@ pub(super) fn changed(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<()> {
     Ok(())
 }
 
+/// Gives up what nobody works on any more. What is taken wakes it no sooner than it can be due.
+pub static ENGINE: Engine = Engine {
+    name: "leases",
+    wake: Wake {
+        start: true,
+        hint: Some(Hint::Leases),
+        begun: Some(Hint::Taken),
+    },
+    tick: Tick::Read(tick),
+};
+
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let Look {
+        due,
+        next,
+        shortest,
+    } = look(cx.tx, cx.now)?;
+    if due.is_empty() {
+        return Ok(Next::Within {
+            at: next,
+            soonest: shortest,
+        });
+    }
+    Ok(Next::write(move |cx| {
+        give_up_due(cx, &due)?;
+        Ok(Next::read(tick))
+    }))
+}
+
 /// How the items in progress stand.
-#[derive(Debug)]
-pub struct Look {
+struct Look {
     /// What is due, no more than one transaction gives up.
-    pub due: Vec<Due>,
+    due: Vec<Due>,
     /// When something else will be.
-    pub next: Option<Timestamp>,
+    next: Option<Timestamp>,
     /// Nothing is due sooner than this after it was taken.
-    pub shortest: Duration,
+    shortest: Duration,
 }
 
 /// An item that nobody works on any more.
-#[derive(Debug, Clone, Copy)]
-pub struct Due {
+#[derive(Clone, Copy)]
+struct Due {
     item: i64,
     /// Whether its lease has ended, or the limit has passed since it was taken.
     leased: bool,
@@ -73,10 +102,7 @@ pub struct Due {
 }
 
 /// Looks through the items in progress, of all tenants.
-///
-/// # Errors
-/// The store's.
-pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
+fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
     let mut limits = HashMap::new();
     for row in tx.rows("SELECT id FROM tenants", &[])? {
         let tenant: i64 = row.get(0)?;
@@ -150,15 +176,13 @@ fn overdue(tx: &mut Tx<'_>, queue: i64, leased: bool, by: i64, due: &mut Vec<Due
 }
 
 /// Gives up what a look found, if nobody has done anything with it since.
-///
-/// # Errors
-/// The store's.
-pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
+fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
     let row = |due: &Due| vec![due.item.into(), due.leased.into(), due.by.into()];
     let rows: Vec<Vec<Value>> = due.iter().map(row).collect();
     let sql = format!(
         "SELECT {ATTEMPT} {{rows,}} queue_items i WHERE i.id = {{1}} AND i.status = 1
-             AND CASE WHEN {{2}} THEN i.lease_until ELSE i.start_processing END <= {{3}}"
+             AND CASE WHEN {{2}} THEN i.lease_until ELSE i.start_processing END <= {{3}} {}",
+        cx.tx.dialect().claim()
     );
     let (mut found, types) = (Vec::new(), ["BIGINT", "BOOLEAN", "BIGINT"]);
     cx.tx.each_many::<Error>(&sql, &types, rows, &mut |cells| {
@@ -179,7 +203,8 @@ pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
          JOIN queue_definitions q ON q.id = c.queue_definition_id AND q.lease_seconds IS NOT NULL
          JOIN queue_items i ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
              AND i.executor_job_key = j.key
-         WHERE j.session_id = $1 AND j.state IN (0, 1, 2, 3, 8)"
+         WHERE j.session_id = $1 AND j.state IN (0, 1, 2, 3, 8) {}",
+        cx.tx.dialect().lock("i")
     );
     let mut held = Vec::new();
     cx.tx.each::<Error>(&sql, &[session.into()], &mut |cells| {

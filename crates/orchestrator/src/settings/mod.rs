@@ -1,6 +1,7 @@
 //! Settings of the tenant and of its people, and what clients ask about the installation.
 
 mod catalogue;
+mod engines;
 mod installation;
 pub mod timezones;
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Command, Need, Op, Resource};
+use crate::op::{Access, Command, Need, OWN_NAMESPACE, Op, Resource};
 
 pub use catalogue::{
     ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
@@ -89,6 +90,9 @@ pub const OPS: &[Op] = &[
     )
     .params(&[("scope", "Edm.Int32")])
     .returns("ExecutionSettingsConfiguration"),
+    Op::function("Settings", "Engines", VIEW, engines::engines)
+        .namespace(OWN_NAMESPACE)
+        .returns("Collection(EngineDto)"),
 ];
 
 /// Structures that only its operations use.
@@ -98,6 +102,7 @@ pub const TYPES: &[Kind] = &[
     <installation::License as Edm>::KIND,
     <installation::ExecutionSettings as Edm>::KIND,
     <Dictionary as Edm>::KIND,
+    <engines::Engine as Edm>::KIND,
 ];
 
 #[derive(Deserialize)]
