@@ -9,12 +9,10 @@ use odata::edm::{Complex, EntitySet, Scoping, Source};
 use odata::{Changes, Folders, Guid, Metadata, Query, Scope, Shape, Slice, Timestamp};
 use serde::Serialize;
 
-use crate::ENGINES;
 pub use crate::args::Args;
 pub use crate::caller::{Caller, Identity, SERVER};
-use crate::clock::Clock;
-use crate::engine::Running;
 use crate::error::{Error, Result};
+pub use crate::server::Server;
 
 /// The folder a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,31 +58,6 @@ pub enum Hint {
     Webhook(i64),
     /// Nothing refers to this file of the blob store any more.
     File(String),
-}
-
-/// What there is once in a server.
-pub struct Server {
-    /// Seals and opens secrets.
-    pub keys: identity::Keys,
-    /// Tells the edge the time; functions of the product have [`Cx::now`].
-    pub clock: Clock,
-    /// What happens without a request.
-    pub engines: Vec<Arc<Running>>,
-    /// Names this process in what it claims for longer than a transaction.
-    pub process: Guid,
-}
-
-impl Server {
-    /// A server with these keys.
-    #[must_use]
-    pub fn new(keys: identity::Keys) -> Self {
-        Self {
-            keys,
-            clock: Clock::default(),
-            engines: Running::all(ENGINES),
-            process: Guid::random(),
-        }
-    }
 }
 
 /// Everything one domain function may touch.

@@ -17,6 +17,7 @@ mod cx;
 pub mod engine;
 mod error;
 mod op;
+mod server;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
