@@ -131,11 +131,16 @@ impl Db {
         }
         let counters = Arc::default();
         let (dialect, writers, readers) = sessions(&options, &counters)?;
+        let waiting = Queue::new(writers.len());
         let inner = Inner {
             name: options.name,
             dialect,
-            readers: Queue::new(readers.len()),
-            writers: Queue::new(writers.len()),
+            readers: match readers.is_empty() {
+                // One connection does both.
+                true => Arc::clone(&waiting),
+                false => Queue::new(readers.len()),
+            },
+            writers: waiting,
             counters,
             threads: Mutex::default(),
         };
@@ -353,6 +358,10 @@ fn sessions(options: &Options, counters: &Arc<Counters>) -> Result<(Dialect, Ses
         Url::Postgres(url) => url,
         Url::Sqlite(path) => {
             let shared = Shared::new(path, counters);
+            if options.url.is_memory() {
+                let only: Sessions = vec![Box::new(Sqlite::memory(&shared))];
+                return Ok((Dialect::Sqlite, only, Vec::new()));
+            }
             let writers: Sessions = vec![Box::new(Sqlite::writer(&shared)?)];
             let reader = |_| Box::new(Sqlite::reader(&shared)) as Box<dyn Session>;
             return Ok((

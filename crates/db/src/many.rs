@@ -6,9 +6,20 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use crate::value::Cells;
 use crate::{Dialect, FromRow, Params, Result, Tx, Value};
+
+/// How long after it was taken from a sequence a number may be used. Whoever goes by the order of numbers
+/// may count on it: they are used, and seen, soon after those before them.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// Numbers that were taken from a sequence and not used yet.
+pub(crate) struct Spare {
+    taken: Instant,
+    ids: VecDeque<i64>,
+}
 
 /// Numbers that a connection to PostgreSQL takes from a sequence at once, unless more are needed. Those
 /// left over at its end are nobody's, as those of transactions that were rolled back.
@@ -40,8 +51,27 @@ impl Tx<'_> {
         let more: Vec<i64> = self.all(next, &[table.into(), more.into()])?;
         let mut more = VecDeque::from(more);
         ids.extend(more.drain(..missing));
-        self.keep_ids(table, more);
+        self.keep_spare(table, more);
         Ok(ids)
+    }
+
+    /// Numbers for rows of a table that are left from before, `most` at the most.
+    fn spare_ids(&mut self, table: &str, most: usize) -> Vec<i64> {
+        let spare = self.spare().and_then(|all| all.get_mut(table));
+        match spare {
+            Some(spare) if spare.taken.elapsed() < FRESH => {
+                spare.ids.drain(..most.min(spare.ids.len())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Keeps numbers for [`Self::spare_ids`].
+    fn keep_spare(&mut self, table: &str, ids: VecDeque<i64>) {
+        let taken = Instant::now();
+        if let Some(all) = self.spare() {
+            all.insert(table.to_owned(), Spare { taken, ids });
+        }
     }
 
     /// Runs a statement for many rows of values.

@@ -15,6 +15,28 @@ pub enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    /// What ends a `SELECT` whose rows this transaction claims: those that another transaction works
+    /// on are left out. Of SQLite's transactions only one writes at a time.
+    #[must_use]
+    pub fn claim(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// What ends a `SELECT` of which this transaction claims the rows of `table`: for those that
+    /// another transaction works on it waits, and looks at them as that has left them.
+    #[must_use]
+    pub fn lock(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!("FOR UPDATE OF {table}"),
+        }
+    }
+}
+
 /// Where a database is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Url {
@@ -26,7 +48,20 @@ pub enum Url {
     Postgres(String),
 }
 
+/// The path of [`Url::memory`], as SQLite has it.
+const MEMORY: &str = ":memory:";
+
 impl Url {
+    /// SQLite in memory, for tests: gone with the [`Db`](crate::Db), and read by the lane that writes.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::Sqlite(MEMORY.into())
+    }
+
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self, Self::Sqlite(path) if path.as_os_str() == MEMORY)
+    }
+
     /// Where it is, for people: the path of the file, or `host:port/database` without user and password.
     ///
     /// # Errors

@@ -11,12 +11,13 @@
 //! are switched off looks so expensive that the server always compiles it.
 
 use crate::lanes::Role;
+use crate::many::Spare;
 use crate::outage::{Outage, Presence};
 use crate::pipeline::{Pipeline, Refused};
 use crate::tls::Tls;
 use crate::tx::{Down, Mishap, Session};
 use crate::{Cell, Cells, Dialect, Error, Result, Value, wire};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ pub(crate) struct Postgres {
 struct Live {
     client: Pipeline,
     statements: Statements,
-    spare_ids: HashMap<String, VecDeque<i64>>,
+    spare_ids: HashMap<String, Spare>,
     /// When a transaction on it ended.
     used: Option<Instant>,
     _presence: Presence,
@@ -329,7 +330,7 @@ impl Session for Postgres {
         self.on(|live| Ok(live.client.settle()?))
     }
 
-    fn spare_ids(&mut self) -> Option<&mut HashMap<String, VecDeque<i64>>> {
+    fn spare_ids(&mut self) -> Option<&mut HashMap<String, Spare>> {
         self.live.as_mut().map(|live| &mut live.spare_ids)
     }
 

@@ -78,6 +78,11 @@ impl Sqlite {
         Ok(Self::new(shared, true, Some(lock)))
     }
 
+    /// The only connection to a database in memory.
+    pub(crate) fn memory(shared: &Arc<Shared>) -> Self {
+        Self::new(shared, true, None)
+    }
+
     /// A connection that reads. The writer must have been opened before.
     pub(crate) fn reader(shared: &Arc<Shared>) -> Self {
         Self::new(shared, false, None)

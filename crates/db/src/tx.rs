@@ -1,9 +1,10 @@
 //! The open transaction a closure works with, and what a connection must be able to do for it.
 
+use crate::many::Spare;
 use crate::memory::{self, Memory};
 use crate::value::Cells;
 use crate::{Dialect, Error, FromRow, Result, Row, Sql, Value};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -230,17 +231,9 @@ impl<'c> Tx<'c> {
         self.guarded(nul(&params), |session| session.send(sql, params))
     }
 
-    /// Numbers for rows of a table that are left from before, `most` at the most.
-    pub(crate) fn spare_ids(&mut self, table: &str, most: usize) -> Vec<i64> {
-        let spare = self.session.spare_ids().and_then(|all| all.get_mut(table));
-        spare.map_or_else(Vec::new, |ids| ids.drain(..most.min(ids.len())).collect())
-    }
-
-    /// Keeps numbers for [`Self::spare_ids`].
-    pub(crate) fn keep_ids(&mut self, table: &str, ids: VecDeque<i64>) {
-        if let Some(all) = self.session.spare_ids() {
-            all.insert(table.to_owned(), ids);
-        }
+    /// Numbers that were taken from sequences and not used yet, by table.
+    pub(crate) fn spare(&mut self) -> Option<&mut HashMap<String, Spare>> {
+        self.session.spare_ids()
     }
 
     fn note(&mut self, sql: &str, params: &[Value]) {
@@ -377,7 +370,7 @@ pub(crate) trait Session: Send {
         None
     }
     /// Numbers that were taken from sequences and not used yet, by table.
-    fn spare_ids(&mut self) -> Option<&mut HashMap<String, VecDeque<i64>>> {
+    fn spare_ids(&mut self) -> Option<&mut HashMap<String, Spare>> {
         None
     }
     /// What keeps the database quick, now and then, between transactions.

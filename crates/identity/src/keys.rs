@@ -77,6 +77,18 @@ impl Keys {
         Self::new(&signing_path, &pem, &data_key)
     }
 
+    /// New keys that are kept nowhere, for tests.
+    ///
+    /// # Errors
+    /// [`Error::Generation`]
+    pub fn unkept() -> Result<Self> {
+        Self::new(
+            Path::new("memory"),
+            &new_signing_key()?,
+            &cipher::new_data_key()?,
+        )
+    }
+
     fn new(path: &Path, pem: &str, data_key: &[u8; DATA_KEY_LEN]) -> Result<Self> {
         let damaged = |_| Error::damaged(path, "it holds no RSA private key in PEM form");
         let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(damaged)?;

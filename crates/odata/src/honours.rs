@@ -88,7 +88,7 @@ impl Options {
             (Some(Named::Entity(_)), true) => Options::LIST,
             (Some(Named::Entity(_)), false) => Options::ENTITY,
             (Some(Named::Complex), false) if !op.action => Options::SELECT,
-            (Some(Named::Enum), true) if !op.action => Options::VALUES,
+            (Some(Named::Enum | Named::Complex), true) if !op.action => Options::VALUES,
             (None, true) if returned.primitive && !op.action => Options::VALUES,
             _ => Options::NONE,
         }

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 pub use crate::args::{Args, NO_ARGS};
 pub use crate::caller::{Caller, Identity, SERVER};
-use crate::clock::Clock;
 use crate::error::{Error, Result};
+pub use crate::server::Server;
 
 /// The folder a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Hint {
     Session(i64),
     /// The session is no more: nobody waits for its host.
     SessionGone(i64),
+    /// A host came: if it falls silent, somebody has to notice.
+    Hosts,
     /// Users, roles, folders, machines, robots or applications changed: who a caller is and what
     /// they may do is asked anew.
     Identities,
@@ -56,25 +58,6 @@ pub enum Hint {
     Webhook(i64),
     /// Nothing refers to this file of the blob store any more.
     File(String),
-}
-
-/// What there is once in a server.
-pub struct Server {
-    /// Seals and opens secrets.
-    pub keys: identity::Keys,
-    /// Tells the edge the time; functions of the product have [`Cx::now`].
-    pub clock: Clock,
-}
-
-impl Server {
-    /// A server with these keys.
-    #[must_use]
-    pub fn new(keys: identity::Keys) -> Self {
-        Self {
-            keys,
-            clock: Clock::default(),
-        }
-    }
 }
 
 /// Everything one domain function may touch.
@@ -144,6 +127,33 @@ impl<'c> Cx<'_, 'c> {
     /// 400 with the position of what is wrong, 403 when they go to what the caller may not see.
     pub fn options(&mut self, set: &'static EntitySet) -> Result<Query> {
         self.args.options(self, set)
+    }
+
+    /// Does something as the server itself, for a tenant: what engines do.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn in_tenant<T>(
+        &mut self,
+        tenant: i64,
+        f: impl FnOnce(&mut Cx<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
+        let caller = Caller::new(tenant, Identity::Server, Vec::new());
+        let mut cx = Cx {
+            tx: &mut *self.tx,
+            now: self.now,
+            caller: &caller,
+            args: self.args,
+            folder: None,
+            folders: Folders::All,
+            base: "",
+            metadata: Metadata::None,
+            server: self.server,
+            hints: std::mem::take(&mut self.hints),
+        };
+        let done = f(&mut cx);
+        self.hints = cx.hints;
+        done
     }
 
     /// Leaves a hint.

@@ -2,6 +2,7 @@
 //! something goes that its rows refer to.
 
 use crate::cx::Cx;
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::op::{Op, Resource};
 
@@ -15,6 +16,8 @@ pub struct Feature {
     pub operations: &'static [&'static [Op]],
     /// The tables that it alone writes.
     pub tables: &'static [&'static str],
+    /// What it does without a request.
+    pub engines: &'static [&'static Engine],
     /// What it does when something goes.
     pub removals: &'static [Removal],
 }
@@ -53,6 +56,7 @@ impl Feature {
             resources: &[],
             operations: &[],
             tables: &[],
+            engines: &[],
             removals: &[],
         }
     }
@@ -75,6 +79,13 @@ impl Feature {
     #[must_use]
     pub const fn tables(mut self, tables: &'static [&'static str]) -> Self {
         self.tables = tables;
+        self
+    }
+
+    /// With what it does without a request.
+    #[must_use]
+    pub const fn engines(mut self, engines: &'static [&'static Engine]) -> Self {
+        self.engines = engines;
         self
     }
 

@@ -14,10 +14,14 @@ mod bulk;
 mod caller;
 mod clock;
 mod cx;
+pub mod engine;
 mod error;
 mod feature;
 pub mod kinds;
 pub mod op;
+mod server;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub mod audit;
 pub mod settings;
@@ -110,6 +114,12 @@ pub fn operations() -> impl Iterator<Item = &'static Op> + Clone {
     tables.flat_map(|table| table.iter())
 }
 
+/// What happens without a request.
+pub fn engines() -> impl Iterator<Item = &'static engine::Engine> + Clone {
+    let engines = FEATURES.iter().flat_map(|feature| feature.engines);
+    engines.copied()
+}
+
 /// A migration from the file that is called by its number and its name.
 macro_rules! migration {
     ($version:literal, $folder_and_number:literal, $name:literal) => {
@@ -141,6 +151,7 @@ pub static MIGRATIONS: &[db::Migration] = &[
     migration!(10, "main/0010", "queue_engine"),
     migration!(11, "main/0011", "job_members"),
     migration!(12, "main/0012", "application_accounts"),
+    migration!(13, "main/0013", "claims"),
 ];
 
 /// The schema of the log store.

@@ -14,12 +14,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::Callers;
 use crate::cors::{BadOrigin, Cors};
-use crate::engines;
+use crate::engines::Sleeper;
 use crate::files;
 use crate::folder::{Folder, Name};
 use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
+use crate::presence;
 use crate::together::Together;
 
 /// Where things are and how this server is called.
@@ -168,24 +169,12 @@ pub struct App {
     pub(crate) cors: Cors,
     /// Password hashing takes 20 ms and 19 MiB: never more of it at once than this.
     pub(crate) hashing: Semaphore,
-    /// Wakes the watchdog: a deadline moved, or a host came.
-    pub(crate) watch: Notify,
-    /// Wakes the dispatcher.
-    pub(crate) dispatch: Notify,
-    /// Tells the engine that gives up items of queues that some were taken.
-    pub(crate) taken: Notify,
-    /// Wakes it.
-    pub(crate) leases: Notify,
+    /// What wakes the engines.
+    pub(crate) sleepers: Vec<Arc<Sleeper>>,
     /// Calls about queues that are done together.
     pub(crate) together: Together,
     /// What those who make them may do.
     pub(crate) grants: Grants,
-    /// Wakes the sweeper.
-    pub(crate) sweep: Notify,
-    /// Wakes the engine that indexes items of queues for searches.
-    pub(crate) search: Notify,
-    /// Wakes whoever writes exports.
-    pub(crate) exports: Notify,
     /// Held as long as this server uses it.
     _folder: Folder,
 }
@@ -212,6 +201,7 @@ impl App {
         folder.keep(&name)?;
         // Only when all else stands: what the first start prints is shown once.
         let server = Arc::new(Server::new(keys));
+        let sleepers = server.engines.iter().map(Sleeper::new).collect();
         let first = first_start(&folder, &db, server.clock.now(), start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
@@ -229,15 +219,9 @@ impl App {
             metrics: Metrics::default(),
             cors,
             hashing: Semaphore::new(2),
-            watch: Notify::new(),
-            dispatch: Notify::new(),
-            taken: Notify::new(),
-            leases: Notify::new(),
+            sleepers,
             together: Together::default(),
             grants: Grants::default(),
-            sweep: Notify::new(),
-            search: Notify::new(),
-            exports: Notify::new(),
             _folder: folder,
         });
         app.resume_presence()?;
@@ -276,19 +260,25 @@ impl App {
                     self.hub.forget(id);
                 }
                 Hint::Identities => self.callers.forget_all(),
-                Hint::Dispatch => self.dispatch.notify_one(),
-                Hint::Deadlines => self.watch.notify_one(),
-                Hint::Taken => self.taken.notify_one(),
-                Hint::Leases => self.leases.notify_one(),
-                Hint::Sweep => self.sweep.notify_one(),
-                Hint::Search => self.search.notify_one(),
-                Hint::Exports => self.exports.notify_one(),
+                Hint::Hosts
+                | Hint::Dispatch
+                | Hint::Deadlines
+                | Hint::Taken
+                | Hint::Leases
+                | Hint::Sweep
+                | Hint::Search
+                | Hint::Exports => self.wake(&hint),
                 Hint::Webhook(id) => {
                     tracing::warn!(webhook = id, "a webhook is enabled: {UNDELIVERED}");
                 }
                 Hint::File(key) => files::discard(self, key),
             }
         }
+    }
+
+    /// Wakes the engines that wait for this.
+    pub(crate) fn wake(&self, hint: &Hint) {
+        self.sleepers.iter().for_each(|engine| engine.wake(hint));
     }
 
     /// Follows the hints of a transaction, if it was committed.
@@ -315,7 +305,7 @@ impl App {
     /// Brings the table up to date before somebody reads sessions: who fell silent by now counts as
     /// such in this very answer, and heartbeats that only memory knows are written.
     pub(crate) async fn flush_presence(self: &Arc<Self>) -> Result<(), orchestrator::Error> {
-        engines::mark_lost(self, self.now()).await?;
+        presence::mark_lost(self, self.now()).await?;
         self.write_beats().await
     }
 

@@ -1,154 +1,138 @@
-//! What happens without a request: hosts that fall silent, jobs that reach a deadline or became
-//! startable, items of queues that nobody works on any more, what is kept for a time only, exports
-//! that were asked for, what searches look into. Each engine sleeps until a hint or until the time it
-//! named itself; when nothing is due it writes nothing.
+//! Runs the engines that features declare (`orchestrator::engine`). Each sleeps until a hint or until the
+//! time that its tick named; when nothing is due it writes nothing. One that fails or panics is told of,
+//! counted, and tries again after a pause.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::odata::Timestamp;
-use orchestrator::jobs::{deadlines, dispatch, hosts};
-use orchestrator::queues::sweep::{self, Task};
-use orchestrator::queues::{leases, search};
-use orchestrator::{Caller, Hint, Identity, Result};
+use ::odata::{TICKS_PER_SECOND, Timestamp};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use orchestrator::engine::{Edge, Engine, Next, Running, Tick, Work};
+use orchestrator::{Caller, Cx, Error, Hint, Identity, Result};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::execute::{write, write_quietly};
-use crate::{exports, tasks};
+use crate::execute::{read_quietly, to_the_end, write_quietly};
+use crate::{exports, presence, tasks};
 
-/// The server itself, as a caller of domain functions in a tenant.
-fn system(tenant: i64) -> Arc<Caller> {
+/// Time until an engine that failed tries again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How much longer than a piece of work without hurry the rest behind it is: others wait for the same
+/// lane.
+const REST: u32 = 3;
+
+/// An engine with what wakes it.
+pub struct Sleeper {
+    running: Arc<Running>,
+    hint: Notify,
+    begun: Notify,
+}
+
+impl Sleeper {
+    /// One that nobody has woken.
+    pub fn new(running: &Arc<Running>) -> Arc<Self> {
+        Arc::new(Self {
+            running: Arc::clone(running),
+            hint: Notify::new(),
+            begun: Notify::new(),
+        })
+    }
+
+    /// Wakes it if it waits for this.
+    pub fn wake(&self, hint: &Hint) {
+        let wake = &self.running.engine.wake;
+        if wake.hint.as_ref() == Some(hint) {
+            self.hint.notify_one();
+        }
+        if wake.begun.as_ref() == Some(hint) {
+            self.begun.notify_one();
+        }
+    }
+}
+
+/// When an engine looks again.
+#[derive(Clone, Copy)]
+struct Due {
+    /// Not before it is woken, without one.
+    at: Option<Timestamp>,
+    /// What begins is due no sooner than this after.
+    soonest: Duration,
+}
+
+/// The server itself, as a caller of functions of the product.
+pub fn system(tenant: i64) -> Arc<Caller> {
     Arc::new(Caller::new(tenant, Identity::Server, Vec::new()))
 }
 
 /// Starts them; they end with the token.
 pub fn spawn(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    vec![
-        start(app, stop, watchdog),
-        start(app, stop, dispatcher),
-        start(app, stop, leases),
-        start(app, stop, sweeper),
-        start(app, stop, exporter),
-        start(app, stop, indexer),
-    ]
+    let start = |sleeper: &Arc<Sleeper>| {
+        let (running, stop) = (run(Arc::clone(app), Arc::clone(sleeper)), stop.clone());
+        tasks::spawn("engine", async move {
+            stop.run_until_cancelled(running).await;
+        })
+    };
+    app.sleepers.iter().map(start).collect()
 }
 
-fn start<F>(app: &Arc<App>, stop: &CancellationToken, engine: fn(Arc<App>) -> F) -> JoinHandle<()>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (running, stop) = (engine(Arc::clone(app)), stop.clone());
-    tasks::spawn("engine", async move {
-        stop.run_until_cancelled(running).await;
-    })
-}
-
-/// Lost hosts and deadlines of jobs.
-async fn watchdog(app: Arc<App>) {
-    // The first look finds deadlines that passed while the server was down.
-    let mut deadline = Some(app.now());
+/// Runs one for ever, unless it says that it will never have anything to do.
+async fn run(app: Arc<App>, sleeper: Arc<Sleeper>) {
+    let engine = sleeper.running.engine;
+    let mut due = Due {
+        at: engine.wake.start.then(|| app.now()),
+        soonest: Duration::ZERO,
+    };
     loop {
-        let now = app.now();
-        if deadline.is_some_and(|d| d <= now) {
-            deadline = match write(&app, system(0), deadlines::tick).await {
-                Ok(next) => next,
-                Err(error) => retry(&app, "deadlines", &error),
-            };
-        }
-        if let Err(error) = mark_lost(&app, now).await {
-            deadline = retry(&app, "presence", &error);
-        }
-        let next = [deadline, app.presence.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min();
-        let hinted = app.watch.notified();
-        match next {
-            Some(at) => {
-                tokio::select! {
-                    () = app.until(at) => {}
-                    () = hinted => deadline = Some(app.now()),
-                }
+        wait(&app, &sleeper, due).await;
+        let (last_run, began) = (app.now(), Instant::now());
+        let ticked = AssertUnwindSafe(tick(&app, engine)).catch_unwind().await;
+        let panicked = matches!(ticked, Err(_) | Ok(Err(Error::Db(db::Error::Panic))));
+        let ticked = ticked.unwrap_or_else(|_| Err(db::Error::Panic.into()));
+        let mut figures = sleeper.running.figures.lock();
+        figures.last_run = Some(last_run);
+        figures.took = began.elapsed();
+        figures.last_error = ticked.as_ref().err().map(ToString::to_string);
+        match ticked {
+            Ok(Some(next)) => {
+                figures.runs += 1;
+                due = next;
             }
-            None => {
-                hinted.await;
-                deadline = Some(app.now());
+            Ok(None) => {
+                figures.runs += 1;
+                figures.next = None;
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, panicked, engine = engine.name, "an engine failed and tries again");
+                figures.failures += u64::from(!panicked);
+                figures.panics += u64::from(panicked);
+                due.at = Some(app.now().plus(PAUSE));
             }
         }
     }
 }
 
-fn retry(app: &App, engine: &str, error: &orchestrator::Error) -> Option<Timestamp> {
-    tracing::error!(%error, engine, "an engine failed and tries again in 5 s");
-    Some(app.now().plus(Duration::from_secs(5)))
-}
-
-/// Tells the table which sessions were not heard of for too long.
-///
-/// # Errors
-/// The store's, the last of them; those sessions get another term.
-pub async fn mark_lost(app: &Arc<App>, now: Timestamp) -> Result<()> {
-    let mut result = Ok(());
-    for (session, last_seen) in app.presence.take_lost(now) {
-        if let Err(error) = lose(app, session, last_seen).await {
-            app.presence.not_lost(session, now);
-            result = Err(error);
-        }
-    }
-    result
-}
-
-async fn lose(app: &Arc<App>, session: i64, last_seen: Timestamp) -> Result<()> {
-    let tenant = app
-        .db
-        .read(move |tx| orchestrator::sessions::tenant_of(tx, session))
-        .await?;
-    tracing::warn!(session, "a host is silent: it counts as unresponsive");
-    write(app, system(tenant), move |cx| {
-        hosts::lost(cx, session, last_seen)
-    })
-    .await
-}
-
-/// Items of queues that nobody works on any more.
-async fn leases(app: Arc<App>) {
-    // The first look finds what was overdue while the server was down.
-    let (mut next, mut shortest) = (Some(app.now()), Duration::ZERO);
+/// Returns when it has to look.
+async fn wait(app: &App, sleeper: &Sleeper, Due { mut at, soonest }: Due) {
     loop {
-        // What is taken now may be due before the rest, but not sooner than this.
-        let soonest = || app.now().plus(shortest);
+        sleeper.running.figures.lock().next = at;
+        // What begins now may be due before the rest, but not sooner than this.
+        let by = || app.now().plus(soonest);
         tokio::select! {
-            () = until(&app, next) => {}
-            () = app.leases.notified() => {}
-            () = app.taken.notified(), if next.is_none_or(|at| at > soonest()) => {
-                // While nobody took anything, the time of something else may have come nearer.
-                next = next.into_iter().chain([soonest()]).min();
-                continue;
+            () = until(app, at) => return,
+            () = sleeper.hint.notified() => return,
+            () = sleeper.begun.notified(), if at.is_none_or(|at| at > by()) => {
+                // While nothing began, the time of something else may have come nearer.
+                at = at.into_iter().chain([by()]).min();
             }
         }
-        match give_up(&app).await {
-            Ok(looked) => (next, shortest) = looked,
-            Err(error) => next = retry(&app, "leases", &error),
-        }
-    }
-}
-
-/// Gives up what is due; when something else will be, and how soon after it was taken anything can be.
-async fn give_up(app: &Arc<App>) -> Result<(Option<Timestamp>, Duration)> {
-    loop {
-        let now = app.now();
-        let look = app.db.read(move |tx| leases::look(tx, now));
-        let leases::Look {
-            due,
-            next,
-            shortest,
-        } = look.await?;
-        if due.is_empty() {
-            return Ok((next, shortest));
-        }
-        write(app, system(0), move |cx| leases::give_up_due(cx, &due)).await?;
     }
 }
 
@@ -160,125 +144,152 @@ async fn until(app: &App, at: Option<Timestamp>) {
     }
 }
 
-/// Waiting jobs after changes that are not the jobs' own: folders, machines, accounts.
-async fn dispatcher(app: Arc<App>) {
-    // Once at the start: a hint may have been lost with the process before.
-    app.dispatch.notify_one();
-    loop {
-        app.dispatch.notified().await;
-        let tenants = Arc::clone(&app.tenants.read());
-        for tenant in tenants.iter() {
-            match write_quietly(&app, system(tenant.id), dispatch::all).await {
-                // What still waits after this look waits for another reason.
-                Ok(((), hints)) => app.publish(hints.into_iter().filter(|h| *h != Hint::Dispatch)),
-                Err(error) => {
-                    tracing::error!(%error, tenant = tenant.id, "dispatch failed and is tried again");
-                    tokio::time::sleep(Duration::from_secs(5)).await;
-                    app.dispatch.notify_one();
+/// Looks, and does what is due; `None` when it never looks again.
+async fn tick(app: &Arc<App>, engine: &'static Engine) -> Result<Option<Due>> {
+    let began = Instant::now();
+    let next = match &engine.tick {
+        Tick::Read(look) => step(app, engine, Work::read(*look)).await?,
+        Tick::Write(act) => step(app, engine, Work::write(*act)).await?,
+        Tick::Edge(Edge::SilentHosts) => presence::look(app).await?,
+        Tick::Edge(Edge::Export) => exports::run_next(app).await?,
+        Tick::Edge(Edge::OldExports) => exports::sweep(app).await?,
+    };
+    follow(app, engine, next, began).await
+}
+
+/// Does what is next until there is nothing.
+fn follow<'a>(
+    app: &'a Arc<App>,
+    engine: &'static Engine,
+    mut next: Next,
+    mut began: Instant,
+) -> BoxFuture<'a, Result<Option<Due>>> {
+    Box::pin(async move {
+        let (at, soonest) = loop {
+            next = match next {
+                Next::Woken => break (None, Duration::ZERO),
+                Next::At(at) => break (Some(at), Duration::ZERO),
+                Next::Within { at, soonest } => break (at, soonest),
+                Next::Never(reason) => {
+                    tracing::warn!(engine = engine.name, "{reason}");
+                    return Ok(None);
                 }
-            }
-        }
-    }
-}
-
-/// Exports that were asked for, one after the other.
-async fn exporter(app: Arc<App>) {
-    loop {
-        // The first look finds those that the process before left.
-        match exports::run_next(&app).await {
-            Ok(true) => {}
-            Ok(false) => app.exports.notified().await,
-            Err(error) => {
-                tracing::error!(%error, "an export broke off and is begun again in 5 s");
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-        }
-    }
-}
-
-/// Time from one sweep to the next: what is kept is kept for days.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How much longer than a piece of work without hurry the pause behind it is: others wait for the
-/// same lane.
-const REST: u32 = 3;
-
-/// What is kept for a time only.
-async fn sweeper(app: Arc<App>) {
-    loop {
-        let pause = match sweep_all(&app).await {
-            Ok(()) => SWEEP_EVERY,
-            Err(error) => {
-                tracing::error!(%error, "a sweep failed and is tried again");
-                Duration::from_secs(5)
-            }
+                Next::Work(work) => step(app, engine, work).await?,
+                Next::Rest(work) => {
+                    tokio::time::sleep(began.elapsed() * REST).await;
+                    began = Instant::now();
+                    step(app, engine, work).await?
+                }
+                Next::Each(all, then) => {
+                    each(app, engine, all).await?;
+                    *then
+                }
+            };
         };
-        // An end of the time and a hint mean the same.
-        tokio::select! {
-            () = app.until(app.now().plus(pause)) => {}
-            () = app.sweep.notified() => {}
-        }
-    }
+        Ok(Some(Due { at, soonest }))
+    })
 }
 
-async fn sweep_all(app: &Arc<App>) -> Result<()> {
-    let now = app.now();
-    let tasks = app.db.read(move |tx| sweep::tasks(tx, now)).await?;
+/// Does all of these, and gives the last failure.
+async fn each(app: &Arc<App>, engine: &'static Engine, all: Vec<Work>) -> Result<()> {
     let mut result = Ok(());
-    for task in tasks {
-        // What one task cannot do does not keep the others from it.
-        if let Err(error) = sweep_one(app, task).await {
+    for work in all {
+        let done = follow(app, engine, Next::Work(work), Instant::now()).await;
+        if let Err(error) = done {
+            tracing::warn!(%error, engine = engine.name, "a piece of work failed");
             result = Err(error);
         }
     }
-    exports::sweep(app).await.and(result)
+    result
 }
 
-async fn sweep_one(app: &Arc<App>, task: Task) -> Result<()> {
-    let mut after = i64::MIN;
-    while let Some(stretch) = app.db.read(move |tx| sweep::look(tx, task, after)).await? {
-        if stretch.due {
-            let began = Instant::now();
-            write(app, system(0), move |cx| sweep::remove(cx, task, stretch)).await?;
-            tokio::time::sleep(began.elapsed() * REST).await;
+/// Does one piece of work, and follows its hints. What it leaves undone is no news for itself.
+async fn step(app: &Arc<App>, engine: &'static Engine, work: Work) -> Result<Next> {
+    let Work { writes, mut step } = work;
+    let run = move |cx: &mut Cx<'_, '_>| step(cx);
+    let (next, hints) = match writes {
+        true => {
+            let writer = Arc::clone(app);
+            to_the_end(async move { write_quietly(&writer, system(0), run).await })
+                .await
+                .inspect_err(|error| app.doubt(error))?
         }
-        after = stretch.until;
-    }
-    Ok(())
-}
-
-/// What searches in items of queues look into. Only a search that would have been glad of it wakes
-/// this engine, and it does no more than what was there by then.
-async fn indexer(app: Arc<App>) {
-    loop {
-        app.search.notified().await;
-        match index_all(&app).await {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(
-                    "searches in queue items read all of them: PostgreSQL's extension pg_trgm is \
-                     needed for an index. Install it and start this server again"
-                );
-                return;
-            }
-            Err(error) => {
-                tracing::error!(%error, "indexing failed and is tried again");
-                tokio::time::sleep(Duration::from_secs(5)).await;
-                app.search.notify_one();
-            }
-        }
-    }
-}
-
-/// Whether this database can have an index.
-async fn index_all(app: &Arc<App>) -> Result<bool> {
-    let Some(goal) = write(app, system(0), search::begin).await? else {
-        return Ok(false);
+        false => read_quietly(app, system(0), run).await?,
     };
-    loop {
-        let began = Instant::now();
-        if !write(app, system(0), move |cx| search::index(cx, goal)).await? {
-            return Ok(true);
-        }
-        tokio::time::sleep(began.elapsed() * REST).await;
+    let own = |hint: &Hint| engine.wake.hint.as_ref() == Some(hint);
+    app.publish(hints.into_iter().filter(|hint| !own(hint)));
+    Ok(next)
+}
+
+/// What `/metrics` says of engines: their names and figures.
+#[derive(Debug)]
+pub struct Figures(Vec<(&'static str, orchestrator::engine::Figures)>);
+
+/// A figure of an engine: its name, what it is, and where it is found; none for an engine that has none.
+type Figure = (
+    &'static str,
+    &'static str,
+    fn(&orchestrator::engine::Figures) -> Option<f64>,
+);
+
+const COUNTERS: [Figure; 3] = [
+    ("engine_runs", "Ticks that went well.", |f| {
+        Some(f.runs as f64)
+    }),
+    ("engine_failures", "Ticks that failed.", |f| {
+        Some(f.failures as f64)
+    }),
+    ("engine_panics", "Ticks that panicked.", |f| {
+        Some(f.panics as f64)
+    }),
+];
+
+const GAUGES: [Figure; 2] = [
+    (
+        "engine_last_duration_seconds",
+        "How long the last tick took.",
+        |f| Some(f.took.as_secs_f64()),
+    ),
+    (
+        "engine_next_timestamp_seconds",
+        "When an engine looks again, unless it is woken before; only of those that named a time.",
+        |f| f.next.map(|at| at.0 as f64 / TICKS_PER_SECOND as f64),
+    ),
+];
+
+impl Figures {
+    /// As they stand.
+    pub fn of(app: &App) -> Self {
+        let all = app.server.engines.iter();
+        let figures = all.map(|running| (running.engine.name, running.figures.lock().clone()));
+        Self(figures.collect())
     }
 }
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        for (name, help, pick) in COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (engine, figures) in &self.0 {
+                if let Some(value) = pick(figures) {
+                    let labels = [("engine", *engine)];
+                    let mut one = family.encode_family(&labels)?;
+                    one.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
+                }
+            }
+        }
+        for (name, help, pick) in GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (engine, figures) in &self.0 {
+                if let Some(value) = pick(figures) {
+                    let labels = [("engine", *engine)];
+                    family.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -184,18 +184,39 @@ where
         .await
 }
 
-/// As [`write()`], in a transaction that only reads.
+/// As [`write_quietly`], in a transaction that only reads.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn read_quietly<T, F>(
+    app: &App,
+    caller: Arc<Caller>,
+    mut f: F,
+) -> Result<(T, BTreeSet<Hint>)>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+{
+    let server = Arc::clone(&app.server);
+    app.db
+        .read(move |tx| {
+            let mut cx = inside(tx, &caller, &server);
+            let value = f(&mut cx)?;
+            Ok((value, cx.hints))
+        })
+        .await
+}
+
+/// As [`read_quietly`], of what leaves no hints.
 ///
 /// # Errors
 /// As [`write()`].
 pub async fn read<T, F>(app: &App, caller: Arc<Caller>, f: F) -> Result<T>
 where
     T: Send + 'static,
-    F: Fn(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T> + Send + 'static,
 {
-    let server = Arc::clone(&app.server);
-    let work = move |tx: &mut Tx<'_>| f(&mut inside(tx, &caller, &server));
-    app.db.read(work).await
+    Ok(read_quietly(app, caller, f).await?.0)
 }
 
 /// What a function sees that no request asked for.

@@ -6,32 +6,41 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::odata::Metadata;
 use axum::body::Body;
 use axum::http::Response;
 use futures_util::stream::try_unfold;
 use orchestrator::access::FolderHeader;
+use orchestrator::engine::Next;
 use orchestrator::exports::links;
-use orchestrator::exports::runs::{self, Run};
+use orchestrator::exports::runs::{self, Found, Run};
 use orchestrator::{Args, Error, Reply, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::app::App;
-use crate::execute::{Call, execute, write};
+use crate::engines::system;
+use crate::execute::{Call, execute, read_quietly, write};
 use crate::files::{self, blocking, storage};
 use crate::odata;
 
-/// Runs the export that was asked for first and has not ended; `false` when there is none.
+/// Runs the export that was asked for first and that nobody else runs; says when to look again.
 ///
 /// # Errors
 /// When the store is busy or cannot be reached: then the export is begun again. Whatever else goes wrong
 /// is the end of it.
-pub async fn run_next(app: &Arc<App>) -> Result<bool> {
-    let Some(export) = app.db.read(runs::next).await? else {
-        return Ok(false);
+pub async fn run_next(app: &Arc<App>) -> Result<Next> {
+    let (found, _) = read_quietly(app, system(0), runs::next).await?;
+    let export = match found {
+        Found::Run(export) => export,
+        Found::Later(at) => return Ok(Next::At(at)),
+        Found::Nothing => return Ok(Next::Woken),
     };
-    let id = export.id;
+    let (id, again) = (export.id, Next::At(app.now()));
+    if !write(app, system(0), move |cx| runs::claim(cx, id)).await? {
+        return Ok(again);
+    }
     let size = match run(app, &export).await {
         Ok(size) => Some(size),
         Err(error @ Error::Db(db::Error::Overloaded | db::Error::Unavailable(_))) => {
@@ -43,17 +52,14 @@ pub async fn run_next(app: &Arc<App>) -> Result<bool> {
         }
     };
     write(app, export.caller, move |cx| runs::end(cx, id, size)).await?;
-    Ok(true)
+    Ok(again)
 }
 
 /// Writes the file as a report would answer whoever asked: their rights and the folder are looked at
 /// for each part. Gives the size of the file.
 async fn run(app: &Arc<App>, export: &Run) -> Result<u64> {
     let id = export.id;
-    write(app, Arc::clone(&export.caller), move |cx| {
-        runs::begin(cx, id)
-    })
-    .await?;
+    read_quietly(app, Arc::clone(&export.caller), runs::check).await?;
     let (store, key) = (app.blobs.clone(), runs::blob_key(id));
     let mut file = blocking(move || {
         // What a run that broke off has left.
@@ -62,7 +68,12 @@ async fn run(app: &Arc<App>, export: &Run) -> Result<u64> {
     })
     .await?;
     let (mut call, mut size) = (Arc::new(call(export)), 0);
+    let mut renewal = app.now().plus(runs::RENEWAL);
     for number in 0.. {
+        if app.now() >= renewal {
+            renew(app, id).await?;
+            renewal = app.now().plus(runs::RENEWAL);
+        }
         let part = execute(app, Arc::clone(&call)).await?;
         let Reply::Part { body, next, .. } = part else {
             return Err(Error::Internal("an export without a part".into()));
@@ -85,6 +96,14 @@ async fn run(app: &Arc<App>, export: &Run) -> Result<u64> {
     let (store, key) = (app.blobs.clone(), runs::blob_key(id));
     blocking(move || store.keep(file, &key).map_err(storage)).await?;
     Ok(size)
+}
+
+/// Says that this process still writes an export.
+async fn renew(app: &Arc<App>, id: i64) -> Result<()> {
+    match write(app, system(0), move |cx| runs::renew(cx, id)).await? {
+        true => Ok(()),
+        false => Err(Error::Internal("another process has begun it again".into())),
+    }
 }
 
 /// Where a part of a file belongs.
@@ -116,16 +135,19 @@ fn call(export: &Run) -> Call {
     }
 }
 
+/// Time from one look for such exports to the next.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// Removes exports that are kept no longer: first their files, so that none stays without its row.
 ///
 /// # Errors
 /// Those of the store and of the files.
-pub async fn sweep(app: &Arc<App>) -> Result<()> {
+pub async fn sweep(app: &Arc<App>) -> Result<Next> {
     loop {
         let now = app.now();
         let over = app.db.read(move |tx| runs::over(tx, now)).await?;
         if over.is_empty() {
-            return Ok(());
+            return Ok(Next::At(now.plus(EVERY)));
         }
         let (store, ids) = (app.blobs.clone(), over.clone());
         blocking(move || {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::odata::Guid;
 use orchestrator::jobs::hosts;
 use orchestrator::jobs::report::{self, Report};
-use orchestrator::{Caller, Error, Result, robot_service};
+use orchestrator::{Caller, Error, Hint, Result, robot_service};
 
 use crate::app::App;
 use crate::execute::write;
@@ -16,7 +16,7 @@ use crate::execute::write;
 pub async fn alive(app: &Arc<App>, caller: &Arc<Caller>, session: i64) -> Result<()> {
     for back in app.presence.beat(session, app.now()) {
         write(app, Arc::clone(caller), move |cx| hosts::back(cx, back)).await?;
-        app.watch.notify_one();
+        app.wake(&Hint::Hosts);
     }
     Ok(())
 }

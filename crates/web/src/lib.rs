@@ -33,6 +33,7 @@ mod odata;
 pub mod operator;
 mod packages;
 mod parts;
+mod presence;
 mod request;
 mod robots;
 mod router;

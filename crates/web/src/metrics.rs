@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
+use crate::engines;
 
 /// The media type of the page.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -107,6 +108,7 @@ fn registry(app: &App) -> Registry {
     registry.register_collector(Box::new(Answered(answered)));
     let stores = [("main", app.db.stats()), ("logs", app.logs.stats())];
     registry.register_collector(Box::new(Stores(stores)));
+    registry.register_collector(Box::new(engines::Figures::of(app)));
     registry
 }
 

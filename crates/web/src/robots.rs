@@ -14,7 +14,7 @@ use orchestrator::jobs::report::Report;
 use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
 use orchestrator::sessions::{self, Host, Platform};
 use orchestrator::tenants::Tenant;
-use orchestrator::{Caller, Code, Error, Identity, Result, tokens};
+use orchestrator::{Caller, Code, Error, Hint, Identity, Result, tokens};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -201,7 +201,7 @@ impl RobotCall {
         };
         let now = app.now();
         app.presence.opened(session, &host, installation, now);
-        app.watch.notify_one();
+        app.wake(&Hint::Hosts);
         Ok(session)
     }
 }
@@ -225,7 +225,7 @@ async fn start_service(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     .await?;
     app.presence
         .opened(session, &known, installation, app.now());
-    app.watch.notify_one();
+    app.wake(&Hint::Hosts);
     Ok(reply(&answer))
 }
 
@@ -263,7 +263,7 @@ async fn begin_session(app: &Arc<App>, call: RobotCall) -> Result<Response<Body>
     .await?;
     app.presence
         .opened(session, &person, installation, app.now());
-    app.watch.notify_one();
+    app.wake(&Hint::Hosts);
     Ok(reply(&answer))
 }
 

@@ -291,6 +291,8 @@ async fn an_export_goes_on_after_a_restart(backend: Backend) {
     let asked = export(&scene.shared, &made, "").await;
     scene.server.kill9();
     scene.server.restart().await;
+    // The claim of the process that is gone ends.
+    scene.server.advance(std::time::Duration::from_secs(11));
     scene.app = scene.server.app().await;
     scene.shared = scene.app.folder(scene.folder);
     ended(&scene.shared, &asked, "Completed").await;

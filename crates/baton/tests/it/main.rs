@@ -28,6 +28,7 @@ mod crash;
 mod described;
 mod downloads;
 mod encodings;
+mod engines;
 mod environments;
 mod errors;
 mod exports;

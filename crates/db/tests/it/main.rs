@@ -12,6 +12,7 @@
 
 mod batches;
 mod files;
+mod memory;
 mod migrations;
 mod outages;
 mod place;

@@ -27,7 +27,8 @@ use crate::op::{Need, Op, Resource, op};
 pub static FEATURE: Feature = Feature::new("exports")
     .resources(&[&RESOURCE])
     .operations(&[OPS, download::OPS])
-    .tables(&["exports"]);
+    .tables(&["exports"])
+    .engines(&[&runs::ENGINE, &runs::REMOVAL]);
 
 /// How long an export is kept when it has ended.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);

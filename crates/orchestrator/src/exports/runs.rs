@@ -1,24 +1,62 @@
-//! Running exports, and removing what is left of them: what the engine of the edge asks for and reports.
+//! Running exports, and removing what is left of them: what the edge asks for and reports, as files are its
+//! business.
 //!
 //! The key of a file follows from the number of its export. So a run that broke off is begun again by
 //! removing what it may have left, and a file is removed before its row: whatever happens in between,
 //! no file stays that nobody knows of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use db::Tx;
+use db::{Dialect, Tx, Value};
 use odata::Timestamp;
 
 use super::requests::ExportItems;
 use super::{ExportModelStatus, ExportModelType, kept_since};
-use crate::cx::{Caller, Cx, Identity};
+use crate::cx::{Caller, Cx, Hint, Identity};
+use crate::engine::{Edge, Engine, Tick, Wake};
 use crate::error::{Error, Result};
 use crate::op::{At, Operation, Task};
 use crate::queues::report::Reports;
 use crate::users;
 
+/// Writes the exports that were asked for, one after the other.
+pub static ENGINE: Engine = Engine {
+    name: "exports",
+    wake: Wake::on(Hint::Exports),
+    tick: Tick::Edge(Edge::Export),
+};
+
+/// Removes those that are kept no longer, when the rest is swept.
+pub static REMOVAL: Engine = Engine {
+    name: "old-exports",
+    wake: Wake::on(Hint::Sweep),
+    tick: Tick::Edge(Edge::OldExports),
+};
+
 /// Rows that are removed in one transaction.
 const AT_ONCE: i64 = 500;
+
+/// So long a claim stands without a sign of life of who has it.
+const CLAIM: Duration = Duration::from_secs(10);
+/// After this time its holder gives one.
+pub const RENEWAL: Duration = Duration::from_secs(3);
+
+/// Whether an export is this process's to write: nobody has begun it, or who did has broken off. The
+/// parameters are the time `$1`, the process `$2`, which writes one at a time, and whether others share
+/// the database `$3`.
+const FREE: &str = "(status = 0 OR status = 1
+    AND (claimed_until IS NULL OR claimed_until <= $1 OR claimed_by = $2 OR NOT $3))";
+
+/// What there is to do.
+pub enum Found {
+    /// This export is anybody's.
+    Run(Run),
+    /// Others write them; one of these may have to be begun again then.
+    Later(Timestamp),
+    /// Nothing.
+    Nothing,
+}
 
 /// An export to be run.
 pub struct Run {
@@ -36,24 +74,29 @@ pub struct Run {
     pub report: Task,
 }
 
-/// The oldest export that has not ended, whether it was begun or not: an earlier process may have begun
-/// it.
+/// What [`FREE`] asks for.
+fn free(cx: &Cx<'_, '_>) -> [Value; 3] {
+    let shared = cx.tx.dialect() == Dialect::Postgres;
+    [cx.now.into(), cx.server.process.into(), shared.into()]
+}
+
+/// The oldest export that is anybody's.
 ///
 /// # Errors
 /// The store's.
-pub fn next(tx: &mut Tx<'_>) -> Result<Option<Run>> {
-    let row = tx.row(
+pub fn next(cx: &mut Cx<'_, '_>) -> Result<Found> {
+    let params = free(cx);
+    let sql = format!(
         "SELECT e.id, e.tenant_id, e.type, e.user_id, e.external_client_id, e.scopes, e.folder_id,
              e.subject_id, e.query, COALESCE(c.user_id, 0) AS account
          FROM exports e LEFT JOIN clients c ON c.client_id = e.external_client_id
-         WHERE e.status IN ($1, $2) ORDER BY e.id LIMIT 1",
-        &[
-            ExportModelStatus::New.into(),
-            ExportModelStatus::InProgress.into(),
-        ],
-    )?;
-    let Some(row) = row else {
-        return Ok(None);
+         WHERE {FREE} ORDER BY e.id LIMIT 1"
+    );
+    let Some(row) = cx.tx.row(&sql, &params)? else {
+        let sql = "SELECT MIN(claimed_until) FROM exports WHERE status = 1";
+        let row = cx.tx.row(sql, &[])?;
+        let until: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
+        return Ok(until.map_or(Found::Nothing, |until| Found::Later(Timestamp(until))));
     };
     let identity = match row.get("user_id")? {
         Some(id) => Identity::User { id },
@@ -71,7 +114,7 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Run>> {
         Some(ExportModelType::Queues) => (ExportItems::AT, Arc::new(Reports::of(subject))),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),
     };
-    Ok(Some(Run {
+    Ok(Found::Run(Run {
         id: row.get("id")?,
         caller: Arc::new(caller),
         folder: row.get("folder_id")?,
@@ -81,25 +124,52 @@ pub fn next(tx: &mut Tx<'_>) -> Result<Option<Run>> {
     }))
 }
 
-/// Marks an export as begun.
+/// Claims an export; whether it was still anybody's.
+///
+/// # Errors
+/// The store's.
+pub fn claim(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+    let [now, process, shared] = free(cx);
+    let sql = format!(
+        "UPDATE exports SET status = 1, claimed_by = $2, claimed_until = $5 WHERE id = $4 AND {FREE}"
+    );
+    let until = cx.now.plus(CLAIM).into();
+    let claimed = cx
+        .tx
+        .exec(&sql, &[now, process, shared, id.into(), until])?;
+    Ok(claimed > 0)
+}
+
+/// Refuses an export of somebody who may do nothing any more.
 ///
 /// # Errors
 /// 401 when the account of whoever asked is gone or was switched off; the store's.
-pub fn begin(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
-    if !users::is_live(cx.tx, &cx.caller.identity)? {
-        return Err(Error::Unauthenticated(
-            "The account that asked for the export does not exist any more or is not active."
-                .into(),
-        ));
+pub fn check(cx: &mut Cx<'_, '_>) -> Result<()> {
+    if users::is_live(cx.tx, &cx.caller.identity)? {
+        return Ok(());
     }
-    cx.tx.exec(
-        "UPDATE exports SET status = $2 WHERE id = $1",
-        &[id.into(), ExportModelStatus::InProgress.into()],
-    )?;
-    Ok(())
+    Err(Error::Unauthenticated(
+        "The account that asked for the export does not exist any more or is not active.".into(),
+    ))
 }
 
-/// Marks an export as ended: with a file of this size, or without one.
+/// A sign of life of who has claimed an export; whether it is still theirs.
+///
+/// # Errors
+/// The store's.
+pub fn renew(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+    let renewed = cx.tx.exec(
+        "UPDATE exports SET claimed_until = $3 WHERE id = $1 AND status = 1 AND claimed_by = $2",
+        &[
+            id.into(),
+            cx.server.process.into(),
+            cx.now.plus(CLAIM).into(),
+        ],
+    )?;
+    Ok(renewed > 0)
+}
+
+/// Marks an export as ended: with a file of this size, or without one. Only who has claimed it can.
 ///
 /// # Errors
 /// The store's.
@@ -110,8 +180,16 @@ pub fn end(cx: &mut Cx<'_, '_>, id: i64, size: Option<u64>) -> Result<()> {
     };
     let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
     cx.tx.exec(
-        "UPDATE exports SET status = $2, executed_at = $3, size = $4 WHERE id = $1",
-        &[id.into(), status.into(), cx.now.into(), size.into()],
+        "UPDATE exports SET status = $2, executed_at = $3, size = $4, claimed_by = NULL,
+             claimed_until = NULL
+         WHERE id = $1 AND status = 1 AND claimed_by = $5",
+        &[
+            id.into(),
+            status.into(),
+            cx.now.into(),
+            size.into(),
+            cx.server.process.into(),
+        ],
     )?;
     Ok(())
 }

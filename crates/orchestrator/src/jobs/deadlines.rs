@@ -5,20 +5,26 @@ use odata::Timestamp;
 
 use super::{JobState, StopStrategy};
 use crate::cx::{Cx, Hint};
+use crate::engine::{Engine, Next, Tick, Wake};
 use crate::error::Result;
 use crate::sessions;
 
+/// Acts on deadlines.
+pub static ENGINE: Engine = Engine {
+    name: "deadlines",
+    wake: Wake::on(Hint::Deadlines),
+    tick: Tick::Write(tick),
+};
+
 /// Acts on every deadline that has passed, in all tenants, and says when the next one is.
 /// Idempotent: a job that moved on meanwhile is left alone.
-///
-/// # Errors
-/// The store's.
-pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
-    let due = cx.tx.rows(
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let sql = format!(
         "SELECT id, state, stop_strategy, kill_after, session_id FROM jobs
-         WHERE deadline IS NOT NULL AND deadline <= $1 ORDER BY deadline LIMIT 500",
-        &[cx.now.into()],
-    )?;
+         WHERE deadline IS NOT NULL AND deadline <= $1 ORDER BY deadline LIMIT 500 {}",
+        cx.tx.dialect().claim()
+    );
+    let due = cx.tx.rows(&sql, &[cx.now.into()])?;
     for row in &due {
         let (id, state, strategy): (i64, i64, Option<i64>) =
             (row.get("id")?, row.get("state")?, row.get("stop_strategy")?);
@@ -35,7 +41,7 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
         };
         cx.tx.exec(
             "UPDATE jobs SET state = $2, deadline = $3, last_modification_time = $4
-             WHERE id = $1 AND state = $5",
+             WHERE id = $1 AND state = $5 AND deadline <= $4",
             &[
                 id.into(),
                 target.into(),
@@ -52,5 +58,6 @@ pub fn tick(cx: &mut Cx<'_, '_>) -> Result<Option<Timestamp>> {
         }
     }
     let next = "SELECT MIN(deadline) FROM jobs WHERE deadline IS NOT NULL";
-    Ok(cx.tx.one::<Option<Timestamp>>(next, &[])?.flatten())
+    let next = cx.tx.one::<Option<Timestamp>>(next, &[])?.flatten();
+    Ok(Next::at(next))
 }

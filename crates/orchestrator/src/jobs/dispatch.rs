@@ -22,6 +22,7 @@ use self::hosts::{ALL, Choice, Classic, Host, IN_FOLDER, SESSION};
 use self::robots::Robots;
 use self::waiting::{Jobs, Waiting};
 use crate::cx::{Cx, Hint};
+use crate::engine::{Engine, Next, Tick, Wake, Work};
 use crate::error::Result;
 use crate::kinds::jobs::WAITING;
 use crate::robots::able;
@@ -42,6 +43,32 @@ pub(super) const MACHINES_IN_FOLDER: &str = "SELECT m.id FROM machines m
         JOIN folder_machines fm ON fm.folder_id = ft.ancestor_id AND fm.machine_id = m.id
             AND (ft.distance = 0 OR fm.propagate)
         WHERE ft.folder_id = $1)";
+
+/// Hands out waiting jobs after changes that are not the jobs' own: folders, machines, accounts. What
+/// still waits then waits for another reason.
+pub static ENGINE: Engine = Engine {
+    name: "dispatch",
+    wake: Wake::on(Hint::Dispatch),
+    tick: Tick::Read(tick),
+};
+
+/// The tenants in which jobs wait, each by itself.
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let tenants = cx.tx.rows(
+        "SELECT t.id FROM tenants t WHERE EXISTS (SELECT 1 FROM jobs j
+             WHERE j.tenant_id = t.id AND j.session_id IS NULL AND j.state IN (0, 8))",
+        &[],
+    )?;
+    let mut each = Vec::with_capacity(tenants.len());
+    for row in &tenants {
+        let tenant = row.get(0)?;
+        each.push(Work::write(move |cx| {
+            cx.in_tenant(tenant, all)?;
+            Ok(Next::Woken)
+        }));
+    }
+    Ok(Next::Each(each, Box::new(Next::Woken)))
+}
 
 /// Jobs waiting in one folder.
 ///

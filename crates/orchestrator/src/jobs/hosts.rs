@@ -3,10 +3,18 @@
 use odata::Timestamp;
 
 use super::{JobState, dispatch};
-use crate::cx::Cx;
+use crate::cx::{Cx, Hint};
+use crate::engine::{Edge, Engine, Tick, Wake};
 use crate::error::Result;
 use crate::queues::leases;
 use crate::sessions;
+
+/// Notices hosts that fall silent. When each was last heard of is known in memory only.
+pub static ENGINE: Engine = Engine {
+    name: "hosts",
+    wake: Wake::on(Hint::Hosts),
+    tick: Tick::Edge(Edge::SilentHosts),
+};
 
 /// The host said goodbye: what it was offered but has not begun goes to others, and what was to be
 /// killed counts as dead.

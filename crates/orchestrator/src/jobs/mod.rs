@@ -50,7 +50,8 @@ pub static FEATURE: Feature = Feature::new("jobs")
     .resources(&[&RESOURCE])
     .operations(&[OPS])
     .tables(&["job_counts", "jobs"])
-    .removals(removals::REMOVALS);
+    .removals(removals::REMOVALS)
+    .engines(&[&deadlines::ENGINE, &dispatch::ENGINE, &hosts::ENGINE]);
 
 const VIEW: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);
 const EDIT: Need = Need::new("OR.Jobs", &[("Jobs", Access::Edit)], true);

@@ -1,5 +1,7 @@
 //! Items as they are read, found and counted.
 
+use std::time::Duration;
+
 use db::{Tx, Value, sql};
 use odata::edm::{Entity, EntitySet};
 use odata::{Guid, Timestamp, Version};
@@ -23,6 +25,10 @@ pub(super) const DELETE_ITEMS: Need = super::items_need(&[("Transactions", Acces
 /// Giving items other values.
 pub(super) const REPLACE_ITEMS: Need = Need::new("OR.Queues", &[("Queues", Access::Edit)], true)
     .and(&[("Transactions", Access::Edit)]);
+
+/// An item may be seen so long after one with a larger number: another server takes numbers beforehand,
+/// its clock differs, and a transaction takes its time. Each of these is a minute or so.
+pub(super) const LATE: Duration = Duration::from_secs(10 * 60);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
@@ -166,7 +172,9 @@ pub(super) fn version(text: &str) -> Result<i64> {
 /// # Errors
 /// The store's.
 pub(super) fn remove(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<i64> {
-    let sql = format!("SELECT id FROM queue_items WHERE {condition}");
+    // Whoever removes the same items meanwhile has counted them.
+    let lock = tx.dialect().lock("queue_items");
+    let sql = format!("SELECT id FROM queue_items WHERE {condition} ORDER BY id {lock}");
     let ids: Vec<i64> = tx.all(&sql, params)?;
     for (table, column) in [
         ("queue_item_events", "queue_item_id"),

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use db::{Tx, sql};
+use db::Tx;
 use odata::{TICKS_PER_SECOND, Timestamp};
 
 use super::Author;
@@ -19,6 +19,7 @@ use super::queue::Queue;
 use super::retrying::{self, RetriedBy, Retry};
 use super::turn;
 use crate::cx::{Cx, Hint};
+use crate::engine::{Engine, Next, Tick, Wake};
 use crate::error::{Error, Result};
 use crate::kinds::jobs::ACTIVE;
 use crate::settings;
@@ -52,21 +53,49 @@ pub(super) fn changed(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<()> {
     Ok(())
 }
 
+/// Gives up what nobody works on any more. What is taken wakes it no sooner than it can be due.
+pub static ENGINE: Engine = Engine {
+    name: "leases",
+    wake: Wake {
+        start: true,
+        hint: Some(Hint::Leases),
+        begun: Some(Hint::Taken),
+    },
+    tick: Tick::Read(tick),
+};
+
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let Look {
+        due,
+        next,
+        shortest,
+    } = look(cx.tx, cx.now)?;
+    if due.is_empty() {
+        return Ok(Next::Within {
+            at: next,
+            soonest: shortest,
+        });
+    }
+    Ok(Next::write(move |cx| {
+        give_up_due(cx, &due)?;
+        Ok(Next::read(tick))
+    }))
+}
+
 /// How the items in progress stand.
-#[derive(Debug)]
-pub struct Look {
+struct Look {
     /// What is due, no more than one transaction gives up.
-    pub due: Vec<Due>,
+    due: Vec<Due>,
     /// When something else will be.
-    pub next: Option<Timestamp>,
+    next: Option<Timestamp>,
     /// Nothing is due sooner than this after it was taken.
-    pub shortest: Duration,
+    shortest: Duration,
 }
 
 db::params! {
     /// An item that nobody works on any more.
     #[derive(Debug, Clone, Copy)]
-    pub struct Due {
+    struct Due {
         item: i64,
         /// Whether its lease has ended, or the limit has passed since it was taken.
         leased: bool,
@@ -76,10 +105,7 @@ db::params! {
 }
 
 /// Looks through the items in progress, of all tenants.
-///
-/// # Errors
-/// The store's.
-pub fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
+fn look(tx: &mut Tx<'_>, now: Timestamp) -> Result<Look> {
     let mut limits = HashMap::new();
     for row in tx.rows("SELECT id FROM tenants", &[])? {
         let tenant: i64 = row.get(0)?;
@@ -154,16 +180,14 @@ fn overdue(tx: &mut Tx<'_>, queue: i64, leased: bool, by: i64, due: &mut Vec<Due
 }
 
 /// Gives up what a look found, if nobody has done anything with it since.
-///
-/// # Errors
-/// The store's.
-pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
-    let find = sql!(
+fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
+    let sql = format!(
         "SELECT {} {{rows,}} queue_items i WHERE i.id = {{item}} AND i.status = 1
-             AND CASE WHEN {{leased}} THEN i.lease_until ELSE i.start_processing END <= {{by}}",
-        Attempt::SELECT
+             AND CASE WHEN {{leased}} THEN i.lease_until ELSE i.start_processing END <= {{by}} {}",
+        Attempt::SELECT,
+        cx.tx.dialect().claim()
     );
-    let found = cx.tx.all_many(find, due.to_vec())?;
+    let found = cx.tx.all_many(&sql, due.to_vec())?;
     give_up(cx, found)
 }
 
@@ -172,16 +196,17 @@ pub fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
-    let find = sql!(
+    let find = format!(
         "SELECT {} FROM jobs j
          JOIN queue_counts c ON c.status = 1 AND c.items > 0
          JOIN queue_definitions q ON q.id = c.queue_definition_id AND q.lease_seconds IS NOT NULL
          JOIN queue_items i ON i.queue_definition_id = c.queue_definition_id AND i.status = 1
              AND i.executor_job_key = j.key
-         WHERE j.session_id = $1 AND j.state IN {ACTIVE}",
-        Attempt::SELECT
+         WHERE j.session_id = $1 AND j.state IN {ACTIVE} {}",
+        Attempt::SELECT,
+        cx.tx.dialect().lock("i")
     );
-    let held = cx.tx.all(find, &[session.into()])?;
+    let held = cx.tx.all(&find, &[session.into()])?;
     give_up(cx, held)
 }
 

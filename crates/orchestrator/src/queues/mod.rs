@@ -93,7 +93,8 @@ pub static FEATURE: Feature = Feature::new("queues")
     .removals(&[Removal {
         of: Thing::Release,
         run: forget_release,
-    }]);
+    }])
+    .engines(&[&leases::ENGINE, &sweep::ENGINE, &search::ENGINE]);
 
 /// Seeing items.
 const VIEW_ITEMS: Need = items_need(&[("Transactions", Access::View)], false);

@@ -5,14 +5,17 @@
 //! the items up to a number; those behind it are few when a search uses it, and read as before. The
 //! filter itself is always asked, too: the index may say too much, but never too little.
 //!
-//! Items that change or go take their entry along by triggers (migration 0010). Numbers are given and
-//! committed in one order, by the one writing lane: nothing appears later below what is indexed.
+//! Items that change or go take their entry along by triggers (migration 0010). Numbers are not committed
+//! in their order: where some are missing when the items around them are indexed, the gap is kept, and
+//! searches read what has appeared in it, until nothing comes there any more ([`LATE`]).
 
-use db::Value;
-use odata::Query;
+use db::{Tx, Value};
+use odata::{Query, Timestamp};
 
+use super::items::LATE;
 use super::removal::AT_ONCE;
 use crate::cx::{Cx, Hint, Listing};
+use crate::engine::{Engine, Next, Tick, Wake, Work};
 use crate::error::Result;
 
 /// The property that is indexed.
@@ -30,11 +33,43 @@ const TOO_MANY_FOUND: i64 = 10_000;
 /// Bytes of contents that are indexed in a transaction, and one content beyond.
 const AT_ONCE_BYTES: i64 = 1_000_000;
 
-/// The items that the index finds, and all that are behind it. One list, so that there is only one
-/// way to use it: the items are looked up by their numbers.
+/// Indexes items when a search asked for it, and no more than what was there by then.
+pub static ENGINE: Engine = Engine {
+    name: "search",
+    wake: Wake {
+        start: false,
+        hint: Some(Hint::Search),
+        begun: None,
+    },
+    tick: Tick::Write(tick),
+};
+
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let Some(goal) = begin(cx)? else {
+        return Ok(Next::Never(
+            "searches in queue items read all of them: PostgreSQL's extension pg_trgm is needed for an \
+             index. Install it and start this server again",
+        ));
+    };
+    Ok(Next::Work(further(goal)))
+}
+
+fn further(goal: i64) -> Work {
+    Work::write(move |cx| {
+        Ok(match index(cx, goal)? {
+            true => Next::Rest(further(goal)),
+            false => Next::Woken,
+        })
+    })
+}
+
+/// The items that the index finds, all that are behind it, and those that came late. One list, so that
+/// there is only one way to use it: the items are looked up by their numbers.
 const NARROW: &str = "{t}.id IN (SELECT x.rowid
         FROM queue_item_texts(search_for(fold({sought}))) x
-    UNION ALL SELECT n.id FROM queue_items n WHERE n.id > {indexed})";
+    UNION ALL SELECT n.id FROM queue_items n WHERE n.id > {indexed}
+    UNION ALL SELECT l.id FROM queue_item_search_gaps g CROSS JOIN queue_items l
+        WHERE l.id >= g.first AND l.id <= g.last)";
 
 /// Does something with a listing of items, which is narrowed down where the index can do that.
 ///
@@ -125,20 +160,30 @@ fn reach(cx: &mut Cx<'_, '_>) -> Result<(i64, i64)> {
 pub fn begin(cx: &mut Cx<'_, '_>) -> Result<Option<i64>> {
     let known = "SELECT indexed FROM queue_item_search";
     if cx.tx.row(known, &[])?.is_none() {
-        let begin = "INSERT INTO queue_item_search (id, indexed) VALUES (1, 0)";
-        if cx.tx.exec(begin, &[])? == 0 {
+        // Another server may have begun it meanwhile.
+        let begin =
+            "INSERT INTO queue_item_search (id, indexed) VALUES (1, 0) ON CONFLICT DO NOTHING";
+        cx.tx.exec(begin, &[])?;
+        if cx.tx.row(known, &[])?.is_none() {
             return Ok(None);
         }
     }
     Ok(Some(reach(cx)?.1))
 }
 
-/// Indexes some more items, up to this one; whether there were any.
+/// Indexes some more items, up to this one; whether there were any. There are none while another server
+/// does the same.
 ///
 /// # Errors
 /// The store's.
 pub fn index(cx: &mut Cx<'_, '_>, goal: i64) -> Result<bool> {
-    let (indexed, _) = reach(cx)?;
+    let claim = cx.tx.dialect().claim();
+    let claimed = format!("SELECT indexed FROM queue_item_search {claim}");
+    let Some(row) = cx.tx.row(&claimed, &[])? else {
+        return Ok(false);
+    };
+    let indexed: i64 = row.get(0)?;
+    close_gaps(cx)?;
     let stretch = format!(
         "SELECT MAX(s.id) FROM (
              SELECT i.id, SUM(i.bytes) OVER (ORDER BY i.id) - i.bytes AS before
@@ -153,15 +198,58 @@ pub fn index(cx: &mut Cx<'_, '_>, goal: i64) -> Result<bool> {
     let Some(until) = until else {
         return Ok(false);
     };
-    cx.tx.exec(
-        "INSERT INTO queue_item_texts (rowid, text)
-         SELECT id, fold(specific_content) FROM queue_items
-         WHERE id > $1 AND id <= $2 AND NOT encrypted AND specific_content IS NOT NULL",
+    note_gaps(cx, indexed, until)?;
+    write(
+        cx.tx,
+        "i.id > $1 AND i.id <= $2",
         &[indexed.into(), until.into()],
     )?;
     let moved = "UPDATE queue_item_search SET indexed = $1";
     cx.tx.exec(moved, &[until.into()])?;
     Ok(true)
+}
+
+/// Writes the items of which `condition` is true into the index.
+fn write(tx: &mut Tx<'_>, condition: &str, params: &[Value]) -> Result<()> {
+    // Who changes a content meanwhile does not know yet that it is indexed.
+    let lock = tx.dialect().lock("i");
+    let sql = format!(
+        "INSERT INTO queue_item_texts (rowid, text)
+         SELECT i.id, fold(i.specific_content) FROM queue_items i
+         WHERE {condition} AND NOT i.encrypted AND i.specific_content IS NOT NULL {lock}"
+    );
+    tx.exec(&sql, params)?;
+    Ok(())
+}
+
+/// Keeps which numbers behind `after` are missing, up to `until`, unless it is too late for them. How
+/// late it is, the item behind them tells: its number was taken after theirs.
+fn note_gaps(cx: &mut Cx<'_, '_>, after: i64, until: i64) -> Result<()> {
+    let late = Timestamp(0).plus(LATE);
+    cx.tx.exec(
+        "INSERT INTO queue_item_search_gaps (first, last, settled)
+         SELECT s.before + 1, s.id - 1, s.creation_time + $3 FROM (
+             SELECT i.id, i.creation_time, LAG(i.id, 1, $1) OVER (ORDER BY i.id) AS before
+             FROM queue_items i WHERE i.id > $1 AND i.id <= $2) s
+         WHERE s.id > s.before + 1 AND s.creation_time + $3 > $4",
+        &[after.into(), until.into(), late.into(), cx.now.into()],
+    )?;
+    Ok(())
+}
+
+/// Indexes what has come late, where nothing comes any more.
+fn close_gaps(cx: &mut Cx<'_, '_>) -> Result<()> {
+    let settled = "SELECT first, last FROM queue_item_search_gaps WHERE settled <= $1";
+    for row in cx.tx.rows(settled, &[cx.now.into()])? {
+        let gap = [row.get(0)?, row.get(1)?];
+        // A trigger has written what was changed since.
+        let again = "DELETE FROM queue_item_texts WHERE rowid >= $1 AND rowid <= $2";
+        cx.tx.exec(again, &gap)?;
+        write(cx.tx, "i.id >= $1 AND i.id <= $2", &gap)?;
+    }
+    let closed = "DELETE FROM queue_item_search_gaps WHERE settled <= $1";
+    cx.tx.exec(closed, &[cx.now.into()])?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //!
 //! A sweep is a list of [`Task`]s. Each goes through rows from the oldest on, in stretches of a few
 //! hundred: [`look`] finds the next one in a read, [`remove`] removes what is due in it in a
-//! transaction of its own. Numbers grow with the time at which items were added, so a task ends at the
-//! first stretch that is too young, and what is kept is not read.
+//! transaction of its own. Numbers grow with the time at which items were added, but for a few minutes
+//! ([`LATE`]), so a task ends at the first stretch that is younger than that, and what is kept is not
+//! read.
 
 use std::time::Duration;
 
@@ -12,12 +13,46 @@ use db::Tx;
 use odata::Timestamp;
 
 use super::entities::QueueItemStatus;
-use super::items;
+use super::items::{self, LATE};
 use super::removal::AT_ONCE;
 use super::retention::{RetentionAction, RetentionType};
-use crate::cx::Cx;
+use crate::cx::{Cx, Hint};
+use crate::engine::{Engine, Next, Tick, Wake, Work};
 use crate::error::Result;
 use crate::idempotency;
+
+/// Removes what is kept for a time only: what is kept is kept for days.
+pub static ENGINE: Engine = Engine {
+    name: "sweep",
+    wake: Wake::on(Hint::Sweep),
+    tick: Tick::Read(tick),
+};
+
+/// Time from one sweep to the next.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What one task cannot do does not keep the others from it.
+fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
+    let tasks = tasks(cx.tx, cx.now)?.into_iter();
+    let each = tasks.map(|task| Work::read(move |cx| go_on(cx, task, i64::MIN)));
+    let next = Next::At(cx.now.plus(EVERY));
+    Ok(Next::Each(each.collect(), Box::new(next)))
+}
+
+/// Goes on with a task behind a row.
+fn go_on(cx: &mut Cx<'_, '_>, task: Task, after: i64) -> Result<Next> {
+    let Some(stretch) = look(cx.tx, task, after)? else {
+        return Ok(Next::Woken);
+    };
+    let further = move || Work::read(move |cx| go_on(cx, task, stretch.until));
+    if !stretch.due {
+        return Ok(Next::Work(further()));
+    }
+    Ok(Next::write(move |cx| {
+        remove(cx, task, stretch)?;
+        Ok(Next::Rest(further()))
+    }))
+}
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The minutes of a year are kept: reports go back 365 days.
@@ -156,10 +191,16 @@ pub fn look(tx: &mut Tx<'_>, task: Task, after: i64) -> Result<Option<Stretch>> 
                 "SELECT MAX(i.id) AS until, COUNT(CASE WHEN i.age < $4 THEN 1 END) AS due
                  FROM (SELECT id, creation_time, {} AS age FROM queue_items
                      WHERE queue_definition_id = $1 AND status = $2 AND id > $3
-                     ORDER BY id LIMIT {AT_ONCE}) i WHERE i.creation_time < $4",
+                     ORDER BY id LIMIT {AT_ONCE}) i WHERE i.creation_time < $5",
                 Task::age(status)
             ),
-            vec![queue.into(), status.into(), after.into(), before.into()],
+            vec![
+                queue.into(),
+                status.into(),
+                after.into(),
+                before.into(),
+                before.plus(LATE).into(),
+            ],
         ),
         Task::Results { queue, before } => (
             format!(

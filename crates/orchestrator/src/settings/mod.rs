@@ -1,6 +1,7 @@
 //! Settings of the tenant and of its people, and what clients ask about the installation.
 
 mod catalogue;
+mod engines;
 mod installation;
 pub mod status;
 pub mod timezones;
@@ -74,6 +75,7 @@ pub const OPS: &[Op] = &[
     op::<GetLicense>(),
     op::<GetWebSettings>(),
     op::<GetExecutionSettingsConfiguration>(),
+    op::<engines::Engines>(),
 ];
 
 /// A setting as callers give it.
