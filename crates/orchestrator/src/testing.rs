@@ -15,6 +15,7 @@ use db::{Db, Options, Tx, Url, Value};
 use odata::{Folders, Metadata, Timestamp};
 
 use crate::engine::{Engine, Next, Tick, Work};
+use crate::queues::QueueItemStatus;
 use crate::tenants::{self, Bootstrap};
 use crate::{Caller, Cx, Folder, Hint, Identity, MIGRATIONS, Result, Server};
 
@@ -289,6 +290,12 @@ impl World {
                 "INSERT INTO queue_folders (queue_definition_id, folder_id, name) VALUES ($1, $2, $3)",
                 &[queue.into(), folder.into(), name.as_str().into()],
             )?;
+            for (_, status) in QueueItemStatus::TYPE.members {
+                cx.tx.exec(
+                    "INSERT INTO queue_counts (queue_definition_id, status, items) VALUES ($1, $2, 0)",
+                    &[queue.into(), (*status).into()],
+                )?;
+            }
             Ok(queue)
         });
         made.unwrap()
@@ -318,9 +325,8 @@ impl World {
                 )?;
             }
             cx.tx.exec(
-                "INSERT INTO queue_counts (queue_definition_id, status, items) VALUES ($1, $2, $3)
-                 ON CONFLICT (queue_definition_id, status)
-                 DO UPDATE SET items = queue_counts.items + excluded.items",
+                "UPDATE queue_counts SET items = items + $3
+                 WHERE queue_definition_id = $1 AND status = $2",
                 &[queue.into(), status.into(), count.into()],
             )?;
             Ok(())

@@ -154,18 +154,19 @@ async fn tick(app: &Arc<App>, engine: &'static Engine) -> Result<Option<Due>> {
         Tick::Edge(Edge::Export) => exports::run_next(app).await?,
         Tick::Edge(Edge::OldExports) => exports::sweep(app).await?,
     };
-    follow(app, engine, next, began).await
+    follow(app, engine, next, began.elapsed()).await
 }
 
-/// Does what is next until there is nothing.
+/// Does what is next until there is nothing; the work before it took so long.
 fn follow<'a>(
     app: &'a Arc<App>,
     engine: &'static Engine,
     mut next: Next,
-    mut began: Instant,
+    mut took: Duration,
 ) -> BoxFuture<'a, Result<Option<Due>>> {
     Box::pin(async move {
         let (at, soonest) = loop {
+            let began = Instant::now();
             next = match next {
                 Next::Woken => break (None, Duration::ZERO),
                 Next::At(at) => break (Some(at), Duration::ZERO),
@@ -176,15 +177,15 @@ fn follow<'a>(
                 }
                 Next::Work(work) => step(app, engine, work).await?,
                 Next::Rest(work) => {
-                    tokio::time::sleep(began.elapsed() * REST).await;
-                    began = Instant::now();
-                    step(app, engine, work).await?
+                    tokio::time::sleep(took * REST).await;
+                    Next::Work(work)
                 }
                 Next::Each(all, then) => {
                     each(app, engine, all).await?;
                     *then
                 }
             };
+            took = began.elapsed();
         };
         Ok(Some(Due { at, soonest }))
     })
@@ -194,7 +195,7 @@ fn follow<'a>(
 async fn each(app: &Arc<App>, engine: &'static Engine, all: Vec<Work>) -> Result<()> {
     let mut result = Ok(());
     for work in all {
-        let done = follow(app, engine, Next::Work(work), Instant::now()).await;
+        let done = follow(app, engine, Next::Work(work), Duration::ZERO).await;
         if let Err(error) = done {
             tracing::warn!(%error, engine = engine.name, "a piece of work failed");
             result = Err(error);
