@@ -56,7 +56,7 @@ pub fn handle(address: &Address<'_>, origin: &str) -> Result<Response<Body>> {
         "v20.0/swagger.json" => {
             let issuer = format!("{origin}/identity_");
             let root = format!("{}/odata", address.prefix);
-            let document = describe(&address.prefix, &root, &issuer);
+            let document = describe(address.prefix, &root, &issuer);
             Ok(json_response(200, document))
         }
         _ => Err(Error::NoSuchAddress(format!(
@@ -84,7 +84,7 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
     let ops: Vec<&Op> = operations().collect();
     let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
     let needs = resources()
-        .flat_map(|r| verbs(r))
+        .flat_map(verbs)
         .map(|(_, command)| command.need);
     let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.at.need)).collect();
     let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();

@@ -51,7 +51,7 @@ const FREE: &str = "(status = 0 OR status = 1
 /// What there is to do.
 pub enum Found {
     /// This export is anybody's.
-    Run(Run),
+    Run(Box<Run>),
     /// Others write them; one of these may have to be begun again then.
     Later(Timestamp),
     /// Nothing.
@@ -114,14 +114,14 @@ pub fn next(cx: &mut Cx<'_, '_>) -> Result<Found> {
         Some(ExportModelType::Queues) => (ExportItems::AT, Arc::new(Reports::of(subject))),
         _ => return Err(Error::Internal("an export that nobody can ask for".into())),
     };
-    Ok(Found::Run(Run {
+    Ok(Found::Run(Box::new(Run {
         id: row.get("id")?,
         caller: Arc::new(caller),
         folder: row.get("folder_id")?,
         query: row.get("query")?,
         at,
         report: Task::Perform(report),
-    }))
+    })))
 }
 
 /// Claims an export; whether it was still anybody's.
