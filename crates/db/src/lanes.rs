@@ -9,7 +9,7 @@
 
 use crate::queue::{Job, Queue, Ran, closed};
 use crate::stats::{Counters, add, count, time};
-use crate::tx::{Down, Mishap, Session, Tx};
+use crate::tx::{BatchFailure, Session, Tx, Unconnected};
 use crate::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,8 +50,8 @@ impl Lane {
         if let Some(opened) = opened {
             let result = match self.session.connect() {
                 Ok(()) => Ok(()),
-                Err(Down::Fail(error)) => Err(error),
-                Err(Down::Wait(_)) => Err(closed()),
+                Err(Unconnected::Fail(error)) => Err(error),
+                Err(Unconnected::Wait(_)) => Err(closed()),
             };
             let failed = result.is_err();
             // Whoever opens the database waits for this.
@@ -66,8 +66,8 @@ impl Lane {
                     self.guarded(batch);
                     self.session.tend();
                 }
-                Err(Down::Fail(error)) => refuse(batch, &error),
-                Err(Down::Wait(pause)) => {
+                Err(Unconnected::Fail(error)) => refuse(batch, &error),
+                Err(Unconnected::Wait(pause)) => {
                     self.queue.give_back(batch);
                     std::thread::sleep(pause);
                 }
@@ -98,8 +98,10 @@ impl Lane {
         if batch.len() > 1 {
             match self.transaction(&mut batch) {
                 Ok(()) => return batch.into_iter().for_each(|job| job.answer(Ok(()))),
-                Err(Mishap::Broken(error)) => return refuse(batch, &error),
-                Err(Mishap::Conflict(_) | Mishap::Refused(_)) => count(&self.counters.reruns),
+                Err(BatchFailure::Broken(error)) => return refuse(batch, &error),
+                Err(BatchFailure::Conflict(_) | BatchFailure::Refused(_)) => {
+                    count(&self.counters.reruns)
+                }
             }
         }
         for job in batch {
@@ -118,19 +120,21 @@ impl Lane {
     /// Runs one closure in a transaction of its own, and again if it loses against others.
     fn alone(&mut self, mut job: Box<dyn Job>) {
         for attempt in 1.. {
-            if let Err(Down::Fail(error)) = self.session.connect() {
+            if let Err(Unconnected::Fail(error)) = self.session.connect() {
                 return job.answer(Err(error));
             }
             let verdict = match self.transaction(std::slice::from_mut(&mut job)) {
-                Err(Mishap::Conflict(_)) if attempt <= RETRIES => {
+                Err(BatchFailure::Conflict(_)) if attempt <= RETRIES => {
                     count(&self.counters.reruns);
                     // Long enough for the winner to commit; longer the more there seem to be.
                     std::thread::sleep(Duration::from_millis(2 << attempt.min(6)));
                     continue;
                 }
-                Err(Mishap::Conflict(error) | Mishap::Refused(error) | Mishap::Broken(error)) => {
-                    Err(error)
-                }
+                Err(
+                    BatchFailure::Conflict(error)
+                    | BatchFailure::Refused(error)
+                    | BatchFailure::Broken(error),
+                ) => Err(error),
                 Ok(()) => Ok(()),
             };
             return job.answer(verdict);
@@ -139,7 +143,7 @@ impl Lane {
 
     /// Runs closures in one transaction. `Ok` when each has its own result, and the work of those
     /// that ended well is committed; otherwise nothing has happened.
-    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Mishap> {
+    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), BatchFailure> {
         if self.role == Role::Writer {
             count(&self.counters.batches);
         }
@@ -150,7 +154,7 @@ impl Lane {
         result
     }
 
-    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Mishap> {
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), BatchFailure> {
         self.session.begin()?;
         if let [job] = jobs {
             // Alone, the transaction itself is what is rolled back.
@@ -178,7 +182,7 @@ impl Lane {
 
     /// Runs one closure once, the `last` before the end of the transaction or not; `Err` when it took
     /// the whole transaction down with it.
-    fn closure(&mut self, job: &mut dyn Job, last: bool) -> Result<Ran, Mishap> {
+    fn closure(&mut self, job: &mut dyn Job, last: bool) -> Result<Ran, BatchFailure> {
         let started = Instant::now();
         let mut tx = Tx::new(&mut *self.session, last);
         let ran = job.run(&mut tx);
@@ -217,7 +221,7 @@ impl Lane {
         self.session.mishap().map_or(Ok(ran), Err)
     }
 
-    fn commit(&mut self) -> Result<(), Mishap> {
+    fn commit(&mut self) -> Result<(), BatchFailure> {
         let started = Instant::now();
         let result = self.session.commit();
         if self.role == Role::Writer {
@@ -226,9 +230,9 @@ impl Lane {
         result
     }
 
-    fn script(&mut self, sql: &str) -> Result<(), Mishap> {
+    fn script(&mut self, sql: &str) -> Result<(), BatchFailure> {
         let result = self.session.script(sql);
-        result.map_err(|error| self.session.mishap().unwrap_or(Mishap::Broken(error)))
+        result.map_err(|error| self.session.mishap().unwrap_or(BatchFailure::Broken(error)))
     }
 }
 

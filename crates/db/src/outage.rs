@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::stats::{Counters, count};
-use crate::tx::Down;
+use crate::tx::Unconnected;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,24 +37,24 @@ impl Outage {
     }
 
     /// What to do instead of connecting, while the last failure is recent.
-    pub(crate) fn recent(&self) -> Option<Down> {
+    pub(crate) fn recent(&self) -> Option<Unconnected> {
         let known = self.known.lock();
         let (error, until) = known.down.as_ref()?;
         let pause = until.checked_duration_since(Instant::now())?;
         Some(match known.connected {
-            0 => Down::Fail(error.clone()),
-            _ => Down::Wait(pause),
+            0 => Unconnected::Fail(error.clone()),
+            _ => Unconnected::Wait(pause),
         })
     }
 
-    pub(crate) fn failed(&self, error: Error) -> Down {
+    pub(crate) fn failed(&self, error: Error) -> Unconnected {
         let mut known = self.known.lock();
         let pause = LAST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(known.failures.min(10)));
         known.failures += 1;
         known.down = Some((error.clone(), Instant::now() + pause));
         match known.connected {
-            0 => Down::Fail(error),
-            _ => Down::Wait(pause),
+            0 => Unconnected::Fail(error),
+            _ => Unconnected::Wait(pause),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::many::Spare;
 use crate::outage::{Outage, Presence};
 use crate::pipeline::{Pipeline, Refused};
 use crate::tls::Tls;
-use crate::tx::{Down, Mishap, Session};
+use crate::tx::{BatchFailure, Session, Unconnected};
 use crate::{Cell, Cells, Dialect, Error, Result, Value, wire};
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -121,7 +121,7 @@ pub(crate) struct Postgres {
     role: Role,
     outage: Arc<Outage>,
     live: Option<Live>,
-    mishap: Option<Mishap>,
+    mishap: Option<BatchFailure>,
 }
 
 struct Live {
@@ -188,7 +188,7 @@ impl Postgres {
         let error = error(&cause);
         if live.client.is_closed() || lost(&cause) {
             let error = Error::Unavailable(format!("the connection was lost: {error}"));
-            self.mishap = Some(Mishap::Broken(error.clone()));
+            self.mishap = Some(BatchFailure::Broken(error.clone()));
             self.live = None;
             return Err(error);
         }
@@ -196,7 +196,7 @@ impl Postgres {
             live.statements.clear();
         }
         if conflict(&cause) || stale(&cause) {
-            self.mishap = Some(Mishap::Conflict(error.clone()));
+            self.mishap = Some(BatchFailure::Conflict(error.clone()));
         }
         Err(error)
     }
@@ -219,7 +219,7 @@ impl Session for Postgres {
         Dialect::Postgres
     }
 
-    fn connect(&mut self) -> Result<(), Down> {
+    fn connect(&mut self) -> Result<(), Unconnected> {
         if self.live.is_some() {
             return Ok(());
         }
@@ -245,7 +245,7 @@ impl Session for Postgres {
         }
     }
 
-    fn begin(&mut self) -> Result<(), Mishap> {
+    fn begin(&mut self) -> Result<(), BatchFailure> {
         self.mishap = None;
         if let Some(live) = &mut self.live
             && live.used.is_some_and(|used| used.elapsed() < BUSY)
@@ -257,18 +257,18 @@ impl Session for Postgres {
             return Ok(());
         };
         if self.live.is_some() {
-            return Err(Mishap::Broken(error));
+            return Err(BatchFailure::Broken(error));
         }
         // The connection died while nobody used it. Nothing has been done yet, so nobody has to know
         // if there is a new one.
         if self.connect().is_err() {
-            return Err(Mishap::Broken(error));
+            return Err(BatchFailure::Broken(error));
         }
         self.mishap = None;
-        self.script("BEGIN").map_err(Mishap::Broken)
+        self.script("BEGIN").map_err(BatchFailure::Broken)
     }
 
-    fn commit(&mut self) -> Result<(), Mishap> {
+    fn commit(&mut self) -> Result<(), BatchFailure> {
         let Err(error) = self.script("COMMIT") else {
             if let Some(live) = &mut self.live {
                 live.used = Some(Instant::now());
@@ -279,8 +279,8 @@ impl Session for Postgres {
             return Err(mishap);
         }
         Err(match error {
-            Error::Unique { .. } | Error::ForeignKey => Mishap::Refused(error),
-            other => Mishap::Broken(other),
+            Error::Unique { .. } | Error::ForeignKey => BatchFailure::Refused(error),
+            other => BatchFailure::Broken(other),
         })
     }
 
@@ -290,7 +290,7 @@ impl Session for Postgres {
         }
     }
 
-    fn mishap(&self) -> Option<Mishap> {
+    fn mishap(&self) -> Option<BatchFailure> {
         self.mishap.clone()
     }
 

@@ -5,7 +5,7 @@
 
 use crate::memory::Memory;
 use crate::stats::{Counters, count};
-use crate::tx::{Down, Mishap, Session};
+use crate::tx::{BatchFailure, Session, Unconnected};
 use crate::upkeep::{OPTIMIZE, Upkeep};
 use crate::value::{Cells, Source};
 use crate::{Cell, Dialect, Error, Result, Value};
@@ -62,7 +62,7 @@ pub(crate) struct Sqlite {
     connection: Option<Connection>,
     /// Held by the writer; dropped after the connection.
     _lock: Option<File>,
-    mishap: Option<Mishap>,
+    mishap: Option<BatchFailure>,
     /// The commits before the open transaction of a reader.
     mark: u64,
     /// The statistics that the connection has.
@@ -161,7 +161,7 @@ impl Sqlite {
                 .as_ref()
                 .is_none_or(Connection::is_autocommit)
         {
-            self.mishap = Some(Mishap::Broken(error.clone()));
+            self.mishap = Some(BatchFailure::Broken(error.clone()));
         }
         result
     }
@@ -172,14 +172,14 @@ impl Session for Sqlite {
         Dialect::Sqlite
     }
 
-    fn connect(&mut self) -> Result<(), Down> {
+    fn connect(&mut self) -> Result<(), Unconnected> {
         let looks = self.shared.looks.load(Relaxed);
         if self.connection.is_some() && (self.writes || self.looks == looks) {
             return Ok(());
         }
         let opened = self.open().map_err(|cause| {
             let path = self.shared.path.display();
-            Down::Fail(Error::Unavailable(format!("cannot open {path}: {cause}")))
+            Unconnected::Fail(Error::Unavailable(format!("cannot open {path}: {cause}")))
         })?;
         self.connection = Some(opened);
         self.looks = looks;
@@ -187,7 +187,7 @@ impl Session for Sqlite {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<(), Mishap> {
+    fn begin(&mut self) -> Result<(), BatchFailure> {
         self.mishap = None;
         // A deferred transaction that turns from reading to writing can fail; this one cannot.
         let begin = if self.writes {
@@ -196,12 +196,12 @@ impl Session for Sqlite {
             "BEGIN"
         };
         self.mark = self.shared.memory.mark();
-        self.script(begin).map_err(Mishap::Broken)
+        self.script(begin).map_err(BatchFailure::Broken)
     }
 
-    fn commit(&mut self) -> Result<(), Mishap> {
+    fn commit(&mut self) -> Result<(), BatchFailure> {
         if !self.writes {
-            return self.script("COMMIT").map_err(Mishap::Broken);
+            return self.script("COMMIT").map_err(BatchFailure::Broken);
         }
         let shared = Arc::clone(&self.shared);
         shared.memory.commit_begins();
@@ -209,8 +209,10 @@ impl Session for Sqlite {
         shared.memory.commit_ended();
         match committed {
             Ok(()) => Ok(()),
-            Err(error @ (Error::Unique { .. } | Error::ForeignKey)) => Err(Mishap::Refused(error)),
-            Err(error) => Err(Mishap::Broken(error)),
+            Err(error @ (Error::Unique { .. } | Error::ForeignKey)) => {
+                Err(BatchFailure::Refused(error))
+            }
+            Err(error) => Err(BatchFailure::Broken(error)),
         }
     }
 
@@ -227,7 +229,7 @@ impl Session for Sqlite {
         }
     }
 
-    fn mishap(&self) -> Option<Mishap> {
+    fn mishap(&self) -> Option<BatchFailure> {
         self.mishap.clone()
     }
 

@@ -316,7 +316,7 @@ fn gone_on() -> Error {
 
 /// Why a whole transaction came to nothing, as opposed to one closure in it.
 #[derive(Debug, Clone)]
-pub(crate) enum Mishap {
+pub(crate) enum BatchFailure {
     /// A competing transaction won, as in a deadlock: the same closures may succeed if run again.
     Conflict(Error),
     /// COMMIT found a violated constraint. One of the closures is to blame, not known which.
@@ -327,7 +327,7 @@ pub(crate) enum Mishap {
 
 /// Why a lane has no connection.
 #[derive(Debug)]
-pub(crate) enum Down {
+pub(crate) enum Unconnected {
     /// Other lanes of the same queue are connected: leave the work to them and try again in a while.
     Wait(Duration),
     /// Nobody is connected: fail fast.
@@ -338,14 +338,14 @@ pub(crate) enum Down {
 pub(crate) trait Session: Send {
     fn dialect(&self) -> Dialect;
     /// Makes sure there is a connection.
-    fn connect(&mut self) -> Result<(), Down>;
+    fn connect(&mut self) -> Result<(), Unconnected>;
     /// Opens a transaction; needs a connection.
-    fn begin(&mut self) -> Result<(), Mishap>;
-    fn commit(&mut self) -> Result<(), Mishap>;
+    fn begin(&mut self) -> Result<(), BatchFailure>;
+    fn commit(&mut self) -> Result<(), BatchFailure>;
     /// Rolls back what is open, or drops the connection if that is not possible.
     fn rollback(&mut self);
     /// What happened to the transaction as a whole since it was opened.
-    fn mishap(&self) -> Option<Mishap>;
+    fn mishap(&self) -> Option<BatchFailure>;
     /// Runs several statements without parameters.
     fn script(&mut self, sql: &str) -> Result<()>;
     fn exec(&mut self, sql: &str, params: &[Value]) -> Result<u64>;

@@ -84,29 +84,29 @@ pub enum Next {
         soonest: Duration,
     },
     /// This, at once.
-    Work(Work),
+    Work(Step),
     /// This, after a rest that is longer than the work before it was: there is no hurry, and others wait
     /// for the same lane.
-    Rest(Work),
+    Rest(Step),
     /// Each of these to its end, whatever becomes of the others. If all went well, then that.
-    Each(Vec<Work>, Box<Next>),
+    Each(Vec<Step>, Box<Next>),
     /// It never looks again, for this reason.
     Never(&'static str),
 }
 
 /// A piece of the work of a tick: a transaction, which says what is next.
-pub struct Work {
+pub struct Step {
     /// Whether it writes.
     pub writes: bool,
     /// What it does; as every closure for the store it may run twice.
-    pub step: Step,
+    pub step: StepFn,
 }
 
-/// The function of a [`Work`].
-pub type Step = Box<dyn FnMut(&mut Cx<'_, '_>) -> Result<Next> + Send>;
+/// The function of a [`Step`].
+pub type StepFn = Box<dyn FnMut(&mut Cx<'_, '_>) -> Result<Next> + Send>;
 
-impl Work {
-    /// Work that only reads.
+impl Step {
+    /// Step that only reads.
     pub fn read(step: impl FnMut(&mut Cx<'_, '_>) -> Result<Next> + Send + 'static) -> Self {
         Self {
             writes: false,
@@ -114,7 +114,7 @@ impl Work {
         }
     }
 
-    /// Work that writes.
+    /// Step that writes.
     pub fn write(step: impl FnMut(&mut Cx<'_, '_>) -> Result<Next> + Send + 'static) -> Self {
         Self {
             writes: true,
@@ -126,12 +126,12 @@ impl Work {
 impl Next {
     /// A look, at once.
     pub fn read(step: impl FnMut(&mut Cx<'_, '_>) -> Result<Self> + Send + 'static) -> Self {
-        Self::Work(Work::read(step))
+        Self::Work(Step::read(step))
     }
 
     /// A change, at once.
     pub fn write(step: impl FnMut(&mut Cx<'_, '_>) -> Result<Self> + Send + 'static) -> Self {
-        Self::Work(Work::write(step))
+        Self::Work(Step::write(step))
     }
 
     /// At a time, if there is one.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use db::{Db, Options, Tx, Url, Value};
 use odata::{Folders, Metadata, Timestamp};
 
-use crate::engine::{Engine, Next, Tick, Work};
+use crate::engine::{Engine, Next, Step, Tick};
 use crate::queues::QueueItemStatus;
 use crate::tenants::{self, Bootstrap};
 use crate::{Caller, Cx, Folder, Hint, Identity, MIGRATIONS, Result, Server};
@@ -146,8 +146,8 @@ impl World {
     /// Those of the tick.
     pub fn tick(&self, engine: &Engine) -> Result<Next> {
         let first = match &engine.tick {
-            Tick::Read(look) => Work::read(*look),
-            Tick::Write(act) => Work::write(*act),
+            Tick::Read(look) => Step::read(*look),
+            Tick::Write(act) => Step::write(*act),
             Tick::Edge(edge) => panic!("the edge does {edge:?}"),
         };
         self.follow(Next::Work(first))
@@ -168,8 +168,8 @@ impl World {
         }
     }
 
-    fn step(&self, work: Work) -> Result<Next> {
-        let Work { writes, mut step } = work;
+    fn step(&self, work: Step) -> Result<Next> {
+        let Step { writes, mut step } = work;
         let (server, now) = (Arc::clone(&self.server), self.now);
         let run = move |tx: &mut Tx<'_>| {
             let caller = Caller::new(0, Identity::Server, Vec::new());

@@ -6,7 +6,7 @@ use odata::{Guid, TICKS_PER_SECOND, Timestamp};
 
 use crate::cx::{Caller, Identity};
 use crate::error::{Error, Result};
-use crate::jobs::commands::Work;
+use crate::jobs::commands::StartJob;
 use crate::tenants::Tenant;
 use crate::users::Login;
 use crate::{clients, machines, users};
@@ -81,7 +81,7 @@ pub fn of_client(
 
 /// The token that a job acts with: its robot's.
 #[must_use]
-pub fn of_job(issuer: &str, tenant: &Tenant, work: &Work, now: Timestamp) -> Claims {
+pub fn of_job(issuer: &str, tenant: &Tenant, work: &StartJob, now: Timestamp) -> Claims {
     let (key, email) = work.who();
     Claims {
         sub: key.to_owned(),

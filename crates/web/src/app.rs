@@ -12,6 +12,7 @@ use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions, webhooks}
 use parking_lot::RwLock;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::batching::Batching;
 use crate::caller::Callers;
 use crate::cors::{BadOrigin, Cors};
 use crate::engines::Sleeper;
@@ -21,7 +22,6 @@ use crate::grants::Grants;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::presence;
-use crate::together::Together;
 
 /// Where things are and how this server is called.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ pub struct App {
     /// What wakes the engines.
     pub(crate) sleepers: Vec<Arc<Sleeper>>,
     /// Calls about queues that are done together.
-    pub(crate) together: Together,
+    pub(crate) batching: Batching,
     /// What those who make them may do.
     pub(crate) grants: Grants,
     /// Held as long as this server uses it.
@@ -220,7 +220,7 @@ impl App {
             cors,
             hashing: Semaphore::new(2),
             sleepers,
-            together: Together::default(),
+            batching: Batching::default(),
             grants: Grants::default(),
             _folder: folder,
         });

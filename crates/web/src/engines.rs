@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ::odata::{TICKS_PER_SECOND, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use orchestrator::engine::{Edge, Engine, Next, Running, Tick, Work};
+use orchestrator::engine::{Edge, Engine, Next, Running, Step, Tick};
 use orchestrator::{Caller, Cx, Error, Hint, Identity, Result};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -148,8 +148,8 @@ async fn until(app: &App, at: Option<Timestamp>) {
 async fn tick(app: &Arc<App>, engine: &'static Engine) -> Result<Option<Due>> {
     let began = Instant::now();
     let next = match &engine.tick {
-        Tick::Read(look) => step(app, engine, Work::read(*look)).await?,
-        Tick::Write(act) => step(app, engine, Work::write(*act)).await?,
+        Tick::Read(look) => step(app, engine, Step::read(*look)).await?,
+        Tick::Write(act) => step(app, engine, Step::write(*act)).await?,
         Tick::Edge(Edge::SilentHosts) => presence::look(app).await?,
         Tick::Edge(Edge::Export) => exports::run_next(app).await?,
         Tick::Edge(Edge::OldExports) => exports::sweep(app).await?,
@@ -192,7 +192,7 @@ fn follow<'a>(
 }
 
 /// Does all of these, and gives the last failure.
-async fn each(app: &Arc<App>, engine: &'static Engine, all: Vec<Work>) -> Result<()> {
+async fn each(app: &Arc<App>, engine: &'static Engine, all: Vec<Step>) -> Result<()> {
     let mut result = Ok(());
     for work in all {
         let done = follow(app, engine, Next::Work(work), Duration::ZERO).await;
@@ -205,8 +205,8 @@ async fn each(app: &Arc<App>, engine: &'static Engine, all: Vec<Work>) -> Result
 }
 
 /// Does one piece of work, and follows its hints. What it leaves undone is no news for itself.
-async fn step(app: &Arc<App>, engine: &'static Engine, work: Work) -> Result<Next> {
-    let Work { writes, mut step } = work;
+async fn step(app: &Arc<App>, engine: &'static Engine, work: Step) -> Result<Next> {
+    let Step { writes, mut step } = work;
     let run = move |cx: &mut Cx<'_, '_>| step(cx);
     let (next, hints) = match writes {
         true => {

@@ -10,6 +10,7 @@ mod address;
 mod api;
 mod app;
 mod basic;
+mod batching;
 mod body;
 mod caller;
 mod clock;
@@ -40,7 +41,6 @@ mod router;
 mod routes;
 mod swagger;
 pub mod tasks;
-mod together;
 
 pub use app::{App, Config, Start, StartError};
 pub use router::serve;

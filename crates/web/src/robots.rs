@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use orchestrator::jobs::commands::{self, Work};
+use orchestrator::jobs::commands::{self, StartJob};
 use orchestrator::jobs::report::Report;
 use orchestrator::robot_service::{self, Heartbeat, HostFacts, RobotIdentifier, StartService};
 use orchestrator::sessions::{self, Host, Platform};
@@ -355,7 +355,7 @@ async fn commands_at(
     }
     let tenant = tenant_of(app, call.caller.tenant)?;
     let (keys, issuer, now) = (&app.server.keys, identity::issuer(&call.origin), app.now());
-    let mut mint = |work: &Work| Ok(keys.sign(&tokens::of_job(&issuer, &tenant, work, now))?);
+    let mut mint = |work: &StartJob| Ok(keys.sign(&tokens::of_job(&issuer, &tenant, work, now))?);
     robot_service::commands(&list, &tenant, &mut mint)
 }
 

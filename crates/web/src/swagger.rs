@@ -83,9 +83,7 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
     let described = Described::new();
     let ops: Vec<&Op> = operations().collect();
     let signatures: Vec<OpSig> = ops.iter().map(|op| op.signature()).collect();
-    let needs = resources()
-        .flat_map(verbs)
-        .map(|(_, command)| command.need);
+    let needs = resources().flat_map(verbs).map(|(_, command)| command.need);
     let needs: Vec<Need> = needs.chain(ops.iter().map(|op| op.at.need)).collect();
     let scopes: Vec<[String; 2]> = needs.iter().map(scopes).collect();
     let names: Vec<[&str; 2]> = scopes

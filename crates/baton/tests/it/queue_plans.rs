@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use db::{Db, Tx};
 use odata::{Metadata, Timestamp};
-use orchestrator::queues::engine::{self, Request, Work};
+use orchestrator::queues::engine::{self, QueueCall, Request};
 use orchestrator::{Args, Caller, Error, Folder, Identity, Reply, Server, Task, operations};
 use serde_json::{Value, json};
 use testkit::{Backend, Scene, both};
@@ -205,7 +205,7 @@ impl Hot {
         Ok(())
     }
 
-    fn ask(&self, tx: &mut Tx<'_>, work: &[Arc<Work>]) -> Result<Vec<Value>, Error> {
+    fn ask(&self, tx: &mut Tx<'_>, work: &[Arc<QueueCall>]) -> Result<Vec<Value>, Error> {
         let ask = |work| Request {
             caller: &self.caller,
             folder: &self.folder,
@@ -241,7 +241,7 @@ fn reopened(db: Db, scene: &Scene, backend: Backend) -> Db {
 }
 
 /// What a call wants, read as the server reads it.
-fn work(name: &str, id: Option<i64>, body: Value) -> Arc<Work> {
+fn work(name: &str, id: Option<i64>, body: Value) -> Arc<QueueCall> {
     let mut all = operations();
     let op = all.find(|op| op.at.name == name).unwrap();
     let args = Args {
@@ -252,7 +252,7 @@ fn work(name: &str, id: Option<i64>, body: Value) -> Arc<Work> {
     let Some(Task::Perform(operation)) = op.task(&args) else {
         panic!("{name} cannot be read");
     };
-    engine::unpacked(operation.gathered(&args).unwrap().unwrap()).unwrap()
+    engine::unpacked(operation.batched(&args).unwrap().unwrap()).unwrap()
 }
 
 /// The end of a transaction that is not to stay.

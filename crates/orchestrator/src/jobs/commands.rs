@@ -11,11 +11,11 @@ use crate::users;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Begin this job.
-    Start(Box<Work>),
+    Start(Box<StartJob>),
     /// End this job; `kill` = at once.
     Stop {
         /// What it is about.
-        work: Box<Work>,
+        work: Box<StartJob>,
         /// At once, or by asking.
         kill: bool,
     },
@@ -24,7 +24,7 @@ pub enum Command {
 db::record! {
     /// A job with all that a robot needs to run it.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Work {
+    pub struct StartJob {
         /// `jobs.id`
         pub id: i64 = "j.id",
         /// `jobs.key`
@@ -99,12 +99,12 @@ db::record! {
 db::record! {
     /// A job of a session.
     struct Held {
-        work: Work = Work::SELECT,
+        work: StartJob = StartJob::SELECT,
         state: JobState = "j.state",
     }
 }
 
-impl Work {
+impl StartJob {
     /// Whose rights the job has: key and e-mail address of the account, or what stands for them.
     /// Robots take no null for either.
     #[must_use]

@@ -22,7 +22,7 @@ use self::hosts::{ALL, Choice, Classic, Host, IN_FOLDER, SESSION};
 use self::robots::Robots;
 use self::waiting::{Jobs, Waiting};
 use crate::cx::{Cx, Hint};
-use crate::engine::{Engine, Next, Tick, Wake, Work};
+use crate::engine::{Engine, Next, Step, Tick, Wake};
 use crate::error::Result;
 use crate::kinds::jobs::WAITING;
 use crate::robots::able;
@@ -62,7 +62,7 @@ fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
     let mut each = Vec::with_capacity(tenants.len());
     for row in &tenants {
         let tenant = row.get(0)?;
-        each.push(Work::write(move |cx| {
+        each.push(Step::write(move |cx| {
             cx.in_tenant(tenant, all)?;
             Ok(Next::Woken)
         }));

@@ -6,10 +6,10 @@
 
 mod answer;
 mod at;
+mod batched;
 mod input;
 mod need;
 mod resource;
-mod together;
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use crate::idempotency;
 
 pub use answer::{Answer, Created, File, Json, Nothing, One, Page, Part, Returns, Vars, Written};
 pub use at::{At, NAMESPACE, OWN_NAMESPACE, Proof, QUEUE_NAMESPACE, action, function, plain};
+pub use batched::{BatchItem, Batched, batched};
 pub use need::{Access, FolderRule, Need, Store};
 pub use resource::{Command, Prepare, Prepared, Resource, Run, plain_entity, plain_page};
-pub use together::{Together, Work, together};
 
 /// Something that a caller can ask for.
 pub trait Operation: Input + Send + Sync + 'static {
@@ -83,7 +83,7 @@ pub trait Perform: Send + Sync {
     fn perform(&self, cx: &mut Cx<'_, '_>) -> Result<Reply>;
 
     /// What it wants, if that can be done together with what others want.
-    fn gathered(&self, _: &Args) -> Option<Result<Work>> {
+    fn batched(&self, _: &Args) -> Option<Result<BatchItem>> {
         None
     }
 }

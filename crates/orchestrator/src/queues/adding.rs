@@ -11,7 +11,7 @@ use odata::{Guid, Timestamp};
 use super::content::{self, Kind};
 use super::data::{ItemData, QueueItemData, named};
 use super::ending::SetTransactionResult;
-use super::engine::{self, Batch, Slots, Work};
+use super::engine::{self, Batch, QueueCall, Slots};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::{ItemRef, Ledger};
 use super::queue::Queue;
@@ -20,16 +20,16 @@ use super::{Author, VIEW_ITEMS, items_need, turn};
 use crate::cx::{Args, Cx};
 use crate::error::{Code, Error, Result};
 use crate::op::{
-    Access, At, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Together, Written,
-    action, together,
+    Access, At, Batched, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Written,
+    action, batched,
 };
 
 pub(super) const ADD: Need = items_need(&[("Transactions", Access::Create)], true);
 /// Actions of the address `Queues`, which is no set.
 pub const OPS: &[Op] = &[
-    together::<AddQueueItem>(),
-    together::<StartTransaction>(),
-    together::<SetTransactionResult>(),
+    batched::<AddQueueItem>(),
+    batched::<StartTransaction>(),
+    batched::<SetTransactionResult>(),
 ];
 
 /// The set that items are added through. It cannot be read: items are in `QueueItems`.
@@ -50,14 +50,14 @@ pub struct AddQueueItem {
     item_data: QueueItemData,
 }
 
-impl Together for AddQueueItem {
-    type Work = Work;
+impl Batched for AddQueueItem {
+    type Call = QueueCall;
 
-    fn work(&self, args: &Args) -> Result<Work> {
+    fn call(&self, args: &Args) -> Result<QueueCall> {
         let mut data = self.item_data.checked()?;
         named(data.name.as_deref())?;
         data.creator_job_key = args.job()?;
-        Ok(Work::Add(Box::new(data)))
+        Ok(QueueCall::Add(Box::new(data)))
     }
 }
 
@@ -72,7 +72,7 @@ impl Operation for AddQueueItem {
     type Answer = Written<One<QueueItem>>;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
-        let work = self.work(cx.args)?;
+        let work = self.call(cx.args)?;
         engine::alone_shown(cx, &work).map(Written::from)
     }
 }
@@ -88,13 +88,13 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
     let mut wanted = Vec::new();
     for (at, request) in slots.open() {
         let data = match request.work {
-            Work::Add(data) => Some(&**data),
-            Work::Take(wanted) => wanted.content.as_ref(),
+            QueueCall::Add(data) => Some(&**data),
+            QueueCall::Take(wanted) => wanted.content.as_ref(),
             _ => None,
         };
         let Some(data) = data else { continue };
         // What cannot be started is not added.
-        if let Work::Take(wanted) = request.work
+        if let QueueCall::Take(wanted) = request.work
             && let Err(error) = taking::robot(batch, request, wanted)
         {
             slots.answer(at, Err(error))?;
@@ -125,7 +125,7 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
     let mut started = Vec::new();
     for ((at, request, queue), id) in from.into_iter().zip(ids) {
         match request.work {
-            Work::Take(_) => started.push((at, id, queue)),
+            QueueCall::Take(_) => started.push((at, id, queue)),
             _ => slots.show(at, id, 201),
         }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::content::{self, Dictionary, Kind};
-use super::engine::{self, Batch, Held, Request, Slots, Work};
+use super::engine::{self, Batch, Held, QueueCall, Request, Slots};
 use super::entities::{
     ProcessingException, ProcessingExceptionType, QueueItemPriority, QueueItemStatus,
 };
@@ -20,7 +20,7 @@ use super::retrying::{self, RetriedBy, Retry};
 use super::{Author, EDIT_ITEMS, turn};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::op::{At, FolderRule, Nothing, Operation, QUEUE_NAMESPACE, Together, action};
+use crate::op::{At, Batched, FolderRule, Nothing, Operation, QUEUE_NAMESPACE, action};
 
 /// What became of an item.
 #[odata::complex(name = "TransactionResultDto")]
@@ -84,10 +84,10 @@ pub struct SetTransactionResult {
     transaction_result: TransactionResult,
 }
 
-impl Together for SetTransactionResult {
-    type Work = Work;
+impl Batched for SetTransactionResult {
+    type Call = QueueCall;
 
-    fn work(&self, args: &Args) -> Result<Work> {
+    fn call(&self, args: &Args) -> Result<QueueCall> {
         let result = &self.transaction_result;
         content::check_progress(result.progress.as_deref())?;
         let end = match (result.is_successful, &result.processing_exception) {
@@ -104,7 +104,7 @@ impl Together for SetTransactionResult {
             progress: result.progress.clone(),
             operation_id: result.operation_id.clone(),
         };
-        Ok(Work::End(held(self.id, args)?, Box::new(outcome)))
+        Ok(QueueCall::End(held(self.id, args)?, Box::new(outcome)))
     }
 }
 
@@ -118,7 +118,7 @@ impl Operation for SetTransactionResult {
     type Answer = Nothing;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
-        let work = self.work(cx.args)?;
+        let work = self.call(cx.args)?;
         engine::alone(cx, &work).map(|_| Nothing)
     }
 }
@@ -134,13 +134,13 @@ pub struct SetTransactionProgress {
     progress: Option<String>,
 }
 
-impl Together for SetTransactionProgress {
-    type Work = Work;
+impl Batched for SetTransactionProgress {
+    type Call = QueueCall;
 
-    fn work(&self, args: &Args) -> Result<Work> {
+    fn call(&self, args: &Args) -> Result<QueueCall> {
         content::check_progress(self.progress.as_deref())?;
         let held = held(self.id, args)?;
-        Ok(Work::Progress(held, self.progress.clone()))
+        Ok(QueueCall::Progress(held, self.progress.clone()))
     }
 }
 
@@ -154,7 +154,7 @@ impl Operation for SetTransactionProgress {
     type Answer = Nothing;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
-        let work = self.work(cx.args)?;
+        let work = self.call(cx.args)?;
         engine::alone(cx, &work).map(|_| Nothing)
     }
 }
@@ -266,7 +266,7 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
         .open()
         .into_iter()
         .filter_map(|(at, request)| match request.work {
-            Work::End(held, _) | Work::Progress(held, _) => Some((at, request, *held)),
+            QueueCall::End(held, _) | QueueCall::Progress(held, _) => Some((at, request, *held)),
             _ => None,
         })
         .collect();
@@ -282,9 +282,9 @@ pub(super) fn end(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()
         };
         let done = match (attempt, request.work) {
             (None, _) => Err(Error::not_found("QueueItem")),
-            (Some(attempt), Work::End(_, outcome)) => must_hold(batch, attempt, held)
+            (Some(attempt), QueueCall::End(_, outcome)) => must_hold(batch, attempt, held)
                 .and_then(|()| ended(batch, &mut changes, attempt, outcome, request)),
-            (Some(attempt), Work::Progress(_, text)) => must_hold(batch, attempt, held)
+            (Some(attempt), QueueCall::Progress(_, text)) => must_hold(batch, attempt, held)
                 .and_then(|()| progressed(batch, &mut changes, attempt, text.as_deref())),
             _ => continue,
         };

@@ -28,7 +28,7 @@ use crate::op;
 
 /// What somebody wants of a queue, read and checked as far as that needs no database.
 #[derive(Debug)]
-pub enum Work {
+pub enum QueueCall {
     /// `AddQueueItem`
     Add(Box<ItemData>),
     /// `StartTransaction`
@@ -52,7 +52,7 @@ pub struct Held {
 ///
 /// # Errors
 /// [`Error::Internal`] for that of another feature.
-pub fn unpacked(work: op::Work) -> Result<Arc<Work>> {
+pub fn unpacked(work: op::BatchItem) -> Result<Arc<QueueCall>> {
     let other = |_| Error::Internal("work that queues know nothing of".into());
     work.downcast().map_err(other)
 }
@@ -68,7 +68,7 @@ pub struct Request<'a> {
     /// How much the answer says about itself.
     pub metadata: Metadata,
     /// What.
-    pub work: &'a Work,
+    pub work: &'a QueueCall,
 }
 
 /// An answer for each who asked, and what is to be looked at after the commit.
@@ -216,7 +216,7 @@ pub fn run(
 ///
 /// # Errors
 /// The refusal, or the store's.
-pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
+pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &QueueCall) -> Result<Reply> {
     let folder = cx.need_folder()?.clone();
     let request = Request {
         caller: cx.caller,
@@ -236,7 +236,7 @@ pub(super) fn alone(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
 ///
 /// # Errors
 /// As [`alone`]; 400 for options that do not fit.
-pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, work: &Work) -> Result<Reply> {
+pub(super) fn alone_shown(cx: &mut Cx<'_, '_>, work: &QueueCall) -> Result<Reply> {
     let query = cx.options(QueueItem::set())?;
     let reply = alone(cx, work)?;
     let Reply::Json { status, body } = reply else {

@@ -16,7 +16,7 @@ use crate::cx::{Args, Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, QUEUE_NAMESPACE,
-    Resource, Written, action, function, op, plain_entity, together,
+    Resource, Written, action, batched, function, op, plain_entity,
 };
 use crate::users::User;
 
@@ -44,7 +44,7 @@ pub const OPS: &[Op] = &[
     op::<GetItemLastRetryByKey>(),
     op::<GetItemProcessingHistory>(),
     op::<GetReviewers>(),
-    together::<SetTransactionProgress>(),
+    batched::<SetTransactionProgress>(),
     op::<DeleteBulk>(),
     op::<SetItemReviewStatus>(),
     op::<SetItemReviewer>(),

@@ -15,7 +15,7 @@ use odata::{Query, Timestamp};
 use super::items::LATE;
 use super::removal::AT_ONCE;
 use crate::cx::{Cx, Hint, Listing};
-use crate::engine::{Engine, Next, Tick, Wake, Work};
+use crate::engine::{Engine, Next, Step, Tick, Wake};
 use crate::error::Result;
 
 /// The property that is indexed.
@@ -54,8 +54,8 @@ fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
     Ok(Next::Work(further(goal)))
 }
 
-fn further(goal: i64) -> Work {
-    Work::write(move |cx| {
+fn further(goal: i64) -> Step {
+    Step::write(move |cx| {
         Ok(match index(cx, goal)? {
             true => Next::Rest(further(goal)),
             false => Next::Woken,

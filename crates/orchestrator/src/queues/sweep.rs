@@ -17,7 +17,7 @@ use super::items::{self, LATE};
 use super::removal::AT_ONCE;
 use super::retention::{RetentionAction, RetentionType};
 use crate::cx::{Cx, Hint};
-use crate::engine::{Engine, Next, Tick, Wake, Work};
+use crate::engine::{Engine, Next, Step, Tick, Wake};
 use crate::error::Result;
 use crate::idempotency;
 
@@ -34,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// What one task cannot do does not keep the others from it.
 fn tick(cx: &mut Cx<'_, '_>) -> Result<Next> {
     let tasks = tasks(cx.tx, cx.now)?.into_iter();
-    let each = tasks.map(|task| Work::read(move |cx| go_on(cx, task, i64::MIN)));
+    let each = tasks.map(|task| Step::read(move |cx| go_on(cx, task, i64::MIN)));
     let next = Next::At(cx.now.plus(EVERY));
     Ok(Next::Each(each.collect(), Box::new(next)))
 }
@@ -44,7 +44,7 @@ fn go_on(cx: &mut Cx<'_, '_>, task: Task, after: i64) -> Result<Next> {
     let Some(stretch) = look(cx.tx, task, after)? else {
         return Ok(Next::Woken);
     };
-    let further = move || Work::read(move |cx| go_on(cx, task, stretch.until));
+    let further = move || Step::read(move |cx| go_on(cx, task, stretch.until));
     if !stretch.due {
         return Ok(Next::Work(further()));
     }

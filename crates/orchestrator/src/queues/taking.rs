@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::adding::Added;
 use super::content::Dictionary;
 use super::data::{ItemData, named};
-use super::engine::{self, Batch, Request, Slots, Work};
+use super::engine::{self, Batch, QueueCall, Request, Slots};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::ledger::ItemRef;
 use super::queue::Queue;
@@ -18,7 +18,7 @@ use super::{Author, items_need, turn};
 use crate::cx::{Args, Cx, Hint, Identity, Reply};
 use crate::error::Result;
 use crate::op::{
-    Access, At, FolderRule, Need, One, Operation, QUEUE_NAMESPACE, Together, Written, action,
+    Access, At, Batched, FolderRule, Need, One, Operation, QUEUE_NAMESPACE, Written, action,
 };
 
 edm_enum! {
@@ -87,10 +87,10 @@ const TAKE: Need = items_need(
     true,
 );
 
-impl Together for StartTransaction {
-    type Work = Work;
+impl Batched for StartTransaction {
+    type Call = QueueCall;
 
-    fn work(&self, args: &Args) -> Result<Work> {
+    fn call(&self, args: &Args) -> Result<QueueCall> {
         let data = &self.transaction_data;
         let name = data.name.clone().unwrap_or_default();
         let reference = data.reference.clone().filter(|r| !r.is_empty());
@@ -109,7 +109,7 @@ impl Together for StartTransaction {
         named(Some(&name))?;
         let how = data.reference_filter_option;
         let how = how.unwrap_or(ReferenceFilterOption::Equals);
-        Ok(Work::Take(Box::new(Wanted {
+        Ok(QueueCall::Take(Box::new(Wanted {
             name,
             robot: data.robot_identifier,
             job,
@@ -129,7 +129,7 @@ impl Operation for StartTransaction {
     type Answer = Written<One<QueueItem>>;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
-        let work = self.work(cx.args)?;
+        let work = self.call(cx.args)?;
         engine::alone_shown(cx, &work).map(Written::from)
     }
 }
@@ -171,7 +171,7 @@ impl<'a> Taker<'a> {
 pub(super) fn take(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
     let mut waiting = BTreeMap::new();
     for (at, request) in slots.open() {
-        let Work::Take(wanted) = request.work else {
+        let QueueCall::Take(wanted) = request.work else {
             continue;
         };
         if wanted.content.is_some() {
@@ -206,7 +206,7 @@ pub(super) fn start_added(
     let mut started = Vec::with_capacity(added.len());
     for (at, item, queue) in added {
         let request = &slots.requests()[at];
-        if let Work::Take(wanted) = request.work {
+        if let QueueCall::Take(wanted) = request.work {
             started.push((Taker::new(batch, at, request, wanted)?, item, queue));
         }
     }

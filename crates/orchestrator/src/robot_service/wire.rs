@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::jobs::JobSource;
-use crate::jobs::commands::{Command, Work};
+use crate::jobs::commands::{Command, StartJob};
 use crate::packages::ReleaseTargetFramework;
 use crate::robots::able;
 use crate::sessions::Host;
@@ -99,7 +99,7 @@ fn parsed(text: Option<&str>) -> Option<Value> {
 pub fn commands(
     list: &[Command],
     tenant: &Tenant,
-    mint: &mut dyn FnMut(&Work) -> Result<String>,
+    mint: &mut dyn FnMut(&StartJob) -> Result<String>,
 ) -> Result<Vec<Value>> {
     list.iter()
         .map(|command| {
@@ -121,7 +121,7 @@ pub fn commands(
         .collect()
 }
 
-fn envelope(work: &Work, data: Value) -> Value {
+fn envelope(work: &StartJob, data: Value) -> Value {
     let (key, email) = work.who();
     json!({
         "robotKey": work.robot_key,
@@ -139,7 +139,7 @@ fn envelope(work: &Work, data: Value) -> Value {
 }
 
 /// What every command says of its job.
-fn base_data(work: &Work, kind: &str) -> Value {
+fn base_data(work: &StartJob, kind: &str) -> Value {
     json!({
         "id": format!("{}-{}", work.key, work.attempt),
         "type": kind,
@@ -158,7 +158,7 @@ fn base_data(work: &Work, kind: &str) -> Value {
 
 /// What it says of a job to begin. Robots that read strictly know each of these members and its type;
 /// `null` is what this server does not have.
-fn start_data(work: &Work, tenant: &Tenant) -> Value {
+fn start_data(work: &StartJob, tenant: &Tenant) -> Value {
     let mut data = base_data(work, "StartProcess");
     let [trace, parent_span, root_span] = &work.trace;
     let [fps_context, fps_properties] = &work.fps;

@@ -70,7 +70,7 @@ static PIECES: AtomicU32 = AtomicU32::new(0);
 
 static FAILS: Engine = engine(Tick::Read(|cx| {
     let piece = |fails: bool| {
-        Work::read(move |_| {
+        Step::read(move |_| {
             PIECES.fetch_add(1, SeqCst);
             match fails {
                 true => Err(Error::Internal("a piece".into())),

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::body::{self, Sent};
 use crate::caller::authenticate;
 use crate::execute::execute;
-use crate::{packages, parts, together};
+use crate::{batching, packages, parts};
 
 pub use documents::{Described, HONOURED};
 use plan::Plan;
@@ -80,14 +80,14 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     // What may be sent twice looks for its first answer by itself, and options ask for a look of one's
     // own at the item.
     let alone = call.args.idempotency_key.is_some() || !call.args.query.is_empty();
-    let together = match &call.task {
-        Task::Perform(work) if !alone => work.gathered(&call.args),
+    let batched = match &call.task {
+        Task::Perform(work) if !alone => work.batched(&call.args),
         _ => None,
     };
-    let reply = match together {
+    let reply = match batched {
         Some(work) => {
             let work = call.args.heard(work)?;
-            together::execute(app, work, call).await
+            batching::execute(app, work, call).await
         }
         None => {
             let call = Arc::new(call);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use db::Tx;
 use futures_util::future::join_all;
 use orchestrator::op;
-use orchestrator::queues::engine::{self, Request, Work};
+use orchestrator::queues::engine::{self, QueueCall, Request};
 use orchestrator::{Error, Hint, Reply, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ const LIMIT: usize = 4096;
 /// A call with the place its answer goes to.
 struct Waiting {
     call: Call,
-    work: Arc<Work>,
+    work: Arc<QueueCall>,
     answer: oneshot::Sender<Result<Reply>>,
 }
 
@@ -44,18 +44,18 @@ struct Line {
 
 /// Calls that are to be done together.
 #[derive(Default)]
-pub struct Together(Arc<Mutex<Line>>);
+pub struct Batching(Arc<Mutex<Line>>);
 
 /// Does what a call wants, and answers after the commit. Once it has begun it runs to its end, whether
 /// or not the caller still listens.
 ///
 /// # Errors
 /// The refusal, or the store's.
-pub async fn execute(app: &Arc<App>, work: op::Work, call: Call) -> Result<Reply> {
+pub async fn execute(app: &Arc<App>, work: op::BatchItem, call: Call) -> Result<Reply> {
     let work = engine::unpacked(work)?;
     let (answer, answered) = oneshot::channel();
     let asks = {
-        let mut line = app.together.0.lock();
+        let mut line = app.batching.0.lock();
         if line.waiting.len() >= LIMIT {
             return Err(db::Error::Overloaded.into());
         }
@@ -70,7 +70,7 @@ pub async fn execute(app: &Arc<App>, work: op::Work, call: Call) -> Result<Reply
 
 /// Has the store do what waits.
 async fn serve(app: Arc<App>) {
-    let line = Arc::clone(&app.together.0);
+    let line = Arc::clone(&app.batching.0);
     let taken: Arc<Mutex<Vec<Waiting>>> = Arc::default();
     let (mine, more) = (Arc::clone(&taken), Arc::clone(&app));
     let runtime = tokio::runtime::Handle::current();
@@ -119,7 +119,7 @@ fn again(app: Arc<App>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
 
 /// The store refused to come: those who wait are told why.
 fn never_came(app: &App, error: &db::Error) {
-    let mut line = app.together.0.lock();
+    let mut line = app.batching.0.lock();
     line.asked = false;
     for call in line.waiting.drain(..) {
         let _ = call.answer.send(Err(error.clone().into()));
@@ -169,11 +169,11 @@ impl Done {
 }
 
 fn run(tx: &mut Tx<'_>, calls: &[Waiting], app: &App) -> Result<Done> {
-    let calls: Vec<(&Call, &Work)> = calls.iter().map(|w| (&w.call, &*w.work)).collect();
+    let calls: Vec<(&Call, &QueueCall)> = calls.iter().map(|w| (&w.call, &*w.work)).collect();
     run_all(tx, &calls, app)
 }
 
-fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &Work)], app: &App) -> Result<Done> {
+fn run_all(tx: &mut Tx<'_>, calls: &[(&Call, &QueueCall)], app: &App) -> Result<Done> {
     let mut learnt = Learnt::new(app.callers.epoch());
     let mut checked = Vec::with_capacity(calls.len());
     for (call, _) in calls {
