@@ -120,39 +120,4 @@ pub fn engines() -> impl Iterator<Item = &'static engine::Engine> + Clone {
     engines.copied()
 }
 
-/// A migration from the file that is called by its number and its name.
-macro_rules! migration {
-    ($version:literal, $folder_and_number:literal, $name:literal) => {
-        db::Migration {
-            version: $version,
-            name: $name,
-            sql: include_str!(concat!(
-                "../../../migrations/",
-                $folder_and_number,
-                "_",
-                $name,
-                ".sql"
-            )),
-        }
-    };
-}
-
-/// The schema of the main store.
-pub static MIGRATIONS: &[db::Migration] = &[
-    migration!(1, "main/0001", "init"),
-    migration!(2, "main/0002", "environments"),
-    migration!(3, "main/0003", "hosts"),
-    migration!(4, "main/0004", "processes"),
-    migration!(5, "main/0005", "people"),
-    migration!(6, "main/0006", "queues"),
-    migration!(7, "main/0007", "counts"),
-    migration!(8, "main/0008", "job_pages"),
-    migration!(9, "main/0009", "tenant_pages"),
-    migration!(10, "main/0010", "queue_engine"),
-    migration!(11, "main/0011", "job_members"),
-    migration!(12, "main/0012", "application_accounts"),
-    migration!(13, "main/0013", "claims"),
-];
-
-/// The schema of the log store.
-pub static LOG_MIGRATIONS: &[db::Migration] = &[migration!(1, "logs/0001", "init")];
+include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
