@@ -58,7 +58,7 @@ impl World {
                 &[],
             )?;
             let shared = shared.unwrap();
-            Ok((tenant, user, shared.get(0)?, shared.get(1)?))
+            Ok((tenant, user, shared.get("id")?, shared.get("key")?))
         };
         let (tenant, user, id, key) = db.write_blocking(first).unwrap();
         let caller = Caller::new(tenant, Identity::User { id: user }, Vec::new());

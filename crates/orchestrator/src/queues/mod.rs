@@ -85,6 +85,7 @@ pub static FEATURE: Feature = Feature::new("queues")
         "queue_item_comments",
         "queue_item_events",
         "queue_item_search",
+        "queue_item_search_gaps",
         "queue_item_texts",
         "queue_items",
         "queue_results",

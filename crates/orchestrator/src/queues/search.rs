@@ -241,7 +241,7 @@ fn note_gaps(cx: &mut Cx<'_, '_>, after: i64, until: i64) -> Result<()> {
 fn close_gaps(cx: &mut Cx<'_, '_>) -> Result<()> {
     let settled = "SELECT first, last FROM queue_item_search_gaps WHERE settled <= $1";
     for row in cx.tx.rows(settled, &[cx.now.into()])? {
-        let gap = [row.get(0)?, row.get(1)?];
+        let gap = [row.get("first")?, row.get("last")?];
         // A trigger has written what was changed since.
         let again = "DELETE FROM queue_item_texts WHERE rowid >= $1 AND rowid <= $2";
         cx.tx.exec(again, &gap)?;
