@@ -64,9 +64,8 @@ async fn every_list_is_read_page_by_page(backend: Backend) {
 
 /// Whether a function gives a list of entities; at plain addresses lists are whole.
 fn gives_entities(op: &Op) -> bool {
-    let returns = op.signature().returns;
-    let list = returns.starts_with("Collection(") && !returns.contains("Edm.");
-    list && !op.at.action && !op.at.is_plain()
+    let list = op.signature().returns.starts_with("Collection(");
+    list && op.result().is_some() && !op.at.action && !op.at.is_plain()
 }
 
 /// Who calls a function, and how.
