@@ -1,4 +1,4 @@
-//! What happens without a request: engines. A feature declares its own, [`ENGINES`](crate::ENGINES)
+//! What happens without a request: engines. A feature declares its own, [`FEATURES`](crate::FEATURES)
 //! lists them, and one runner at the edge runs them all.
 //!
 //! A tick looks at rows, does what is due, and says what is next. It *claims* what it works on: a
