@@ -30,7 +30,7 @@ impl<T: Param> Param for Option<T> {
     const TYPE: &'static str = T::TYPE;
 }
 
-/// A row of values for a statement that is run for many: a [`params!`](crate::params), or a lone value,
+/// A row of values for a statement that is run for many: a [`params!`](macro@crate::params), or a lone value,
 /// whose name is `1`.
 pub trait Params {
     /// The names and the types of its values.

@@ -3,13 +3,13 @@
 use crate::value::Cells;
 use crate::{Error, FromValue, Result};
 
-/// What a row, or a part of one, is read as: a [`record!`](crate::record), a lone cell, or a list of
+/// What a row, or a part of one, is read as: a [`record!`](macro@crate::record), a lone cell, or a list of
 /// either.
 pub trait FromRow: Sized {
     /// Reads the columns from `at` on, and moves `at` behind them.
     ///
     /// # Errors
-    /// [`Error::Cell`](crate::Error::Cell) when the row does not fit.
+    /// [`Error::Cell`] when the row does not fit.
     fn read(cells: &Cells<'_>, at: &mut usize) -> Result<Self>;
 }
 

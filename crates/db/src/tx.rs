@@ -92,7 +92,7 @@ impl<'c> Tx<'c> {
         Ok(first)
     }
 
-    /// Runs one statement and reads all rows of its result: as [`record!`](crate::record)s, or as the
+    /// Runs one statement and reads all rows of its result: as [`record!`](macro@crate::record)s, or as the
     /// lone cells that they are.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Runs one statement and reads the first row of its result, if there is one: as a
-    /// [`record!`](crate::record), or as the lone cell that it is. As for [`row`](Self::row), a query that
+    /// [`record!`](macro@crate::record), or as the lone cell that it is. As for [`row`](Self::row), a query that
     /// can have many needs a `LIMIT`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Values on their way in ([`Value`]) and out ([`Row`], [`Cells`]).
 //!
 //! There are two ways out because there are two kinds of readers: business code wants a handful of
-//! owned rows it can keep ([`Row`], or a [`record!`](crate::record)); a list of entities is turned into
+//! owned rows it can keep ([`Row`], or a [`record!`](macro@crate::record)); a list of entities is turned into
 //! JSON cell by cell and wants to borrow every text from the running statement ([`Cells`]), which saves
 //! an allocation per cell.
 
@@ -187,7 +187,7 @@ impl Cells<'_> {
         }
     }
 
-    /// The next cell as a `T`; for [`FromRow`].
+    /// The next cell as a `T`; for [`FromRow`](crate::FromRow).
     ///
     /// # Errors
     /// [`Error::Cell`] when there is no further column, or its content is no `T`.

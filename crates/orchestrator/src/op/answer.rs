@@ -62,6 +62,8 @@ impl Returns {
 pub trait Answer {
     /// Its type.
     const RETURNS: Returns;
+    /// The status of success, where it is not the usual one: 200 for an answer, 204 without.
+    const STATUS: Option<u16> = None;
 
     /// The number of the entity that was made, if one was.
     fn made(&self) -> Option<i64> {
@@ -298,6 +300,7 @@ impl<S: Entity> Created<S> {
 
 impl<S: Entity> Answer for Created<S> {
     const RETURNS: Returns = Returns::Entity(S::set);
+    const STATUS: Option<u16> = Some(201);
 
     fn made(&self) -> Option<i64> {
         Some(self.id)
@@ -370,6 +373,7 @@ impl<A> From<Reply> for Written<A> {
 
 impl<A: Answer> Answer for Written<A> {
     const RETURNS: Returns = A::RETURNS;
+    const STATUS: Option<u16> = A::STATUS;
 
     fn reply(self, _: &mut Cx<'_, '_>) -> Result<Reply> {
         Ok(self.reply)

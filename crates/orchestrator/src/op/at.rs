@@ -180,6 +180,14 @@ impl At {
         self
     }
 
+    /// With the status of its answer, unless it has one of its own.
+    pub(super) const fn usually(mut self, status: Option<u16>) -> Self {
+        if self.status.is_none() {
+            self.status = status;
+        }
+        self
+    }
+
     /// With other query options than those that such an answer honours.
     #[must_use]
     pub const fn options(mut self, options: Options) -> Self {

@@ -38,8 +38,11 @@ pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
     }
     let values = values.iter().map(|(name, value)| (*name, AnyCase(value)));
     T::read(MapDeserializer::<_, JsonError>::new(values)).map_err(|error| {
-        // The declaration was fulfilled, so the struct asks for more than it declares.
-        Error::invalid(format!("A parameter cannot be read: {error}."))
+        // The declaration was fulfilled: what is left is a null where a value is needed.
+        Error::NotNull {
+            param: T::PARAMS.first().map_or("body", |prop| prop.name).into(),
+            why: Some(error.to_string()),
+        }
     })
 }
 

@@ -172,7 +172,7 @@ impl Task {
 #[must_use]
 pub const fn op<T: Operation>() -> Op {
     Op {
-        at: T::AT,
+        at: T::AT.usually(T::Answer::STATUS),
         bound: T::KEY.is_some(),
         doc: T::DOC,
         params: T::PARAMS,
@@ -207,7 +207,7 @@ pub const fn searching<T: Searching>() -> Op {
 #[must_use]
 pub const fn edge<T: AtEdge>() -> Op {
     Op {
-        at: T::AT,
+        at: T::AT.usually(<T::Answer as Answer>::STATUS),
         bound: <T::Input as Input>::KEY.is_some(),
         doc: T::DOC,
         params: <T::Input as Input>::PARAMS,

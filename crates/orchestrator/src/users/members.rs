@@ -83,6 +83,13 @@ impl Operation for SetUsers {
     }
 }
 
+/// Seeing roles or accounts.
+const VIEW_EITHER: Need = Need::new(
+    "OR.Users",
+    &[("Roles", Access::View), ("Users", Access::View)],
+    false,
+);
+
 /// Numbers of the accounts that have a role.
 #[odata::input]
 pub struct GetUserIdsForRole {
@@ -92,7 +99,7 @@ pub struct GetUserIdsForRole {
 }
 
 impl Operation for GetUserIdsForRole {
-    const AT: At = function("Roles", "GetUserIdsForRole").needs(VIEW.and(VIEW_USERS));
+    const AT: At = function("Roles", "GetUserIdsForRole").needs(VIEW_EITHER);
     type Answer = Vec<i64>;
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<i64>> {
