@@ -173,7 +173,8 @@ fn check_value(prop: &Prop, value: &Value, depth: usize) -> Result<()> {
     if let Value::Array(items) = value {
         check_length(prop, items)?;
     }
-    if let (Some((least, most)), Some(number)) = (prop.range, value.as_i64())
+    if let (Some((least, most)), Some(number), false) =
+        (prop.range, value.as_i64(), prop.kind.is_list())
         && !(least..=most).contains(&number)
     {
         return Err(Error::Field(format!(

@@ -317,9 +317,8 @@ async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body
     let session = call.session(app, beat.service_user_name.as_deref()).await?;
     alive(app, &call.caller, session).await?;
     take_in(app, &call.caller, session, beat.heartbeats).await?;
-    let patience = beat
-        .wait_seconds
-        .map_or(25, |seconds| seconds.unsigned_abs());
+    let patience = u64::try_from(beat.wait_seconds.unwrap_or(25))
+        .map_err(|_| Error::invalid("The field waitSeconds must not be negative."))?;
     let patience = Duration::from_secs(patience).min(MAX_WAIT);
     let stamp = beat.stamp.unwrap_or_default();
     let counter = app.hub.wait(session, &stamp, patience).await;

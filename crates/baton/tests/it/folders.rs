@@ -223,6 +223,7 @@ async fn folders_are_renamed_with_all_below(backend: Backend) {
     app.patch(&patch, &json!({"description": "x".repeat(501)}))
         .await
         .refused(400, 1009);
+    app.patch(&patch, &json!(null)).await.refused(400, 0);
     app.patch("api/Folders/PatchNameDescription?key=x", &json!({}))
         .await
         .refused(400, 1000);
@@ -406,6 +407,9 @@ async fn folders_move_with_all_below(backend: Backend) {
     to(a[1], unit).await.refused(400, 2819);
     to(999_999, a[0]).await.refused(404, 1002);
     to(a[1], 999_999).await.refused(403, 1100);
+    // An empty value is not the top level.
+    let empty = format!("{}?targetParentId=", bound(a[1], "MoveFolder"));
+    app.put(&empty, &json!({})).await.refused(400, 1000);
     let wrong = format!("{}?targetParentId=x", bound(a[1], "MoveFolder"));
     app.put(&wrong, &json!({})).await.refused(400, 1000);
 }

@@ -569,6 +569,8 @@ async fn what_packages_declare(backend: Backend) {
         .await;
     let get = async |path: &str| scene.app.get(&format!("{FUNCTION}.{path}")).await;
     let arguments = get("GetArguments(key='p:1.0.0')").await.ok(200);
+    // A single value needs no name, though there are parameters that may be left out.
+    assert_eq!(get("GetArguments('p:1.0.0')").await.ok(200), arguments);
     assert!(text(&arguments, "@odata.context").contains("/$metadata#"));
     assert!(text(&arguments, "Input").contains("name"), "{arguments}");
     let points = get("GetPackageEntryPoints(key='P:1.0')").await.ok(200);

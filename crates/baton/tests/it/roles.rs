@@ -308,6 +308,16 @@ async fn who_has_a_role(backend: Backend) {
         .get(&users)
         .await
         .refused(404, 1002);
+    // Seeing roles is enough, or seeing accounts.
+    for (name, permission) in [("Roles only", "Roles.View"), ("Users only", "Users.View")] {
+        let body = json!({"Name": name, "Type": "Tenant", "Permissions": [{"Name": permission}]});
+        scene.app.post("odata/Roles", &body).await.ok(201);
+        let (person, _) = scene.server.user(&name.replace(' ', "-"), &[name]).await;
+        let path = format!(
+            "odata/Roles/UiPath.Server.Configuration.OData.GetUserIdsForRole(key={reader})"
+        );
+        person.get(&path).await.ok(200);
+    }
 }
 
 async fn all_permissions(backend: Backend) {

@@ -42,6 +42,7 @@ pub struct PatchNameDescription {
 
 impl Operation for PatchNameDescription {
     const AT: At = plain("PATCH", "api/Folders/PatchNameDescription")
+        .body("folderUpdateNameDescriptionRequest")
         .needs(EDIT)
         .folder(FolderRule::Named)
         .answers(200);

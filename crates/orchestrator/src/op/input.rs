@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result};
 pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
     let body = match at.reads_address() {
         true => None,
-        false => members(at, T::PARAMS, args)?,
+        false => members::<T>(at, args)?,
     };
     let mut values: Vec<(&str, Cow<'_, Value>)> = Vec::with_capacity(T::PARAMS.len() + 1);
     for prop in T::PARAMS {
@@ -59,20 +59,26 @@ fn key(kind: Kind, args: &Args) -> Result<Value> {
 }
 
 /// The members of the body, if there is one; of an operation without parameters it is not looked at.
-fn members<'a>(at: &At, params: &[Prop], args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
+fn members<'a, T: Input>(at: &At, args: &'a Args) -> Result<Option<&'a Map<String, Value>>> {
+    let params = || {
+        let all = T::PARAMS.iter();
+        all.filter(|prop| !T::QUERY.contains(&prop.name))
+    };
     let none = |why: Option<&str>| {
-        let first = params.first().map_or("body", |prop| prop.name);
+        let first = params().next().map_or("body", |prop| prop.name);
         Error::NotNull {
             param: at.body.unwrap_or(first).into(),
             why: why.map(str::to_owned),
         }
     };
     match &args.body {
-        _ if params.is_empty() => Ok(None),
+        _ if params().next().is_none() => Ok(None),
+        // Why it cannot be read is added where it is told.
+        _ if args.unread.is_some() => Err(none(None)),
         None | Some(Value::Null) if at.body.is_some() => Err(none(None)),
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(members)) => Ok(Some(members)),
-        Some(_) if at.tells && !params.iter().any(|prop| prop.required) => {
+        Some(_) if at.tells && !params().any(|prop| prop.required) => {
             Err(Error::invalid("The body must be a JSON object."))
         }
         Some(_) => Err(none(Some("an object is expected"))),
@@ -145,11 +151,11 @@ fn of_address(at: &At, prop: &Prop, args: &Args) -> Result<Option<Value>> {
         true => listed(prop.name, args),
         false => args.param(prop.name).map(plain),
     };
-    // `?name=` says nothing, unless a text is asked for.
-    let said = |value: &Value| {
-        !value.is_null() && (matches!(prop.kind, Kind::String) || value.as_str() != Some(""))
+    // `?type=` names none of its members.
+    let unsaid = |value: &Value| {
+        value.is_null() || matches!(prop.kind, Kind::Enum(_)) && value.as_str() == Some("")
     };
-    let Some(value) = value.filter(said) else {
+    let Some(value) = value.filter(|value| !unsaid(value)) else {
         return match prop.kind {
             _ if !prop.required => Ok(None),
             Kind::Int32 | Kind::Int64 => Err(wrong("must be a number")),
@@ -172,19 +178,23 @@ fn is_number(value: &Value) -> bool {
 /// A list in the address: `[1,2]`, `1,2`, or its entries one by one under the same name.
 fn listed(name: &str, args: &Args) -> Option<Value> {
     args.param(name)?;
-    let mut entries = Vec::new();
+    let (mut entries, mut brackets) = (Vec::new(), false);
     let given = args.params.iter();
     for (_, literal) in given.filter(|(given, _)| given.eq_ignore_ascii_case(name)) {
         match plain(literal) {
             Value::Null => {}
             Value::String(text) => match serde_json::from_str(&text) {
-                Ok(Value::Array(items)) => entries.extend(items),
+                Ok(Value::Array(items)) => {
+                    brackets = true;
+                    entries.extend(items);
+                }
                 _ => entries.extend(text.split(',').filter(|t| !t.is_empty()).map(Value::from)),
             },
             value => entries.push(value),
         }
     }
-    Some(Value::Array(entries))
+    // `null` and an empty text are no list.
+    (!entries.is_empty() || brackets).then_some(Value::Array(entries))
 }
 
 /// A literal as a body would have it.
@@ -249,9 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_a_value_is_left_out() {
-        let read = asked(&[("ids", "1"), ("take", ""), ("text", "")]).unwrap();
+    fn a_parameter_without_a_value_is_none_of_its_type() {
+        assert!(asked(&[("ids", "1"), ("take", "")]).is_err());
+        let read = asked(&[("ids", "1"), ("text", "")]).unwrap();
         assert_eq!((read.take, read.text.as_str()), (None, ""));
+        assert!(asked(&[("ids", "")]).is_err());
         assert!(asked(&[("ids", "1"), ("take", "11")]).is_err());
     }
 

@@ -316,13 +316,20 @@ impl Op {
         }
     }
 
-    /// The name of its only parameter, if it has one.
+    /// The name of its only parameter in brackets, or of the only one that has to be there: a single value
+    /// needs no name.
     #[must_use]
     pub fn only_param(&self) -> Option<&'static str> {
-        match self.params {
-            [prop] => Some(prop.name),
+        let only = |all: &mut dyn Iterator<Item = &'static Prop>| match (all.next(), all.next()) {
+            (Some(prop), None) => Some(prop.name),
             _ => None,
-        }
+        };
+        let mut bracketed = self
+            .params
+            .iter()
+            .filter(|prop| !self.query.contains(&prop.name));
+        let mut required = self.params.iter().filter(|prop| prop.required);
+        only(&mut bracketed).or_else(|| only(&mut required))
     }
 
     /// The set of the entities that it returns, which may have no address of its own.
