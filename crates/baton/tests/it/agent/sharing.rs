@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use testkit::{Backend, Host, Scene, both, package};
+use testkit::{Backend, Host, Scene, both, eventually, package};
 
 use crate::robot::{Robot, Traces};
 use crate::support::{scene, text};
@@ -35,6 +35,12 @@ async fn two_agents_share_the_work(backend: Backend) {
         .release(&package("shared", "1.0.0").command(&script))
         .await;
     let _robots = ["host-a", "host-b"].map(|name| Robot::start(&scene, name, &[]));
+    // On a busy machine one of them could do all of the work before the other is there.
+    eventually("both are connected", async || {
+        let sessions = scene.app.get("odata/Sessions").await.ok(200);
+        (sessions["value"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
     let mut jobs = Vec::new();
     for _ in 0..4 {
         jobs.extend(scene.start_jobs(&release, json!({"JobsCount": 10})).await);
