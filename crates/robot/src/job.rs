@@ -186,6 +186,7 @@ impl Job {
         let program = launch.program.clone();
         let mut running = launch
             .spawn(self.id)
+            .await
             .map_err(|error| start_error(&program, error))?;
         if let Err(error) = self.save(started(running.id.clone())).await {
             // Left-overs can still be found by their marks.

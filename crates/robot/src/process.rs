@@ -95,6 +95,9 @@ pub(crate) struct Exit {
     pub cause: Cause,
 }
 
+/// How long a program is tried to be started whose file is still open for writing somewhere.
+const BUSY: Duration = Duration::from_secs(2);
+
 /// A running program of a job.
 pub(crate) struct Running {
     child: Child,
@@ -107,12 +110,13 @@ pub(crate) struct Running {
 impl Launch {
     /// Starts the program. Dropping the result does *not* end it: an agent that dies leaves its jobs
     /// to the next one, which finds them in the journal.
-    pub fn spawn(mut self, job: JobId) -> io::Result<Running> {
+    pub async fn spawn(mut self, job: JobId) -> io::Result<Running> {
         self.environment
             .insert(JOB_MARK.into(), job.key.to_string().into());
         self.environment
             .insert(ATTEMPT_MARK.into(), job.attempt.to_string().into());
-        let child = tokio::process::Command::new(&self.program)
+        let mut command = tokio::process::Command::new(&self.program);
+        command
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
@@ -120,8 +124,21 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        let start = std::time::Instant::now();
+        let child = loop {
+            match command.spawn() {
+                // The file was just written, and a process that was begun meanwhile for another job
+                // has it open until it runs its own program. Nothing has run yet.
+                Err(error)
+                    if error.kind() == io::ErrorKind::ExecutableFileBusy
+                        && start.elapsed() < BUSY =>
+                {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                spawned => break spawned?,
+            }
+        };
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let group = pid.expect("a child that was not waited for has its number");
         Ok(Running {
@@ -275,19 +292,20 @@ mod tests {
     use crate::orders;
     use crate::testing::command;
 
-    fn shell(script: &str, number: u32) -> Running {
+    async fn shell(script: &str, number: u32) -> Running {
         let launch = Launch {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
             environment: BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap())]),
             folder: "/".into(),
         };
-        launch.spawn(command(number).id()).unwrap()
+        launch.spawn(command(number).id()).await.unwrap()
     }
 
     async fn run(script: &str, number: u32) -> Exit {
         let (_commander, mut orders) = orders::channel();
-        shell(script, number)
+        let mut running = shell(script, number).await;
+        running
             .wait(&mut orders, Signal::TERM, Duration::ZERO)
             .await
             .unwrap()
@@ -317,7 +335,7 @@ mod tests {
     async fn an_order_given_before_the_wait_is_obeyed() {
         let (commander, mut orders) = orders::channel();
         commander.order(Cause::Kill);
-        let mut running = shell("sleep 60", 101);
+        let mut running = shell("sleep 60", 101).await;
         let exit = running
             .wait(&mut orders, Signal::TERM, Duration::from_secs(60))
             .await
@@ -326,12 +344,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_program_whose_file_is_still_open_is_started_once_it_is_not() {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("main.sh");
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).mode(0o700).open(&program);
+        let file_of = file.as_mut().unwrap();
+        file_of.write_all(b"#!/bin/sh\nexit 7\n").unwrap();
+        let launch = Launch {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            folder: "/".into(),
+        };
+        let closed = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(file);
+        };
+        let (running, ()) = tokio::join!(launch.spawn(command(106).id()), closed);
+        let status = running.unwrap().child.wait().await.unwrap();
+        assert_eq!(status.code(), Some(7));
+    }
+
+    #[tokio::test]
     async fn a_kill_overtakes_a_soft_stop() {
         let (commander, mut orders) = orders::channel();
         let mut running = shell(
             "trap '' TERM; echo ready; while :; do sleep 0.05; done",
             102,
-        );
+        )
+        .await;
         running.streams().0.unwrap().read_u8().await.unwrap();
         let grace = Duration::from_secs(3600);
         let wait = running.wait(&mut orders, Signal::TERM, grace);
@@ -347,7 +391,7 @@ mod tests {
     #[tokio::test]
     async fn marked_processes_are_found_wherever_they_hide() {
         let job = command(103).id();
-        let mut running = shell("setsid sleep 60 & exit 0", 103);
+        let mut running = shell("setsid sleep 60 & exit 0", 103).await;
         running.child.wait().await.unwrap();
         while marked(job).is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -362,7 +406,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_that_was_given_to_another_process_is_not_killed() {
-        let mut running = shell("sleep 60", 105);
+        let mut running = shell("sleep 60", 105).await;
         let id = running.id.clone().unwrap();
         for other in [
             ProcessId {
