@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, Response, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Any, CorsLayer};
 
@@ -58,6 +58,14 @@ impl Cors {
     where
         F: Future<Output = Response<Body>>,
     {
+        // No page of another origin asks without saying so; what is kept of the answer is not for one.
+        let origin = request.headers().contains_key(header::ORIGIN);
+        if !origin && *request.method() != Method::OPTIONS {
+            let mut response = answer(request).await;
+            let by_origin = HeaderValue::from_static("origin");
+            response.headers_mut().append(header::VARY, by_origin);
+            return response;
+        }
         let layer = match address::parse(request.uri().path()).map(|address| address.area) {
             Some(Area::Identity) => &self.identity,
             Some(Area::OData | Area::Api) => &self.api,

@@ -28,6 +28,7 @@ mod health;
 mod heard;
 mod hub;
 mod identity;
+mod listener;
 mod logs;
 mod metrics;
 mod odata;

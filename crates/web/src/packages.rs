@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart};
 use axum::http::Response;
 use nupkg::{Limits, Package};
 use orchestrator::access::{self, FolderHeader};
@@ -45,14 +45,15 @@ pub async fn upload(
     let feed = feed_of(odata.request.uri().query());
     let context = format!("{}/$metadata#Collection(BulkItemDtoOfString)", odata.base);
     let feed = allowed_feed(app, Arc::clone(&caller), op, feed).await?;
-    let mut parts = Multipart::from_request(odata.request, &())
-        .await
-        .map_err(|e| {
-            Error::refused(
-                Code::InvalidRequest,
-                format!("The body must be multipart/form-data: {e}."),
-            )
-        })?;
+    let mut request = odata.request;
+    // Files have a limit of their own.
+    DefaultBodyLimit::disable().apply(&mut request);
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|e| {
+        Error::refused(
+            Code::InvalidRequest,
+            format!("The body must be multipart/form-data: {e}."),
+        )
+    })?;
     let mut results = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         if results.len() == MAX_FILES {

@@ -1,20 +1,21 @@
 //! From a connection to an answer: ids, limits, the areas, and the answers that every request gets.
 
 use std::borrow::Cow;
-use std::future::{Future, IntoFuture};
+use std::convert::Infallible;
+use std::future::Future;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use axum::serve::ListenerExt;
+use futures_util::FutureExt;
+use hyper::body::Incoming;
 use orchestrator::{Error, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{Layer, service_fn};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tracing::Instrument;
@@ -24,7 +25,9 @@ use crate::app::App;
 use crate::control;
 use crate::error::respond;
 use crate::odata::ODataRequest;
-use crate::{api, contract, engines, health, identity, odata, request, routes, swagger, tasks};
+use crate::{
+    api, contract, engines, health, identity, listener, odata, request, routes, swagger, tasks,
+};
 
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -49,73 +52,65 @@ where
         stop.await;
         signal.cancel();
     };
-    let listener = listener.tap_io(|tcp| {
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
+    tasks::spawn("stop", stopped);
+    let large = SizeAbove::new(1024).and(tower_http::compression::DefaultPredicate::new());
+    let shared = Arc::new(Shared {
+        app: Arc::clone(&app),
+        ending: ending.clone(),
     });
-    let router = router(Arc::clone(&app), ending.clone());
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(stopped)
-        .into_future();
+    let answers = service_fn(move |request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(entry(&shared, request.map(Body::new)).await) }
+    });
+    let answers = CompressionLayer::new().compress_when(large).layer(answers);
     let patience = async {
         ending.cancelled().await;
         tokio::time::sleep(LAST_REQUESTS).await;
     };
-    let served = tokio::select! {
-        served = served => served,
-        () = patience => {
-            tracing::warn!("some requests did not end in time and were cut off");
-            Ok(())
-        }
-    };
+    tokio::select! {
+        () = listener::serve(listener, answers, ending.clone()) => {}
+        () = patience => tracing::warn!("some requests did not end in time and were cut off"),
+    }
     for engine in engines {
         let _ = engine.await;
     }
     app.close().await;
-    served
+    Ok(())
 }
 
-#[derive(Clone)]
 struct Shared {
     app: Arc<App>,
     ending: CancellationToken,
 }
 
-fn router(app: Arc<App>, ending: CancellationToken) -> Router {
-    let large = SizeAbove::new(1024).and(tower_http::compression::DefaultPredicate::new());
-    Router::new()
-        .fallback(entry)
-        .layer(DefaultBodyLimit::disable())
-        .layer(CompressionLayer::new().compress_when(large))
-        .layer(CatchPanicLayer::custom(|_| {
-            respond(&Error::Internal("panic".into()), "")
-        }))
-        .with_state(Shared { app, ending })
-}
-
 /// Every request: an id, a span, counters, the version header.
-async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
+async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
     let app = &shared.app;
     let begun = Instant::now();
     let trace = request::trace_id(request.headers());
-    let held = request
-        .uri()
-        .path()
-        .to_ascii_lowercase()
-        .ends_with("/awaitcommands");
+    let held = is_held(request.uri().path());
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace
     );
     let in_flight = app.metrics.enter();
     let answer = async |request| {
-        let answered = tokio::select! {
-            answer = route(app, request) => answer,
-            // Waiting hosts must not hold up the end of the server.
-            () = shared.ending.cancelled(), if held => {
-                Err(Error::Db(db::Error::Unavailable("the server is stopping".into())))
+        // Large as it is, it would be copied by each of the layers around it.
+        let routed = Box::pin(route(app, request));
+        let answered = async {
+            if !held {
+                return routed.await;
+            }
+            tokio::select! {
+                answer = routed => answer,
+                // Waiting hosts must not hold up the end of the server.
+                () = shared.ending.cancelled() => {
+                    Err(Error::Db(db::Error::Unavailable("the server is stopping".into())))
+                }
             }
         };
+        // A panic is told where it happens.
+        let answered = AssertUnwindSafe(answered).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|_| Err(Error::Internal("panic".into())));
         answered.unwrap_or_else(|error| respond(&error, &trace))
     };
     let answered = app.cors.answer(tidied(request), answer);
@@ -132,6 +127,12 @@ async fn entry(State(shared): State<Shared>, request: Request<Body>) -> Response
     });
     finish(response.headers_mut(), &trace);
     response
+}
+
+/// Whether a host waits there for its commands.
+fn is_held(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("awaitcommands")
 }
 
 /// `HEAD` is answered as `GET` is; the body is left out where the answer is written. Empty segments of
@@ -208,7 +209,7 @@ async fn area_api(
     let rest = address.rest.trim_matches('/');
     let method = request.method().clone();
     match routes::plain(method.as_str(), &format!("api/{rest}")) {
-        Some(route) => api::answer(app, route, tenant, request).await,
+        Some(route) => Box::pin(api::answer(app, route, tenant, request)).await,
         None => Err(unknown(&method, rest)),
     }
 }

@@ -42,7 +42,7 @@ pub async fn handle(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body
     let rest = rest.replacen("%24", "$", 1);
     let mut response = match rest.as_str() {
         "" | "$metadata" => documents::document(&odata, rest.is_empty())?,
-        "$batch" => batch::handle(app, odata).await?,
+        "$batch" => Box::pin(batch::handle(app, odata)).await?,
         _ => one(app, odata).await?,
     };
     response.headers_mut().insert(
@@ -59,7 +59,7 @@ async fn one(app: &Arc<App>, odata: ODataRequest) -> Result<Response<Body>> {
     let caller = caller(app, odata.request.headers(), odata.tenant, &target).await?;
     if let Some(op) = target.op.filter(|_| target.is_at_the_edge()) {
         target.options.check(query)?;
-        return packages::upload(app, odata, caller, op).await;
+        return Box::pin(packages::upload(app, odata, caller, op)).await;
     }
     before(app, &target).await?;
     let (parts, body) = odata.request.into_parts();
