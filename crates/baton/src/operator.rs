@@ -3,8 +3,8 @@
 
 use clap::{Args, Subcommand};
 use identity::{hash_password, new_password, new_secret, scopes, secret_hash};
+use orchestrator::Chance;
 use orchestrator::operator::Command;
-use uuid::Uuid;
 use web::operator::{Done, run};
 
 use crate::config::Place;
@@ -90,7 +90,7 @@ pub fn create_application(args: Create) -> Result<(), String> {
     }
     wanted.sort();
     wanted.dedup();
-    let (client_id, secret) = (Uuid::new_v4().to_string(), new_secret());
+    let (client_id, secret) = (Chance::default().key().to_string(), new_secret());
     let command = Command::CreateApplication {
         name: args.name.clone(),
         client_id: client_id.clone(),

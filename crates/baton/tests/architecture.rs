@@ -62,12 +62,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Libraries that only these crates may name. The kit of the tests makes databases.
+/// Libraries that only these crates may name. The kit of the tests makes databases. Keys are made by the
+/// chance of the server and secrets by `identity`: nobody else asks for random numbers.
 const RESERVED: &[(&str, &[&str])] = &[
     ("rusqlite", &["baton-db"]),
     ("postgres", &["baton-db", "baton-testkit"]),
     ("tokio-postgres", &["baton-db"]),
     ("axum", &["baton-web"]),
+    (
+        "uuid",
+        &["baton-odata", "baton-robot", "baton-testkit", "baton-bench"],
+    ),
+    ("rand", &[]),
+    ("fastrand", &[]),
+    ("getrandom", &[]),
 ];
 
 /// The crates of the workspace.
@@ -132,20 +140,28 @@ fn crates_use_only_those_below_them() {
     }
 }
 
-/// Whoever could move the clock of a server in use could have it take any token for a valid one.
+/// Features that only builds for tests have.
+const OF_TESTS: &[&str] = &["movable-clock", "testing"];
+
+/// Whoever could move the clock of a server in use could have it take any token for a valid one; whoever
+/// could seed its chance would know the keys that it makes.
 #[test]
-fn only_tests_can_move_the_clock() {
+fn only_tests_can_move_the_clock_and_repeat_chance() {
+    let of_tests = |asked: &[Value]| {
+        let names = asked.iter().filter_map(Value::as_str);
+        names.into_iter().any(|name| OF_TESTS.contains(&name))
+    };
     for package in packages() {
         let name = text(&package["name"]);
         for dependency in package["dependencies"].as_array().unwrap() {
             let asked = dependency["features"].as_array().unwrap();
             assert!(
-                dependency["kind"] == "dev" || !asked.contains(&"movable-clock".into()),
+                dependency["kind"] == "dev" || !of_tests(asked),
                 "{name} asks for it outside of its tests"
             );
         }
         let default = package["features"]["default"].as_array();
-        let on = default.is_some_and(|on| on.contains(&"movable-clock".into()));
+        let on = default.is_some_and(|on| of_tests(on));
         assert!(!on, "{name} has it by default");
     }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Error;
+use crate::{Error, TICKS_PER_SECOND, Timestamp};
 
 /// A globally unique identifier.
 ///
@@ -21,15 +21,32 @@ use crate::Error;
 pub struct Guid(pub u128);
 
 impl Guid {
-    /// A random GUID (version 4). The generator is cryptographic; the operating system seeds it.
+    /// A random GUID (version 4) for the one place of a program that makes keys. What must not be
+    /// guessed is a [`Guid::secret`].
     pub fn random() -> Guid {
         Guid(uuid::Uuid::new_v4().as_u128())
     }
 
-    /// A GUID that begins with the time (version 7): those made one after another stand side by side
-    /// in an index, so that a large one grows at its end only.
-    pub fn sequential() -> Guid {
-        Guid(uuid::Uuid::now_v7().as_u128())
+    /// One that nobody can guess, in tests neither: a credential. The generator is cryptographic; the
+    /// operating system seeds it.
+    pub fn secret() -> Guid {
+        Guid(uuid::Uuid::new_v4().as_u128())
+    }
+
+    /// The GUID of version 4 that these bits make.
+    pub fn version_4(random: u128) -> Guid {
+        Guid(
+            uuid::Builder::from_random_bytes(random.to_be_bytes())
+                .into_uuid()
+                .as_u128(),
+        )
+    }
+
+    /// A GUID that begins with a time in milliseconds (version 7); the rest is that of a random one.
+    pub fn version_7(at: Timestamp, Guid(random): Guid) -> Guid {
+        const REST: u128 = (1 << 76) - 1;
+        let millis = (at.0 / (TICKS_PER_SECOND / 1000)) as u128;
+        Guid(millis << 80 | 7 << 76 | random & REST)
     }
 }
 
@@ -157,9 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn the_version_and_the_time_stand_in_it() {
+        assert_eq!(
+            Guid::version_4(u128::MAX).to_string(),
+            "ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
+        // RFC 9562, appendix A.6.
+        let at = Timestamp::parse("2022-02-22T19:22:22Z").unwrap();
+        let guid = Guid::version_7(at, Guid::version_4(0xcc3_18c4_dc0c_0c07_398f));
+        assert_eq!(guid.to_string(), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    }
+
+    #[test]
     fn random_ones_differ_and_travel_as_text() {
-        let guid = Guid::random();
-        assert_ne!(guid, Guid::random());
+        let guid = Guid::secret();
+        assert_ne!(guid, Guid::secret());
         let json = serde_json::to_string(&guid).unwrap();
         assert_eq!(json, format!("\"{guid}\""));
         assert_eq!(serde_json::from_str::<Guid>(&json).unwrap(), guid);

@@ -91,6 +91,12 @@ impl<'c> Cx<'_, 'c> {
         self.caller.tenant
     }
 
+    /// A key of something new: the only chance. A credential is a [`Guid::secret`].
+    #[must_use]
+    pub fn key(&self) -> Guid {
+        self.server.chance.key()
+    }
+
     /// The folder, or the refusal that asks for one.
     ///
     /// # Errors
@@ -188,7 +194,7 @@ impl<'c> Cx<'_, 'c> {
         let (now, user) = (self.now, self.caller.user());
         for prop in set.props {
             match prop.source {
-                Source::Column("key") => changes.set_default("key", Guid::random()),
+                Source::Column("key") => changes.set_default("key", self.key()),
                 Source::Column("creation_time") => changes.set("creation_time", now),
                 Source::Column("creator_user_id") => changes.set("creator_user_id", user),
                 _ => {}

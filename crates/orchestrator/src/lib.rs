@@ -12,6 +12,7 @@ mod args;
 pub mod body;
 mod bulk;
 mod caller;
+mod chance;
 mod clock;
 mod cx;
 pub mod engine;
@@ -62,6 +63,7 @@ pub mod webhooks;
 
 pub mod exports;
 
+pub use chance::Chance;
 pub use clock::Clock;
 pub use cx::{
     Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,

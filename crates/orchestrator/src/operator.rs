@@ -9,6 +9,7 @@ use odata::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, AuditAction, AuditComponent, By, Subject};
+use crate::chance::Chance;
 use crate::clients::{self, NewClient};
 use crate::cx::{Hint, Identity};
 use crate::error::{Code, Error, Result};
@@ -45,7 +46,12 @@ pub enum Command {
 ///
 /// # Errors
 /// A refusal whose sentence says what to do; the store's.
-pub fn run(tx: &mut Tx<'_>, now: Timestamp, command: &Command) -> Result<BTreeSet<Hint>> {
+pub fn run(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    chance: &Chance,
+    command: &Command,
+) -> Result<BTreeSet<Hint>> {
     let tenants = tenants::all(tx)?;
     let tenant = tenants.first().ok_or_else(|| {
         refuse("There is no tenant in the database: start `baton serve` on it first.")
@@ -63,6 +69,7 @@ pub fn run(tx: &mut Tx<'_>, now: Timestamp, command: &Command) -> Result<BTreeSe
             scopes,
         } => {
             let client = NewClient {
+                key: chance.key(),
                 name,
                 client_id,
                 secret_hash,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use odata::Guid;
 
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::engine::Running;
 
@@ -13,9 +14,11 @@ pub struct Server {
     pub keys: identity::Keys,
     /// Tells the edge the time; functions of the product have [`Cx::now`](crate::Cx::now).
     pub clock: Clock,
+    /// Makes keys; functions of the product have [`Cx::key`](crate::Cx::key).
+    pub chance: Chance,
     /// What happens without a request.
     pub engines: Vec<Arc<Running>>,
-    /// Names this process in what it claims for longer than a transaction.
+    /// Names this process, and no other, in what it claims for longer than a transaction.
     pub process: Guid,
 }
 
@@ -26,8 +29,9 @@ impl Server {
         Self {
             keys,
             clock: Clock::default(),
+            chance: Chance::default(),
             engines: Running::all(crate::engines()),
-            process: Guid::random(),
+            process: Guid::secret(),
         }
     }
 }

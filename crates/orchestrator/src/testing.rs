@@ -1,5 +1,5 @@
 //! A world for tests of rules: a store in memory with what the first start makes, a time that stands
-//! still, and callers. A rule is tested in milliseconds, without a server.
+//! still, a chance that repeats, and callers. A rule is tested in milliseconds, without a server.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -17,10 +17,13 @@ use odata::{Folders, Metadata, Timestamp};
 use crate::engine::{Engine, Next, Step, Tick};
 use crate::queues::QueueItemStatus;
 use crate::tenants::{self, Bootstrap};
-use crate::{Caller, Cx, Folder, Hint, Identity, MIGRATIONS, Result, Server};
+use crate::{Caller, Chance, Cx, Folder, Hint, Identity, MIGRATIONS, Result, Server};
 
 /// Making a key takes longer than all else here, and no test changes it.
 static KEYS: LazyLock<identity::Keys> = LazyLock::new(|| identity::Keys::unkept().unwrap());
+
+/// What the chance of all worlds in memory begins with.
+const SEED: u64 = 1;
 
 /// An installation.
 pub struct World {
@@ -37,20 +40,29 @@ pub struct World {
 }
 
 impl World {
-    /// One in memory.
+    /// One in memory, in which the same is made under the same keys each time.
     #[must_use]
     pub fn new() -> Self {
-        Self::on(Url::memory())
+        Self::with(Url::memory(), Chance::seeded(SEED))
     }
 
-    /// One on this database, which others may use at the same time.
+    /// One on this database, which others may use at the same time: no key of theirs is one of its own.
     #[must_use]
     pub fn on(url: Url) -> Self {
+        Self::with(url, Chance::default())
+    }
+
+    fn with(url: Url, chance: Chance) -> Self {
         let db = Db::open(Options::new(url, "main")).unwrap();
         db.migrate(MIGRATIONS).unwrap();
         let now = Timestamp::parse("2026-03-01T08:00:00Z").unwrap();
+        let server = Arc::new(Server {
+            chance,
+            ..Server::new(KEYS.clone())
+        });
+        let making = Arc::clone(&server);
         let first = move |tx: &mut Tx<'_>| -> Result<_> {
-            tenants::bootstrap(tx, now, &Bootstrap::default())?;
+            tenants::bootstrap(tx, now, &making.chance, &Bootstrap::default())?;
             let tenant = tx.number("SELECT MIN(id) FROM tenants", &[])?;
             let user = tx.number("SELECT id FROM users WHERE user_name = 'admin'", &[])?;
             let shared = tx.row(
@@ -70,7 +82,7 @@ impl World {
         };
         Self {
             db,
-            server: Arc::new(Server::new(KEYS.clone())),
+            server,
             now,
             caller: Arc::new(caller),
             folder: Arc::new(folder),
@@ -214,7 +226,7 @@ impl World {
                  $4, 0, 2, 1, FALSE, 1, 60, $5 FROM releases r WHERE r.id = $1 RETURNING id",
             &[
                 release.into(),
-                odata::Guid::random().into(),
+                self.server.chance.key().into(),
                 state.into(),
                 self.now.into(),
                 deadline.into(),
@@ -222,8 +234,8 @@ impl World {
         )
     }
 
-    /// The process of all jobs.
-    fn release(&self) -> i64 {
+    /// The process of all jobs, `hello`.
+    pub fn release(&self) -> i64 {
         let known = self.number("SELECT COALESCE(MAX(id), 0) FROM releases", &[]);
         if known > 0 {
             return known;
@@ -244,7 +256,7 @@ impl World {
             &[
                 tenant.into(),
                 self.folder.id.into(),
-                odata::Guid::random().into(),
+                self.server.chance.key().into(),
                 package.into(),
                 now.into(),
             ],
@@ -320,7 +332,7 @@ impl World {
                         queue.into(),
                         status.into(),
                         now.into(),
-                        odata::Guid::random().into(),
+                        cx.key().into(),
                     ],
                 )?;
             }

@@ -26,7 +26,7 @@ fn claims(issuer: &str, tenant: &Tenant, now: Timestamp, seconds: i64) -> Claims
         iat: now,
         nbf: now,
         exp: now + seconds,
-        jti: Guid::random().to_string(),
+        jti: Guid::secret().to_string(),
         prt_id: tenant.organization_key.clone(),
         tenant: Some(tenant.id),
         ..Claims::default()

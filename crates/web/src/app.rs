@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::identity::Keys;
-use ::odata::Timestamp;
 use db::{Db, Options, Url};
 use orchestrator::tenants::{self, Bootstrap, Created, Tenant};
 use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions, webhooks};
@@ -202,20 +201,20 @@ impl App {
         // Only when all else stands: what the first start prints is shown once.
         let server = Arc::new(Server::new(keys));
         let sleepers = server.engines.iter().map(Sleeper::new).collect();
-        let first = first_start(&folder, &db, server.clock.now(), start)?;
+        let first = first_start(&folder, &db, &server, start)?;
         let tenants = db.read_blocking(tenants::all)?;
         let app = Arc::new(Self {
             config,
             db,
             logs,
             blobs,
+            hub: Hub::new(server.process),
             server,
             first,
             clock_moved: Notify::new(),
             tenants: RwLock::new(Arc::new(tenants)),
             callers: Callers::default(),
             presence: sessions::Presence::default(),
-            hub: Hub::default(),
             metrics: Metrics::default(),
             cors,
             hashing: Semaphore::new(2),
@@ -389,7 +388,7 @@ pub fn owner(db: &Db) -> Result<Option<String>, StartError> {
 fn first_start(
     folder: &Folder,
     db: &Db,
-    now: Timestamp,
+    server: &Arc<Server>,
     start: &Start,
 ) -> Result<Option<FirstStart>, StartError> {
     let empty = db.read_blocking(|tx| tenants::all(tx).map(|all| all.is_empty()))?;
@@ -420,7 +419,9 @@ fn first_start(
         // Before the commit: what is hashed in the database must be readable somewhere.
         folder.keep_password(&password)?;
     }
-    let made: Option<Created> = db.write_blocking(move |tx| tenants::bootstrap(tx, now, &plan))?;
+    let (server, now) = (Arc::clone(server), server.clock.now());
+    let first = move |tx: &mut db::Tx<'_>| tenants::bootstrap(tx, now, &server.chance, &plan);
+    let made: Option<Created> = db.write_blocking(first)?;
     Ok(made.map(|m| FirstStart {
         password,
         generated,

@@ -110,8 +110,11 @@ async fn answer(app: &Arc<App>, stream: UnixStream) -> io::Result<()> {
 async fn execute(app: &Arc<App>, command: Command) -> Answer {
     let app = Arc::clone(app);
     let work = async move {
-        let now = app.now();
-        let run = move |tx: &mut db::Tx<'_>| Ok(((), operator::run(tx, now, &command)?));
+        let (now, server) = (app.now(), Arc::clone(&app.server));
+        let run = move |tx: &mut db::Tx<'_>| {
+            let hints = operator::run(tx, now, &server.chance, &command)?;
+            Ok(((), hints))
+        };
         app.follow(app.db.write(run).await)
     };
     to_the_end(work).await.map_err(|error| error.to_string())

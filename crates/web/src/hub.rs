@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
+use ::odata::Guid;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -26,18 +26,16 @@ pub struct Hub {
     slots: Mutex<HashMap<i64, Slot>>,
 }
 
-impl Default for Hub {
-    fn default() -> Self {
-        let process = uuid::Uuid::new_v4().simple().to_string();
+impl Hub {
+    /// That of a process.
+    pub fn new(Guid(process): Guid) -> Self {
         Self {
-            process: process[..12].to_owned(),
+            process: format!("{:012x}", process >> 80),
             sequence: AtomicU64::new(1),
             slots: Mutex::default(),
         }
     }
-}
 
-impl Hub {
     fn slot<T>(&self, session: i64, f: impl FnOnce(&mut Slot) -> T) -> T {
         let mut slots = self.slots.lock();
         let new = || Slot {
@@ -61,16 +59,20 @@ impl Hub {
         self.slots.lock().remove(&session);
     }
 
-    /// Waits until the counter differs from the stamp, at most for `patience`; the counter then.
-    pub async fn wait(&self, session: i64, stamp: &str, patience: Duration) -> u64 {
+    /// Waits until the counter differs from the stamp, or until it is `over`; the counter then.
+    pub async fn wait(&self, session: i64, stamp: &str, over: impl Future<Output = ()>) -> u64 {
         let mut receiver = self.slot(session, |s| s.counter.subscribe());
         let Some(seen) = self.parse(stamp) else {
             return *receiver.borrow();
         };
-        let changed = tokio::time::timeout(patience, receiver.wait_for(|n| *n != seen)).await;
-        match changed {
-            Ok(Ok(n)) => *n,
-            _ => seen,
+        let changed = async {
+            let changed = receiver.wait_for(|n| *n != seen).await;
+            changed.map_or(seen, |n| *n)
+        };
+        tokio::select! {
+            biased;
+            counter = changed => counter,
+            () = over => seen,
         }
     }
 
@@ -105,40 +107,38 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use super::*;
 
     #[tokio::test]
     async fn nothing_is_missed_between_two_waits() {
-        let hub = Hub::default();
-        let first = hub.wait(1, "", Duration::ZERO).await;
+        let hub = Hub::new(Guid(7));
+        let first = hub.wait(1, "", ready(())).await;
         hub.bump(1);
-        let second = hub
-            .wait(1, &hub.stamp(first), Duration::from_secs(60))
-            .await;
+        let second = hub.wait(1, &hub.stamp(first), pending()).await;
         assert_ne!(
             first, second,
             "answered at once: the change came before the wait"
         );
-        let same = hub
-            .wait(1, &hub.stamp(second), Duration::from_millis(10))
-            .await;
+        let same = hub.wait(1, &hub.stamp(second), ready(())).await;
         assert_eq!(second, same);
-        let other_process = hub.wait(1, "0123456789ab-2", Duration::from_secs(60)).await;
+        let other_process = hub.wait(1, "0123456789ab-2", pending()).await;
         assert_eq!(second, other_process);
     }
 
     #[tokio::test]
     async fn a_forgotten_session_that_comes_back_is_news() {
-        let hub = Hub::default();
+        let hub = Hub::new(Guid(7));
         let before = hub.stamp(hub.current(1));
         hub.forget(1);
-        let after = hub.wait(1, &before, Duration::from_secs(60)).await;
+        let after = hub.wait(1, &before, pending()).await;
         assert_ne!(hub.stamp(after), before);
     }
 
     #[tokio::test]
     async fn emptiness_ends_with_the_next_change() {
-        let hub = Hub::default();
+        let hub = Hub::new(Guid(7));
         let now = hub.current(7);
         assert!(!hub.is_empty(7, now));
         hub.found_empty(7, now);

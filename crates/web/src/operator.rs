@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ::identity::Keys;
 use db::{Db, Options, Url};
 use orchestrator::operator::{self, Command};
-use orchestrator::{Clock, Error, MIGRATIONS};
+use orchestrator::{Chance, Clock, Error, MIGRATIONS};
 
 use crate::app::{StartError, owner};
 use crate::control::{self, Answer};
@@ -171,7 +171,8 @@ fn on(url: &Url, data: Option<&Path>, command: &Command) -> Result<(), CommandEr
         }
     }
     let (command, now) = (command.clone(), Clock::default().now());
-    let done = db.write_blocking(move |tx| operator::run(tx, now, &command).map(drop));
+    let chance = Chance::default();
+    let done = db.write_blocking(move |tx| operator::run(tx, now, &chance, &command).map(drop));
     db.close();
     done.map_err(|error| match error {
         Error::Db(error) => CommandError::Database(error),

@@ -148,7 +148,7 @@ async fn publish(
     feed: &Target,
     received: Received,
 ) -> Result<(String, String)> {
-    let key = packages::new_blob_key();
+    let key = packages::new_blob_key(&app.server.chance);
     let (store, blob) = (app.blobs.clone(), key.clone());
     let Received { file, package } = received;
     let size = blocking(move || store.keep(file, &blob).map_err(storage)).await?;

@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orchestrator::access::FolderHeader;
-use orchestrator::{Code, Error, FolderRule, Result};
+use orchestrator::{Chance, Code, Error, FolderRule, Result};
 
 /// The id of a request in W3C form: the caller's trace with a span of our own, or a new one.
-pub fn trace_id(headers: &HeaderMap) -> String {
-    let Guid(random) = Guid::random();
+pub fn trace_id(chance: &Chance, headers: &HeaderMap) -> String {
+    let Guid(random) = chance.key();
     let given = headers.get("traceparent").and_then(|v| v.to_str().ok());
     let trace = given.and_then(|t| t.split('-').nth(1)).filter(|t| {
         t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit()) && t.bytes().any(|b| b != b'0')
@@ -22,7 +22,7 @@ pub fn trace_id(headers: &HeaderMap) -> String {
     let span = random as u64;
     match trace {
         Some(trace) => format!("00-{}-{span:016x}-00", trace.to_ascii_lowercase()),
-        None => format!("00-{:032x}-{span:016x}-00", Guid::random().0),
+        None => format!("00-{:032x}-{span:016x}-00", chance.key().0),
     }
 }
 
@@ -232,12 +232,17 @@ mod tests {
             "traceparent",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         )]);
-        assert!(trace_id(&given).starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
-        assert_eq!(trace_id(&HeaderMap::new()).len(), 55);
+        assert!(
+            trace_id(&Chance::default(), &given)
+                .starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-")
+        );
+        assert_eq!(trace_id(&Chance::default(), &HeaderMap::new()).len(), 55);
         let zeros = headers(&[(
             "traceparent",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         )]);
-        assert!(!trace_id(&zeros).contains("-00000000000000000000000000000000-"));
+        assert!(
+            !trace_id(&Chance::default(), &zeros).contains("-00000000000000000000000000000000-")
+        );
     }
 }

@@ -321,7 +321,8 @@ async fn await_commands(app: &Arc<App>, call: RobotCall) -> Result<Response<Body
         .map_err(|_| Error::invalid("The field waitSeconds must not be negative."))?;
     let patience = Duration::from_secs(patience).min(MAX_WAIT);
     let stamp = beat.stamp.unwrap_or_default();
-    let counter = app.hub.wait(session, &stamp, patience).await;
+    let over = app.until(app.now().plus(patience));
+    let counter = app.hub.wait(session, &stamp, over).await;
     alive(app, &call.caller, session).await?;
     let commands = commands_at(app, &call, session, counter).await?;
     let mut answer = heartbeat_answer(commands);

@@ -87,7 +87,7 @@ struct Shared {
 async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
     let app = &shared.app;
     let begun = Instant::now();
-    let trace = request::trace_id(request.headers());
+    let trace = request::trace_id(&app.server.chance, request.headers());
     let held = is_held(request.uri().path());
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace

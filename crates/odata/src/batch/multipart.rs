@@ -205,7 +205,7 @@ fn sized<'a>(headers: &[(String, String)], body: &'a [u8]) -> Result<&'a [u8]> {
 /// The responses as parts; those of a changeset as parts of a part.
 pub(super) fn render(answers: &[Answer]) -> Rendered {
     // Nobody can guess it, so no body holds it.
-    let outer = format!("batchresponse_{}", Guid::random());
+    let outer = format!("batchresponse_{}", Guid::secret());
     let mut body = Vec::new();
     for answer in answers {
         delimiter(&mut body, &outer, "");
@@ -214,7 +214,7 @@ pub(super) fn render(answers: &[Answer]) -> Rendered {
             // A changeset that failed is answered by one response.
             Answer::Failed(parts, at) => response(&mut body, &parts[(*at).min(parts.len() - 1)]),
             Answer::Atomic(parts) => {
-                let inner = format!("changesetresponse_{}", Guid::random());
+                let inner = format!("changesetresponse_{}", Guid::secret());
                 let kind = format!("Content-Type: multipart/mixed; boundary={inner}\r\n\r\n");
                 body.extend_from_slice(kind.as_bytes());
                 for part in parts {

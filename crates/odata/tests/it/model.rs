@@ -178,6 +178,10 @@ pub fn sqlite() -> Server {
     open(url, "sqlite", Storage::Folder { _folder: folder })
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the name of a database of this run alone"
+)]
 fn postgres(url: String) -> Server {
     let name = format!("odata_{}", Guid::random()).replace('-', "");
     admin(&url, &format!("CREATE DATABASE {name}"));

@@ -3,7 +3,7 @@
 //! application.
 
 use db::{Tx, Value};
-use odata::Timestamp;
+use odata::{Guid, Timestamp};
 
 use crate::error::Result;
 use crate::feature::Feature;
@@ -28,6 +28,8 @@ pub struct Client {
 /// An application to register; the caller has checked the rules.
 #[derive(Debug, Clone, Copy)]
 pub struct NewClient<'a> {
+    /// Key of its account.
+    pub key: Guid,
     /// What it is called among the accounts.
     pub name: &'a str,
     /// Its client id.
@@ -47,7 +49,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, client: &NewClient<'
         user_name: client.name.to_owned(),
         directory_identifier: Some(client.client_id.to_owned()),
         may_have_robot_session: false,
-        ..NewUser::of(UserType::DirectoryExternalApplication)
+        ..NewUser::of(client.key, UserType::DirectoryExternalApplication)
     };
     let account = users::insert(tx, tenant, now, &account)?;
     tx.put_into(

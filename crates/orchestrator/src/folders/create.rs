@@ -16,6 +16,8 @@ pub(super) const MAX_DEPTH: i64 = 7;
 /// A folder to create.
 #[derive(Debug, Clone)]
 pub struct NewFolder {
+    /// Its stable key.
+    pub key: Guid,
     /// One segment of the path.
     pub display_name: String,
     /// For people.
@@ -31,8 +33,9 @@ pub struct NewFolder {
 impl NewFolder {
     /// A modern top-level folder on the tenant's feed.
     #[must_use]
-    pub fn root(name: &str) -> Self {
+    pub fn root(key: Guid, name: &str) -> Self {
         Self {
+            key,
             display_name: name.into(),
             description: None,
             modern: true,
@@ -62,7 +65,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, folder: &NewFolder) -> Result<i64> {
             "folders",
             [
                 ("tenant_id", tenant.into()),
-                ("key", Guid::random().into()),
+                ("key", folder.key.into()),
                 ("display_name", folder.display_name.as_str().into()),
                 ("fully_qualified_name", path.as_str().into()),
                 ("fully_qualified_name_orderable", path.into()),
@@ -153,6 +156,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, folder: Changes) -> Result<i64> {
     };
     let feed = number(&folder, "feed_type").and_then(FeedType::from_i64);
     let folder = NewFolder {
+        key: cx.key(),
         display_name: name,
         description: text(&folder, "description"),
         modern,

@@ -55,6 +55,7 @@ fn create(cx: &mut Cx<'_, '_>, unit: Changes) -> Result<i64> {
     let name = name(&unit);
     check_name(&name)?;
     let folder = NewFolder {
+        key: cx.key(),
         display_name: name,
         description: None,
         modern: false,

@@ -63,7 +63,7 @@ impl Operation for StartJobs {
             priority: priority.unwrap_or(process.priority),
             runtime,
             input,
-            batch: info.batch_execution_key.unwrap_or_else(Guid::random),
+            batch: info.batch_execution_key.unwrap_or_else(|| cx.key()),
             stop_after: seconds(
                 "StopProcessExpression",
                 info.stop_process_expression.as_deref(),
@@ -280,7 +280,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &Draft<'_>, target: &MachineRobot) -> Result
         [
             ("tenant_id", cx.caller.tenant.into()),
             ("folder_id", job.folder.into()),
-            ("key", Guid::random().into()),
+            ("key", cx.key().into()),
             ("release_id", release.id.into()),
             ("release_name", release.name.as_str().into()),
             ("package_id", release.package.into()),

@@ -25,7 +25,7 @@ pub use entities::{
 pub(crate) use entities::{ROBOT_USERS, ROBOT_VERSIONS};
 pub(crate) use runtimes::{GRANTED, RUNTIMES, SLOTS_BY_RUNTIME};
 pub use secrets::has_secret;
-pub use write::{insert_standard, insert_template};
+pub use write::{NewMachine, insert_standard, insert_template};
 
 const VIEW: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
 const CREATE: Need = Need::new("OR.Machines", &[("Machines", Access::Create)], true);

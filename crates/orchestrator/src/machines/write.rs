@@ -17,6 +17,27 @@ use crate::error::{Code, Error, Result};
 /// A maintenance window is at most this long, in minutes: a week.
 const MAX_WINDOW: i32 = 7 * 24 * 60;
 
+/// A machine to create.
+#[derive(Debug)]
+pub struct NewMachine<'a> {
+    /// Its stable key.
+    pub key: Guid,
+    /// What it is called.
+    pub name: &'a str,
+    /// What its hosts show: a credential.
+    pub license_key: Guid,
+}
+
+impl NewMachine<'_> {
+    fn changes(&self) -> Changes {
+        let mut machine = Changes::none(&Machine::SET);
+        machine.set("key", self.key);
+        machine.set("name", self.name);
+        machine.set("license_key", self.license_key);
+        machine
+    }
+}
+
 /// Writes a template with nothing but unattended slots.
 ///
 /// # Errors
@@ -25,12 +46,10 @@ pub fn insert_template(
     tx: &mut Tx<'_>,
     tenant: i64,
     now: Timestamp,
-    (name, key): (&str, Guid),
+    machine: &NewMachine<'_>,
     unattended_slots: i32,
 ) -> Result<i64> {
-    let mut template = Changes::none(&Machine::SET);
-    template.set("name", name);
-    template.set("license_key", key);
+    let mut template = machine.changes();
     template.set("type", MachineType::Template);
     template.set("unattended_slots", unattended_slots);
     insert(tx, tenant, now, template)
@@ -44,19 +63,15 @@ pub fn insert_standard(
     tx: &mut Tx<'_>,
     tenant: i64,
     now: Timestamp,
-    (name, key): (&str, Guid),
+    machine: &NewMachine<'_>,
 ) -> Result<i64> {
-    let mut machine = Changes::none(&Machine::SET);
-    machine.set("name", name);
-    machine.set("license_key", key);
-    insert(tx, tenant, now, machine)
+    insert(tx, tenant, now, machine.changes())
 }
 
 /// Writes a machine: what nothing is said of is as in the contract, of which every type begins with
 /// its first member. So a machine is one host by name unless it is called a template.
 fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, mut machine: Changes) -> Result<i64> {
     machine.set("tenant_id", tenant);
-    machine.set("key", Guid::random());
     machine.set("creation_time", now);
     machine.set_default("type", MachineType::Standard);
     machine.set_default("scope", MachineScope::Default);
@@ -71,9 +86,10 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     complete(&mut machine)?;
     let key = match given_key(machine.remove("license_key"))? {
         Some(key) => unused(cx, key)?,
-        None => Guid::random(),
+        None => Guid::secret(),
     };
     machine.set("license_key", key);
+    machine.set("key", cx.key());
     let name = text(&machine, "name").unwrap_or_default();
     let id = insert(cx.tx, cx.caller.tenant, cx.now, machine).map_err(|e| e.name_taken(&name))?;
     set_robots(cx, id)?;

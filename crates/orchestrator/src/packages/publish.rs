@@ -5,6 +5,7 @@ use odata::{Guid, Timestamp};
 
 use super::feeds::is_library;
 use super::{Feed, ProcessType, ProjectType, ReleaseTargetFramework};
+use crate::chance::Chance;
 use crate::error::{Code, Error, Result};
 
 /// An inspected upload on its way into a feed.
@@ -142,7 +143,7 @@ fn project_type(package: &nupkg::Package) -> ProjectType {
 
 /// The id of an upload's file in the blob store.
 #[must_use]
-pub fn new_blob_key() -> String {
-    let id = Guid::random().to_string();
+pub fn new_blob_key(chance: &Chance) -> String {
+    let id = chance.key().to_string();
     format!("packages/{}/{id}.nupkg", &id[..2])
 }

@@ -17,7 +17,7 @@ use super::ledger::{ItemRef, Ledger};
 use super::queue::Queue;
 use super::taking::{self, StartTransaction};
 use super::{Author, VIEW_ITEMS, items_need, turn};
-use crate::cx::{Args, Cx};
+use crate::cx::{Args, Cx, Server};
 use crate::error::{Code, Error, Result};
 use crate::op::{
     Access, At, Batched, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Written,
@@ -110,7 +110,7 @@ pub(super) fn add_all(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Resul
     references.look_up(batch.tx, wanted.iter().map(|(_, _, q, d)| (&**q, *d)))?;
     let (mut from, mut items) = (Vec::new(), Vec::new());
     for (at, request, queue, data) in wanted {
-        let item = NewItem::of(request.caller.tenant, &queue, data, batch.now, batch.keys);
+        let item = NewItem::of(request.caller.tenant, &queue, data, batch.now, batch.server);
         let item = item.and_then(|item| references.claim(&queue, data).map(|()| item));
         match item {
             Ok(item) => {
@@ -160,11 +160,17 @@ impl NewItem {
         queue: &Rc<Queue>,
         data: &ItemData,
         now: Timestamp,
-        keys: &identity::Keys,
+        server: &Server,
     ) -> Result<Self> {
-        let key = Guid::sequential();
+        let key = server.chance.key_at(now);
         let content = data.content.as_ref();
-        let content = content::kept(Kind::Specific, content, keys, queue, &key.to_string())?;
+        let content = content::kept(
+            Kind::Specific,
+            content,
+            &server.keys,
+            queue,
+            &key.to_string(),
+        )?;
         let after = |minutes: u32| now.plus(Duration::from_secs(u64::from(minutes) * 60));
         // A queue with a deadline puts its items first.
         let usual = match queue.sla_minutes {

@@ -119,7 +119,7 @@ fn add(cx: &mut Cx<'_, '_>, bulk: &BulkAddQueueItems) -> Result<FailedItems> {
         let refusal = match data {
             Err(known) => known.clone(),
             Ok(data) => {
-                let item = NewItem::of(cx.caller.tenant, &queue, data, cx.now, &cx.server.keys);
+                let item = NewItem::of(cx.caller.tenant, &queue, data, cx.now, cx.server);
                 match item.and_then(|item| references.claim(&queue, data).map(|()| item)) {
                     Err(error) => failure(ordinal, error)?,
                     Ok(mut item) => {

@@ -358,7 +358,13 @@ fn ended(
     let kept = |kind, given: &Option<Dictionary>| match (&outcome.end, given) {
         // Whoever failed may have nothing to show, and must be able to say so.
         (End::Failed(..) | End::Postponed, None) => Ok(None),
-        (_, given) => content::kept(kind, given.as_ref(), batch.keys, &queue, &attempt.key),
+        (_, given) => content::kept(
+            kind,
+            given.as_ref(),
+            &batch.server.keys,
+            &queue,
+            &attempt.key,
+        ),
     };
     let output = kept(Kind::Output, &outcome.output)?;
     let analytics = kept(Kind::Analytics, &outcome.analytics)?;
@@ -489,6 +495,7 @@ fn write(batch: &mut Batch<'_, '_>, changes: Changes) -> Result<()> {
         batch.tx,
         &mut batch.ledger,
         batch.now,
+        &batch.server.chance,
         RetriedBy::Queue,
         changes.again,
     )

@@ -78,7 +78,7 @@ pub type Answers = (Vec<Result<Reply>>, BTreeSet<Hint>);
 pub(super) struct Batch<'a, 'c> {
     pub tx: &'a mut Tx<'c>,
     pub now: Timestamp,
-    pub keys: &'a identity::Keys,
+    pub server: &'a Server,
     pub ledger: Ledger,
     pub hints: BTreeSet<Hint>,
     queues: HashMap<(i64, String), Option<Rc<Queue>>>,
@@ -89,11 +89,11 @@ pub(super) struct Batch<'a, 'c> {
 }
 
 impl<'a, 'c> Batch<'a, 'c> {
-    pub fn new(tx: &'a mut Tx<'c>, now: Timestamp, keys: &'a identity::Keys) -> Self {
+    pub fn new(tx: &'a mut Tx<'c>, now: Timestamp, server: &'a Server) -> Self {
         Self {
             tx,
             now,
-            keys,
+            server,
             ledger: Ledger::new(now),
             hints: BTreeSet::new(),
             queues: HashMap::new(),
@@ -197,7 +197,7 @@ pub fn run(
     server: &Server,
     requests: &[Request<'_>],
 ) -> Result<Answers> {
-    let mut batch = Batch::new(tx, now, &server.keys);
+    let mut batch = Batch::new(tx, now, server);
     let mut answers = Slots::new(requests);
     ending::end(&mut batch, &mut answers)?;
     // Items that are added now are for those who come later: whoever adds one sees it as it was added.
@@ -352,7 +352,7 @@ fn read_back(batch: &mut Batch<'_, '_>, slots: &mut Slots<'_>) -> Result<()> {
                     "the queue item {item} was written and is not there"
                 ))
             })?;
-            let reply = content::opened(batch.keys, Reply::Json { status, body })?;
+            let reply = content::opened(&batch.server.keys, Reply::Json { status, body })?;
             slots.slots[at] = Slot::Done(Ok(reply));
         }
     }

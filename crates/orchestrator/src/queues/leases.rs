@@ -231,7 +231,7 @@ db::params! {
 fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
     // Nobody did it.
     let author = Author::default();
-    let mut batch = Batch::new(cx.tx, cx.now, &cx.server.keys);
+    let mut batch = Batch::new(cx.tx, cx.now, cx.server);
     let (mut returned, mut given_up, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for attempt in attempts {
         let queue = batch.queue_of(attempt.of)?;
@@ -283,6 +283,7 @@ fn give_up(cx: &mut Cx<'_, '_>, attempts: Vec<Attempt>) -> Result<()> {
         given_up,
     )?;
     let (tx, mut ledger) = (batch.tx, batch.ledger);
-    retrying::add(tx, &mut ledger, cx.now, RetriedBy::Queue, again)?;
+    let chance = &cx.server.chance;
+    retrying::add(tx, &mut ledger, cx.now, chance, RetriedBy::Queue, again)?;
     ledger.settle(tx)
 }

@@ -10,6 +10,7 @@ use super::ending::Attempt;
 use super::entities::QueueItemPriority;
 use super::ledger::{ItemRef, Ledger};
 use super::turn;
+use crate::chance::Chance;
 use crate::error::Result;
 
 /// An item that has been marked as Retried and gets its copy.
@@ -78,6 +79,7 @@ pub(super) fn add(
     tx: &mut Tx<'_>,
     ledger: &mut Ledger,
     now: Timestamp,
+    chance: &Chance,
     who: RetriedBy,
     again: Vec<Retry>,
 ) -> Result<()> {
@@ -107,7 +109,7 @@ pub(super) fn add(
         rows.push(Copied {
             id: *copy,
             of: item.of.item,
-            unique_key: Guid::sequential(),
+            unique_key: chance.key_at(now),
             unique_reference: references.remove(&item.of.item),
             defer_date: item.defer_date,
             due_date: item.due_date,

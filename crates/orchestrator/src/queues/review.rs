@@ -150,6 +150,7 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, item: &Item) -> Result<()> {
         seconds: item.took(),
         author,
     };
-    retrying::add(cx.tx, &mut ledger, cx.now, RetriedBy::Person, vec![again])?;
+    let (chance, again) = (&cx.server.chance, vec![again]);
+    retrying::add(cx.tx, &mut ledger, cx.now, chance, RetriedBy::Person, again)?;
     ledger.settle(cx.tx)
 }

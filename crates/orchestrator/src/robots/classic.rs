@@ -7,7 +7,7 @@ use odata::Guid;
 use super::HostingType;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::machines::{self, MachineType};
+use crate::machines::{self, MachineType, NewMachine};
 use crate::sessions;
 use crate::users::{self, NewUser, UserType};
 use crate::{folders, roles};
@@ -171,7 +171,7 @@ fn other_key(name: &str) -> Error {
 fn make(cx: &mut Cx<'_, '_>, named: &Named<'_>) -> Result<i64> {
     let name = named.name.unwrap_or_default();
     let key = match named.key.map(str::parse::<Guid>) {
-        None => Guid::random(),
+        None => Guid::secret(),
         Some(Ok(key)) => key,
         Some(Err(_)) => return Err(Error::invalid("The LicenseKey must be a GUID.")),
     };
@@ -179,7 +179,12 @@ fn make(cx: &mut Cx<'_, '_>, named: &Named<'_>) -> Result<i64> {
     if cx.tx.row(taken, &[key.into()])?.is_some() {
         return Err(other_key(name));
     }
-    machines::insert_standard(cx.tx, cx.caller.tenant, cx.now, (name, key))
+    let machine = NewMachine {
+        key: cx.key(),
+        name,
+        license_key: key,
+    };
+    machines::insert_standard(cx.tx, cx.caller.tenant, cx.now, &machine)
 }
 
 /// The account of a new classic robot: it gives the robot's jobs the rights of an automation user
@@ -190,7 +195,7 @@ pub(super) fn account(cx: &mut Cx<'_, '_>, folder: i64, robot: Guid, name: &str)
         user_name: format!("robot-{robot}"),
         name: Some(name.to_owned()),
         roles: vec![roles::id(cx.tx, tenant, roles::ALLOW_AUTOMATION_USER)?],
-        ..NewUser::of(UserType::Robot)
+        ..NewUser::of(cx.key(), UserType::Robot)
     };
     let account = users::insert(cx.tx, tenant, cx.now, &account)?;
     let role = roles::id(cx.tx, tenant, roles::AUTOMATION_USER)?;

@@ -135,7 +135,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let machine = classic::machine(cx, hosting, &sent.machine(), None)?;
     check_unique(cx, machine, &username, 0)?;
 
-    let key = Guid::random();
+    let key = Guid::secret();
     let account = classic::account(cx, folder.id, key, &name)?;
     changes.set("key", key);
     changes.set("folder_id", folder.id);

@@ -137,7 +137,7 @@ pub fn provision_unattended(
 ) -> Result<i64> {
     let (key, password) = match sealed {
         Some((key, password)) => (key, Some(password)),
-        None => (Guid::random(), None),
+        None => (Guid::secret(), None),
     };
     for (name, text) in [
         ("UserName", &robot.user_name),
@@ -296,7 +296,7 @@ pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
         "robots",
         [
             ("tenant_id", account.get("tenant_id")?),
-            ("key", Guid::random().into()),
+            ("key", Guid::secret().into()),
             ("user_id", user.into()),
             ("name", format!("{name}-attended").into()),
             ("username", name.into()),

@@ -289,7 +289,7 @@ mod tests {
     fn only_what_is_new_of_robots_is_news() {
         let presence = Presence::default();
         let now = Timestamp::from_millis(0);
-        let (one, two) = (Guid::random(), Guid::random());
+        let (one, two) = (Guid(1), Guid(2));
         presence.opened(1, &host("pc"), None, now);
         let both = [(one, true), (two, false)];
         assert_eq!(presence.news(1, &both), both, "never heard of");

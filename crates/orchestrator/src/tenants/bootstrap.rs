@@ -5,11 +5,13 @@
 use db::Tx;
 use odata::{Guid, Timestamp};
 
+use crate::chance::Chance;
 use crate::clients::{self, NewClient};
 use crate::error::Result;
 use crate::folders::{self, NewFolder};
+use crate::machines::{self, NewMachine};
 use crate::users::{self, NewUser, UserType};
-use crate::{machines, robots, roles};
+use crate::{robots, roles};
 
 /// What the operator decided beforehand.
 #[derive(Debug, Clone, Default)]
@@ -38,11 +40,16 @@ pub const TENANT: &str = "DefaultTenant";
 ///
 /// # Errors
 /// The store's.
-pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Option<Created>> {
+pub fn bootstrap(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    chance: &Chance,
+    plan: &Bootstrap,
+) -> Result<Option<Created>> {
     if tx.row("SELECT 1 FROM tenants LIMIT 1", &[])?.is_some() {
         return Ok(None);
     }
-    let tenant = create_tenant(tx, now)?;
+    let tenant = create_tenant(tx, now, chance)?;
     roles::create_static(tx, tenant)?;
     let administrator = roles::id(tx, tenant, roles::ADMINISTRATOR)?;
 
@@ -51,22 +58,27 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
         name: Some("System Administrator".into()),
         password_hash: Some(plan.admin_password_hash.clone()),
         roles: vec![administrator],
-        ..NewUser::of(UserType::User)
+        ..NewUser::of(chance.key(), UserType::User)
     };
     let admin = users::insert(tx, tenant, now, &admin)?;
-    let shared = NewFolder::root("Shared");
+    let shared = NewFolder::root(chance.key(), "Shared");
     let shared = folders::insert(tx, tenant, &shared)?;
     folders::assign_user(tx, shared, admin, &[administrator])?;
 
-    let key = plan.machine_key.unwrap_or_else(Guid::random);
-    let local = machines::insert_template(tx, tenant, now, ("Local", key), 4)?;
+    let machine_key = plan.machine_key.unwrap_or_else(Guid::secret);
+    let local = NewMachine {
+        key: chance.key(),
+        name: "Local",
+        license_key: machine_key,
+    };
+    let local = machines::insert_template(tx, tenant, now, &local, 4)?;
     folders::assign_machine(tx, shared, local)?;
 
     let account = NewUser {
         user_name: "local-robot".into(),
         roles: vec![roles::id(tx, tenant, roles::ALLOW_AUTOMATION_USER)?],
         may_have_unattended_session: true,
-        ..NewUser::of(UserType::DirectoryRobot)
+        ..NewUser::of(chance.key(), UserType::DirectoryRobot)
     };
     let account = users::insert(tx, tenant, now, &account)?;
     robots::provision_unattended(
@@ -82,6 +94,7 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
 
     if let Some((id, secret_hash)) = &plan.app {
         let app = NewClient {
+            key: chance.key(),
             name: id,
             client_id: id,
             secret_hash,
@@ -89,17 +102,17 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
         };
         clients::insert(tx, tenant, now, &app)?;
     }
-    Ok(Some(Created { machine_key: key }))
+    Ok(Some(Created { machine_key }))
 }
 
-fn create_tenant(tx: &mut Tx<'_>, now: Timestamp) -> Result<i64> {
+fn create_tenant(tx: &mut Tx<'_>, now: Timestamp, chance: &Chance) -> Result<i64> {
     Ok(tx.insert_into(
         "tenants",
         [
-            ("key", Guid::random().into()),
+            ("key", chance.key().into()),
             ("name", TENANT.into()),
             ("display_name", TENANT.into()),
-            ("organization_key", Guid::random().into()),
+            ("organization_key", chance.key().into()),
             ("organization_name", ORGANIZATION.into()),
             ("creation_time", now.into()),
         ],

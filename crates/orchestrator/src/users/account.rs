@@ -11,6 +11,8 @@ use crate::kinds::RobotType;
 /// A user to create; the caller has checked the rules.
 #[derive(Debug, Clone)]
 pub struct NewUser {
+    /// Its stable key.
+    pub key: Guid,
     /// Sign-in name.
     pub user_name: String,
     /// Given name.
@@ -40,8 +42,9 @@ pub struct NewUser {
 impl NewUser {
     /// An empty user of a kind with the original's default rights.
     #[must_use]
-    pub fn of(kind: UserType) -> Self {
+    pub fn of(key: Guid, kind: UserType) -> Self {
         Self {
+            key,
             user_name: String::new(),
             name: None,
             surname: None,
@@ -67,7 +70,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, user: &NewUser) -> R
         "users",
         [
             ("tenant_id", tenant.into()),
-            ("key", Guid::random().into()),
+            ("key", user.key.into()),
             ("user_name", user.user_name.as_str().into()),
             ("name", user.name.clone().into()),
             ("surname", user.surname.clone().into()),

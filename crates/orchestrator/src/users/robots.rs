@@ -151,7 +151,7 @@ fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
             format!("The account belongs to the robot '{robot}' and can have no other."),
         ));
     }
-    let key = Guid::random();
+    let key = Guid::secret();
     let password = said.password.as_deref().filter(|p| !is_mask(p));
     let sealed = robots::seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));
     let (name, _) = super::name_and_type(cx.tx, user)?;

@@ -64,7 +64,7 @@ impl Operation for GetEventTypes {
 
 /// `POST /odata/Webhooks`
 fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
-    let key = Guid::random();
+    let key = cx.key();
     changes.set("key", key);
     let dto: WebhookDto = body::read(BODY, cx.args.body.as_ref())?;
     complete(cx, &mut changes, &dto, key, &Stored::default())?;

@@ -58,7 +58,7 @@ struct Outer {
 
 impl Outer {
     async fn run(self: &Arc<Self>, app: &Arc<App>, batch: &Batch) -> batch::Rendered {
-        let trace = request::trace_id(&self.headers);
+        let trace = request::trace_id(&app.server.chance, &self.headers);
         let refuse = |status: u16, text: &str| batch::Response {
             status,
             headers: vec![("content-type".into(), "application/json".into())],
@@ -137,12 +137,12 @@ impl Outer {
         let answer: Result<batch::Response> = answered.await;
         match answer {
             Ok(answer) => answer,
-            Err(error) => self.refused(&error).await,
+            Err(error) => self.refused(app, &error).await,
         }
     }
 
-    async fn refused(&self, error: &Error) -> batch::Response {
-        let answer = respond(error, &request::trace_id(&self.headers));
+    async fn refused(&self, app: &App, error: &Error) -> batch::Response {
+        let answer = respond(error, &request::trace_id(&app.server.chance, &self.headers));
         collected(answer, MAX_ANSWERS).await.unwrap_or_default()
     }
 
@@ -156,7 +156,7 @@ impl Outer {
     ) -> Vec<batch::Response> {
         let steps = match self.steps(app, parts).await {
             Ok(steps) => steps,
-            Err(failure) => return self.failed(failure).await,
+            Err(failure) => return self.failed(app, failure).await,
         };
         let (outer, server, following) =
             (Arc::clone(self), Arc::clone(&app.server), Arc::clone(app));
@@ -192,19 +192,19 @@ impl Outer {
         });
         match done.await {
             Ok(Ok(answers)) => answers,
-            Ok(Err(failure)) => self.failed(failure).await,
-            Err(error) => self.failed(Failure { at: 0, error }).await,
+            Ok(Err(failure)) => self.failed(app, failure).await,
+            Err(error) => self.failed(app, Failure { at: 0, error }).await,
         }
     }
 
     /// The answers to a group that failed at one of its requests.
-    async fn failed(&self, failure: Failure) -> Vec<batch::Response> {
+    async fn failed(&self, app: &App, failure: Failure) -> Vec<batch::Response> {
         let undone = batch::Response {
             status: 200,
             ..batch::Response::default()
         };
         let mut answers = vec![undone; failure.at];
-        answers.push(self.refused(&failure.error).await);
+        answers.push(self.refused(app, &failure.error).await);
         answers
     }
 
