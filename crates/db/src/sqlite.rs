@@ -28,8 +28,10 @@ const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
 
 /// Page caches in KiB, filled as needed. That of readers is modest, because the system caches the file
-/// as well; the writer comes back to the same pages all the time.
-const WRITER_CACHE: i64 = 65_536;
+/// as well; the writer comes back to the same pages all the time. After a page was split SQLite walks the
+/// whole table of the cache at the commit (it numbers pages beyond the end for a moment), so a larger one
+/// takes more time than it saves.
+const WRITER_CACHE: i64 = 16_384;
 const READER_CACHE: i64 = 1024;
 
 /// Pages in the log before they are copied back into the file: 16 MiB.
