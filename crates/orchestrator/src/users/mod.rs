@@ -23,6 +23,7 @@ pub mod login;
 mod members;
 mod rights;
 mod robots;
+mod units;
 
 use db::sql;
 use odata::{Guid, Open};
@@ -51,7 +52,7 @@ pub use rights::{administrators, keep_an_administrator};
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("users")
     .resources(&[&RESOURCE])
-    .operations(&[OPS, ROLE_OPS, login::OPS])
+    .operations(&[OPS, ROLE_OPS, units::OPS, login::OPS])
     .tables(&["user_roles", "users"]);
 
 const VIEW: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
