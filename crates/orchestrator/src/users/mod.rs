@@ -81,6 +81,7 @@ const ONESELF: Need = Need::new("OR.Users", &[], true);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&User::SET, VIEW)
     .get(read)
+    .guarded()
     .vars(robots_shown)
     .create(Command::create(CREATE, "userDto", edit::create).prepare(edit::hash_password))
     .replace(
