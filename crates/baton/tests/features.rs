@@ -17,8 +17,6 @@ const CORE: &[(&str, &str)] = &[("idempotency_keys", "idempotency.rs")];
 /// Who calls below, and what for: what is left of the circles. None may be added.
 const BELOW: &[(&str, &str, &str)] = &[
     ("users", "robots", "accounts bring their robots along"),
-    ("robots", "sessions", "hosts show classic robots"),
-    ("sessions", "jobs", "queries of sessions lead to jobs"),
     (
         "jobs",
         "queues",

@@ -41,9 +41,10 @@ pub mod releases;
 
 pub mod machines;
 
+pub mod sessions;
+
 pub mod environments;
 pub mod robots;
-pub mod sessions;
 
 pub mod tenants;
 
@@ -86,9 +87,9 @@ pub static FEATURES: &[&Feature] = &[
     &libraries::FEATURE,
     &releases::FEATURE,
     &machines::FEATURE,
+    &sessions::FEATURE,
     &environments::FEATURE,
     &robots::FEATURE,
-    &sessions::FEATURE,
     &tenants::FEATURE,
     &jobs::FEATURE,
     &logs::FEATURE,

@@ -35,7 +35,6 @@ pub use entities::{
     CredentialType, HostingType, Robot, RobotOfEnvironment, RobotWithLicense, SimpleRobot,
     UnattendedRobot,
 };
-pub use views::ACROSS_FOLDERS;
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("robots")

@@ -24,6 +24,7 @@ pub(crate) use manage::set_maintenance;
 pub(crate) use robots::{are_at, is_at, show_first};
 
 use crate::feature::Feature;
+pub(crate) use read::ACROSS_FOLDERS;
 pub use read::{OPS, RESOURCE};
 
 /// The door of the feature.
