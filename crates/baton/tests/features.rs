@@ -17,11 +17,6 @@ const CORE: &[(&str, &str)] = &[("idempotency_keys", "idempotency.rs")];
 /// Who calls below, and what for: what is left of the circles. None may be added.
 const BELOW: &[(&str, &str, &str)] = &[
     ("users", "robots", "accounts bring their robots along"),
-    (
-        "jobs",
-        "queues",
-        "items of a job that has ended are given up",
-    ),
 ];
 
 fn sources() -> PathBuf {

@@ -68,7 +68,7 @@ pub use cx::{
     Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,
 };
 pub use error::{Code, Error, Result};
-pub use feature::{Feature, Removal, Thing};
+pub use feature::{Feature, Hook, Thing};
 pub use op::{
     Access, At, Command, Does, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Operation,
     Prepare, Prepared, QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store, Task,
