@@ -2,12 +2,15 @@
 //! something happens to a thing of another feature.
 //!
 //! That is how a feature is called by those above it, which do not know it: it declares a [`Hook`], and
-//! whoever a thing belongs to calls [`removing`] or [`lost`].
+//! whoever a thing belongs to calls [`removing`], [`saved`], [`showing`] or [`lost`].
+
+use odata::Mode;
+use serde_json::Value as Json;
 
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::op::{Op, Resource};
+use crate::op::{Op, Resource, Vars};
 
 /// A folder of the product.
 pub struct Feature {
@@ -42,10 +45,25 @@ pub enum Thing {
     User,
 }
 
+/// A thing that was made or changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Saved<'b> {
+    /// Its number.
+    pub id: i64,
+    /// What the caller said of it.
+    pub body: &'b Json,
+    /// Whether the body says all of it.
+    pub mode: Mode,
+}
+
 /// What a feature does when something happens to a thing of another one, in the same transaction.
 pub enum Hook {
     /// Lets go of a thing that is about to be removed, or refuses.
     Removing(Thing, fn(&mut Cx<'_, '_>, i64) -> Result<()>),
+    /// Follows a thing that was made or changed, and takes its own part of the body.
+    Saved(Thing, fn(&mut Cx<'_, '_>, &Saved<'_>) -> Result<()>),
+    /// Tells what it knows of a thing that is shown: variables of the expressions of the thing's set.
+    Showing(Thing, fn(&mut Cx<'_, '_>, i64) -> Result<Vars>),
     /// Gives up what is at a thing that went, or fell silent.
     Lost(Thing, fn(&mut Cx<'_, '_>, i64) -> Result<()>),
 }
@@ -118,6 +136,35 @@ pub fn removing(cx: &mut Cx<'_, '_>, thing: Thing, id: i64) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Has every feature follow a thing that was made or changed.
+///
+/// # Errors
+/// Those of the features, which may refuse, and of the store.
+pub fn saved(cx: &mut Cx<'_, '_>, thing: Thing, saved: &Saved<'_>) -> Result<()> {
+    for hook in hooks() {
+        match hook {
+            Hook::Saved(of, run) if *of == thing => run(cx, saved)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What every feature knows of a thing that is shown.
+///
+/// # Errors
+/// The store's.
+pub fn showing(cx: &mut Cx<'_, '_>, thing: Thing, id: i64) -> Result<Vars> {
+    let mut all = Vars::new();
+    for hook in hooks() {
+        match hook {
+            Hook::Showing(of, run) if *of == thing => all.extend(run(cx, id)?),
+            _ => {}
+        }
+    }
+    Ok(all)
 }
 
 /// Has every feature give up what is at a thing that went, or fell silent.
