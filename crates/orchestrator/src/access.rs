@@ -16,7 +16,6 @@ use odata::{Folders, Query};
 use crate::cx::{Caller, Folder, Identity};
 use crate::error::{Code, Error, Result};
 use crate::op::{Access, FolderRule, Need};
-use crate::users::User;
 
 /// How a request names its folder: the four headers, of which a path wins over a key over an id,
 /// because clients send the key of their job's folder along with the path they mean.
@@ -182,19 +181,19 @@ pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> 
     check_tenant(tx, &caller, need)
 }
 
-/// Seeing accounts.
-const ACCOUNTS: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
-
-/// Whatever set a query begins at: going on to accounts, to show them or to find out by filters and
-/// orders what they hold, takes the permission to see accounts; applications have the scope for it.
+/// Whatever set a query begins at: going on to a guarded one, as that of accounts is, to show its entities
+/// or to find out by filters and orders what they hold, takes the permission to see them; applications have
+/// the scope for it.
 ///
 /// # Errors
 /// 403 without it.
 pub fn may_ask(tx: &mut Tx<'_>, caller: &Caller, query: &Query) -> Result<()> {
-    match query.leads_to(User::SET.entity) {
-        true => tenant_wide(tx, caller, &ACCOUNTS),
-        false => Ok(()),
+    for guarded in crate::resources().filter(|resource| resource.guarded) {
+        if query.leads_to(guarded.set.entity) {
+            tenant_wide(tx, caller, &guarded.view)?;
+        }
     }
+    Ok(())
 }
 
 fn check_tenant(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {

@@ -1,9 +1,9 @@
 //! The product: folders of features, each with its entities, operations and rules.
 //!
 //! This page is the table of contents, and the order says who may call whom: a feature calls those
-//! above it. Two call below: accounts bring their robots along (users → robots), and machines take
-//! their sessions with them (machines → sessions). Declarations may name any entity, because
-//! expansions go both ways.
+//! above it. Those below it hear of what happens to its things by the [`Hook`]s that they declare: accounts
+//! bring their robots along, and machines take their sessions with them, without knowing of either.
+//! Declarations may name any entity, because expansions go both ways.
 //!
 //! Functions are plain and synchronous: they get a [`Cx`] and return a [`Reply`] or an [`Error`].
 
@@ -42,9 +42,10 @@ pub mod releases;
 
 pub mod machines;
 
+pub mod sessions;
+
 pub mod environments;
 pub mod robots;
-pub mod sessions;
 
 pub mod tenants;
 
@@ -69,7 +70,7 @@ pub use cx::{
     Args, Caller, Count, Cx, Folder, Hint, Identity, Listing, NO_ARGS, Place, Reply, Server,
 };
 pub use error::{Code, Error, Result};
-pub use feature::{Feature, Removal, Thing};
+pub use feature::{Feature, Hook, Saved, Thing};
 pub use op::{
     Access, At, Command, Does, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Operation,
     Prepare, Prepared, QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store, Task,
@@ -88,9 +89,9 @@ pub static FEATURES: &[&Feature] = &[
     &libraries::FEATURE,
     &releases::FEATURE,
     &machines::FEATURE,
+    &sessions::FEATURE,
     &environments::FEATURE,
     &robots::FEATURE,
-    &sessions::FEATURE,
     &tenants::FEATURE,
     &jobs::FEATURE,
     &logs::FEATURE,

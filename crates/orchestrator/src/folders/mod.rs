@@ -29,6 +29,7 @@ pub(crate) use assign::{Unit, are_units_of_user, set_units_of_user};
 pub use create::{NewFolder, insert};
 pub use entities::{FeedType, Folder, FolderType, MachineFolder, PermissionModel, ProvisionType};
 pub use machines::assign_machine;
+pub(crate) use units::VIEW_USERS as VIEW_USERS_OF_UNITS;
 pub use units::{OPS as UNIT_OPS, RESOURCE as UNITS};
 
 /// The door of the feature.
@@ -144,7 +145,10 @@ fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
 }
 
 /// The id, if the tenant has such a folder.
-fn known(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
+///
+/// # Errors
+/// 1002 when it has none.
+pub(crate) fn known(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
     let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
     let found = cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?;
     found.map(|_| id).ok_or_else(|| Error::not_found("Folder"))

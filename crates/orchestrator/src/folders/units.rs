@@ -1,7 +1,7 @@
 //! Organization units: what folders were called before there was a tree. What is made here is a
 //! classic folder; what is listed are all of them.
 
-use db::{Value, sql};
+use db::Value;
 use odata::{Changes, Mode};
 
 use super::assign::must_exist;
@@ -11,17 +11,16 @@ use crate::access;
 use crate::cx::{Args, Cx, Hint, Reply};
 use crate::error::Result;
 use crate::op::{
-    Access, At, Command, Need, Nothing, Op, Operation, Page, Resource, action, function, op,
-    plain_entity,
+    Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op, plain_entity,
 };
-use crate::users::{User, UserType};
 
 const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
 const CREATE: Need = Need::new("OR.Folders", &[("Units", Access::Create)], true);
 const EDIT: Need = Need::new("OR.Folders", &[("Units", Access::Edit)], true);
 const DELETE: Need = Need::new("OR.Folders", &[("Units", Access::Delete)], true);
 const EDIT_USERS: Need = Need::new("OR.Folders", &[("Users", Access::Edit)], true);
-const VIEW_USERS: Need = VIEW.and(&[("Users", Access::View)]);
+/// Seeing the accounts of units.
+pub(crate) const VIEW_USERS: Need = VIEW.and(&[("Users", Access::View)]);
 
 /// A folder under its old name.
 #[odata::entity(set = "OrganizationUnits", name = "OrganizationUnitDto", table = "folders", key = "Id", scope = tenant, order = "Id")]
@@ -40,12 +39,8 @@ pub static RESOURCE: Resource = Resource::new(&OrganizationUnit::SET, VIEW)
     .replace(Command::new(EDIT, replace).silent())
     .delete(Command::delete(DELETE, delete));
 
-/// Its functions and actions.
-pub const OPS: &[Op] = &[
-    op::<SetUsers>(),
-    op::<GetUsersForUnit>(),
-    op::<GetUserIdsForUnit>(),
-];
+/// Its functions and actions; `GetUsersForUnit` is with the accounts.
+pub const OPS: &[Op] = &[op::<SetUsers>(), op::<GetUserIdsForUnit>()];
 
 /// What messages call a body.
 const BODY: &str = "organizationUnitDto";
@@ -156,26 +151,5 @@ impl Operation for GetUserIdsForUnit {
         )?;
         let ids: Result<_, db::Error> = rows.iter().map(|row| row.get("user_id")).collect();
         Ok(ids?)
-    }
-}
-
-/// All accounts that are no robots, whatever the unit.
-#[odata::input]
-pub struct GetUsersForUnit {
-    /// Number of the unit.
-    #[edm(required)]
-    key: i64,
-}
-
-impl Operation for GetUsersForUnit {
-    const AT: At = function("OrganizationUnits", "GetUsersForUnit").needs(VIEW_USERS);
-    type Answer = Page<User>;
-
-    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Page<User>> {
-        known(cx, self.key)?;
-        Ok(Page::of(sql!(
-            "{{t}}.type NOT IN {}",
-            db::numbers!(UserType: Robot, DirectoryRobot)
-        )))
     }
 }

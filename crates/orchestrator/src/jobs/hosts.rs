@@ -6,7 +6,6 @@ use super::{JobState, dispatch};
 use crate::cx::{Cx, Hint};
 use crate::engine::{Edge, Engine, Tick, Wake};
 use crate::error::Result;
-use crate::queues::leases;
 use crate::sessions;
 
 /// Notices hosts that fall silent. When each was last heard of is known in memory only.
@@ -22,8 +21,8 @@ pub static ENGINE: Engine = Engine {
 /// # Errors
 /// The store's.
 pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+    // Whoever follows a lost host finds its jobs with it: they are released afterwards.
     sessions::close(cx, session)?;
-    leases::host_lost(cx, session)?;
     end_terminating(cx, session)?;
     dispatch::release(cx, session)
 }
@@ -34,8 +33,8 @@ pub fn left(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<()> {
+    // As above.
     sessions::lost(cx, session, last_seen)?;
-    leases::host_lost(cx, session)?;
     end_terminating(cx, session)?;
     dispatch::release(cx, session)
 }

@@ -50,7 +50,7 @@ pub static FEATURE: Feature = Feature::new("jobs")
     .resources(&[&RESOURCE])
     .operations(&[OPS])
     .tables(&["job_counts", "jobs"])
-    .removals(removals::REMOVALS)
+    .hooks(removals::HOOKS)
     .engines(&[&deadlines::ENGINE, &dispatch::ENGINE, &hosts::ENGINE]);
 
 const VIEW: Need = Need::new("OR.Jobs", &[("Jobs", Access::View)], false);

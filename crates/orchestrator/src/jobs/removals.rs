@@ -5,23 +5,18 @@ use db::{Tx, sql};
 use super::JobState;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::feature::{Removal, Thing};
+use crate::feature::{Hook, Thing};
 use crate::kinds::jobs::NOT_RUNNING;
 
 /// What jobs let go of.
-pub(super) const REMOVALS: &[Removal] = &[
-    Removal {
-        of: Thing::Machine,
-        run: |cx, id| forget(cx.tx, ["machine_id", "wanted_machine_id"], id),
-    },
-    Removal {
-        of: Thing::Session,
-        run: |cx, id| forget(cx.tx, ["session_id", "wanted_session_id"], id),
-    },
-    Removal {
-        of: Thing::Robot,
-        run: robot_goes,
-    },
+pub(super) const HOOKS: &[Hook] = &[
+    Hook::Removing(Thing::Machine, |cx, id| {
+        forget(cx.tx, ["machine_id", "wanted_machine_id"], id)
+    }),
+    Hook::Removing(Thing::Session, |cx, id| {
+        forget(cx.tx, ["session_id", "wanted_session_id"], id)
+    }),
+    Hook::Removing(Thing::Robot, robot_goes),
 ];
 
 fn forget(tx: &mut Tx<'_>, columns: [&str; 2], id: i64) -> Result<()> {

@@ -7,6 +7,6 @@ pub(crate) mod sessions;
 mod users;
 
 pub use jobs::JobState;
-pub use robots::RobotType;
+pub use robots::{CredentialType, RobotType};
 pub use sessions::SessionState;
 pub use users::UserType;

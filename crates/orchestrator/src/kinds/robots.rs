@@ -1,4 +1,4 @@
-//! What robots are. This is a leaf: it knows nothing else of the crate.
+//! What robots are, and how they sign in. This is a leaf: it knows nothing else of the crate.
 
 use odata::edm_enum;
 
@@ -13,6 +13,11 @@ edm_enum! {
         AgentService = 17, AppTest = 18, PerformanceTest = 19
     }
 }
+edm_enum! {
+    /// How a robot signs in to its host.
+    pub enum CredentialType { Default = 0, SmartCard = 1, NCipher = 2, SafeNet = 3, NoCredential = 4 }
+}
+
 impl RobotType {
     /// Whether a person works with robots of this kind.
     #[must_use]

@@ -180,6 +180,8 @@ pub struct Resource {
     pub written: &'static EntitySet,
     /// What reading asks of the caller; one entity may ask for something else.
     pub view: Need,
+    /// Whether a query that begins at another set needs that, too, to go on to this one.
+    pub guarded: bool,
     /// Folder rule of all its verbs.
     pub folder: FolderRule,
     /// Where its rows are.
@@ -213,6 +215,7 @@ impl Resource {
             set,
             written: set,
             view,
+            guarded: false,
             folder: FolderRule::Tenant,
             store: Store::Main,
             list: Some(plain_page),
@@ -231,6 +234,13 @@ impl Resource {
     #[must_use]
     pub const fn written(mut self, set: &'static EntitySet) -> Self {
         self.written = set;
+        self
+    }
+
+    /// Guarded wherever a query comes from.
+    #[must_use]
+    pub const fn guarded(mut self) -> Self {
+        self.guarded = true;
         self
     }
 

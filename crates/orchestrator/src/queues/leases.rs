@@ -195,7 +195,7 @@ fn give_up_due(cx: &mut Cx<'_, '_>, due: &[Due]) -> Result<()> {
 ///
 /// # Errors
 /// The store's.
-pub fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
+pub(super) fn host_lost(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
     let find = format!(
         "SELECT {} FROM jobs j
          JOIN queue_counts c ON c.status = 1 AND c.items > 0

@@ -48,7 +48,7 @@ use crate::cx::{Args, Caller, Cx, Listing, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Need};
 
-use crate::feature::{Feature, Removal, Thing};
+use crate::feature::{Feature, Hook, Thing};
 pub use entities::{
     ProcessingException, ProcessingExceptionType, QueueDefinition, QueueItem, QueueItemError,
     QueueItemPriority, QueueItemReviewStatus, QueueItemStatus, SimpleFolder,
@@ -91,10 +91,10 @@ pub static FEATURE: Feature = Feature::new("queues")
         "queue_results",
         "queue_retention",
     ])
-    .removals(&[Removal {
-        of: Thing::Release,
-        run: forget_release,
-    }])
+    .hooks(&[
+        Hook::Removing(Thing::Release, forget_release),
+        Hook::Lost(Thing::Session, leases::host_lost),
+    ])
     .engines(&[&leases::ENGINE, &sweep::ENGINE, &search::ENGINE]);
 
 /// Seeing items.

@@ -15,7 +15,7 @@ use odata::Guid;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Code, Error, Result};
-use crate::feature::{Feature, Removal, Thing, removing};
+use crate::feature::{Feature, Hook, Thing, removing};
 use crate::kinds::jobs::FINAL;
 use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource,
@@ -37,10 +37,7 @@ pub static FEATURE: Feature = Feature::new("releases")
     .resources(&[&RESOURCE])
     .operations(&[OPS])
     .tables(&["release_versions", "releases"])
-    .removals(&[Removal {
-        of: Thing::Environment,
-        run: forget_environment,
-    }]);
+    .hooks(&[Hook::Removing(Thing::Environment, forget_environment)]);
 
 /// Seeing processes.
 pub(crate) const VIEW: Need = Need::new("OR.Execution", &[("Processes", Access::View)], false);

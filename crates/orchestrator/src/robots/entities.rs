@@ -5,44 +5,12 @@ use odata::{Guid, Open, Timestamp, edm_enum};
 
 use crate::environments::Environment;
 use crate::folders::ProvisionType;
-use crate::kinds::RobotType;
-use crate::users::{User, UserType};
+use crate::kinds::{CredentialType, RobotType, UserType};
+use crate::users::User;
 
 edm_enum! {
     /// Bound to one machine (classic) or to none.
     pub enum HostingType { Standard = 0, Floating = 1 }
-}
-edm_enum! {
-    /// How a robot signs in to its host.
-    pub enum CredentialType { Default = 0, SmartCard = 1, NCipher = 2, SafeNet = 3, NoCredential = 4 }
-}
-
-/// The unattended robot of an account, as part of the user.
-#[odata::complex(name = "UnattendedRobotDto")]
-pub struct UnattendedRobot {
-    /// `domain\user` that it signs in as.
-    #[edm(max = 100)]
-    pub user_name: Option<String>,
-    /// Never shown.
-    #[edm(max = 100)]
-    pub password: Option<String>,
-    /// Where the password is kept.
-    pub credential_store_id: Option<i64>,
-    /// How it signs in.
-    pub credential_type: Option<CredentialType>,
-    /// Name in an external store.
-    #[edm(max = 450)]
-    pub credential_external_name: Option<String>,
-    /// Settings of the robot.
-    pub execution_settings: Option<Open>,
-    /// One host at a time.
-    pub limit_concurrent_execution: Option<bool>,
-    /// The robot.
-    #[edm(read_only)]
-    pub robot_id: Option<i64>,
-    /// Machines that only some accounts may use do not exist yet.
-    #[edm(read_only)]
-    pub machine_mappings_count: i32,
 }
 
 /// The names of a robot's environments, with commas between.

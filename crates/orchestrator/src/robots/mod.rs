@@ -11,37 +11,34 @@ macro_rules! able {
 }
 pub(crate) use able;
 
+mod accounts;
 mod actions;
 mod classic;
 mod edit;
 mod entities;
+mod provisioned;
 mod views;
 
 use db::Tx;
-use odata::{Guid, Timestamp};
-use serde::{Deserialize, Serialize};
+use odata::Guid;
 
 use crate::audit::{AuditComponent, Audited};
-use crate::cx::Cx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::op::{Access, Command, FolderRule, Need, Op, Resource, op};
 
-pub use actions::{is_busy, remove};
 pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 
 use crate::feature::Feature;
-pub use crate::kinds::RobotType;
-pub use entities::{
-    CredentialType, HostingType, Robot, RobotOfEnvironment, RobotWithLicense, SimpleRobot,
-    UnattendedRobot,
-};
-pub use views::ACROSS_FOLDERS;
+pub use crate::kinds::{CredentialType, RobotType};
+pub use entities::{HostingType, Robot, RobotOfEnvironment, RobotWithLicense, SimpleRobot};
+pub use provisioned::{Unattended, attended_of, provision_attended, provision_unattended};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("robots")
     .resources(&[&RESOURCE])
     .operations(&[OPS])
-    .tables(&["robots"]);
+    .tables(&["robots"])
+    .hooks(accounts::HOOKS);
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const EDIT: Need = Need::new("OR.Robots", &[("Robots", Access::Edit)], true);
@@ -89,137 +86,11 @@ pub const OPS: &[Op] = &[
     op::<actions::ConvertToFloating>(),
 ];
 
-/// The unattended robot of an account, as `UserDto.UnattendedRobot` reads and shows it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Unattended {
-    /// `domain\user` that the robot signs in as.
-    #[serde(default)]
-    pub user_name: Option<String>,
-    /// Never shown.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// Where the password is kept.
-    #[serde(default)]
-    pub credential_store_id: Option<i64>,
-    /// How it signs in.
-    #[serde(default)]
-    pub credential_type: Option<CredentialType>,
-    /// Name in an external store.
-    #[serde(default)]
-    pub credential_external_name: Option<String>,
-    /// Settings of the robot.
-    #[serde(default)]
-    pub execution_settings: Option<serde_json::Value>,
-    /// One host at a time.
-    #[serde(default)]
-    pub limit_concurrent_execution: Option<bool>,
-    /// The robot.
-    #[serde(default)]
-    pub robot_id: Option<i64>,
-    /// Machines that only some accounts may use do not exist yet.
-    #[serde(default, skip_deserializing)]
-    pub machine_mappings_count: i32,
-}
-
-/// Makes the robot `<user>-unattended` of an account. `sealed` is its key with its password, sealed
-/// by [`seal`] for that key; a password in `robot` is not stored.
-///
-/// # Errors
-/// A unique violation when the account has one; 1009 for a password that is too long.
-pub fn provision_unattended(
-    tx: &mut Tx<'_>,
-    tenant: i64,
-    now: Timestamp,
-    user: i64,
-    robot: &Unattended,
-    sealed: Option<(Guid, String)>,
-) -> Result<i64> {
-    let (key, password) = match sealed {
-        Some((key, password)) => (key, Some(password)),
-        None => (Guid::secret(), None),
-    };
-    for (name, text) in [
-        ("UserName", &robot.user_name),
-        ("Password", &robot.password),
-    ] {
-        if text.as_ref().is_some_and(|t| t.chars().count() > 100) {
-            return Err(Error::invalid(format!(
-                "The field {name} must be a string with a maximum length of 100."
-            )));
-        }
-    }
-    let settings = robot.execution_settings.as_ref().filter(|s| s.is_object());
-    let find = "SELECT user_name || '-unattended' FROM users WHERE id = $1";
-    let name: Option<String> = tx.one(find, &[user.into()])?;
-    let name = name.ok_or_else(|| Error::not_found("User"))?;
-    let credential_type = robot.credential_type.unwrap_or(CredentialType::Default);
-    let limited = robot.limit_concurrent_execution.unwrap_or(true);
-    Ok(tx.insert_into(
-        "robots",
-        [
-            ("tenant_id", tenant.into()),
-            ("key", key.into()),
-            ("user_id", user.into()),
-            ("name", name.into()),
-            ("username", robot.user_name.clone().into()),
-            ("password", password.into()),
-            (
-                "external_name",
-                robot.credential_external_name.clone().into(),
-            ),
-            ("type", RobotType::Unattended.into()),
-            ("hosting_type", HostingType::Floating.into()),
-            (
-                "provision_type",
-                crate::folders::ProvisionType::Automatic.into(),
-            ),
-            ("credential_store_id", robot.credential_store_id.into()),
-            ("credential_type", credential_type.into()),
-            ("limit_concurrent_execution", limited.into()),
-            (
-                "execution_settings",
-                settings.map(ToString::to_string).into(),
-            ),
-            ("creation_time", now.into()),
-        ],
-    )?)
-}
-
 /// The password in the form that is stored: bound to the robot it belongs to.
 #[must_use]
 pub fn seal(keys: &identity::Keys, robot: Guid, password: Option<&str>) -> Option<String> {
     let password = password.filter(|p| !p.is_empty())?;
     Some(keys.encrypt(&format!("robots:password:{robot}"), password))
-}
-
-/// The unattended robot of an account, without its password.
-///
-/// # Errors
-/// The store's.
-pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
-    let sql = format!(
-        "SELECT r.username, r.credential_store_id, r.credential_type, r.external_name,
-             r.execution_settings, r.limit_concurrent_execution, r.id
-         FROM robots r WHERE r.user_id = $1 AND {}",
-        Provisioned::Unattended.condition()
-    );
-    let row = tx.row(&sql, &[user.into()])?;
-    let Some(row) = row else { return Ok(None) };
-    let settings: Option<String> = row.get("execution_settings")?;
-    Ok(Some(Unattended {
-        user_name: row.get("username")?,
-        password: None,
-        credential_store_id: row.get("credential_store_id")?,
-        credential_type: row
-            .get::<Option<i64>>("credential_type")?
-            .and_then(CredentialType::from_i64),
-        credential_external_name: row.get("external_name")?,
-        execution_settings: settings.and_then(|s| serde_json::from_str(&s).ok()),
-        limit_concurrent_execution: row.get("limit_concurrent_execution")?,
-        robot_id: row.get("id")?,
-        machine_mappings_count: 0,
-    }))
 }
 
 /// A robot as the credentials `UiRobot <key>` name it.
@@ -251,102 +122,4 @@ pub fn by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<ByKey>> {
         tenant: row.get("tenant_id")?,
         user: row.get("user_id")?,
     }))
-}
-
-/// Which of the two robots that an account may have: its own of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provisioned {
-    /// The one that a person works with, of whatever runtime.
-    Attended,
-    /// The one that works by itself.
-    Unattended,
-}
-
-impl Provisioned {
-    /// Whether the robot `r` is it, for its account.
-    #[must_use]
-    pub fn condition(self) -> &'static str {
-        match self {
-            Self::Attended => "r.type <> 2 AND r.folder_id IS NULL",
-            Self::Unattended => "r.type = 2 AND r.folder_id IS NULL",
-        }
-    }
-}
-
-/// The attended robot of a person, made when they first sign in to a robot.
-///
-/// # Errors
-/// 1017 when the account may not run attended robots.
-pub fn provision_attended(cx: &mut Cx<'_, '_>, user: i64) -> Result<i64> {
-    if let Some(robot) = attended_of(cx.tx, user)? {
-        return Ok(robot);
-    }
-    let account = cx.tx.row(
-        "SELECT tenant_id, user_name FROM users WHERE id = $1 AND may_have_robot_session",
-        &[user.into()],
-    )?;
-    let account = account.ok_or_else(|| {
-        Error::refused(
-            crate::Code::ForbiddenOperation,
-            "This account may not have an attended robot (MayHaveRobotSession).",
-        )
-    })?;
-    let name: String = account.get("user_name")?;
-    Ok(cx.tx.insert_into(
-        "robots",
-        [
-            ("tenant_id", account.get("tenant_id")?),
-            ("key", Guid::secret().into()),
-            ("user_id", user.into()),
-            ("name", format!("{name}-attended").into()),
-            ("username", name.into()),
-            ("type", RobotType::Attended.into()),
-            ("hosting_type", HostingType::Floating.into()),
-            (
-                "provision_type",
-                crate::folders::ProvisionType::Automatic.into(),
-            ),
-            ("credential_type", CredentialType::Default.into()),
-            ("limit_concurrent_execution", true.into()),
-            ("creation_time", cx.now.into()),
-        ],
-    )?)
-}
-
-/// The attended robot of a person, if they have one.
-///
-/// # Errors
-/// The store's.
-pub fn attended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<i64>> {
-    let sql = format!(
-        "SELECT r.id FROM robots r WHERE r.user_id = $1 AND {}",
-        Provisioned::Attended.condition()
-    );
-    Ok(tx
-        .row(&sql, &[user.into()])?
-        .map(|r| r.get(0))
-        .transpose()?)
-}
-
-/// Changes columns of a robot.
-///
-/// # Errors
-/// The store's.
-pub(crate) fn change(
-    cx: &mut Cx<'_, '_>,
-    robot: i64,
-    columns: Vec<(&'static str, db::Value)>,
-) -> Result<()> {
-    let (mut sets, mut params) = (String::new(), Vec::<db::Value>::new());
-    params.extend([robot.into(), cx.now.into(), cx.caller.user().into()]);
-    for (column, value) in columns {
-        params.push(value);
-        sets.push_str(&format!(", {column} = ${}", params.len()));
-    }
-    let sql = format!(
-        "UPDATE robots SET last_modification_time = $2, last_modifier_user_id = $3{sets}
-         WHERE id = $1"
-    );
-    cx.tx.exec(&sql, &params)?;
-    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::access::{self, FolderHeader};
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
 use crate::op::{Access, Answer, At, FolderRule, Need, Operation, Page, function};
+use crate::sessions::ACROSS_FOLDERS;
 
 /// The robots whose account is assigned to one of the folders or above it; the account of a classic
 /// robot is assigned to the robot's folder.
@@ -19,17 +20,6 @@ const IN_FOLDER: &str = "EXISTS (SELECT 1 FROM folder_tree ft
 pub(super) const VIEW_MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
 const VIEW_PROCESSES: Need = Need::new("OR.Robots", &[("Processes", Access::View)], false);
 const VIEW_ENVIRONMENTS: Need = Need::new("OR.Robots", &[("Environments", Access::View)], false);
-/// Sees robots, accounts or machines of the whole tenant: any of them leads to the others.
-pub const ACROSS_FOLDERS: Need = Need::new(
-    "OR.Robots",
-    &[
-        ("Robots", Access::View),
-        ("Users", Access::View),
-        ("Machines", Access::Create),
-        ("Machines", Access::Edit),
-    ],
-    false,
-);
 pub(super) const IN_ONE_FOLDER: Need = Need::new(
     "OR.Robots",
     &[

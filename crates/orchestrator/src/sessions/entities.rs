@@ -47,6 +47,9 @@ const INSTALLATION: &str =
     "(CASE WHEN {t}.installation_id LIKE '________-____-____-____-____________'
     THEN lower({t}.installation_id) END)";
 
+/// What queries go on to by the `Job` of a session.
+pub(super) const JOBS_ENTITY: &str = Job::SET.entity;
+
 /// Declares a set over the table of sessions: what is given first, then what all of them show.
 macro_rules! session {
     ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {

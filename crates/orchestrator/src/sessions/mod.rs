@@ -23,7 +23,8 @@ pub use crate::kinds::SessionState;
 pub(crate) use manage::set_maintenance;
 pub(crate) use robots::{are_at, is_at, show_first};
 
-use crate::feature::Feature;
+use crate::feature::{self, Feature, Thing};
+pub(crate) use read::ACROSS_FOLDERS;
 pub use read::{OPS, RESOURCE};
 
 /// The door of the feature.
@@ -31,7 +32,7 @@ pub static FEATURE: Feature = Feature::new("sessions")
     .resources(&[&RESOURCE])
     .operations(&[OPS])
     .tables(&["sessions"])
-    .removals(robots::REMOVALS);
+    .hooks(robots::HOOKS);
 
 /// What a host says of itself when it connects.
 #[derive(Debug, Clone, Default)]
@@ -211,7 +212,7 @@ pub fn close(cx: &mut Cx<'_, '_>, session: i64) -> Result<()> {
             cx.now.into(),
         ],
     )?;
-    Ok(())
+    feature::lost(cx, Thing::Session, session)
 }
 
 /// The host has not been heard of for too long.
@@ -224,7 +225,7 @@ pub fn lost(cx: &mut Cx<'_, '_>, session: i64, last_seen: Timestamp) -> Result<(
          WHERE id = $1 AND state <> 2",
         &[session.into(), last_seen.into()],
     )?;
-    Ok(())
+    feature::lost(cx, Thing::Session, session)
 }
 
 /// A host that counted as lost was heard again; `true` if the table thought so too.

@@ -4,23 +4,33 @@
 use odata::Query;
 use odata::edm::{Entity, EntitySet};
 
-use super::entities::{MachineSession, MachineSessionRuntime, Session};
+use super::entities::{JOBS_ENTITY, MachineSession, MachineSessionRuntime, Session};
 use super::manage;
 use crate::access;
 use crate::cx::{Args, Cx, Reply};
 use crate::error::{Error, Result};
-use crate::jobs::Job;
+use crate::kinds::RobotType;
 use crate::machines;
 use crate::op::{
     Access, Answer, At, FolderRule, Need, Op, Operation, Page, Resource, function, op,
 };
-use crate::robots::{ACROSS_FOLDERS, RobotType};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
 const NAMES: Need = Need::new(
     "OR.Robots",
     &[("Robots", Access::View), ("Users", Access::View)],
+    false,
+);
+/// Sees robots, accounts or machines of the whole tenant: any of them leads to the others.
+pub(crate) const ACROSS_FOLDERS: Need = Need::new(
+    "OR.Robots",
+    &[
+        ("Robots", Access::View),
+        ("Users", Access::View),
+        ("Machines", Access::Create),
+        ("Machines", Access::Edit),
+    ],
     false,
 );
 /// Sees the sessions of modern robots, and the hosts.
@@ -79,7 +89,7 @@ fn page<S: Entity>(cx: &mut Cx<'_, '_>) -> Result<Page<S>> {
 
 fn options(cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
     let query = cx.options(set)?;
-    if query.leads_to(Job::SET.entity) {
+    if query.leads_to(JOBS_ENTITY) {
         access::tenant_wide(cx.tx, cx.caller, &JOBS)?;
     }
     Ok(query)

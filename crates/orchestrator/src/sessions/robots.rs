@@ -4,18 +4,12 @@ use db::Tx;
 
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
-use crate::feature::{Removal, Thing, removing};
+use crate::feature::{Hook, Thing, removing};
 
 /// What sessions let go of.
-pub(super) const REMOVALS: &[Removal] = &[
-    Removal {
-        of: Thing::Robot,
-        run: robot_goes,
-    },
-    Removal {
-        of: Thing::Machine,
-        run: machine_goes,
-    },
+pub(super) const HOOKS: &[Hook] = &[
+    Hook::Removing(Thing::Robot, robot_goes),
+    Hook::Removing(Thing::Machine, machine_goes),
 ];
 
 db::params! {

@@ -19,7 +19,7 @@ use crate::op::{
 
 use installation::{GetExecutionSettingsConfiguration, GetLanguages, GetLicense, GetTimezones};
 
-use crate::feature::{Feature, Removal, Thing};
+use crate::feature::{Feature, Hook, Thing};
 pub use catalogue::{
     ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
 };
@@ -29,10 +29,7 @@ pub static FEATURE: Feature = Feature::new("settings")
     .resources(&[&RESOURCE])
     .operations(&[OPS, status::OPS])
     .tables(&["settings"])
-    .removals(&[Removal {
-        of: Thing::User,
-        run: forget_user,
-    }]);
+    .hooks(&[Hook::Removing(Thing::User, forget_user)]);
 
 /// A setting as the tenant has it.
 #[odata::entity(

@@ -7,18 +7,17 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    EDIT, User, UserType, applications, keep_an_administrator, must_exist, name_and_type, rights,
-    robots,
+    EDIT, User, UserType, applications, keep_an_administrator, must_exist, name_and_type, parts,
+    rights,
 };
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::body;
 use crate::cx::{Args, Cx, Hint, Identity};
 use crate::error::{Code, Error, Result};
-use crate::feature::{Thing, removing};
+use crate::feature::{self, Saved, Thing, removing};
 use crate::folders;
 use crate::op::{At, Nothing, Operation, Prepared, action};
-use crate::robots::Provisioned;
 use crate::roles;
 
 /// What is settled when an account is made.
@@ -159,7 +158,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     if let Some(units) = &said.organization_units {
         folders::set_units_of_user(cx, id, units)?;
     }
-    robots::follow(cx, id, dto, Mode::Create)?;
+    saved(cx, id, Mode::Create)?;
     done(cx, id, AuditAction::Create, "created")?;
     Ok(id)
 }
@@ -175,7 +174,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Res
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
         check_only_robots(cx, id, &said)?;
         write(cx, id, only_robots(&changes))?;
-        robots::follow(cx, id, dto, Mode::Replace)?;
+        saved(cx, id, Mode::Replace)?;
         return done(cx, id, AuditAction::Update, "updated the robots of");
     }
     same_name(cx, id, &said)?;
@@ -187,7 +186,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Res
     if let Some(units) = &said.organization_units {
         folders::set_units_of_user(cx, id, units)?;
     }
-    robots::follow(cx, id, dto, Mode::Replace)?;
+    saved(cx, id, Mode::Replace)?;
     done(cx, id, AuditAction::Update, "updated")
 }
 
@@ -201,8 +200,8 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Resul
         if cx.caller.user() != Some(id) || !only_robot_password(dto) {
             return Err(access::forbidden(&EDIT));
         }
-        let robot = body::get(dto, "UnattendedRobot").unwrap_or(&Json::Null);
-        robots::set_password(cx, id, robot)?;
+        must_have_robot(cx, id)?;
+        saved(cx, id, Mode::Merge)?;
         let verb = "changed the robot password of";
         return done(cx, id, AuditAction::ChangePassword, verb);
     }
@@ -213,8 +212,26 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Resul
     same_roles_and_folders(cx, id, &said)?;
     settle(cx, id, &mut changes)?;
     write(cx, id, changes)?;
-    robots::follow(cx, id, dto, Mode::Merge)?;
+    saved(cx, id, Mode::Merge)?;
     done(cx, id, AuditAction::Update, "updated")
+}
+
+/// Has whoever keeps a part of accounts, their robots, take it from the body.
+fn saved(cx: &mut Cx<'_, '_>, id: i64, mode: Mode) -> Result<()> {
+    let body = body_of(cx.args);
+    feature::saved(cx, Thing::User, &Saved { id, body, mode })
+}
+
+/// Refuses to set the password of an unattended robot that there is not.
+fn must_have_robot(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
+    let has = "SELECT 1 FROM users WHERE id = $1 AND may_have_unattended_session";
+    match cx.tx.row(has, &[id.into()])? {
+        Some(_) => Ok(()),
+        None => Err(Error::refused(
+            Code::UserDoesNotHaveRobot,
+            "This account has no unattended robot whose password could be set.",
+        )),
+    }
 }
 
 /// Leaves what is settled as it is, and refuses other values.
@@ -339,15 +356,7 @@ pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     must_exist(cx, id)?;
     not_oneself(cx, id, "delete")?;
     let (name, _) = name_and_type(cx.tx, id)?;
-    if let Some(robot) = robots::classic(cx, id)? {
-        return Err(Error::refused(
-            Code::UserNotEditable,
-            format!("The account belongs to the robot '{robot}' and is deleted with it."),
-        ));
-    }
     done(cx, id, AuditAction::Delete, "deleted")?;
-    robots::remove(cx, id, Provisioned::Attended)?;
-    robots::remove(cx, id, Provisioned::Unattended)?;
     removing(cx, Thing::User, id)?;
     let used = format!("The user {name} is named by other things: remove them first.");
     cx.delete(&User::SET, id).map_err(|e| e.in_use(&used))?;
@@ -387,7 +396,7 @@ impl Operation for SetActive {
 fn done(cx: &mut Cx<'_, '_>, id: i64, action: AuditAction, verb: &str) -> Result<()> {
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
-    let vars = super::robots_shown(cx, id)?;
+    let vars = parts(cx, id)?;
     let shown = cx.entity(&User::SET, id, &vars)?;
     let (name, _) = name_and_type(cx.tx, id)?;
     let subject = Subject {

@@ -3,9 +3,8 @@
 use odata::{Guid, Open, Timestamp};
 
 use crate::folders::ProvisionType;
-use crate::kinds::{RobotType, UserType};
+use crate::kinds::{CredentialType, RobotType, UserType};
 use crate::machines::UpdatePolicy;
-use crate::robots::UnattendedRobot;
 use crate::roles::RoleType;
 
 /// A role of a user.
@@ -49,6 +48,34 @@ pub struct AttendedRobot {
     pub robot_id: Option<i64>,
     /// Its runtime.
     pub robot_type: Option<RobotType>,
+}
+
+/// The unattended robot of an account, as part of the user.
+#[odata::complex(name = "UnattendedRobotDto")]
+pub struct UnattendedRobot {
+    /// `domain\user` that it signs in as.
+    #[edm(max = 100)]
+    pub user_name: Option<String>,
+    /// Never shown.
+    #[edm(max = 100)]
+    pub password: Option<String>,
+    /// Where the password is kept.
+    pub credential_store_id: Option<i64>,
+    /// How it signs in.
+    pub credential_type: Option<CredentialType>,
+    /// Name in an external store.
+    #[edm(max = 450)]
+    pub credential_external_name: Option<String>,
+    /// Settings of the robot.
+    pub execution_settings: Option<Open>,
+    /// One host at a time.
+    pub limit_concurrent_execution: Option<bool>,
+    /// The robot.
+    #[edm(read_only)]
+    pub robot_id: Option<i64>,
+    /// Machines that only some accounts may use do not exist yet.
+    #[edm(read_only)]
+    pub machine_mappings_count: i32,
 }
 
 /// What a user wants to be told of.

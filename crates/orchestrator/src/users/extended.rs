@@ -2,7 +2,7 @@
 
 use odata::edm::{self, Entity, EntitySet, Nav, Prop};
 
-use super::{User, nobody, robots_shown};
+use super::{User, nobody, parts};
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::folders::Folder;
@@ -56,6 +56,6 @@ impl Operation for GetCurrentUserExtended {
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         let id = cx.caller.own_account().ok_or_else(nobody)?;
-        Ok(One::by(id).vars(robots_shown(cx, id)?))
+        Ok(One::by(id).vars(parts(cx, id)?))
     }
 }

@@ -22,7 +22,7 @@ mod extended;
 pub mod login;
 mod members;
 mod rights;
-mod robots;
+mod units;
 
 use db::sql;
 use odata::{Guid, Open};
@@ -34,10 +34,9 @@ use crate::op::{
     Access, Answer, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action,
     function, op,
 };
-use crate::robots as robot;
 use crate::settings;
 
-use crate::feature::Feature;
+use crate::feature::{self, Feature, Thing};
 pub use crate::kinds::UserType;
 pub(crate) use account::robot_went;
 pub use account::{
@@ -51,7 +50,7 @@ pub use rights::{administrators, keep_an_administrator};
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("users")
     .resources(&[&RESOURCE])
-    .operations(&[OPS, ROLE_OPS, login::OPS])
+    .operations(&[OPS, ROLE_OPS, units::OPS, login::OPS])
     .tables(&["user_roles", "users"]);
 
 const VIEW: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
@@ -80,7 +79,8 @@ const ONESELF: Need = Need::new("OR.Users", &[], true);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&User::SET, VIEW)
     .get(read)
-    .vars(robots_shown)
+    .guarded()
+    .vars(parts)
     .create(Command::create(CREATE, "userDto", edit::create).prepare(edit::hash_password))
     .replace(
         Command::replace(EDIT_ROBOTS, "userDto", edit::replace)
@@ -113,20 +113,14 @@ fn nobody() -> Error {
     Error::Unauthenticated("The token does not belong to a user.".into())
 }
 
-/// The robots of an account, which live in a table of their own; they are shown when one user is read.
-fn robots_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vars> {
-    let unattended = robot::unattended_of(cx.tx, user)?;
-    let unattended = unattended.map(|r| serde_json::to_string(&r).unwrap_or_default());
-    let attended = robots::attended_shown(cx, user)?;
-    Ok(vec![
-        ("unattended", unattended.into()),
-        ("attended", attended.into()),
-    ])
+/// What others keep of an account, its robots, which is shown when one user is read.
+fn parts(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vars> {
+    feature::showing(cx, Thing::User, user)
 }
 
 /// One user under the request's options.
 fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<One<User>> {
-    Ok(One::by(id).vars(robots_shown(cx, id)?))
+    Ok(One::by(id).vars(parts(cx, id)?))
 }
 
 /// `GET /odata/Users(id)`

@@ -1,4 +1,4 @@
-//! The robots of an account: made, changed and removed with it.
+//! The robots of an account: made, changed, shown and removed with it. Accounts do not know of them.
 
 use db::Value;
 use odata::{Guid, Mode};
@@ -8,7 +8,22 @@ use serde_json::Value as Json;
 use crate::body;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::robots::{self, Provisioned, RobotType, Unattended};
+use crate::feature::{Hook, Saved, Thing};
+use crate::op::Vars;
+use crate::users;
+
+use super::actions::{self, is_busy};
+use super::provisioned::{
+    Provisioned, Unattended, provision_attended, provision_unattended, unattended_of,
+};
+use super::{RobotType, seal};
+
+/// What robots do about accounts.
+pub(super) const HOOKS: &[Hook] = &[
+    Hook::Saved(Thing::User, follow),
+    Hook::Showing(Thing::User, shown),
+    Hook::Removing(Thing::User, account_goes),
+];
 
 /// `UserDto.RobotProvision` as a body gives it.
 #[derive(Default, Deserialize)]
@@ -48,13 +63,14 @@ fn find(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<Option<Kep
 ///
 /// # Errors
 /// 1207 or 1210 when a robot is at work, 1001 when the name of a new one is taken.
-pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
+fn follow(cx: &mut Cx<'_, '_>, account: &Saved<'_>) -> Result<()> {
+    let (user, mode) = (account.id, account.mode);
     let row = cx.tx.row(
         "SELECT may_have_robot_session, may_have_unattended_session FROM users WHERE id = $1",
         &[user.into()],
     )?;
     let row = row.ok_or_else(|| Error::not_found("User"))?;
-    let said = |member| body::get(dto, member).filter(|v| v.is_object());
+    let said = |member| body::get(account.body, member).filter(|v| v.is_object());
     if row.get::<bool>("may_have_robot_session")? {
         if let Some(said) = said("RobotProvision") {
             attended(cx, user, said, mode)?;
@@ -77,7 +93,7 @@ fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()
             kind.name()
         )));
     }
-    let robot = robots::provision_attended(cx, user)?;
+    let robot = provision_attended(cx, user)?;
     let mut changes = Columns::new(dto, mode);
     // Without a name of its own it keeps the account's.
     if said.user_name.is_some() {
@@ -102,7 +118,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
     let Some(dto) = dto else { return Ok(()) };
     let mut changes = Columns::new(dto, mode);
     let renamed = changes.says("UserName") && said.user_name != kept.user_name;
-    if renamed && robots::is_busy(cx, kept.id)? {
+    if renamed && is_busy(cx, kept.id)? {
         return Err(Error::refused(
             Code::CannotUpdateBusyRobot,
             "The robot is running a job: its UserName cannot change now.",
@@ -110,7 +126,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
     }
     match said.password.as_deref() {
         Some(password) if !password.is_empty() && !is_mask(password) => {
-            let sealed = robots::seal(&cx.server.keys, kept.key, Some(password));
+            let sealed = seal(&cx.server.keys, kept.key, Some(password));
             changes.force("password", sealed);
         }
         // Another account of the host has another password; the same one keeps its own.
@@ -153,18 +169,15 @@ fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
     }
     let key = Guid::secret();
     let password = said.password.as_deref().filter(|p| !is_mask(p));
-    let sealed = robots::seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));
-    let (name, _) = super::name_and_type(cx.tx, user)?;
-    robots::provision_unattended(cx.tx, cx.caller.tenant, cx.now, user, said, sealed)
+    let sealed = seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));
+    let (name, _) = users::name_and_type(cx.tx, user)?;
+    provision_unattended(cx.tx, cx.caller.tenant, cx.now, user, said, sealed)
         .map_err(|e| e.name_taken(&format!("{name}-unattended")))?;
     Ok(())
 }
 
 /// The name of the classic robot that the account belongs to.
-///
-/// # Errors
-/// The store's.
-pub(super) fn classic(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
+fn classic(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
     let row = cx.tx.row(
         "SELECT name FROM robots WHERE user_id = $1 AND folder_id IS NOT NULL",
         &[user.into()],
@@ -177,29 +190,27 @@ fn is_mask(password: &str) -> bool {
     !password.is_empty() && password.chars().all(|c| c == '*')
 }
 
-/// Changes only the password of the account's unattended robot.
+/// Its robots go with an account; that of a classic robot goes with the robot.
 ///
 /// # Errors
-/// 1230 when the account has no such robot.
-pub(super) fn set_password(cx: &mut Cx<'_, '_>, user: i64, dto: &Json) -> Result<()> {
-    if find(cx, user, Provisioned::Unattended)?.is_none() {
+/// 1207 when one is running a job, 1406 when it is a classic robot's.
+fn account_goes(cx: &mut Cx<'_, '_>, user: i64) -> Result<()> {
+    if let Some(robot) = classic(cx, user)? {
         return Err(Error::refused(
-            Code::UserDoesNotHaveRobot,
-            "This account has no unattended robot whose password could be set.",
+            Code::UserNotEditable,
+            format!("The account belongs to the robot '{robot}' and is deleted with it."),
         ));
     }
-    unattended(cx, user, Some(dto), Mode::Merge)
+    remove(cx, user, Provisioned::Attended)?;
+    remove(cx, user, Provisioned::Unattended)
 }
 
 /// Removes one robot of an account, if it has it.
-///
-/// # Errors
-/// 1207 when it is running a job.
-pub(super) fn remove(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<()> {
+fn remove(cx: &mut Cx<'_, '_>, user: i64, which: Provisioned) -> Result<()> {
     let Some(robot) = find(cx, user, which)?.map(|r| r.id) else {
         return Ok(());
     };
-    robots::remove(cx, robot)
+    actions::remove(cx, robot)
 }
 
 /// Columns of a robot that a structure in a body changes. Replacing sets all that the structure
@@ -234,15 +245,34 @@ impl<'d> Columns<'d> {
     }
 
     fn write(self, cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
-        robots::change(cx, robot, self.columns)
+        let (mut sets, mut params) = (String::new(), Vec::<Value>::new());
+        params.extend([robot.into(), cx.now.into(), cx.caller.user().into()]);
+        for (column, value) in self.columns {
+            params.push(value);
+            sets.push_str(&format!(", {column} = ${}", params.len()));
+        }
+        let sql = format!(
+            "UPDATE robots SET last_modification_time = $2, last_modifier_user_id = $3{sets}
+             WHERE id = $1"
+        );
+        cx.tx.exec(&sql, &params)?;
+        Ok(())
     }
 }
 
+/// The variables of `RobotProvision` and `UnattendedRobot`, which are shown when one user is read.
+fn shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vars> {
+    let unattended = unattended_of(cx.tx, user)?;
+    let unattended = unattended.map(|r| serde_json::to_string(&r).unwrap_or_default());
+    let attended = attended_shown(cx, user)?;
+    Ok(vec![
+        ("unattended", unattended.into()),
+        ("attended", attended.into()),
+    ])
+}
+
 /// The attended robot as `RobotProvision` shows it; JSON.
-///
-/// # Errors
-/// The store's.
-pub(super) fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
+fn attended_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Option<String>> {
     let sql = format!(
         "SELECT r.username, r.execution_settings, r.id, r.type FROM robots r
          WHERE r.user_id = $1 AND {}",
