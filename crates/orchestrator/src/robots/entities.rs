@@ -2,10 +2,11 @@
 
 use odata::edm::{self, Entity, EntitySet, Link, Nav};
 use odata::{Guid, Open, Timestamp, edm_enum};
+use serde::{Deserialize, Serialize};
 
 use crate::environments::Environment;
 use crate::folders::ProvisionType;
-use crate::kinds::RobotType;
+use crate::kinds::{ById, RobotType};
 use crate::users::{User, UserType};
 
 edm_enum! {
@@ -19,29 +20,39 @@ edm_enum! {
 
 /// The unattended robot of an account, as part of the user.
 #[odata::complex(name = "UnattendedRobotDto")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UnattendedRobot {
     /// `domain\user` that it signs in as.
     #[edm(max = 100)]
+    #[serde(default)]
     pub user_name: Option<String>,
     /// Never shown.
     #[edm(max = 100)]
+    #[serde(default)]
     pub password: Option<String>,
     /// Where the password is kept.
+    #[serde(default)]
     pub credential_store_id: Option<i64>,
     /// How it signs in.
+    #[serde(default)]
     pub credential_type: Option<CredentialType>,
     /// Name in an external store.
     #[edm(max = 450)]
+    #[serde(default)]
     pub credential_external_name: Option<String>,
     /// Settings of the robot.
+    #[serde(default)]
     pub execution_settings: Option<Open>,
     /// One host at a time.
+    #[serde(default)]
     pub limit_concurrent_execution: Option<bool>,
     /// The robot.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub robot_id: Option<i64>,
     /// Machines that only some accounts may use do not exist yet.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub machine_mappings_count: i32,
 }
 
@@ -133,7 +144,7 @@ pub struct Robot {
     #[edm(nav, column = "user_id")]
     pub user: odata::One<User>,
     /// Its environments; classic folders have them.
-    #[edm(nav, column = "id", target_column = "robot_id")]
+    #[edm(nav, column = "id", target_column = "robot_id", given = ById)]
     pub environments: odata::Many<EnvironmentOfRobot>,
 }
 
@@ -260,6 +271,7 @@ const WITH_LICENSE: [Nav; Robot::SET.navs.len() + 1] = edm::extended_navs(
         column: "id",
         target_column: "robot_id",
         many: false,
+        given: None,
     },
     Robot::SET.navs,
 );

@@ -7,13 +7,11 @@ use odata::edm::{Entity, EntitySet};
 use super::entities::{MachineSession, MachineSessionRuntime, Session};
 use super::manage;
 use crate::access;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::jobs::Job;
 use crate::machines;
-use crate::op::{
-    Access, Answer, At, FolderRule, Need, Op, Operation, Page, Resource, function, op,
-};
+use crate::op::{Access, At, FolderRule, Need, Op, Operation, Page, Resource, Verb, function, op};
 use crate::robots::{ACROSS_FOLDERS, RobotType};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
@@ -46,7 +44,7 @@ const FOLDER: Need = Need::new(
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
-    .list(list);
+    .list::<ListSessions>();
 
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
@@ -85,10 +83,17 @@ fn options(cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
     Ok(query)
 }
 
-/// `GET /odata/Sessions`
-fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let restrict = cx.in_folders(IN_FOLDER);
-    page::<Session>(cx)?.restricted(restrict).reply(cx)
+/// The sessions of machines and robots of the folders that the request may show.
+#[odata::input]
+pub struct ListSessions;
+
+impl Verb for ListSessions {
+    type Answer = Page<Session>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Session>> {
+        let restrict = cx.in_folders(IN_FOLDER);
+        Ok(page(cx)?.restricted(restrict))
+    }
 }
 
 /// Sessions of classic robots: those that people made.

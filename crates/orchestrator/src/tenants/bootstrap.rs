@@ -74,7 +74,7 @@ pub fn bootstrap(tx: &mut Tx<'_>, now: Timestamp, plan: &Bootstrap) -> Result<Op
         tenant,
         now,
         account,
-        &robots::Unattended::default(),
+        &robots::UnattendedRobot::default(),
         None,
     )?;
     let automation_user = roles::id(tx, tenant, roles::AUTOMATION_USER)?;

@@ -1,53 +1,59 @@
 //! The declaration of users.
 
 use odata::{Guid, Open, Timestamp};
+use serde::Deserialize;
 
-use crate::folders::ProvisionType;
+use crate::folders::{ProvisionType, Unit};
 use crate::kinds::{RobotType, UserType};
 use crate::machines::UpdatePolicy;
 use crate::robots::UnattendedRobot;
 use crate::roles::RoleType;
 
-/// A role of a user.
+/// A role of a user. A body names it by its number, or by its name.
 #[odata::complex(name = "UserRoleDto")]
+#[derive(Deserialize)]
 pub struct UserRole {
     /// The user.
+    #[serde(default)]
     pub user_id: i64,
     /// The role.
+    #[serde(default)]
     pub role_id: i32,
     /// The user's name.
+    #[serde(default)]
     pub user_name: Option<String>,
     /// The role's name.
+    #[serde(default)]
     pub role_name: Option<String>,
     /// Where the role may be assigned.
+    #[serde(default = "anywhere")]
     pub role_type: RoleType,
     /// The pair has no number of its own: 0.
+    #[serde(default)]
     pub id: i64,
 }
 
-/// A folder that a user is assigned to, by its older name. The contract gives it the type of the set
-/// of these, which is an entity here, and no structure can have its name.
-#[odata::complex(name = "AssignedOrganizationUnitDto")]
-pub struct OrganizationUnit {
-    /// The folder's name.
-    #[edm(max = 128)]
-    pub display_name: Option<String>,
-    /// The folder.
-    pub id: Option<i64>,
+fn anywhere() -> RoleType {
+    RoleType::Mixed
 }
 
 /// The attended robot of a person, as part of the user.
 #[odata::complex(name = "AttendedRobotDto")]
+#[derive(Deserialize)]
 pub struct AttendedRobot {
     /// `domain\user` that it signs in as.
     #[edm(max = 100)]
+    #[serde(default)]
     pub user_name: Option<String>,
     /// Settings of the robot.
+    #[serde(default)]
     pub execution_settings: Option<Open>,
     /// The robot.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub robot_id: Option<i64>,
     /// Its runtime.
+    #[serde(default)]
     pub robot_type: Option<RobotType>,
 }
 
@@ -161,7 +167,7 @@ pub struct User {
     pub login_providers: Vec<String>,
     /// Folders that they are assigned to.
     #[edm(sql = UNITS, range = "0..=1000")]
-    pub organization_units: Vec<OrganizationUnit>,
+    pub organization_units: Vec<Unit>,
     /// The tenant's number.
     #[edm(read_only)]
     pub tenant_id: i32,

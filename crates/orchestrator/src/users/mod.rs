@@ -27,12 +27,11 @@ mod robots;
 use db::sql;
 use odata::{Guid, Open};
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::kinds::jobs::RUNNING;
 use crate::op::{
-    Access, Answer, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action,
-    function, op,
+    Access, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action, function, op,
 };
 use crate::robots as robot;
 use crate::settings;
@@ -45,6 +44,7 @@ pub use account::{
     set_password, signed_in,
 };
 pub use entities::User;
+use entities::UserRole;
 pub use members::ROLE_OPS;
 pub use rights::{administrators, keep_an_administrator};
 
@@ -79,7 +79,7 @@ const ONESELF: Need = Need::new("OR.Users", &[], true);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&User::SET, VIEW)
-    .get(read)
+    .get()
     .vars(robots_shown)
     .create(Command::create(CREATE, "userDto", edit::create).prepare(edit::hash_password))
     .replace(
@@ -127,11 +127,6 @@ fn robots_shown(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vars> {
 /// One user under the request's options.
 fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<One<User>> {
     Ok(One::by(id).vars(robots_shown(cx, id)?))
-}
-
-/// `GET /odata/Users(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    shown(cx, args.id()?)?.reply(cx)
 }
 
 /// Whoever calls. An application is nobody here.

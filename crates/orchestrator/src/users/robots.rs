@@ -2,25 +2,13 @@
 
 use db::Value;
 use odata::{Guid, Mode};
-use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::entities::AttendedRobot;
 use crate::body;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::robots::{self, Provisioned, RobotType, Unattended};
-
-/// `UserDto.RobotProvision` as a body gives it.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attended {
-    #[serde(default)]
-    user_name: Option<String>,
-    #[serde(default)]
-    execution_settings: Option<Json>,
-    #[serde(default)]
-    robot_type: Option<RobotType>,
-}
+use crate::robots::{self, Provisioned, RobotType, UnattendedRobot};
 
 /// A robot that came with the account, as it is kept. A classic robot is none of these: its account
 /// came with it.
@@ -70,7 +58,7 @@ pub(super) fn follow(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> 
 }
 
 fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
-    let said: Attended = body::read("RobotProvision", Some(dto))?;
+    let said: AttendedRobot = body::read("RobotProvision", Some(dto))?;
     if let Some(kind) = said.robot_type.filter(|kind| !kind.is_for_people()) {
         return Err(Error::invalid(format!(
             "The RobotType of RobotProvision cannot be {}: people have robots such as Attended and Development.",
@@ -92,9 +80,9 @@ fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()
 }
 
 fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) -> Result<()> {
-    let said: Unattended = match dto {
+    let said: UnattendedRobot = match dto {
         Some(dto) => body::read("UnattendedRobot", Some(dto))?,
-        None => Unattended::default(),
+        None => UnattendedRobot::default(),
     };
     let Some(kept) = find(cx, user, Provisioned::Unattended)? else {
         return provision(cx, user, &said);
@@ -144,7 +132,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
 }
 
 /// Makes the robot `<user>-unattended`.
-fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
+fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &UnattendedRobot) -> Result<()> {
     if let Some(robot) = classic(cx, user)? {
         return Err(Error::refused(
             Code::UserNotEditable,
