@@ -54,7 +54,7 @@ pub(super) fn perform<T: Verb>(cx: &mut Cx<'_, '_>) -> Result<Reply> {
 /// What a request says in its address, of a verb whose body is an entity.
 ///
 /// # Errors
-/// As [`input::read`].
+/// 1000 or 1009 for a parameter that is no such thing.
 pub fn asked<T: Input>(cx: &Cx<'_, '_>) -> Result<T> {
     input::read(&IN_ADDRESS, cx.args)
 }
