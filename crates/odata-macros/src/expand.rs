@@ -190,12 +190,17 @@ pub fn input(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         item.attrs.insert(0, derive);
     }
     let (props, query) = (&members.props, &members.query);
+    let whole = match &members.whole {
+        Some(name) => quote!(::core::option::Option::Some(#name)),
+        None => quote!(::core::option::Option::None),
+    };
     Ok(quote! {
         #item
 
         impl ::odata::edm::Input for #ident {
             const DOC: &'static str = #doc;
             const QUERY: &'static [&'static str] = &[#(#query),*];
+            const WHOLE: ::core::option::Option<&'static str> = #whole;
             const PARAMS: &'static [::odata::edm::Prop] = &[#(#props),*];
             const KEY: ::core::option::Option<::odata::edm::Kind> = #key;
 
@@ -241,6 +246,8 @@ struct Members {
     navs: Vec<TokenStream>,
     /// Those that stand in the address whatever the method.
     query: Vec<String>,
+    /// The one that is the whole body.
+    whole: Option<String>,
     /// The fields that must be given.
     required: Vec<syn::Ident>,
 }
@@ -303,6 +310,9 @@ fn read_members(item: &mut ItemStruct, serde: bool, spell: fn(&str) -> String) -
         if args.flag("query")? {
             members.query.push(name.clone());
         }
+        if args.flag("whole")? && members.whole.replace(name.clone()).is_some() {
+            return Err(Error::new_spanned(&field.ident, "there is one body"));
+        }
         if args.flag("nav")? {
             members.navs.push(nav(&name, &mut args, field)?);
         } else {
@@ -331,6 +341,10 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
     let target_column = args
         .text("target_column")?
         .map_or("id".to_owned(), |c| c.value());
+    let given = match args.word("given")? {
+        Some(ty) => given(name, &ty, &attrs::doc(&field.attrs)),
+        None => quote!(::core::option::Option::None),
+    };
     let ty = &field.ty;
     Ok(quote! {
         ::odata::edm::Nav {
@@ -339,8 +353,30 @@ fn nav(name: &str, args: &mut Args, field: &Field) -> Result<TokenStream> {
             column: #column,
             target_column: #target_column,
             many: <#ty as ::odata::edm::Link>::MANY,
+            given: #given,
         }
     })
+}
+
+/// What bodies give in place of a navigation property: at most as many structures as a request may name.
+fn given(name: &str, ty: &syn::Ident, doc: &str) -> TokenStream {
+    quote! {
+        ::core::option::Option::Some(&::odata::edm::Prop {
+            name: #name,
+            source: ::odata::edm::Source::Json("[]"),
+            kind: <::std::vec::Vec<#ty> as ::odata::edm::Edm>::KIND,
+            nullable: true,
+            doc: #doc,
+            filter: false,
+            filter_sql: ::core::option::Option::None,
+            visible: ::odata::edm::Visible::Always,
+            max_length: ::core::option::Option::None,
+            required: false,
+            read_only: false,
+            range: ::core::option::Option::Some((0, 1000)),
+            each: false,
+        })
+    }
 }
 
 fn prop(

@@ -22,7 +22,8 @@ use proc_macro::TokenStream;
 /// (default: the field), `sql = "…"`, `json = "…"`, `single`, `list`, `asked`, `nofilter`, `filter_sql = "…"`
 /// (what filters look at, default: what is shown), `max = n`, `required`, `read_only`,
 /// `range = "least..=most"`, or `skip` for one that is no property; and for a navigation property
-/// `nav`, `column = "…"`, `target_column = "…"` (default: `id`). Doc comments are the documentation.
+/// `nav`, `column = "…"`, `target_column = "…"` (default: `id`) and `given = Type`, the structure of which
+/// bodies give a list in its place. Doc comments are the documentation.
 #[proc_macro_attribute]
 pub fn entity(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(expand::entity(args.into(), item.into()))
@@ -41,9 +42,9 @@ pub fn complex(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Declares what an operation is asked: implements `Input` for the struct, and serde's `Deserialize`.
 ///
 /// Fields are parameters, as for [`macro@entity`], only that their default names are in camelCase;
-/// `#[edm(key)]` is the key of the entity that the operation is bound to, and `#[edm(query)]` a parameter
-/// that stands in the address although the operation has a body. A struct without fields asks for
-/// nothing.
+/// `#[edm(key)]` is the key of the entity that the operation is bound to, `#[edm(query)]` a parameter
+/// that stands in the address although the operation has a body, and `#[edm(whole)]` the one that is the
+/// body, and not a member of it. A struct without fields asks for nothing.
 #[proc_macro_attribute]
 pub fn input(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(expand::input(args.into(), item.into()))

@@ -8,7 +8,7 @@
 mod pets;
 
 use odata::edm::{Edm, EntitySet, Kind};
-use odata::metadata::{self, Model, OpSig, Param};
+use odata::metadata::{self, Body, Model, OpSig, Param};
 use odata::openapi::{self, Access, Call, Endpoint, Header, OAuth, Service, Verb};
 use pets::{Person, Pet};
 use serde_json::json;
@@ -32,6 +32,7 @@ fn ops() -> Vec<OpSig> {
             set: "Pets",
             bound_to_entity: true,
             params: vec![Param::named("meal", "MealDto")],
+            body: Body::Members,
             returns: String::from("PetDto"),
             doc: "Feeds a pet.",
         },
@@ -42,6 +43,7 @@ fn ops() -> Vec<OpSig> {
             set: "Pets",
             bound_to_entity: false,
             params: vec![Param::named("moment", "Edm.DateTimeOffset")],
+            body: Body::Members,
             returns: String::from("Collection(PetDto)"),
             doc: "Gets the pets that were born since a moment.",
         },

@@ -17,9 +17,10 @@ const MAX_DEPTH: usize = 16;
 /// texts are not too long, and what is required is there. Unknown members are not looked at.
 ///
 /// # Errors
-/// [`Error::Field`] for the first member in order of declaration that is wrong.
+/// [`Error::Field`] for the first member in order of declaration that is wrong; [`Error::Shape`] for what
+/// is given in place of a navigation property and is no such thing.
 pub fn check(set: &EntitySet, body: &Value) -> Result<()> {
-    members(set.props, body, true, 0).map_err(as_field)
+    entity(set, body, true)
 }
 
 /// Checks a body that changes an entity: as [`check`], but nothing has to be there.
@@ -27,7 +28,16 @@ pub fn check(set: &EntitySet, body: &Value) -> Result<()> {
 /// # Errors
 /// As [`check`]; a required member that is given as `null` is wrong here too.
 pub fn check_patch(set: &EntitySet, body: &Value) -> Result<()> {
-    members(set.props, body, false, 0).map_err(as_field)
+    entity(set, body, false)
+}
+
+/// Checks the members of an entity, and what a body gives in place of its navigation properties.
+fn entity(set: &EntitySet, body: &Value, complete: bool) -> Result<()> {
+    members(set.props, body, complete, 0).map_err(as_field)?;
+    let given = set.navs.iter().filter_map(|nav| nav.given);
+    given
+        .into_iter()
+        .try_for_each(|prop| members(std::slice::from_ref(prop), body, complete, 0))
 }
 
 /// Checks the value of one member, which is there and not null.

@@ -310,6 +310,8 @@ pub struct Nav {
     pub target_column: &'static str,
     /// Whether it leads to any number of entities instead of at most one.
     pub many: bool,
+    /// What a body may give in its place, if it may: structures that name the entities.
+    pub given: Option<&'static Prop>,
 }
 
 /// Which rows of a table belong to a request.
@@ -435,6 +437,8 @@ pub trait Input: Sized {
     const PARAMS: &'static [Prop];
     /// Names of the parameters that stand in the address although the operation has a body.
     const QUERY: &'static [&'static str] = &[];
+    /// The name of the parameter that is the whole body, if one is, and not a member of it.
+    const WHOLE: Option<&'static str> = None;
     /// The type of the key, if it is bound to an entity.
     const KEY: Option<Kind>;
     /// The name under which [`Input::read`] finds the key; no parameter has it.
@@ -579,6 +583,13 @@ impl<T: Edm> Edm for Given<T> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Open(pub serde_json::Map<String, serde_json::Value>);
+
+/// The JSON text.
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(&self.0).map_err(|_| fmt::Error)?)
+    }
+}
 
 macro_rules! edm {
     ($($rust:ty => $kind:expr),* $(,)?) => {

@@ -58,10 +58,23 @@ pub struct OpSig {
     pub bound_to_entity: bool,
     /// Its parameters.
     pub params: Vec<Param>,
+    /// What the body of an action is.
+    pub body: Body,
     /// The type of its result; empty for an action that has none.
     pub returns: String,
     /// Documentation; may be empty.
     pub doc: &'static str,
+}
+
+/// What the body of an action is.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// An object whose members are the parameters.
+    Members,
+    /// The parameter that does not stand in the query.
+    Whole,
+    /// An entity.
+    Entity(&'static EntitySet),
 }
 
 /// A parameter of an operation.

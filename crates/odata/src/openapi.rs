@@ -12,7 +12,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-use crate::edm::{EntitySet, Kind};
+use crate::edm::{EntitySet, Kind, Prop};
 use crate::honours::Options;
 use crate::metadata::types::Types;
 use crate::metadata::{Model, OpSig};
@@ -78,6 +78,8 @@ pub struct Endpoint<'a> {
     pub filter: Option<bool>,
     /// The query options that its answer honours, where that does not follow from its type.
     pub options: Option<Options>,
+    /// What a verb is asked in the query besides.
+    pub params: &'a [Prop],
     /// What the program says of it besides, by names that begin with `x-`.
     pub extensions: Vec<(&'static str, Value)>,
 }
@@ -96,6 +98,7 @@ impl<'a> Endpoint<'a> {
             silent: false,
             filter: None,
             options: None,
+            params: &[],
             extensions: Vec::new(),
         }
     }

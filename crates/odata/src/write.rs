@@ -28,6 +28,8 @@ pub enum Mode {
 pub struct Changes {
     set: &'static EntitySet,
     columns: Vec<(&'static str, Value)>,
+    /// What the body says, by the names of the declaration.
+    given: Vec<(&'static str, Json)>,
 }
 
 impl Changes {
@@ -44,6 +46,7 @@ impl Changes {
         let Json::Object(members) = body else {
             return Ok(changes);
         };
+        changes.given = given(set, members);
         for prop in set.props {
             let Some(column) = writable(set, prop) else {
                 continue;
@@ -66,6 +69,7 @@ impl Changes {
         Changes {
             set,
             columns: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -73,6 +77,33 @@ impl Changes {
     #[must_use]
     pub fn declared_for(&self) -> &'static EntitySet {
         self.set
+    }
+
+    /// What the body says of a member, which need not be a column; `None` when it is left out or null.
+    ///
+    /// # Panics
+    /// In programs that are debugged, for a member that bodies cannot give: what the declaration does
+    /// not say nobody reads.
+    #[must_use]
+    pub fn given(&self, member: &str) -> Option<&Json> {
+        self.said(member).filter(|value| !value.is_null())
+    }
+
+    /// Whether the body has a member, be it null.
+    #[must_use]
+    pub fn says(&self, member: &str) -> bool {
+        self.said(member).is_some()
+    }
+
+    fn said(&self, member: &str) -> Option<&Json> {
+        debug_assert!(
+            can_be_given(self.set).any(|prop| prop.name == member),
+            "{member} is no member that a body of {} gives",
+            self.set.entity
+        );
+        let mut given = self.given.iter();
+        let found = given.find(|(name, _)| *name == member);
+        found.map(|(_, value)| value)
     }
 
     /// Gives a column a value, whatever the body said.
@@ -208,6 +239,21 @@ fn one(builder: &mut Builder<'_>, set: &EntitySet, id: i64) -> Result<(String, S
     let mut conditions = builder.scope_conditions(set)?;
     conditions.push(format!("{alias}.id = {}", builder.bind(Value::Int(id))));
     Ok((alias, where_clause(&conditions)))
+}
+
+/// What bodies of a set may give: what is not read-only, and what stands for navigation properties.
+fn can_be_given(set: &EntitySet) -> impl Iterator<Item = &'static Prop> + use<> {
+    let navs = set.navs.iter().filter_map(|nav| nav.given);
+    set.props.iter().filter(|prop| !prop.read_only).chain(navs)
+}
+
+/// Those of these members that a body has.
+fn given(set: &EntitySet, body: &Map<String, Json>) -> Vec<(&'static str, Json)> {
+    let named = |prop: &'static Prop| {
+        let value = body::member(body, prop.name)?;
+        Some((prop.name, body::converted(prop.kind, value).into_owned()))
+    };
+    can_be_given(set).filter_map(named).collect()
 }
 
 /// The column of a property that bodies may write.

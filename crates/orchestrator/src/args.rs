@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use odata::edm::{Complex, EntitySet};
-use odata::{Changes, Guid, Mode, Paging, Query, Sealing, Selection};
-use serde::de::DeserializeOwned;
+use odata::edm::EntitySet;
+use odata::{Changes, Guid, Mode, Paging, Query, Sealing};
 
 use crate::access;
-use crate::body;
 use crate::cx::{Count, Cx, Place, Server};
 use crate::error::{Error, Result};
 use crate::op::{Found, Prepared};
@@ -34,8 +32,6 @@ pub struct Args {
     pub page_size: Option<u32>,
     /// What the answer says of the number of entities.
     pub count: Count,
-    /// The set that a plain read is about.
-    pub set: Option<&'static EntitySet>,
     /// What the command's `prepare` made.
     pub prepared: Option<Prepared>,
     /// Under which the request is done once, however often it is sent: `Idempotency-Key`.
@@ -60,7 +56,6 @@ pub static NO_ARGS: Args = Args {
     path: String::new(),
     page_size: None,
     count: Count::Asked,
-    set: None,
     prepared: None,
     idempotency_key: None,
     job_header: None,
@@ -157,14 +152,6 @@ impl Args {
         })
     }
 
-    /// A numeric function parameter that may be left out.
-    ///
-    /// # Errors
-    /// 400 when it is there and no number.
-    pub fn optional_int(&self, name: &str) -> Result<Option<i64>> {
-        self.param(name).map(|_| self.int(name)).transpose()
-    }
-
     /// A text function parameter, quoted or not.
     ///
     /// # Errors
@@ -182,55 +169,25 @@ impl Args {
         }
     }
 
-    /// A text function parameter that may be left out.
+    /// The version of the entity that the body is about, if it names one.
     ///
     /// # Errors
-    /// 400 when it is there and no text.
-    pub fn optional_text(&self, name: &str) -> Result<Option<String>> {
-        self.param(name).map(|_| self.text(name)).transpose()
-    }
-
-    /// A GUID parameter, quoted or not.
-    ///
-    /// # Errors
-    /// 400 when it is missing or no GUID.
-    pub fn guid(&self, name: &str) -> Result<Guid> {
-        self.text(name)?.parse().map_err(|_| {
-            Error::refused(
-                crate::Code::InvalidRequest,
-                format!("The parameter {name} must be a GUID."),
-            )
-        })
-    }
-
-    /// The whole body as `T`; that of an entity is checked against its declaration first.
-    ///
-    /// # Errors
-    /// "`param` must not be null" when it does not fit; 1009 that names a member which is missing,
-    /// too long or of another type.
-    pub fn body<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
-        if let (Some(set), Some(body @ serde_json::Value::Object(_))) = (self.set, &self.body) {
-            odata::body::check(set, body)?;
+    /// 1009 when it is none.
+    pub fn version(&self, set: &'static EntitySet) -> Result<Option<i64>> {
+        let body = self.body.as_ref().and_then(serde_json::Value::as_object);
+        let (Some(body), Some(prop)) = (body, set.version()) else {
+            return Ok(None);
+        };
+        match odata::body::member(body, prop.name) {
+            None | Some(serde_json::Value::Null) => Ok(None),
+            Some(given) => match given.as_str().and_then(odata::Version::parse) {
+                Some(version) => Ok(Some(version.0)),
+                None => Err(Error::invalid(format!(
+                    "The field {} must be the one that GET shows.",
+                    prop.name
+                ))),
+            },
         }
-        body::read(param, self.body.as_ref())
-    }
-
-    /// One member of the body as `T`.
-    ///
-    /// # Errors
-    /// As [`Args::body`].
-    pub fn member<T: DeserializeOwned>(&self, param: &str) -> Result<T> {
-        body::member(param, self.body.as_ref())
-    }
-
-    /// A list in the body, no longer than one transaction takes.
-    ///
-    /// # Errors
-    /// As [`Args::body`]; 1009 for a list that is too long.
-    pub fn list<T: DeserializeOwned>(&self, param: &str) -> Result<Vec<T>> {
-        let items = self.member::<Vec<T>>(param)?;
-        body::check_length(param, &items)?;
-        Ok(items)
     }
 
     /// What the body changes in an entity of the request's set.
@@ -240,7 +197,15 @@ impl Args {
     /// missing, too long or of another type.
     pub fn changes(&self, param: &str, set: &'static EntitySet, mode: Mode) -> Result<Changes> {
         match &self.body {
-            Some(body @ serde_json::Value::Object(_)) => Ok(Changes::of(set, body, mode)?),
+            Some(body @ serde_json::Value::Object(_)) => {
+                Changes::of(set, body, mode).map_err(|error| match error {
+                    odata::Error::Shape(why) => Error::NotNull {
+                        param: param.into(),
+                        why: Some(why),
+                    },
+                    error => error.into(),
+                })
+            }
             _ => Err(Error::NotNull {
                 param: param.into(),
                 why: None,
@@ -275,14 +240,6 @@ impl Args {
         };
         Ok(query.pages(paging)?)
     }
-
-    /// The members that the query wants of a structure.
-    ///
-    /// # Errors
-    /// 400 for members that it does not have, and for options that it cannot honour.
-    pub fn selection<T: Complex>(&self) -> Result<Selection> {
-        Ok(Selection::parse(T::TYPE, &self.query)?)
-    }
 }
 
 /// Seals the tokens of pages for one tenant.
@@ -310,6 +267,7 @@ impl Sealing for Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body;
 
     #[test]
     fn a_body_that_cannot_be_read_is_told() {
@@ -317,7 +275,8 @@ mod tests {
             unread: Some("it is wrong at line 1, column 2".to_owned()),
             ..Args::default()
         };
-        let missing = given.heard(given.body::<u8>("startInfo")).unwrap_err();
+        let none = body::read::<u8>("startInfo", given.body.as_ref());
+        let missing = given.heard(none).unwrap_err();
         let said = "startInfo must not be null: it is wrong at line 1, column 2";
         assert_eq!(missing.to_string(), said);
         let unneeded = given.heard(Ok(())).unwrap_err();

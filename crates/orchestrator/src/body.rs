@@ -3,6 +3,7 @@
 //! values may come as text, and whole numbers where a text is meant ([`odata::body::converted`]).
 //! Unknown members are ignored. Dictionaries (maps, raw values) keep their keys as they came.
 
+use odata::Changes;
 use odata::body::converted;
 use odata::edm::Kind;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
@@ -52,6 +53,18 @@ pub fn typed<T: DeserializeOwned>(body: &Value, name: &str) -> Result<Option<T>>
     let read = T::deserialize(AnyCase(value));
     read.map(Some)
         .map_err(|e| Error::invalid(format!("The field {name} cannot be read: {e}.")))
+}
+
+/// What a body says of a member of its entity, which need not be a column, as a `T`; `None` when it is left
+/// out or null.
+///
+/// # Errors
+/// 1009 that names the member when it is of another type than its declaration.
+pub fn given<T: DeserializeOwned>(changes: &Changes, member: &str) -> Result<Option<T>> {
+    let given = changes.given(member);
+    let read = given.map(|value| T::deserialize(AnyCase(value)));
+    read.transpose()
+        .map_err(|e| Error::invalid(format!("The field {member} cannot be read: {e}.")))
 }
 
 /// What one request may name in a list.

@@ -285,32 +285,6 @@ impl<'c> Cx<'_, 'c> {
         Reply::json(self.structure(T::TYPE.name, members))
     }
 
-    /// As [`Cx::answer`], with the members that the request selects.
-    ///
-    /// # Errors
-    /// 400 for options that cannot be honoured.
-    pub fn selected<T: Complex + Serialize>(&self, args: &Args, value: &T) -> Result<Reply> {
-        let members = serde_json::to_value(value).unwrap_or_default();
-        self.selected_of::<T>(args, members)
-    }
-
-    /// As [`Cx::selected`], of a structure that is JSON already.
-    ///
-    /// # Errors
-    /// As [`Cx::selected`].
-    pub fn selected_of<T: Complex>(
-        &self,
-        args: &Args,
-        mut members: serde_json::Value,
-    ) -> Result<Reply> {
-        let selection = args.selection::<T>()?;
-        if let serde_json::Value::Object(members) = &mut members {
-            selection.apply(members);
-        }
-        let ty = format!("{}{}", T::TYPE.name, selection.label());
-        Ok(Reply::json(self.structure(&ty, members)))
-    }
-
     /// One entity in the shape that GET gives it; the row must exist, because it was just written.
     ///
     /// # Errors
@@ -347,17 +321,6 @@ impl<'c> Cx<'_, 'c> {
             return Ok(out);
         }
         Err(Error::not_found(set.entity.trim_end_matches("Dto")))
-    }
-
-    /// A list of plain values of the EDM type `kind`, of which the request may want a part.
-    ///
-    /// # Errors
-    /// 400 for query options that such a list does not honour, and for what they cannot be.
-    pub fn values<T: Serialize>(&self, args: &Args, kind: &str, values: Vec<T>) -> Result<Reply> {
-        let slice = Slice::parse(&args.query)?;
-        let values = values.iter().map(|value| serde_json::json!(value));
-        let ty = format!("Collection({kind})");
-        Ok(Reply::json(self.list(&ty, &slice, values.collect())))
     }
 
     /// A page of a set, restricted by a predicate of our own.

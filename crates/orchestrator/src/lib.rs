@@ -73,7 +73,7 @@ pub use error::{Code, Error, Result};
 pub use feature::{Feature, Hook, Saved, Thing};
 pub use op::{
     Access, At, Command, Does, FolderRule, Found, NAMESPACE, Need, OWN_NAMESPACE, Op, Operation,
-    Prepare, Prepared, QUEUE_NAMESPACE, Resource, Run, Search, Searched, Store, Task,
+    Prepare, Prepared, QUEUE_NAMESPACE, Resource, Search, Searched, Store, Task,
 };
 
 /// The features, in the order of the modules above.

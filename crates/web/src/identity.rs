@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use orchestrator::tenants::Tenant;
 use orchestrator::tokens::{self, Client};
+use orchestrator::users::login::LoginModel;
 use orchestrator::{Caller, Code, Error, Result, users};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -150,15 +150,6 @@ fn tenant(app: &App, id: i64) -> Result<Tenant> {
         .find(|t| t.id == id)
         .cloned()
         .ok_or_else(|| Error::not_found("Tenant"))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct LoginModel {
-    #[serde(default)]
-    tenancy_name: Option<String>,
-    username_or_email_address: String,
-    password: String,
 }
 
 /// One issuer for all layouts, so that a token fits every one of them.

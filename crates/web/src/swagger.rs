@@ -92,41 +92,47 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
         .collect();
     let mut names = names.iter();
     let mut endpoints = Vec::new();
-    let mut add =
-        |call, op: Option<&Op>, options, folder: FolderRule, need: &Need, silent: bool| {
-            let mut endpoint = Endpoint::new(call);
-            endpoint.options = options;
-            endpoint.silent = silent;
-            if let Some(op) = op {
-                endpoint.method = Some(op.at.method);
-                endpoint.status = op.at.status;
-                endpoint.filter = op.at.filter;
-            }
-            if folder.reads_header() {
-                endpoint.headers = FOLDER;
-            }
-            endpoint.access = match names.next() {
-                Some(names) if !need.scope.is_empty() => Access::Scopes(names),
-                _ => Access::Token,
-            };
-            if op.is_some_and(|op| op.at.proof == Proof::Nothing) {
-                endpoint.access = Access::Public;
-            } else {
-                endpoint.description = permissions(need);
-            }
-            endpoint.extensions = access(need, folder, op);
-            endpoints.push(endpoint);
+    let mut add = |call,
+                   op: Option<&Op>,
+                   options,
+                   folder: FolderRule,
+                   need: &Need,
+                   verb: Option<&Command>| {
+        let mut endpoint = Endpoint::new(call);
+        endpoint.options = options;
+        if let Some(verb) = verb {
+            endpoint.silent = verb.silent;
+            endpoint.params = verb.params;
+        }
+        if let Some(op) = op {
+            endpoint.method = Some(op.at.method);
+            endpoint.status = op.at.status;
+            endpoint.filter = op.at.filter;
+        }
+        if folder.reads_header() {
+            endpoint.headers = FOLDER;
+        }
+        endpoint.access = match names.next() {
+            Some(names) if !need.scope.is_empty() => Access::Scopes(names),
+            _ => Access::Token,
         };
+        if op.is_some_and(|op| op.at.proof == Proof::Nothing) {
+            endpoint.access = Access::Public;
+        } else {
+            endpoint.description = permissions(need);
+        }
+        endpoint.extensions = access(need, folder, op);
+        endpoints.push(endpoint);
+    };
     for resource in resources() {
         for (verb, command) in verbs(resource) {
             let call = Call::Set(resource.set, verb);
             let options = (verb == Verb::Get).then_some(resource.get_options);
-            let (need, silent) = (&command.need, command.silent);
             let folder = match verb {
                 Verb::List | Verb::Get => resource.folder,
                 _ => resource.folder.to_write(),
             };
-            add(call, None, options, folder, need, silent);
+            add(call, None, options, folder, &command.need, Some(&command));
         }
     }
     for (op, signature) in ops.iter().zip(&signatures) {
@@ -137,7 +143,7 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
             op.at.options,
             op.at.folder,
             &op.at.need,
-            false,
+            None,
         );
     }
     let mut known: Vec<(&str, &str)> = Vec::new();
@@ -169,9 +175,8 @@ fn describe(plain_root: &str, root: &str, issuer: &str) -> String {
 
 /// The verbs of a resource.
 fn verbs(resource: &Resource) -> Vec<(Verb, Command)> {
-    let list = resource.list.map(|run| Command::new(resource.view, run));
     let all = [
-        (Verb::List, list),
+        (Verb::List, resource.list),
         (Verb::Get, resource.get),
         (Verb::Create, resource.create),
         (Verb::Replace, resource.replace),

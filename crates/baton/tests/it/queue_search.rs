@@ -523,7 +523,7 @@ async fn entries(scene: &mut Scene, sought: &'static str) -> i64 {
 async fn indexed(scene: &mut Scene, goal: i64) {
     let server = facts(scene);
     between(scene, move |tx| {
-        as_server(tx, &server, Folders::All, |cx| {
+        as_server(tx, &server, &NO_ARGS, Folders::All, |cx| {
             let newest = search::begin(cx).unwrap().unwrap();
             while search::index(cx, goal.min(newest)).unwrap() {}
         });
@@ -558,8 +558,9 @@ async fn plans(scene: &mut Scene, filter: &str) -> Vec<String> {
     let db = db::Db::open(db::Options::new(url, "main")).unwrap();
     let explained = db.read(move |tx| {
         let (done, statements) = tx.recorded(|tx| {
-            as_server(tx, &server, folders.clone(), |cx| {
-                items::RESOURCE.list.unwrap()(cx, &args).map(drop)
+            as_server(tx, &server, &args, folders.clone(), |cx| {
+                let list = items::RESOURCE.list.unwrap();
+                list.perform(&items::RESOURCE, cx).map(drop)
             })
         });
         done.unwrap();
@@ -595,6 +596,7 @@ fn facts(scene: &Scene) -> Arc<Server> {
 fn as_server<T>(
     tx: &mut Tx<'_>,
     server: &Arc<Server>,
+    args: &Args,
     folders: Folders,
     f: impl FnOnce(&mut Cx<'_, '_>) -> T,
 ) -> T {
@@ -604,7 +606,7 @@ fn as_server<T>(
         tx,
         now: Timestamp::now(),
         caller: &caller,
-        args: &NO_ARGS,
+        args,
         folder: None,
         folders,
         base: "",

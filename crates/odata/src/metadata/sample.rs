@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::edm::{Edm, EntitySet, Open};
-use crate::metadata::{Model, OpSig, Param};
+use crate::metadata::{Body, Model, OpSig, Param};
 use crate::{Guid, Many, One, Timestamp};
 
 crate::edm_enum! {
@@ -97,6 +97,7 @@ pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
                 Param::named("meal", "FeedDto"),
                 Param::named("times", "Edm.Int32"),
             ],
+            body: Body::Members,
             returns: String::from("PetDto"),
             doc: "Feeds a pet.\nIt may bite.",
         },
@@ -110,6 +111,7 @@ pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
                 Param::named("ids", "Collection(Edm.Int64)"),
                 Param::named("manner", "Default.Manner"),
             ],
+            body: Body::Members,
             returns: String::from(""),
             doc: "",
         },
@@ -123,6 +125,7 @@ pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
                 Param::named("since", "Edm.DateTimeOffset"),
                 Param::named("like", "Edm.String"),
             ],
+            body: Body::Members,
             returns: String::from("Collection(PetDto)"),
             doc: "",
         },
@@ -133,6 +136,7 @@ pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
             set: "People",
             bound_to_entity: true,
             params: vec![Param::named("key", "Edm.Guid")],
+            body: Body::Members,
             returns: String::from("Edm.Stream"),
             doc: "",
         },
@@ -143,6 +147,7 @@ pub static OPS: LazyLock<Vec<OpSig>> = LazyLock::new(|| {
             set: "People",
             bound_to_entity: false,
             params: vec![],
+            body: Body::Members,
             returns: String::from("Collection(Manner)"),
             doc: "",
         },

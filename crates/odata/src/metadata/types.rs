@@ -55,6 +55,9 @@ impl Types {
             types.props(set.props);
             for nav in set.navs {
                 types.entity((nav.target)());
+                if let Some(given) = nav.given {
+                    types.kind(given.kind);
+                }
             }
         }
         for kind in model.types {

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::edm::{EntitySet, Kind};
+use crate::edm::{EntitySet, Kind, Prop};
 use crate::honours::Options;
 use crate::metadata::types::{Named, STREAM, TypeName, Types};
-use crate::metadata::{OpSig, Param};
+use crate::metadata::{Body, OpSig, Param};
 use crate::parse::MAX_NODES;
 use crate::query::{MAX_EXPAND, MAX_ORDER, Slice};
 
-use super::schemas::{complete, nullable, of_kind, of_name, page, page_name, property, reference};
+use super::schemas::{
+    complete, nullable, of_kind, of_name, page, page_name, partial, property, reference,
+};
 use super::{Access, Call, Endpoint, Service, Verb};
 
 /// The paths, and the tags that group them: one for each set.
@@ -80,11 +82,12 @@ impl Route {
         if !matches!(verb, Verb::List | Verb::Create) {
             path.push_str(&keyed(set, "key", &mut parameters));
         }
+        parameters.extend(endpoint.params.iter().map(in_query));
         let honoured = endpoint.options.unwrap_or_else(|| verb.options());
         options(honoured, Some(set), &mut parameters);
         let body = match verb {
             Verb::Create | Verb::Replace => Some(complete(set)),
-            Verb::Merge => Some(reference(set.entity)),
+            Verb::Merge => Some(partial(set)),
             Verb::List | Verb::Get | Verb::Delete => None,
         };
         let schema = match verb {
@@ -258,6 +261,11 @@ fn query_parameters(op: &OpSig, types: &Types) -> Vec<Value> {
     described.collect()
 }
 
+/// A declared parameter that stands in the query.
+fn in_query(prop: &Prop) -> Value {
+    json!({"name": prop.name, "in": "query", "required": prop.required, "schema": property(prop)})
+}
+
 /// The parameters of a function that stand in its brackets.
 fn in_brackets(op: &OpSig) -> impl Iterator<Item = &Param> {
     op.params.iter().filter(|param| !param.in_query)
@@ -282,9 +290,14 @@ fn function_parameters(op: &OpSig, types: &Types, parameters: &mut Vec<Value>) -
     format!("({})", parts.join(","))
 }
 
-/// The parameters of an action are the members of its body.
+/// The parameters of an action are the members of its body, unless that is one of them or an entity.
 fn action_body(op: &OpSig, types: &Types) -> Option<Value> {
     let of_body = || op.params.iter().filter(|param| !param.in_query);
+    match op.body {
+        Body::Members => {}
+        Body::Whole => return of_body().next().map(|param| parameter_schema(param, types)),
+        Body::Entity(set) => return Some(complete(set)),
+    }
     let members: Map<_, _> = of_body()
         .map(|param| (param.name.to_owned(), parameter_schema(param, types)))
         .collect();

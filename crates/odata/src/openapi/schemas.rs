@@ -34,7 +34,9 @@ fn entity(set: &EntitySet) -> Value {
             true => array(reference(target)),
             false => nullable(reference(target)),
         };
-        schema["readOnly"] = true.into();
+        if nav.given.is_none() {
+            schema["readOnly"] = true.into();
+        }
         schema["description"] = "There when it is expanded.".into();
         members.insert(nav.name.to_owned(), schema);
     }
@@ -64,10 +66,30 @@ fn required(props: &[Prop]) -> Vec<&'static str> {
 
 /// An entity with all that a body must give.
 pub(super) fn complete(set: &EntitySet) -> Value {
-    let required = required(set.props);
-    match required.is_empty() {
-        true => reference(set.entity),
-        false => json!({"allOf": [reference(set.entity), {"required": required}]}),
+    body(set, &required(set.props))
+}
+
+/// An entity of which a body gives a part.
+pub(super) fn partial(set: &EntitySet) -> Value {
+    body(set, &[])
+}
+
+/// An entity with what a body must give, and what it may give in place of navigation properties.
+fn body(set: &EntitySet, required: &[&str]) -> Value {
+    let mut all = vec![reference(set.entity)];
+    if !required.is_empty() {
+        all.push(json!({"required": required}));
+    }
+    let given = set.navs.iter().filter_map(|nav| nav.given);
+    let given: Map<_, _> = given
+        .map(|prop| (prop.name.to_owned(), property(prop)))
+        .collect();
+    if !given.is_empty() {
+        all.push(json!({"properties": given}));
+    }
+    match &all[..] {
+        [whole] => whole.clone(),
+        _ => json!({"allOf": all}),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The metamodel that the attributes write, `$metadata`, the service document, and bodies.
 
 use odata::edm::{Edm, Kind, Scoping, Source, Visible};
-use odata::metadata::{Model, OpSig, Param, csdl_xml, service_document};
+use odata::metadata::{Body, Model, OpSig, Param, csdl_xml, service_document};
 use odata::{Error, body};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ fn the_metadata_describes_every_type_once() {
             set: "Runs",
             bound_to_entity: true,
             params: vec![Param::named("strategy", "Default.State")],
+            body: Body::Members,
             returns: String::from(""),
             doc: "",
         },
@@ -70,6 +71,7 @@ fn the_metadata_describes_every_type_once() {
             set: "Machines",
             bound_to_entity: false,
             params: vec![],
+            body: Body::Members,
             returns: String::from("Edm.Boolean"),
             doc: "",
         },
@@ -366,5 +368,53 @@ fn a_change_need_not_be_complete() {
     assert!(body::check_patch(&RUNS, &json!({"name": "x".repeat(21)})).is_err());
     for body in [json!(null), json!([]), json!("x")] {
         assert!(matches!(body::check(&RUNS, &body), Err(Error::Field(_))));
+    }
+}
+
+/// A run by its number.
+#[odata::complex]
+#[derive(Deserialize)]
+struct ById {
+    /// The number.
+    #[edm(required)]
+    #[expect(dead_code, reason = "only checked")]
+    id: i64,
+}
+
+/// A shelf.
+#[odata::entity(set = "Shelves", name = "ShelfDto", table = "shelves", key = "Id", scope = none)]
+struct Shelf {
+    /// Its number.
+    id: i64,
+    /// Its age.
+    #[edm(read_only)]
+    age: i64,
+    /// What is on it.
+    #[edm(nav, column = "id", target_column = "shelf_id", given = ById)]
+    runs: odata::Many<Run>,
+}
+
+#[test]
+fn a_body_may_give_structures_in_place_of_a_navigation_property() {
+    let changes = |body: &Value, mode| odata::Changes::of(&Shelf::SET, body, mode);
+    for mode in [odata::Mode::Create, odata::Mode::Merge] {
+        let given = changes(&json!({"runs": [{"id": 1}], "Age": "old"}), mode).unwrap();
+        assert_eq!(given.given("Runs"), Some(&json!([{"id": 1}])));
+        let null = changes(&json!({"Runs": null}), mode).unwrap();
+        assert!(null.says("Runs") && null.given("Runs").is_none());
+        assert!(!changes(&json!({}), mode).unwrap().says("Runs"));
+        for (wrong, why) in [
+            (json!([{}]), "The Id field is required."),
+            (json!({}), "The field Runs must be a value of type ById."),
+            (
+                json!(vec![json!({"Id": 1}); 1001]),
+                "Runs must not hold more than 1000 entries",
+            ),
+        ] {
+            let error = changes(&json!({"Runs": wrong}), mode)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(why), "{error}");
+        }
     }
 }

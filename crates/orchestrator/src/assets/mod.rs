@@ -3,11 +3,11 @@
 
 use odata::{Guid, Many, Timestamp, edm_enum};
 
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::feature::Feature;
 use crate::machines::Tag;
-use crate::op::{Access, FolderRule, Need, Resource, plain_entity};
+use crate::op::{Access, FolderRule, Need, Page, Resource, Verb};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("assets").resources(&[&RESOURCE]).tables(&[
@@ -242,16 +242,17 @@ pub static RESOURCE: Resource = Resource::new(
     Need::new("OR.Assets", &[("Assets", Access::View)], false),
 )
 .folder(FolderRule::Required)
-.list(list)
-.get(plain_entity);
+.list::<ListAssets>()
+.get();
 
-/// `GET /odata/Assets`: all but secrets, which clients of this address do not know.
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &Asset::SET)?;
-    let listing = Listing {
-        restrict: Some("{t}.value_type <> 8"),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(&Asset::SET, &query, &listing)?))
+/// All assets of the folder but secrets, which clients of this address do not know.
+#[odata::input]
+pub struct ListAssets;
+
+impl Verb for ListAssets {
+    type Answer = Page<Asset>;
+
+    fn answer(&self, _: &mut Cx<'_, '_>) -> Result<Page<Asset>> {
+        Ok(Page::of("{t}.value_type <> 8"))
+    }
 }

@@ -8,7 +8,7 @@ use odata::{Query, Timestamp};
 
 use crate::cx::{Cx, Identity, SERVER};
 use crate::error::{Error, Result};
-use crate::op::{Access, At, Need, Op, Operation, Page, Resource, function, op, plain_entity};
+use crate::op::{Access, At, Need, Op, Operation, Page, Resource, function, op};
 
 use crate::feature::Feature;
 pub use entities::{AuditAction, AuditComponent, AuditLog, AuditLogEntity};
@@ -22,7 +22,7 @@ pub static FEATURE: Feature = Feature::new("audit")
 const VIEW: Need = Need::new("OR.Audit", &[("Audit", Access::View)], false);
 
 /// The set.
-pub static RESOURCE: Resource = Resource::new(&AuditLog::SET, VIEW).get(plain_entity);
+pub static RESOURCE: Resource = Resource::new(&AuditLog::SET, VIEW).get();
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[op::<GetAuditLogDetails>()];

@@ -6,7 +6,7 @@ use crate::audit::{AuditComponent, Audited};
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::feature::Feature;
-use crate::op::{Access, At, Command, Need, Op, Operation, Resource, action, op, plain_entity};
+use crate::op::{Access, At, Command, Need, Op, Operation, Resource, action, op};
 use crate::settings::{self, timezones};
 
 /// The door of the feature.
@@ -52,7 +52,7 @@ static AUDITED: Audited = Audited::new(AuditComponent::Settings, &Calendar::SET,
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Calendar::SET, ANYONE)
-    .get(plain_entity)
+    .get()
     .create(Command::create(CREATE, "calendarDto", create).audited(&AUDITED))
     .replace(Command::replace(EDIT, "calendarDto", replace).audited(&AUDITED))
     .delete(Command::delete(DELETE, delete).audited(&AUDITED));

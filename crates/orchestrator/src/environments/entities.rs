@@ -3,6 +3,7 @@
 use odata::edm::{self, Entity, EntitySet};
 use odata::edm_enum;
 
+use crate::kinds::ById;
 use crate::robots::{Robot, RobotOfEnvironment};
 
 edm_enum! {
@@ -32,7 +33,7 @@ pub struct Environment {
     /// Number of the environment.
     pub id: i64,
     /// Its robots.
-    #[edm(nav, column = "id", target_column = "environment_id")]
+    #[edm(nav, column = "id", target_column = "environment_id", given = ById)]
     pub robots: odata::Many<RobotOfEnvironment>,
 }
 

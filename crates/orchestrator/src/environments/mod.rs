@@ -5,17 +5,16 @@ mod entities;
 
 use std::collections::BTreeSet;
 
-use odata::{Changes, Mode};
-use serde::Deserialize;
+use odata::Changes;
 
-use crate::access;
-use crate::audit::{self, AuditAction, AuditComponent, Audited};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::audit::{AuditComponent, Audited};
+use crate::body::given;
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::kinds::ById;
 use crate::op::{
     Access, At, Command, FolderRule, Need, Nothing, Op, Operation, Page, Resource, action,
-    function, op, plain_entity,
+    function, op,
 };
 
 use crate::feature::{Feature, Thing, removing};
@@ -45,9 +44,14 @@ static AUDITED: Audited = Audited::new(
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Environment::SET, VIEW)
     .folder(FolderRule::Optional)
-    .get(plain_entity)
+    .get()
     .create(Command::create(CREATE, "environmentDto", create).audited(&AUDITED))
-    .replace(Command::new(EDIT, replace).silent())
+    .replace(
+        Command::replace(EDIT, "environmentDto", replace)
+            .or_create(exists)
+            .audited(&AUDITED)
+            .silent(),
+    )
     .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// Its functions and actions.
@@ -58,21 +62,6 @@ pub const OPS: &[Op] = &[
     op::<GetRobotIdsForEnvironment>(),
     op::<GetRobotsForEnvironment>(),
 ];
-
-/// An entity of a list in a body, named by its number; what else is said of it does not matter.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Named {
-    id: i64,
-}
-
-/// What a body says besides the columns.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sent {
-    #[serde(default)]
-    robots: Option<Vec<Named>>,
-}
 
 /// `POST /odata/Environments`
 fn create(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
@@ -86,9 +75,9 @@ fn create(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
             ),
         ));
     }
-    let name = name_of(&changes);
+    let (name, robots) = (name_of(&changes), given(&changes, "Robots")?);
     let id = cx.insert(changes).map_err(|e| e.name_taken(&name))?;
-    set_members(cx, id)?;
+    set_members(cx, id, robots)?;
     Ok(id)
 }
 
@@ -99,26 +88,11 @@ fn name_of(changes: &Changes) -> String {
     }
 }
 
-/// `PUT /odata/Environments(id)`: where there is none, it is made, under a number of its own, for
-/// whoever may make one.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    if !exists(cx, id)? {
-        let folder = cx.need_folder()?.clone();
-        if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
-            return Err(access::forbidden(&CREATE));
-        }
-        let changes = args.changes("environmentDto", &Environment::SET, Mode::Create)?;
-        let id = create(cx, changes)?;
-        audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-        return Ok(Reply::created(cx.entity(&Environment::SET, id, &[])?));
-    }
-    let changes = args.changes("environmentDto", &Environment::SET, Mode::Replace)?;
-    let name = name_of(&changes);
+/// `PUT /odata/Environments(id)`
+fn replace(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    let (name, robots) = (name_of(&changes), given(&changes, "Robots")?);
     cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
-    set_members(cx, id)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(&Environment::SET, id, &[])?))
+    set_members(cx, id, robots)
 }
 
 /// `DELETE /odata/Environments(id)`
@@ -272,13 +246,11 @@ fn must_be_here(cx: &mut Cx<'_, '_>, robot: i64) -> Result<()> {
     }
 }
 
-/// Makes the robots that the body names those of an environment of the request's folder.
-fn set_members(cx: &mut Cx<'_, '_>, environment: i64) -> Result<()> {
-    let sent: Sent = cx.args.body("environmentDto")?;
-    let Some(robots) = sent.robots else {
+/// Makes these robots those of an environment of the request's folder. Left out they stay, as lists do.
+fn set_members(cx: &mut Cx<'_, '_>, environment: i64, robots: Option<Vec<ById>>) -> Result<()> {
+    let Some(robots) = robots else {
         return Ok(());
     };
-    body::check_length("Robots", &robots)?;
     cx.tx.exec(
         "DELETE FROM environment_robots WHERE environment_id = $1",
         &[environment.into()],
@@ -299,9 +271,8 @@ pub fn set_of_robot(
     cx: &mut Cx<'_, '_>,
     folder: i64,
     robot: i64,
-    environments: &[Named],
+    environments: &[ById],
 ) -> Result<()> {
-    body::check_length("Environments", environments)?;
     cx.tx.exec(
         "DELETE FROM environment_robots WHERE robot_id = $1",
         &[robot.into()],

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use odata::{Timestamp, edm_enum};
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::op::{Need, Op, Resource, op};
@@ -71,26 +71,14 @@ pub struct Export {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Export::SET, Need::AUTHENTICATED)
     .unlisted()
-    .get(get);
+    .get()
+    .sees(|cx, id| own(cx, id).map(drop));
 
 /// Its functions, and the actions that ask for exports.
 pub const OPS: &[Op] = &[
     op::<requests::ExportItems>(),
     op::<links::GetDownloadLink>(),
 ];
-
-/// `GET /odata/Exports(id)`
-fn get(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    own(cx, id)?;
-    let query = args.options(cx, &Export::SET)?;
-    Ok(Reply::json(cx.entity_with(
-        &Export::SET,
-        &id.into(),
-        &query,
-        &[],
-    )?))
-}
 
 /// How far an export is that the caller asked for.
 ///

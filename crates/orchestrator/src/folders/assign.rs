@@ -244,14 +244,18 @@ impl Operation for RemoveUserFromFolderByKey {
     }
 }
 
-/// A folder as an account names it, by its older name.
+/// A folder that a user is assigned to, by its older name. The contract gives it the type of the set
+/// of these, which is an entity here, and no structure can have its name.
+#[odata::complex(name = "AssignedOrganizationUnitDto")]
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Unit {
-    #[serde(default)]
-    id: Option<i64>,
+pub struct Unit {
+    /// The folder's name.
+    #[edm(max = 128)]
     #[serde(default)]
     display_name: Option<String>,
+    /// The folder.
+    #[serde(default)]
+    id: Option<i64>,
 }
 
 impl Unit {

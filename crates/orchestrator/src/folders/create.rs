@@ -5,8 +5,8 @@ use odata::{Changes, Guid};
 
 use super::{CREATE, FeedType, FolderType, PermissionModel, ProvisionType, assign_user};
 use crate::access::{self, By};
-use crate::body;
-use crate::cx::{Args, Cx, Folder as Place, Identity};
+use crate::body::given;
+use crate::cx::{Cx, Folder as Place, Identity};
 use crate::error::{Code, Error, Result};
 use crate::roles;
 
@@ -143,7 +143,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, folder: Changes) -> Result<i64> {
         provision_type: number(&folder, "provision_type").and_then(ProvisionType::from_i64),
         permission_model: number(&folder, "permission_model").and_then(PermissionModel::from_i64),
         parent_id: number(&folder, "parent_id"),
-        parent_key: parent_key(cx.args).filter(|key| !key.is_empty()),
+        parent_key: parent_key(&folder)?,
     };
     let parent = parent(cx, &wanted)?;
     let modern = match &parent {
@@ -176,9 +176,8 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, folder: Changes) -> Result<i64> {
 }
 
 /// The key of the folder above, as a body gives it: no column holds it.
-pub(super) fn parent_key(args: &Args) -> Option<String> {
-    let given = args.body.as_ref().and_then(|b| body::get(b, "ParentKey"))?;
-    given.as_str().map(str::to_owned)
+pub(super) fn parent_key(folder: &Changes) -> Result<Option<String>> {
+    given(folder, "ParentKey")
 }
 
 /// Folders of other types come with what they are for.

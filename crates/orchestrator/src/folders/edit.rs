@@ -2,13 +2,12 @@
 
 use db::{Tx, Value, sql};
 use odata::edm::Scoping;
-use odata::{Changes, Guid};
+use odata::{Changes, Given, Guid};
 
 use super::create::{check_name, parent_key, path_below};
 use super::{AUDITED, DELETE, EDIT, Folder, FolderType, known};
 use crate::access;
 use crate::audit::{self, AuditAction};
-use crate::body;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::kinds::jobs::FINAL;
@@ -19,7 +18,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut folder: Changes) -> Resu
     known(cx, id)?;
     access::managed(cx.tx, cx.caller, &EDIT, id)?;
     check_fixed(cx.tx, id, &mut folder)?;
-    check_parent_key(cx, id)?;
+    check_parent_key(cx, id, &folder)?;
     if let Some(Value::Text(name)) = folder.remove("display_name") {
         rename(cx, id, &name)?;
     }
@@ -37,7 +36,7 @@ pub struct PatchNameDescription {
     name: Option<String>,
     /// For people; without one it stays, and null removes it.
     #[edm(max = 500)]
-    description: Option<String>,
+    description: Given<String>,
 }
 
 impl Operation for PatchNameDescription {
@@ -53,9 +52,8 @@ impl Operation for PatchNameDescription {
         access::managed(cx.tx, cx.caller, &EDIT, id)?;
         check_editable(cx.tx, id)?;
         let mut folder = Changes::none(&Folder::SET);
-        let body = cx.args.body.as_ref();
-        if body.and_then(|b| body::get(b, "description")).is_some() {
-            folder.set("description", self.description.clone());
+        if let Given(Some(description)) = &self.description {
+            folder.set("description", description.clone());
         }
         if let Some(name) = &self.name {
             rename(cx, id, name)?;
@@ -124,8 +122,8 @@ const OTHER_PARENT: &str =
     "ParentId and ParentKey stay: a folder gets another parent with MoveFolder.";
 
 /// Refuses the key of another parent than the folder has.
-fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
-    let Some(given) = parent_key(cx.args) else {
+fn check_parent_key(cx: &mut Cx<'_, '_>, id: i64, folder: &Changes) -> Result<()> {
+    let Some(given) = parent_key(folder)? else {
         return Ok(());
     };
     let row = cx.tx.row(

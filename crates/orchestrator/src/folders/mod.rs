@@ -17,10 +17,10 @@ use odata::Guid;
 
 use crate::access::{self, FolderHeader};
 use crate::audit::{AuditComponent, Audited};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::op::{
-    Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, Resource, op,
+    Access, At, Command, FolderRule, Need, One, Op, Operation, Page, Resource, Verb, op,
 };
 
 use crate::feature::Feature;
@@ -83,8 +83,12 @@ const SEE: Need = Need::new("OR.Folders", &[], false);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Folder::SET, VIEW)
     .folder(FolderRule::Named)
-    .list(list)
-    .get_with(READ, read)
+    .list::<ListFolders>()
+    .get_with(READ)
+    .sees(|cx, id| {
+        known(cx, id)?;
+        must_see(cx, id)
+    })
     .create(Command::create(CREATE, "folderDto", create::create).audited(&AUDITED))
     .replace(Command::replace(EDIT, "folderDto", edit::replace).audited(&AUDITED))
     .delete(Command::delete(DELETE, edit::delete));
@@ -133,15 +137,22 @@ const OWN: &str = "EXISTS (SELECT 1 FROM folder_tree ft
     JOIN role_permissions p ON p.role_id = fur.role_id
     WHERE ft.folder_id = {t}.id AND p.permission IN ('Units.View', 'SubFolders.View'))";
 
-/// `GET /odata/Folders`: all of them with the permission for the tenant, else those in which a role
-/// gives it. Who has it nowhere is refused at the door instead of being told that there are no folders;
-/// robots and people without it find the folders that they are assigned to at
-/// `/api/FoldersNavigation`, where SDKs look for them, and by the headers that name a folder.
-fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let query = cx.options(&Folder::SET)?;
-    let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
-    let page = Page::<Folder>::all().restricted((!all).then(|| OWN.to_owned()));
-    page.var("user", cx.caller.account()).under(query).reply(cx)
+/// All folders with the permission for the tenant, else those in which a role gives it. Who has it
+/// nowhere is refused at the door instead of being told that there are no folders; robots and people
+/// without it find the folders that they are assigned to at `/api/FoldersNavigation`, where SDKs look for
+/// them, and by the headers that name a folder.
+#[odata::input]
+pub struct ListFolders;
+
+impl Verb for ListFolders {
+    type Answer = Page<Folder>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Folder>> {
+        let query = cx.options(&Folder::SET)?;
+        let all = access::has_in_tenant(cx.tx, cx.caller, &VIEW)?;
+        let page = Page::all().restricted((!all).then(|| OWN.to_owned()));
+        Ok(page.var("user", cx.caller.account()).under(query))
+    }
 }
 
 /// The id, if the tenant has such a folder.
@@ -152,12 +163,6 @@ pub(crate) fn known(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
     let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
     let found = cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?;
     found.map(|_| id).ok_or_else(|| Error::not_found("Folder"))
-}
-
-/// `GET /odata/Folders(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = known(cx, args.id()?)?;
-    shown(cx, id)?.reply(cx)
 }
 
 /// The folder with a GUID.
@@ -174,12 +179,13 @@ impl Operation for GetByKey {
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<One<Folder>> {
         let id = edit::by_key(cx, self.identifier)?;
-        shown(cx, id)
+        must_see(cx, id)?;
+        Ok(One::by(id))
     }
 }
 
 /// One folder, for whoever sees all of them or is assigned to it.
-fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<One<Folder>> {
+fn must_see(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     if !access::has_in_tenant(cx.tx, cx.caller, &VIEW)? {
         let named = FolderHeader {
             id: Some(id),
@@ -187,5 +193,5 @@ fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<One<Folder>> {
         };
         access::resolve(cx.tx, cx.caller, &named)?;
     }
-    Ok(One::by(id))
+    Ok(())
 }

@@ -2,16 +2,15 @@
 //! classic folder; what is listed are all of them.
 
 use db::Value;
-use odata::{Changes, Mode};
+use odata::Changes;
 
 use super::assign::must_exist;
 use super::create::check_name;
 use super::{FeedType, NewFolder, assign_user, edit, insert, known};
-use crate::access;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::Result;
 use crate::op::{
-    Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op, plain_entity,
+    Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op,
 };
 
 const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
@@ -34,9 +33,13 @@ pub struct OrganizationUnit {
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&OrganizationUnit::SET, VIEW)
-    .get(plain_entity)
+    .get()
     .create(Command::create(CREATE, BODY, create))
-    .replace(Command::new(EDIT, replace).silent())
+    .replace(
+        Command::replace(EDIT, BODY, replace)
+            .or_create(exists)
+            .silent(),
+    )
     .delete(Command::delete(DELETE, delete));
 
 /// Its functions and actions; `GetUsersForUnit` is with the accounts.
@@ -67,24 +70,17 @@ fn name(unit: &Changes) -> String {
     }
 }
 
-/// `PUT /odata/OrganizationUnits(id)`: another name, or a new unit where none has this number, which
-/// is why it answers itself.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let unit = args.changes(BODY, &OrganizationUnit::SET, Mode::Replace)?;
-    let id = args.id()?;
+/// Whether the tenant has a folder with this number.
+fn exists(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
     let any = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
     let tenant = cx.caller.tenant;
-    if cx.tx.row(any, &[id.into(), tenant.into()])?.is_none() {
-        if !access::has_in_tenant(cx.tx, cx.caller, &CREATE)? {
-            return Err(access::forbidden(&CREATE));
-        }
-        let id = create(cx, unit)?;
-        let made = cx.entity(&OrganizationUnit::SET, id, &[])?;
-        return Ok(Reply::created(made));
-    }
+    Ok(cx.tx.row(any, &[id.into(), tenant.into()])?.is_some())
+}
+
+/// `PUT /odata/OrganizationUnits(id)`: another name.
+fn replace(cx: &mut Cx<'_, '_>, id: i64, unit: Changes) -> Result<()> {
     edit::check_editable(cx.tx, id)?;
-    edit::rename(cx, id, &name(&unit))?;
-    Ok(Reply::json(cx.entity(&OrganizationUnit::SET, id, &[])?))
+    edit::rename(cx, id, &name(&unit))
 }
 
 /// `DELETE /odata/OrganizationUnits(id)`

@@ -31,9 +31,7 @@ use odata::Guid;
 
 use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{
-    Access, At, FolderRule, Need, One, Op, Operation, Resource, function, op, plain_entity,
-};
+use crate::op::{Access, At, FolderRule, Need, One, Op, Operation, Resource, function, op};
 
 use crate::kinds::jobs::RUNNING;
 use maintenance::SetMaintenanceMode;
@@ -60,7 +58,7 @@ const CREATE: Need = Need::new("OR.Jobs", &[("Jobs", Access::Create)], true);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Job::SET, VIEW)
     .folder(FolderRule::Optional)
-    .get(plain_entity);
+    .get();
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[

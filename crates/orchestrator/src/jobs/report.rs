@@ -20,37 +20,47 @@ const MAX_OUTPUT: usize = 1_000_000;
 const MAX_TRACE: usize = 255;
 
 /// One entry of `SubmitJobState`.
+#[odata::complex(name = "RobotReportDto")]
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub struct Report {
     /// The job.
+    #[edm(name = "jobKey")]
     #[serde(default)]
     pub job_key: Option<Guid>,
     /// Where it stands.
+    #[edm(name = "jobState")]
     #[serde(default)]
     pub job_state: Option<JobState>,
     /// For people.
+    #[edm(name = "info")]
     #[serde(default)]
     pub info: Option<String>,
     /// The result: a JSON object as text.
+    #[edm(name = "outputArguments")]
     #[serde(default)]
     pub output_arguments: Option<String>,
     /// The result as a stored file.
+    #[edm(name = "outputFile")]
     #[serde(default)]
     pub output_file: Option<Guid>,
     /// The robot that reports.
+    #[edm(name = "robotKey")]
     #[serde(default)]
     pub robot_key: Option<String>,
-    /// Whether that robot is there.
+    /// Whether that robot is there. A state that is not known here is `Unknown`.
+    #[edm(name = "robotState")]
     #[serde(default, deserialize_with = "robot_state")]
     pub robot_state: Option<SessionState>,
     /// The trace that the robot began, where the start named none.
+    #[edm(name = "traceId")]
     #[serde(default)]
     pub trace_id: Option<String>,
     /// Which hand-out this is about; robots that do not know attempts leave it out.
+    #[edm(name = "attempt")]
     #[serde(default)]
     pub attempt: Option<i64>,
     /// Why it faulted.
+    #[edm(name = "error")]
     #[serde(default)]
     pub error: Option<ReportedError>,
 }
@@ -81,17 +91,27 @@ impl Report {
 }
 
 /// Why a job faulted, in the robot's words.
+#[odata::complex(name = "ReportedErrorDto")]
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub struct ReportedError {
+    /// What programs know it by.
+    #[edm(name = "code")]
     #[serde(default)]
     code: Option<String>,
+    /// One line.
+    #[edm(name = "title")]
     #[serde(default)]
     title: Option<String>,
+    /// Everything there is, e.g. a stack trace.
+    #[edm(name = "detail")]
     #[serde(default)]
     detail: Option<String>,
+    /// What kind of error it is.
+    #[edm(name = "category")]
     #[serde(default)]
     category: Option<String>,
+    /// The status of an answer, if that is what went wrong.
+    #[edm(name = "status")]
     #[serde(default)]
     status: Option<i64>,
 }

@@ -10,3 +10,12 @@ pub use jobs::JobState;
 pub use robots::{CredentialType, RobotType};
 pub use sessions::SessionState;
 pub use users::UserType;
+
+/// An entity that a body names by its number; what else is said of it does not matter.
+#[odata::complex(name = "EntityByIdDto")]
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub struct ById {
+    /// Number of the entity.
+    #[edm(required)]
+    pub id: i64,
+}

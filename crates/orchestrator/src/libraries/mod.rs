@@ -3,11 +3,11 @@
 
 mod entities;
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::op::{
-    Access, Answer, At, AtEdge, Command, File, Need, Op, Operation, Page, Resource, action, edge,
-    function, op,
+    Access, At, AtEdge, Command, File, Need, Nothing, Op, Operation, Page, Resource, Verb, action,
+    edge, function, op,
 };
 use crate::packages::{self, Feed, UploadedFile};
 
@@ -25,8 +25,8 @@ const DELETE: Need = Need::new("OR.Execution", &[("Libraries", Access::Delete)],
 
 /// The set: the latest version of every library.
 pub static RESOURCE: Resource = Resource::new(&LIBRARIES, VIEW)
-    .list(list)
-    .delete(Command::new(DELETE, delete));
+    .list::<ListLibraries>()
+    .delete(Command::verb::<DeleteLibrary>(DELETE));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -35,12 +35,40 @@ pub const OPS: &[Op] = &[
     edge::<UploadPackage>(),
 ];
 
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::latest::<Library>(cx, args, Feed::Libraries)?.reply(cx)
+/// The latest version of every library in a feed.
+#[odata::input]
+pub struct ListLibraries {
+    /// What is in the id or the description.
+    search_term: Option<String>,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
 }
 
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    packages::remove(cx, args, Feed::Libraries)
+impl Verb for ListLibraries {
+    type Answer = Page<Library>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Library>> {
+        let (feed, term) = (self.feed_id.as_deref(), self.search_term.as_deref());
+        packages::latest(cx, Feed::Libraries, feed, term)
+    }
+}
+
+/// Removes a version of a library, or all that there are.
+#[odata::input]
+pub struct DeleteLibrary {
+    /// `Id:Version`, or `Id` for all versions.
+    #[edm(key)]
+    key: String,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
+}
+
+impl Verb for DeleteLibrary {
+    type Answer = Nothing;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        packages::remove(cx, Feed::Libraries, self.feed_id.as_deref(), &self.key)
+    }
 }
 
 /// The versions of a library, the newest first.

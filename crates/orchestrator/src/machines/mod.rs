@@ -11,7 +11,7 @@ use db::Tx;
 
 use crate::access;
 use crate::audit::{AuditComponent, Audited};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::op::{
     Access, At, Command, FolderRule, Need, Op, Operation, Page, Resource, Vars, function, op,
@@ -44,9 +44,9 @@ static AUDITED: Audited = Audited::new(AuditComponent::Machines, &Machine::SET, 
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Machine::SET, VIEW)
-    .get(read)
+    .get()
     .vars(without_secret)
-    .create(Command::new(CREATE, write::create))
+    .create(Command::create_shown(CREATE, "machineDto", write::create).audited(&AUDITED))
     .replace(
         Command::replace(EDIT, "machineDto", write::change)
             .audited(&AUDITED)
@@ -72,19 +72,6 @@ pub const OPS: &[Op] = &[
 /// A secret is shown once, when the machine is made.
 fn without_secret(_: &mut Cx<'_, '_>, _: i64) -> Result<Vars> {
     Ok(vec![("secret", db::Value::Null)])
-}
-
-/// `GET /odata/Machines(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &Machine::SET)?;
-    let id = args.id()?;
-    let vars = without_secret(cx, id)?;
-    Ok(Reply::json(cx.entity_with(
-        &Machine::SET,
-        &id.into(),
-        &query,
-        &vars,
-    )?))
 }
 
 /// That a row's machine, its column `$machine`, is one of the folder `{target}`, assigned to it or

@@ -1,18 +1,18 @@
 //! Making and changing machines.
 
 use db::{Tx, Value};
-use odata::{Changes, Guid, Mode, Timestamp};
+use odata::{Changes, Guid, Timestamp};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::entities::{
     Machine, MachineScope, MachineType, MaintenanceWindow, RobotUser, Tag, UpdatePolicy,
 };
-use super::{AUDITED, AutomationType, TargetFramework, VpnSettings, secrets};
-use crate::audit::{self, AuditAction};
+use super::{AutomationType, TargetFramework, VpnSettings, secrets};
 use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
+use crate::op::Vars;
 
 /// A maintenance window is at most this long, in minutes: a week.
 const MAX_WINDOW: i32 = 7 * 24 * 60;
@@ -81,8 +81,7 @@ fn insert(tx: &mut Tx<'_>, tenant: i64, now: Timestamp, mut machine: Changes) ->
 }
 
 /// `POST /odata/Machines`: the answer alone carries the new client secret.
-pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let mut machine = args.changes("machineDto", &Machine::SET, Mode::Create)?;
+pub(super) fn create(cx: &mut Cx<'_, '_>, mut machine: Changes) -> Result<(i64, Vars)> {
     complete(&mut machine)?;
     let key = match given_key(machine.remove("license_key"))? {
         Some(key) => unused(cx, key)?,
@@ -91,16 +90,12 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
     machine.set("license_key", key);
     machine.set("key", cx.key());
     let name = text(&machine, "name").unwrap_or_default();
+    let users = robot_users(&machine)?;
     let id = insert(cx.tx, cx.caller.tenant, cx.now, machine).map_err(|e| e.name_taken(&name))?;
-    set_robots(cx, id)?;
+    set_robots(cx, id, users)?;
     let (_, secret) = secrets::make(cx.tx, cx.now, id)?;
     cx.hint(Hint::Identities);
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    Ok(Reply::created(cx.entity(
-        &Machine::SET,
-        id,
-        &[("secret", secret.into())],
-    )?))
+    Ok((id, vec![("secret", secret.into())]))
 }
 
 /// `PUT` and `PATCH /odata/Machines(id)`
@@ -113,8 +108,9 @@ pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut machine: Changes) -> Resu
     check_fixed(&mut machine, &row)?;
     complete(&mut machine)?;
     let name = text(&machine, "name").unwrap_or_default();
+    let users = robot_users(&machine)?;
     cx.update(machine, id).map_err(|e| e.name_taken(&name))?;
-    set_robots(cx, id)?;
+    set_robots(cx, id, users)?;
     // Slots decide which jobs its hosts may take.
     cx.hint(Hint::Dispatch);
     cx.hint(Hint::Identities);
@@ -237,19 +233,14 @@ fn unused(cx: &mut Cx<'_, '_>, key: Guid) -> Result<Guid> {
     ))
 }
 
-/// Members of a body that are no columns of the machine's own.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sent {
-    #[serde(default)]
-    robot_users: Option<Vec<RobotUser>>,
+/// `RobotUsers` of the body: the robots that alone may use the machine.
+fn robot_users(machine: &Changes) -> Result<Option<Vec<RobotUser>>> {
+    body::given(machine, "RobotUsers")
 }
 
-/// `RobotUsers` of the body: the robots that alone may use the machine. Left out they stay, as
-/// lists do.
-fn set_robots(cx: &mut Cx<'_, '_>, machine: i64) -> Result<()> {
-    let sent: Sent = body::read("machineDto", cx.args.body.as_ref())?;
-    let Some(users) = sent.robot_users else {
+/// Makes these the robots that alone may use the machine. Left out they stay, as lists do.
+fn set_robots(cx: &mut Cx<'_, '_>, machine: i64, users: Option<Vec<RobotUser>>) -> Result<()> {
+    let Some(users) = users else {
         return Ok(());
     };
     cx.tx.exec(

@@ -276,6 +276,7 @@ impl<S: Entity> Answer for One<S> {
 pub struct Created<S> {
     id: i64,
     vars: Vars,
+    query: Option<Query>,
     set: PhantomData<fn() -> S>,
 }
 
@@ -286,6 +287,7 @@ impl<S: Entity> Created<S> {
         Self {
             id,
             vars: Vars::new(),
+            query: None,
             set: PhantomData,
         }
     }
@@ -294,6 +296,13 @@ impl<S: Entity> Created<S> {
     #[must_use]
     pub fn vars(mut self, vars: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         self.vars.extend(vars);
+        self
+    }
+
+    /// Under options that the operation has read itself, by [`Cx::options`].
+    #[must_use]
+    pub fn under(mut self, query: Query) -> Self {
+        self.query = Some(query);
         self
     }
 }
@@ -307,7 +316,9 @@ impl<S: Entity> Answer for Created<S> {
     }
 
     fn reply(self, cx: &mut Cx<'_, '_>) -> Result<Reply> {
-        Ok(Reply::created(cx.entity(S::set(), self.id, &self.vars)?))
+        let query = self.query.unwrap_or_else(|| Query::none(S::set()));
+        let made = cx.entity_with(S::set(), &self.id.into(), &query, &self.vars)?;
+        Ok(Reply::created(made))
     }
 }
 

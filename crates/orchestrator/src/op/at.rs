@@ -1,6 +1,7 @@
 //! Where an operation is, who may call it, and what else is known before a request is read.
 
 use odata::Options;
+use odata::edm::EntitySet;
 
 use super::{FolderRule, Need, Store};
 use crate::audit::{AuditAction, Audited};
@@ -54,6 +55,8 @@ pub struct At {
     /// What messages call a body that is missing, where there must be one; otherwise they name the
     /// first parameter that is.
     pub body: Option<&'static str>,
+    /// The entity that its body is, if it is one: its parameters stand elsewhere.
+    pub sends: Option<&'static EntitySet>,
     /// Whether a value of another type is told by its own name (1009), and not as a parameter that is
     /// null.
     pub tells: bool,
@@ -81,6 +84,7 @@ pub const fn function(set: &'static str, name: &'static str) -> At {
         filter: None,
         options: None,
         body: None,
+        sends: None,
         tells: false,
         once: false,
         audited: None,
@@ -206,6 +210,13 @@ impl At {
     #[must_use]
     pub const fn body(mut self, name: &'static str) -> Self {
         self.body = Some(name);
+        self
+    }
+
+    /// With an entity as its body.
+    #[must_use]
+    pub const fn sends(mut self, set: &'static EntitySet) -> Self {
+        self.sends = Some(set);
         self
     }
 

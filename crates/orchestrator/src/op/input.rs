@@ -29,7 +29,13 @@ pub fn read<T: Input>(at: &At, args: &Args) -> Result<T> {
         let in_address = at.reads_address() || T::QUERY.contains(&prop.name);
         let value = match in_address {
             true => of_address(at, prop, args)?.map(Cow::Owned),
-            false => of_body(at, prop, body)?.map(Cow::Borrowed),
+            false => {
+                let given = match T::WHOLE {
+                    Some(_) => args.body.as_ref(),
+                    None => body.and_then(|members| odata::body::member(members, prop.name)),
+                };
+                of_body(at, prop, given)?.map(Cow::Borrowed)
+            }
         };
         values.extend(value.map(|value| (prop.name, value)));
     }
@@ -72,7 +78,7 @@ fn members<'a, T: Input>(at: &At, args: &'a Args) -> Result<Option<&'a Map<Strin
         }
     };
     match &args.body {
-        _ if params().next().is_none() => Ok(None),
+        _ if params().next().is_none() || T::WHOLE.is_some() => Ok(None),
         // Why it cannot be read is added where it is told.
         _ if args.unread.is_some() => Err(none(None)),
         None | Some(Value::Null) if at.body.is_some() => Err(none(None)),
@@ -85,12 +91,7 @@ fn members<'a, T: Input>(at: &At, args: &'a Args) -> Result<Option<&'a Map<Strin
     }
 }
 
-fn of_body<'a>(
-    at: &At,
-    prop: &Prop,
-    body: Option<&'a Map<String, Value>>,
-) -> Result<Option<&'a Value>> {
-    let given = body.and_then(|members| odata::body::member(members, prop.name));
+fn of_body<'a>(at: &At, prop: &Prop, given: Option<&'a Value>) -> Result<Option<&'a Value>> {
     match given {
         None | Some(Value::Null) if prop.required => Err(Error::NotNull {
             param: prop.name.into(),
@@ -329,6 +330,31 @@ mod tests {
         for none in [json!({}), json!({"change": []}), json!([])] {
             let error = changes(&telling, none).map(|_| ()).unwrap_err();
             assert!(error.to_string().starts_with("change must not be null"));
+        }
+    }
+
+    /// A list of changes.
+    #[odata::input]
+    struct Listed {
+        /// All of them.
+        #[edm(whole, required)]
+        all: Vec<Change>,
+    }
+
+    #[test]
+    fn a_parameter_may_be_the_body() {
+        let sent = |body: Value| {
+            let args = Args {
+                body: Some(body),
+                ..Args::default()
+            };
+            read::<Listed>(&action("Set", "Change").tells(), &args).map(|listed| listed.all.len())
+        };
+        assert_eq!(sent(json!([{"count": "1"}, {}])).unwrap(), 2);
+        let none = sent(json!(null)).unwrap_err().to_string();
+        assert_eq!(none, "all must not be null");
+        for wrong in [json!({"all": []}), json!([5]), json!([{"Count": "x"}])] {
+            assert!(sent(wrong.clone()).is_err(), "{wrong}");
         }
     }
 

@@ -7,14 +7,16 @@
 mod answer;
 mod at;
 mod batched;
+mod command;
 mod input;
 mod need;
 mod resource;
+mod verb;
 
 use std::sync::Arc;
 
 use odata::edm::{EntitySet, Input, Kind, Prop};
-use odata::metadata::{OpSig, Param};
+use odata::metadata::{Body, OpSig, Param};
 
 use crate::audit::{self, AuditAction};
 use crate::cx::{Args, Cx, Reply};
@@ -24,8 +26,10 @@ use crate::idempotency;
 pub use answer::{Answer, Created, File, Json, Nothing, One, Page, Part, Returns, Vars, Written};
 pub use at::{At, NAMESPACE, OWN_NAMESPACE, Proof, QUEUE_NAMESPACE, action, function, plain};
 pub use batched::{BatchItem, Batched, batched};
+pub use command::{Command, Prepare, Prepared};
 pub use need::{Access, FolderRule, Need, Store};
-pub use resource::{Command, Prepare, Prepared, Resource, Run, plain_entity, plain_page};
+pub use resource::Resource;
+pub use verb::{Verb, asked};
 
 /// Something that a caller can ask for.
 pub trait Operation: Input + Send + Sync + 'static {
@@ -177,6 +181,7 @@ pub const fn op<T: Operation>() -> Op {
         doc: T::DOC,
         params: T::PARAMS,
         query: T::QUERY,
+        whole: T::WHOLE.is_some(),
         returns: T::Answer::RETURNS,
         slow: false,
         search: None,
@@ -212,6 +217,7 @@ pub const fn edge<T: AtEdge>() -> Op {
         doc: T::DOC,
         params: <T::Input as Input>::PARAMS,
         query: <T::Input as Input>::QUERY,
+        whole: <T::Input as Input>::WHOLE.is_some(),
         returns: <T::Answer as Answer>::RETURNS,
         slow: false,
         search: None,
@@ -262,6 +268,8 @@ pub struct Op {
     pub params: &'static [Prop],
     /// Names of those that stand in the query although they need not.
     pub query: &'static [&'static str],
+    /// Whether its body is one of them, and not an object that has them.
+    pub whole: bool,
     /// The type of its answer.
     pub returns: Returns,
     /// Whether reading its input is slow work.
@@ -311,6 +319,11 @@ impl Op {
             params: params
                 .map(|prop| Param::declared(prop).in_query(in_query(prop)))
                 .collect(),
+            body: match (self.at.sends, self.whole) {
+                (Some(set), _) => Body::Entity(set),
+                (None, true) => Body::Whole,
+                (None, false) => Body::Members,
+            },
             returns: self.returns.type_name(),
             doc: self.doc,
         }

@@ -1,181 +1,21 @@
 //! Entity sets with the verbs that exist on them.
 
-use odata::edm::EntitySet;
-use odata::{Changes, Mode, Options, Query};
+use odata::edm::{EntitySet, Input};
+use odata::{Options, Query};
 
+use super::command::{Command, Does};
+use super::verb::Verb;
 use super::{FolderRule, Need, Store, Vars};
-use crate::audit::{self, AuditAction, Audited};
-use crate::cx::{Args, Cx, Listing, Reply};
-use crate::error::{Error, Result};
-
-/// A function of a verb that reads what it needs itself.
-pub type Run = fn(&mut Cx<'_, '_>, &Args) -> Result<Reply>;
-
-/// Work before the transaction; it sees the body and no database.
-pub type Prepare = fn(&Args) -> Result<Option<Prepared>>;
-
-/// What such work makes of a request.
-#[derive(Clone)]
-pub enum Prepared {
-    /// The hash of a password.
-    Hash(String),
-}
-
-/// What a verb does. Where the function only does what is beyond columns, the rest follows from the
-/// declaration: the body is read and checked against it, the audit log is written, and the entity is
-/// the answer.
-#[derive(Clone, Copy)]
-pub enum Does {
-    /// A function that reads what it needs itself, and answers itself.
-    Run(Run),
-    /// Makes an entity of what the body, called by this name in messages, says of its columns; gives its
-    /// number.
-    Create(&'static str, fn(&mut Cx<'_, '_>, Changes) -> Result<i64>),
-    /// Changes the entity with this number.
-    Change(
-        &'static str,
-        Mode,
-        fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
-    ),
-    /// Removes it.
-    Delete(fn(&mut Cx<'_, '_>, i64) -> Result<()>),
-}
-
-/// A verb on a resource.
-#[derive(Clone, Copy)]
-pub struct Command {
-    /// What it asks of the caller.
-    pub need: Need,
-    /// Slow work before the transaction, such as hashing a password: no transaction may wait for
-    /// it. Its result is in [`Args::prepared`].
-    pub prepare: Option<Prepare>,
-    /// Whether success has no body, unless the caller prefers the entity.
-    pub silent: bool,
-    /// How the audit log tells of it, unless the function does.
-    pub audited: Option<&'static Audited>,
-    /// What it does.
-    pub does: Does,
-}
-
-impl Command {
-    /// A verb without slow work that answers with the entity.
-    #[must_use]
-    pub const fn new(need: Need, run: Run) -> Self {
-        Self::of(need, Does::Run(run))
-    }
-
-    const fn of(need: Need, does: Does) -> Self {
-        Self {
-            need,
-            prepare: None,
-            silent: false,
-            audited: None,
-            does,
-        }
-    }
-
-    /// Making an entity; `body` is the name of the body in messages.
-    #[must_use]
-    pub const fn create(
-        need: Need,
-        body: &'static str,
-        run: fn(&mut Cx<'_, '_>, Changes) -> Result<i64>,
-    ) -> Self {
-        Self::of(need, Does::Create(body, run))
-    }
-
-    /// Changing an entity to what the body says.
-    #[must_use]
-    pub const fn replace(
-        need: Need,
-        body: &'static str,
-        run: fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
-    ) -> Self {
-        Self::of(need, Does::Change(body, Mode::Replace, run))
-    }
-
-    /// Changing of an entity what the body names.
-    #[must_use]
-    pub const fn merge(
-        need: Need,
-        body: &'static str,
-        run: fn(&mut Cx<'_, '_>, i64, Changes) -> Result<()>,
-    ) -> Self {
-        Self::of(need, Does::Change(body, Mode::Merge, run))
-    }
-
-    /// Removing an entity.
-    #[must_use]
-    pub const fn delete(need: Need, run: fn(&mut Cx<'_, '_>, i64) -> Result<()>) -> Self {
-        Self::of(need, Does::Delete(run))
-    }
-
-    /// With a line in the audit log.
-    #[must_use]
-    pub const fn audited(mut self, what: &'static Audited) -> Self {
-        self.audited = Some(what);
-        self
-    }
-
-    /// Answering with nothing, as the contract has it for most changes. The entity is written all the
-    /// same: its version is told in a header, and `Prefer: return=representation` asks for it.
-    #[must_use]
-    pub const fn silent(mut self) -> Self {
-        self.silent = true;
-        self
-    }
-
-    /// With slow work before the transaction.
-    #[must_use]
-    pub const fn prepare(mut self, prepare: Prepare) -> Self {
-        self.prepare = Some(prepare);
-        self
-    }
-
-    /// Does it on a resource.
-    ///
-    /// # Errors
-    /// What is wrong with the body, the refusals of the function, the store's.
-    pub fn perform(&self, resource: &Resource, cx: &mut Cx<'_, '_>) -> Result<Reply> {
-        let args = cx.args;
-        let set = resource.written;
-        match self.does {
-            Does::Run(run) => run(cx, args),
-            Does::Create(body, run) => {
-                let changes = args.changes(body, set, Mode::Create)?;
-                let id = run(cx, changes)?;
-                self.tell(cx, AuditAction::Create, id)?;
-                Ok(Reply::created(resource.shown(cx, id)?))
-            }
-            Does::Change(body, mode, run) => {
-                let id = args.id()?;
-                let changes = args.changes(body, set, mode)?;
-                run(cx, id, changes)?;
-                self.tell(cx, AuditAction::Update, id)?;
-                Ok(Reply::json(resource.shown(cx, id)?))
-            }
-            Does::Delete(run) => {
-                let id = args.id()?;
-                // What is deleted can be shown only before.
-                self.tell(cx, AuditAction::Delete, id)?;
-                run(cx, id)?;
-                Ok(Reply::NoContent)
-            }
-        }
-    }
-
-    fn tell(&self, cx: &mut Cx<'_, '_>, action: AuditAction, id: i64) -> Result<()> {
-        match self.audited {
-            Some(what) => audit::done(cx, what, action, id),
-            None => Ok(()),
-        }
-    }
-}
+use crate::access;
+use crate::cx::{Cx, Listing, Reply};
+use crate::error::Result;
 
 /// An entity set with the verbs that exist on it.
 pub struct Resource {
     /// The declaration.
     pub set: &'static EntitySet,
+    /// The same as one entity is shown, where that needs more than the key.
+    pub single: &'static EntitySet,
     /// The same as it is written, where it is read through more than its own table.
     pub written: &'static EntitySet,
     /// What reading asks of the caller; one entity may ask for something else.
@@ -186,11 +26,12 @@ pub struct Resource {
     pub folder: FolderRule,
     /// Where its rows are.
     pub store: Store,
-    /// How a page of it is read: [`plain_page`], or with a restriction of its own; none where the
-    /// contract has no listing.
-    pub list: Option<Run>,
-    /// How one is read by key, where the contract has that: [`plain_entity`], or a function.
+    /// How a page of it is read; none where the contract has no listing.
+    pub list: Option<Command>,
+    /// How one is read by key, where the contract has that.
     pub get: Option<Command>,
+    /// Refuses to show one that the request does not see, where that is not only its scope.
+    pub sees: Option<fn(&mut Cx<'_, '_>, i64) -> Result<()>>,
     /// Which query options the answer to that honours.
     pub get_options: Options,
     /// The variables of the set's expressions for one entity.
@@ -213,13 +54,15 @@ impl Resource {
     pub const fn new(set: &'static EntitySet, view: Need) -> Self {
         Self {
             set,
+            single: set,
             written: set,
             view,
             guarded: false,
             folder: FolderRule::Tenant,
             store: Store::Main,
-            list: Some(plain_page),
+            list: Some(Command::of(view, Does::Page)),
             get: None,
+            sees: None,
             vars: None,
             answering: "",
             get_options: Options::ENTITY,
@@ -228,6 +71,13 @@ impl Resource {
             merge: None,
             delete: None,
         }
+    }
+
+    /// With single entities as this set says.
+    #[must_use]
+    pub const fn single(mut self, set: &'static EntitySet) -> Self {
+        self.single = set;
+        self
     }
 
     /// Written as this set says.
@@ -260,8 +110,8 @@ impl Resource {
 
     /// Listed in a way of its own.
     #[must_use]
-    pub const fn list(mut self, run: Run) -> Self {
-        self.list = Some(run);
+    pub const fn list<T: Verb>(mut self) -> Self {
+        self.list = Some(Command::verb::<T>(self.view));
         self
     }
 
@@ -274,23 +124,44 @@ impl Resource {
 
     /// Read by key.
     #[must_use]
-    pub const fn get(self, run: Run) -> Self {
+    pub const fn get(self) -> Self {
         let need = self.view;
-        self.get_with(need, run)
+        self.get_with(need)
     }
 
     /// Read by key, which asks for something else than reading lists.
     #[must_use]
-    pub const fn get_with(mut self, need: Need, run: Run) -> Self {
-        self.get = Some(Command::new(need, run));
+    pub const fn get_with(mut self, need: Need) -> Self {
+        self.get = Some(Command::of(need, Does::Entity));
+        self
+    }
+
+    /// Read by key, of which something is asked in the query.
+    #[must_use]
+    pub const fn get_asking<T: Input>(mut self) -> Self {
+        self.get = Some(Command::of(self.view, Does::Entity).asking::<T>());
+        self
+    }
+
+    /// Read by key in a way of its own.
+    #[must_use]
+    pub const fn get_as<T: Verb>(mut self) -> Self {
+        self.get = Some(Command::verb::<T>(self.view));
         self
     }
 
     /// Read by key, which gives no entity but a plain value.
     #[must_use]
-    pub const fn get_value(mut self, run: Run) -> Self {
+    pub const fn get_value<T: Verb>(mut self) -> Self {
         self.get_options = Options::NONE;
-        self.get(run)
+        self.get_as::<T>()
+    }
+
+    /// Showing one entity to requests only that see it.
+    #[must_use]
+    pub const fn sees(mut self, sees: fn(&mut Cx<'_, '_>, i64) -> Result<()>) -> Self {
+        self.sees = Some(sees);
+        self
     }
 
     /// With variables in the expressions of one entity.
@@ -307,14 +178,68 @@ impl Resource {
         self
     }
 
-    /// One entity as the answer to a change shows it.
-    fn shown(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
-        let vars = match self.vars {
-            Some(vars) => vars(cx, id)?,
-            None => Vars::new(),
+    /// A page of the set under the query's options.
+    pub(super) fn page(&self, cx: &mut Cx<'_, '_>) -> Result<Reply> {
+        let query = cx.options(self.set)?;
+        let listing = Listing {
+            count: cx.args.count,
+            ..Listing::default()
         };
-        let query = Query::parse(self.set, self.answering)?;
-        cx.entity_with(self.set, &id.into(), &query, &vars)
+        Ok(Reply::json(cx.page(self.set, &query, &listing)?))
+    }
+
+    /// One entity of the set by its key, under the query's options.
+    pub(super) fn entity(&self, cx: &mut Cx<'_, '_>) -> Result<Reply> {
+        let id = cx.args.id()?;
+        if let Some(sees) = self.sees {
+            sees(cx, id)?;
+        }
+        let query = cx.options(self.single)?;
+        let vars = self.vars_of(cx, id)?;
+        Ok(Reply::json(cx.entity_with(
+            self.single,
+            &id.into(),
+            &query,
+            &vars,
+        )?))
+    }
+
+    /// One entity as the answer to a change shows it.
+    pub(super) fn shown(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<Vec<u8>> {
+        let vars = self.vars_of(cx, id)?;
+        self.shown_with(cx, id, &vars)
+    }
+
+    pub(super) fn shown_with(
+        &self,
+        cx: &mut Cx<'_, '_>,
+        id: i64,
+        vars: &[(&str, db::Value)],
+    ) -> Result<Vec<u8>> {
+        let query = Query::parse(self.single, self.answering)?;
+        cx.entity_with(self.single, &id.into(), &query, vars)
+    }
+
+    fn vars_of(&self, cx: &mut Cx<'_, '_>, id: i64) -> Result<Vars> {
+        match self.vars {
+            Some(vars) => vars(cx, id),
+            None => Ok(Vars::new()),
+        }
+    }
+
+    /// Refuses callers without a permission: in the folder of the request, if it has one.
+    pub(super) fn require(&self, cx: &mut Cx<'_, '_>, need: &Need) -> Result<()> {
+        let may = match self.folder.reads_header() {
+            true => {
+                let folder = cx.need_folder()?.clone();
+                access::has_in_folder(cx.tx, cx.caller, need, &folder)?
+            }
+            false => access::has_in_tenant(cx.tx, cx.caller, need)?,
+        };
+        if may {
+            return Ok(());
+        }
+        Err(access::forbidden(need))
     }
 
     /// With `POST`.
@@ -344,37 +269,4 @@ impl Resource {
         self.delete = Some(command);
         self
     }
-}
-
-/// A page of the set under the query's options.
-///
-/// # Errors
-/// What the query or the store say.
-pub fn plain_page(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let set = args
-        .set
-        .ok_or_else(|| Error::Internal("a plain page needs its set".into()))?;
-    let query = args.options(cx, set)?;
-    let listing = Listing {
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(set, &query, &listing)?))
-}
-
-/// One entity of the set by its key.
-///
-/// # Errors
-/// 404 when there is none in scope.
-pub fn plain_entity(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let set = args
-        .set
-        .ok_or_else(|| Error::Internal("a plain read needs its set".into()))?;
-    let query = args.options(cx, set)?;
-    Ok(Reply::json(cx.entity_with(
-        set,
-        &args.id()?.into(),
-        &query,
-        &[],
-    )?))
 }

@@ -11,9 +11,9 @@ use db::Tx;
 use nupkg::Version;
 use odata::edm::Entity;
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Answer, Command, File, Need, Op, Page, Resource, edge, op};
+use crate::op::{Access, Command, File, Need, Nothing, Op, Page, Resource, Verb, edge, op};
 
 use crate::feature::Feature;
 pub use entities::{
@@ -39,8 +39,8 @@ const DOWNLOAD: Need = Need::new("OR.Execution", &[], false);
 
 /// The set: the latest version of every package.
 pub static RESOURCE: Resource = Resource::new(&Package::SET, VIEW)
-    .list(list)
-    .delete(Command::new(DELETE, delete));
+    .list::<ListPackages>()
+    .delete(Command::verb::<DeletePackage>(DELETE));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -56,12 +56,40 @@ pub const OPS: &[Op] = &[
     op::<feeds::GetFolderFeed>(),
 ];
 
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    latest::<Package>(cx, args, Feed::Processes)?.reply(cx)
+/// The latest version of every package in a feed.
+#[odata::input]
+pub struct ListPackages {
+    /// What is in the id or the description.
+    search_term: Option<String>,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
 }
 
-fn delete(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    remove(cx, args, Feed::Processes)
+impl Verb for ListPackages {
+    type Answer = Page<Package>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Package>> {
+        let (feed, term) = (self.feed_id.as_deref(), self.search_term.as_deref());
+        latest(cx, Feed::Processes, feed, term)
+    }
+}
+
+/// Removes a version of a package, or all that there are.
+#[odata::input]
+pub struct DeletePackage {
+    /// `Id:Version`, or `Id` for all versions.
+    #[edm(key)]
+    key: String,
+    /// The feed, if it is not the tenant's.
+    feed_id: Option<String>,
+}
+
+impl Verb for DeletePackage {
+    type Answer = Nothing;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
+        remove(cx, Feed::Processes, self.feed_id.as_deref(), &self.key)
+    }
 }
 
 const LATEST: &str = "{t}.feed_id = {feed} AND {t}.is_latest";
@@ -71,11 +99,16 @@ const SEARCHED: &str = "{t}.feed_id = {feed} AND {t}.is_latest
 const VERSIONS: &str = "{t}.feed_id = {feed} AND fold({t}.package_id) = fold({package})
      AND {t}.deletion_time IS NULL";
 
-/// `GET …[?searchTerm=&feedId=]`: the latest version of every package in a feed.
-pub(crate) fn latest<S: Entity>(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Page<S>> {
-    let feed = kind.requested(cx.tx, cx.caller.tenant, feed_param(args).as_deref())?;
-    let term = args.text("searchTerm").ok().filter(|t| !t.is_empty());
-    let like = term.as_ref().map(|t| format!("%{}%", escape_like(t)));
+/// The latest version of every package in a feed, or of those in which a term is found.
+pub(crate) fn latest<S: Entity>(
+    cx: &mut Cx<'_, '_>,
+    kind: Feed,
+    feed: Option<&str>,
+    term: Option<&str>,
+) -> Result<Page<S>> {
+    let feed = kind.requested(cx.tx, cx.caller.tenant, feed)?;
+    let term = term.filter(|t| !t.is_empty());
+    let like = term.map(|t| format!("%{}%", escape_like(t)));
     let which = if term.is_some() { SEARCHED } else { LATEST };
     Ok(Page::of(which).var("feed", feed).var("like", like))
 }
@@ -114,11 +147,6 @@ pub(crate) fn download(
         blob: found.blob,
         name: format!("{}.{}.nupkg", found.package_id, found.version),
     })
-}
-
-/// The feed that a request for a set names.
-fn feed_param(args: &Args) -> Option<String> {
-    args.text("feedId").ok()
 }
 
 /// The version that a key means.

@@ -4,11 +4,12 @@ use db::Value;
 use serde_json::json;
 
 use super::publish::elect_latest;
-use super::{Feed, feed_param, no_package, normalized, split_key};
+use super::{Feed, no_package, normalized, split_key};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::kinds::jobs::ACTIVE;
+use crate::op::Nothing;
 
 /// What of a feed is removed: a version of a package, or all of them.
 struct Which {
@@ -47,20 +48,19 @@ struct Version {
 ///
 /// # Errors
 /// 1677 when there is nothing of that name, 1642 for what is in use.
-pub(crate) fn remove(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Reply> {
-    let Some(odata::path::Literal::Text(key)) = &args.key else {
-        return Err(Error::refused(
-            Code::InvalidRequest,
-            "The key must be a text: 'Id:Version', or 'Id' for all versions.",
-        ));
-    };
+pub(crate) fn remove(
+    cx: &mut Cx<'_, '_>,
+    kind: Feed,
+    feed: Option<&str>,
+    key: &str,
+) -> Result<Nothing> {
     let (package, version) = match key.contains(':') {
         true => split_key(key).map(|(package, version)| (package, Some(version)))?,
-        false => (key.as_str(), None),
+        false => (key, None),
     };
     let which = Which {
         tenant: cx.caller.tenant,
-        feed: kind.requested(cx.tx, cx.caller.tenant, feed_param(args).as_deref())?,
+        feed: kind.requested(cx.tx, cx.caller.tenant, feed)?,
         package: package.to_owned(),
         version: match version {
             Some(version) => Some(normalized(version).ok_or_else(|| no_package(key))?),
@@ -79,7 +79,7 @@ pub(crate) fn remove(cx: &mut Cx<'_, '_>, args: &Args, kind: Feed) -> Result<Rep
     for version in versions {
         cx.hint(Hint::File(version.blob));
     }
-    Ok(Reply::NoContent)
+    Ok(Nothing)
 }
 
 /// The versions, the oldest first.

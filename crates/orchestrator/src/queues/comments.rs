@@ -2,17 +2,15 @@
 
 use db::Value;
 use odata::edm::EntitySet;
-use odata::{Changes, Mode, Timestamp};
+use odata::{Changes, Timestamp};
 
 use super::events::of_all_attempts;
 use super::items::{self, DELETE_ITEMS};
-use super::{
-    Author, EDIT_ITEMS, VIEW_ITEMS, entity_in_folders, must_be_in_folders, page_in_folders,
-};
+use super::{Author, EDIT_ITEMS, VIEW_ITEMS, must_be_in_folders, page_in_folders};
 use crate::access;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::{At, Command, FolderRule, Op, Operation, Page, Resource, function, op};
+use crate::op::{At, Command, FolderRule, Op, Operation, Page, Resource, Verb, function, op};
 
 /// A comment on an item.
 #[odata::entity(
@@ -41,10 +39,15 @@ pub struct QueueItemComment {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItemComment::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, SET))
-    .get(|cx, args| entity_in_folders(cx, args, SET))
+    .list::<ListQueueItemComments>()
+    .get()
+    .sees(|cx, id| must_be_in_folders(cx, SET, id))
     .create(Command::create(EDIT_ITEMS, BODY, create))
-    .replace(Command::new(EDIT_ITEMS, replace).silent())
+    .replace(
+        Command::replace(EDIT_ITEMS, BODY, replace)
+            .or_create(exists)
+            .silent(),
+    )
     .delete(Command::delete(EDIT_ITEMS, delete));
 
 const SET: &EntitySet = &QueueItemComment::SET;
@@ -53,6 +56,18 @@ const BODY: &str = "queueItemCommentDto";
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[op::<GetQueueItemCommentsHistory>()];
+
+/// What people say about items of queues in the folders that the request may show.
+#[odata::input]
+pub struct ListQueueItemComments;
+
+impl Verb for ListQueueItemComments {
+    type Answer = Page<QueueItemComment>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(page_in_folders(cx))
+    }
+}
 
 /// `POST /odata/QueueItemComments`
 fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
@@ -68,17 +83,15 @@ fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     cx.insert(changes)
 }
 
-/// `PUT /odata/QueueItemComments(id)`: another text for one's own comment, or a new comment where
-/// none has this number.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
+/// Whether the tenant has a comment with this number.
+fn exists(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
     let any = "SELECT 1 FROM queue_item_comments WHERE id = $1 AND tenant_id = $2";
     let tenant = cx.caller.tenant;
-    if cx.tx.row(any, &[id.into(), tenant.into()])?.is_none() {
-        let id = create(cx, args.changes(BODY, SET, Mode::Create)?)?;
-        return Ok(Reply::created(cx.entity(SET, id, &[])?));
-    }
-    let mut changes = args.changes(BODY, SET, Mode::Replace)?;
+    Ok(cx.tx.row(any, &[id.into(), tenant.into()])?.is_some())
+}
+
+/// `PUT /odata/QueueItemComments(id)`: another text for one's own comment.
+fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     let item = changes
         .remove("queue_item_id")
         .filter(|item| *item != Value::Null);
@@ -99,8 +112,7 @@ fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
             format!("The {member} of a comment cannot be changed: write another comment."),
         ));
     }
-    cx.update(changes, id)?;
-    Ok(Reply::json(cx.entity(SET, id, &[])?))
+    cx.update(changes, id)
 }
 
 /// Whether the caller wrote the comment.

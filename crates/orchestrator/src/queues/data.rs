@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// An item to add, or what is changed in one.
 #[odata::complex(name = "QueueItemDataDto")]
 #[derive(Deserialize)]
-pub(super) struct QueueItemData {
+pub struct QueueItemData {
     /// Name of the queue.
     #[serde(default)]
     name: Option<String>,

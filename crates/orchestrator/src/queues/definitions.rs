@@ -2,18 +2,17 @@
 
 use db::Value;
 use odata::edm::EntitySet;
-use odata::{Changes, Guid, Mode};
+use odata::{Changes, Guid};
 
 use super::entities::{QUEUES_IN_FOLDERS, QueueInFolders, QueueItemStatus, STORED_QUEUES};
 use super::sharing::{self, GetFoldersForQueue, GetQueuesAcrossFolders, ShareToFolders};
 use super::{removal, retention, schemas};
-use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::{Cx, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{
     Access, At, Command, FolderRule, Need, One, Op, Operation, QUEUE_NAMESPACE, Resource, Written,
-    function, op, plain_entity,
+    function, op,
 };
 use crate::releases;
 
@@ -32,9 +31,13 @@ pub(super) static AUDITED: Audited = Audited::new(AuditComponent::Queues, SET, "
 pub static RESOURCE: Resource = Resource::new(SET, VIEW)
     .written(&STORED_QUEUES)
     .folder(FolderRule::Optional)
-    .get(plain_entity)
+    .get()
     .create(Command::create(CREATE, BODY, make))
-    .replace(Command::new(EDIT, replace).silent())
+    .replace(
+        Command::replace(EDIT, BODY, replace)
+            .or_create(exists)
+            .silent(),
+    )
     .delete(Command::delete(DELETE, delete).audited(&AUDITED));
 
 /// What messages call the body.
@@ -114,21 +117,20 @@ pub(super) fn current(cx: &mut Cx<'_, '_>, id: i64) -> Result<Option<Current>> {
     }))
 }
 
-/// `PUT /odata/QueueDefinitions(id)`: replaces the queue; where the folder has none with that number,
-/// one is made, as far as the caller may.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let changes = args.changes(BODY, &STORED_QUEUES, Mode::Replace)?;
-    if let Some(current) = current(cx, id)? {
-        change(cx, &current, changes)?;
-        return Ok(Reply::json(cx.entity(SET, id, &[])?));
-    }
-    let folder = cx.need_folder()?.clone();
-    if !access::has_in_folder(cx.tx, cx.caller, &CREATE, &folder)? {
-        return Err(access::forbidden(&CREATE));
-    }
-    let id = make(cx, changes)?;
-    Ok(Reply::created(cx.entity(SET, id, &[])?))
+/// Whether the folder of the request has a queue with this number.
+fn exists(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+    Ok(current(cx, id)?.is_some())
+}
+
+/// `PUT /odata/QueueDefinitions(id)`
+fn replace(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    let current = current(cx, id)?.ok_or_else(no_queue)?;
+    change(cx, &current, changes)
+}
+
+/// The refusal of a number that the folder has no queue with.
+pub(super) fn no_queue() -> Error {
+    Error::not_found("QueueDefinition")
 }
 
 /// Changes a queue.
@@ -248,7 +250,7 @@ impl Operation for GetByKey {
             "SELECT id FROM queue_definitions WHERE key = $1 AND tenant_id = $2",
             &[self.identifier.into(), cx.caller.tenant.into()],
         )?;
-        let row = row.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+        let row = row.ok_or_else(no_queue)?;
         Ok(One::by(row.get::<i64>("id")?))
     }
 }

@@ -2,52 +2,59 @@
 
 use db::sql;
 use odata::Timestamp;
-use serde_json::Value as Json;
 
 use super::content::{self, Dictionary, Kind};
-use super::data::ItemData;
+use super::data::{ItemData, QueueItemData};
 use super::entities::{QueueItem, QueueItemPriority, QueueItemStatus};
 use super::events::{self, QueueItemEventAction};
 use super::items::{self, DELETE_ITEMS, Item, Versioned, on_items};
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::{Author, refused, turn};
-use crate::body;
 use crate::bulk::FailedNumbers;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
-use crate::op::{At, Operation};
+use crate::op::{At, One, Operation, Verb, Written};
 
-/// `PUT /odata/QueueItems(id)`. Of a new item, priority, dates, progress and content are replaced. Of
-/// one that is successful, deleted or retried, the content can be removed: everything else must then
-/// be as it is.
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let data = ItemData::read("queueItemDto", args.body.as_ref())?;
-    let item = items::find(cx, args.id()?)?;
-    item.must_be(args.if_match)?;
-    let body = args.body.as_ref().unwrap_or(&Json::Null);
-    if let Some(text) = body::typed::<String>(body, "RowVersion")? {
-        item.must_be(Some(items::version(&text)?))?;
-    }
-    match item.status {
-        QueueItemStatus::New => edit(cx, &item, &data)?,
-        QueueItemStatus::Successful | QueueItemStatus::Deleted | QueueItemStatus::Retried => {
-            remove_content(cx, &item, &data)?;
+/// Replaces priority, dates, progress and content of a new item. Of one that is successful, deleted or
+/// retried, the content can be removed: everything else must then be as it is.
+#[odata::input]
+pub struct ReplaceQueueItem {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+    /// What it is from then on.
+    #[edm(whole, required)]
+    queue_item_dto: QueueItemData,
+}
+
+impl Verb for ReplaceQueueItem {
+    type Answer = Written<One<QueueItem>>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let data = self.queue_item_dto.checked()?;
+        let item = items::find(cx, self.id)?;
+        item.must_be(cx.args.if_match)?;
+        item.must_be(cx.args.version(&QueueItem::SET)?)?;
+        match item.status {
+            QueueItemStatus::New => edit(cx, &item, &data)?,
+            QueueItemStatus::Successful | QueueItemStatus::Deleted | QueueItemStatus::Retried => {
+                remove_content(cx, &item, &data)?;
+            }
+            QueueItemStatus::InProgress | QueueItemStatus::Failed | QueueItemStatus::Abandoned => {
+                return Err(Error::refused(
+                    Code::FieldNotEditable,
+                    format!(
+                        "A queue item that is {} cannot be edited.",
+                        item.status.name()
+                    ),
+                ));
+            }
         }
-        QueueItemStatus::InProgress | QueueItemStatus::Failed | QueueItemStatus::Abandoned => {
-            return Err(Error::refused(
-                Code::FieldNotEditable,
-                format!(
-                    "A queue item that is {} cannot be edited.",
-                    item.status.name()
-                ),
-            ));
-        }
+        let author = Author::of(cx.caller);
+        events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)?;
+        items::opened(cx, One::by(item.id))
     }
-    let author = Author::of(cx.caller);
-    events::write(cx.tx, item.id, QueueItemEventAction::Edit, cx.now, &author)?;
-    let entity = cx.entity(&QueueItem::SET, item.id, &[])?;
-    content::opened(&cx.server.keys, Reply::json(entity))
 }
 
 /// Items that can be edited.

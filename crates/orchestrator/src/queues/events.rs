@@ -5,12 +5,10 @@ use odata::edm::Entity;
 use odata::{Timestamp, edm_enum};
 
 use super::entities::{QueueItem, QueueItemReviewStatus, QueueItemStatus};
-use super::{
-    Author, VIEW_ITEMS, entity_in_folders, in_folders, must_be_in_folders, page_in_folders,
-};
+use super::{Author, VIEW_ITEMS, in_folders, must_be_in_folders, page_in_folders};
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::op::{At, FolderRule, Op, Operation, Page, Resource, function, op};
+use crate::op::{At, FolderRule, Op, Operation, Page, Resource, Verb, function, op};
 
 edm_enum! {
     /// What somebody did.
@@ -54,11 +52,24 @@ pub struct QueueItemEvent {
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItemEvent::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueItemEvent::SET))
-    .get(|cx, args| entity_in_folders(cx, args, &QueueItemEvent::SET));
+    .list::<ListQueueItemEvents>()
+    .get()
+    .sees(|cx, id| must_be_in_folders(cx, &QueueItemEvent::SET, id));
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[op::<GetQueueItemEventsHistory>()];
+
+/// What happened to items of queues in the folders that the request may show.
+#[odata::input]
+pub struct ListQueueItemEvents;
+
+impl Verb for ListQueueItemEvents {
+    type Answer = Page<QueueItemEvent>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(page_in_folders(cx))
+    }
+}
 
 /// Rows of all attempts at the item `{item}`.
 const OF_ALL_ATTEMPTS: &str = "{t}.queue_item_id IN (SELECT a.id FROM queue_items i

@@ -9,8 +9,8 @@ use super::entities::{QUEUES_IN_FOLDERS, QueueDefinition, STORED_QUEUES};
 use super::leases;
 use super::queue::Queue;
 use super::retention::{self, QueueRetention, RetentionAction, RetentionType};
-use crate::body;
-use crate::cx::{Args, Cx, Hint};
+use crate::body::given;
+use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
 use crate::op::{At, FolderRule, Nothing, One, Op, Operation, Page, action, function, op};
 
@@ -102,6 +102,7 @@ pub struct CreateQueue;
 impl Operation for CreateQueue {
     const AT: At = action("QueueDefinitions", "CreateQueue")
         .needs(CREATE)
+        .sends(&STORED)
         .answers(201)
         .folder(FolderRule::Required);
     type Answer = One<ExtendedQueue>;
@@ -109,14 +110,15 @@ impl Operation for CreateQueue {
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
         let changes = cx.args.changes(BODY, &STORED, Mode::Create)?;
         let query = cx.options(&QUEUES)?;
-        if given(cx.args, "RetentionPeriod").is_none() {
+        if changes.given("RetentionPeriod").is_none() {
             return Err(Error::invalid("Invalid argument 'Period'"));
         }
-        let id = definitions::make(cx, changes)?;
-        if given(cx.args, "LeaseSeconds").is_some() {
+        if changes.given("LeaseSeconds").is_some() {
             cx.hint(Hint::Leases);
         }
-        change_rules(cx, id)?;
+        let rules = rules(&changes)?;
+        let id = definitions::make(cx, changes)?;
+        change_rules(cx, id, rules)?;
         Ok(One::by(id).under(query))
     }
 }
@@ -128,6 +130,7 @@ pub struct EditQueue;
 impl Operation for EditQueue {
     const AT: At = action("QueueDefinitions", "EditQueue")
         .needs(EDIT)
+        .sends(&STORED)
         .answers(200)
         .folder(FolderRule::Required);
     type Answer = Nothing;
@@ -135,22 +138,21 @@ impl Operation for EditQueue {
     // Most clients know nothing of rules and leases.
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         let mut changes = cx.args.changes(BODY, &STORED, Mode::Replace)?;
-        let body = cx.args.body.as_ref();
-        let id = body.map(|body| body::typed::<i64>(body, "Id"));
-        let id = id.transpose()?.flatten();
-        let id = id.ok_or_else(|| Error::invalid("The Id field is required."))?;
-        if body.and_then(|b| body::get(b, "LeaseSeconds")).is_none() {
+        let id =
+            given(&changes, "Id")?.ok_or_else(|| Error::invalid("The Id field is required."))?;
+        let rules = rules(&changes)?;
+        if !changes.says("LeaseSeconds") {
             changes.remove("lease_seconds");
         }
         let current = definitions::current(cx, id)?;
-        let current = current.ok_or_else(|| Error::not_found("QueueDefinition"))?;
+        let current = current.ok_or_else(definitions::no_queue)?;
         let before = Queue::numbered(cx.tx, id)?;
         definitions::change(cx, &current, changes)?;
         let queue = Queue::numbered(cx.tx, id)?;
         if queue.lease_seconds != before.lease_seconds {
             leases::changed(cx, &queue)?;
         }
-        change_rules(cx, id)?;
+        change_rules(cx, id, rules)?;
         Ok(Nothing)
     }
 }
@@ -191,30 +193,34 @@ impl Operation for ListQueues {
     }
 }
 
-/// A member of the body that is there and not null.
-fn given<'a>(args: &'a Args, member: &str) -> Option<&'a serde_json::Value> {
-    let value = args.body.as_ref().and_then(|b| body::get(b, member));
-    value.filter(|value| !value.is_null())
-}
-
-/// Changes the rules that the body has: those of one type are there when their period or action is.
-fn change_rules(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
-    let args = cx.args;
+/// What a body says of rules: of one type it does when their period or action is there.
+fn rules(queue: &Changes) -> Result<Vec<(RetentionType, Changes)>> {
+    let mut rules = Vec::new();
     for (kind, prefix) in [
         (RetentionType::Final, "Retention"),
         (RetentionType::Stale, "StaleRetention"),
     ] {
-        let member = |name| given(args, &format!("{prefix}{name}"));
         let mut rule = serde_json::Map::new();
         for name in ["Action", "Period", "BucketId"] {
-            if let Some(value) = member(name) {
+            if let Some(value) = queue.given(&format!("{prefix}{name}")) {
                 rule.insert(name.to_owned(), value.clone());
             }
         }
         if !rule.is_empty() {
-            let changes = Changes::of(&QueueRetention::SET, &rule.into(), Mode::Merge)?;
-            retention::change(cx, queue, kind, changes)?;
+            let rule = Changes::of(&QueueRetention::SET, &rule.into(), Mode::Merge)?;
+            rules.push((kind, rule));
         }
+    }
+    Ok(rules)
+}
+
+fn change_rules(
+    cx: &mut Cx<'_, '_>,
+    queue: i64,
+    rules: Vec<(RetentionType, Changes)>,
+) -> Result<()> {
+    for (kind, rule) in rules {
+        retention::change(cx, queue, kind, rule)?;
     }
     Ok(())
 }

@@ -7,16 +7,16 @@ use odata::edm::{Entity, EntitySet};
 use odata::{Guid, Timestamp, Version};
 use serde::Deserialize;
 
-use super::editing::{self, DeleteBulk};
+use super::editing::{self, DeleteBulk, ReplaceQueueItem};
 use super::ending::SetTransactionProgress;
 use super::entities::{ATTEMPTS, QueueItem, QueueItemPriority, QueueItemStatus};
 use super::review::{SetItemReviewStatus, SetItemReviewer, UnsetItemReviewer};
 use super::{VIEW_ITEMS, content, must_be_in_folders, search};
-use crate::cx::{Args, Cx, Listing, Reply};
+use crate::cx::{Cx, Listing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, QUEUE_NAMESPACE,
-    Resource, Written, action, batched, function, op, plain_entity,
+    Resource, Verb, Written, action, batched, function, op,
 };
 use crate::users::User;
 
@@ -33,9 +33,9 @@ pub(super) const LATE: Duration = Duration::from_secs(10 * 60);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueItem::SET, VIEW_ITEMS)
     .folder(FolderRule::Optional)
-    .list(list)
-    .get(|cx, args| plain_entity(cx, args).and_then(|item| content::opened(&cx.server.keys, item)))
-    .replace(Command::new(REPLACE_ITEMS, editing::replace).silent())
+    .list::<ListQueueItems>()
+    .get_as::<GetQueueItem>()
+    .replace(Command::verb::<ReplaceQueueItem>(REPLACE_ITEMS).silent())
     .delete(Command::delete(DELETE_ITEMS, editing::delete));
 
 /// Its functions and actions.
@@ -61,16 +61,39 @@ pub(super) const fn on_items(name: &'static str) -> At {
 }
 
 /// The items that the request may see.
-fn list(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let query = args.options(cx, &QueueItem::SET)?;
-    let listing = Listing {
-        count: args.count,
-        ..Listing::default()
-    };
-    let page = search::narrowed(cx, &query, &listing, |cx, listing| {
-        cx.page(&QueueItem::SET, &query, listing)
-    })?;
-    content::opened(&cx.server.keys, Reply::json(page))
+#[odata::input]
+pub struct ListQueueItems;
+
+impl Verb for ListQueueItems {
+    type Answer = Written<Page<QueueItem>>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        let query = cx.options(&QueueItem::SET)?;
+        let listing = Listing {
+            count: cx.args.count,
+            ..Listing::default()
+        };
+        let page = search::narrowed(cx, &query, &listing, |cx, listing| {
+            cx.page(&QueueItem::SET, &query, listing)
+        })?;
+        content::opened(&cx.server.keys, Reply::json(page)).map(Written::from)
+    }
+}
+
+/// An item with its content.
+#[odata::input]
+pub struct GetQueueItem {
+    /// Number of the item.
+    #[edm(key)]
+    id: i64,
+}
+
+impl Verb for GetQueueItem {
+    type Answer = Written<One<QueueItem>>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        opened(cx, One::by(self.id))
+    }
 }
 
 db::record! {
@@ -220,7 +243,10 @@ impl Operation for GetItemProcessingHistory {
 }
 
 /// An answer of items, with what is encrypted in the database opened.
-fn opened<A: Answer>(cx: &mut Cx<'_, '_>, items: A) -> Result<Written<A>> {
+///
+/// # Errors
+/// Those of the answer.
+pub(super) fn opened<A: Answer>(cx: &mut Cx<'_, '_>, items: A) -> Result<Written<A>> {
     let reply = items.reply(cx)?;
     content::opened(&cx.server.keys, reply).map(Written::from)
 }

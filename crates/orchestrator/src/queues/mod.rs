@@ -42,11 +42,11 @@ mod taking;
 mod turn;
 pub mod upload;
 
-use odata::edm::EntitySet;
+use odata::edm::{Entity, EntitySet};
 
-use crate::cx::{Args, Caller, Cx, Listing, Reply};
+use crate::cx::{Caller, Cx};
 use crate::error::{Error, Result};
-use crate::op::{Access, Need};
+use crate::op::{Access, Need, Page};
 
 use crate::feature::{Feature, Hook, Thing};
 pub use entities::{
@@ -135,15 +135,8 @@ fn in_folders(cx: &Cx<'_, '_>) -> String {
 }
 
 /// A page of what belongs to queues in the folders of the request.
-fn page_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
-    let query = args.options(cx, set)?;
-    let folders = in_folders(cx);
-    let listing = Listing {
-        restrict: Some(&folders),
-        count: args.count,
-        ..Listing::default()
-    };
-    Ok(Reply::json(cx.page(set, &query, &listing)?))
+fn page_in_folders<S: Entity>(cx: &Cx<'_, '_>) -> Page<S> {
+    Page::of(in_folders(cx))
 }
 
 /// Fails unless the row with this id belongs to a queue in the folders of the request.
@@ -159,14 +152,6 @@ fn must_be_in_folders(cx: &mut Cx<'_, '_>, set: &'static EntitySet, id: i64) -> 
         Some(_) => Ok(()),
         None => Err(Error::not_found(set.entity.trim_end_matches("Dto"))),
     }
-}
-
-/// One row that belongs to a queue in the folders of the request.
-fn entity_in_folders(cx: &mut Cx<'_, '_>, args: &Args, set: &'static EntitySet) -> Result<Reply> {
-    let id = args.id()?;
-    must_be_in_folders(cx, set, id)?;
-    let query = args.options(cx, set)?;
-    Ok(Reply::json(cx.entity_with(set, &id.into(), &query, &[])?))
 }
 
 /// What the answer of a bulk operation says when items were refused.

@@ -8,9 +8,10 @@ use super::definitions::{AUDITED, EDIT, VIEW};
 use super::entities::QUEUES_IN_FOLDERS;
 use super::page_in_folders;
 use crate::audit::{self, AuditAction};
-use crate::cx::{Args, Cx, Reply};
+use crate::body::given;
+use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Command, FolderRule, Resource};
+use crate::op::{self, Command, FolderRule, Page, Resource, Verb};
 
 edm_enum! {
     /// What happens to an item that is older.
@@ -50,11 +51,40 @@ static OF_TYPE: EntitySet = EntitySet {
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&QueueRetention::SET, VIEW)
+    .single(&OF_TYPE)
     .folder(FolderRule::Optional)
-    .list(|cx, args| page_in_folders(cx, args, &QueueRetention::SET))
-    .get(read)
-    .replace(Command::new(EDIT, replace).silent())
-    .delete(Command::delete(EDIT, reset));
+    .list::<ListRules>()
+    .get_asking::<WhichRule>()
+    .sees(must_see)
+    .vars(|cx, _| Ok(vec![("type", meant(cx)?.into())]))
+    .replace(
+        Command::replace(EDIT, BODY, replace)
+            .asking::<WhichRule>()
+            .silent(),
+    )
+    .delete(Command::delete(EDIT, reset).asking::<WhichRule>());
+
+/// What messages call the body.
+const BODY: &str = "retentionSettingDto";
+
+/// The rules of queues in the folders that the request may show.
+#[odata::input]
+pub struct ListRules;
+
+impl Verb for ListRules {
+    type Answer = Page<QueueRetention>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Self::Answer> {
+        Ok(page_in_folders(cx))
+    }
+}
+
+/// The rule of a queue that is meant.
+#[odata::input]
+pub struct WhichRule {
+    /// Which items it is about; those that are over, unless the request says otherwise.
+    retention_type: Option<RetentionType>,
+}
 
 /// What a queue has until somebody says otherwise: days after which items are deleted.
 const DEFAULTS: &[(RetentionType, i64)] =
@@ -80,47 +110,34 @@ pub(super) fn set_defaults(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
     Ok(())
 }
 
-/// The type of rule that a request is about.
-fn asked(args: &Args) -> Result<RetentionType> {
-    if args.param("retentionType").is_none() {
-        return Ok(RetentionType::Final);
-    }
-    RetentionType::parse(&args.text("retentionType")?)
-        .ok_or_else(|| Error::invalid("The parameter retentionType must be Final or Stale."))
-}
-
-fn shown(cx: &mut Cx<'_, '_>, args: &Args, queue: i64, kind: RetentionType) -> Result<Reply> {
-    let query = args.options(cx, &OF_TYPE)?;
-    let vars = [("type", kind.into())];
-    let entity = cx.entity_with(&OF_TYPE, &queue.into(), &query, &vars)?;
-    Ok(Reply::json(entity))
-}
-
-/// `GET /odata/QueueRetention(queue)?retentionType=…`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let (queue, kind) = (args.id()?, asked(args)?);
-    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
-    shown(cx, args, queue, kind)
-}
-
-/// `PUT /odata/QueueRetention(queue)?retentionType=…`; the body's Type may say instead which rule.
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let queue = args.id()?;
-    let changes = args.changes("retentionSettingDto", &QueueRetention::SET, Mode::Replace)?;
-    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
-    let asked = asked(args)?;
-    let kind = match changes.get("type") {
-        Some(Value::Int(kind)) => RetentionType::from_i64(*kind).unwrap_or(asked),
-        _ => asked,
+/// The type of rule that a request is about; the body's Type may say instead of the address which.
+fn meant(cx: &Cx<'_, '_>) -> Result<RetentionType> {
+    let asked = op::asked::<WhichRule>(cx)?.retention_type;
+    let said = match cx.args.body {
+        Some(_) => given(
+            &cx.args.changes(BODY, &QueueRetention::SET, Mode::Replace)?,
+            "Type",
+        )?,
+        None => None,
     };
-    if kind != asked && args.param("retentionType").is_some() {
-        return Err(Error::invalid(
+    match (asked, said) {
+        (Some(asked), Some(said)) if asked != said => Err(Error::invalid(
             "The parameter retentionType and the Type of the body name different rules: leave one of them out.",
-        ));
+        )),
+        (asked, said) => Ok(said.or(asked).unwrap_or(RetentionType::Final)),
     }
-    change(cx, queue, kind, changes)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, queue)?;
-    shown(cx, args, queue, kind)
+}
+
+/// Refuses queues that are in none of the request's folders.
+fn must_see(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
+    cx.entity(&QUEUES_IN_FOLDERS, queue, &[]).map(drop)
+}
+
+/// `PUT /odata/QueueRetention(queue)`
+fn replace(cx: &mut Cx<'_, '_>, queue: i64, changes: Changes) -> Result<()> {
+    must_see(cx, queue)?;
+    change(cx, queue, meant(cx)?, changes)?;
+    audit::done(cx, &AUDITED, AuditAction::Update, queue)
 }
 
 /// Changes a rule of a queue.
@@ -148,10 +165,10 @@ pub(super) fn change(
     cx.update(changes, row.get(0)?)
 }
 
-/// `DELETE /odata/QueueRetention(queue)?retentionType=…`: back to the default.
+/// `DELETE /odata/QueueRetention(queue)`: back to the default.
 fn reset(cx: &mut Cx<'_, '_>, queue: i64) -> Result<()> {
-    let kind = asked(cx.args)?;
-    cx.entity(&QUEUES_IN_FOLDERS, queue, &[])?;
+    let kind = meant(cx)?;
+    must_see(cx, queue)?;
     for (_, days) in DEFAULTS.iter().filter(|(known, _)| *known == kind) {
         cx.tx.exec(
             "UPDATE queue_retention SET action = $3, period = $4, bucket_id = NULL

@@ -3,7 +3,6 @@
 
 use db::{Tx, Value};
 use odata::{Changes, Guid, Mode};
-use serde::Deserialize;
 
 use super::{
     AUDITED, CREATE, Current, EDIT, JobPriority, Priority, Release, Which, arguments, find,
@@ -11,19 +10,18 @@ use super::{
 };
 use crate::access;
 use crate::audit::{self, AuditAction};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::body::given;
+use crate::cx::{Cx, Hint};
 use crate::error::{Error, Result};
-use crate::op::{Access, At, Created, FolderRule, Need, Nothing, Operation, Written, action};
+use crate::op::{Access, At, Created, FolderRule, Need, Nothing, Operation, action};
 use crate::packages::{self, Feed};
 
 /// What changing the live streaming of a process asks of the caller besides.
 const REMOTE_CONTROL: Need = Need::new("OR.Execution", &[("RemoteControl", Access::Create)], true);
 
-/// The members of a body that are no columns, or more than that.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct ReleaseDto {
+/// What a body says that is no column, or more than one.
+#[derive(Default)]
+struct Said {
     process_key: Option<String>,
     process_version: Option<String>,
     feed_id: Option<String>,
@@ -33,55 +31,50 @@ struct ReleaseDto {
     specific_priority_value: Option<i64>,
 }
 
-impl ReleaseDto {
-    fn read(args: &Args) -> Result<Self> {
-        let mut dto: Self = body::read("release", args.body.as_ref())?;
-        dto.entry_point_path = dto.entry_point_path.filter(|path| !path.is_empty());
-        Ok(dto)
+impl Said {
+    fn by(body: &Changes) -> Result<Self> {
+        let path: Option<String> = given(body, "EntryPointPath")?;
+        Ok(Self {
+            process_key: given(body, "ProcessKey")?,
+            process_version: given(body, "ProcessVersion")?,
+            feed_id: given(body, "FeedId")?,
+            entry_point_id: given(body, "EntryPointId")?,
+            entry_point_path: path.filter(|path| !path.is_empty()),
+            job_priority: given(body, "JobPriority")?,
+            specific_priority_value: given(body, "SpecificPriorityValue")?,
+        })
     }
 }
 
-/// `POST /odata/Releases`: the answer is shown as the options of the request say.
-pub(super) fn create(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let changes = args.changes("release", &Release::SET, Mode::Create)?;
-    let query = args.options(cx, &Release::SET)?;
-    let id = write(cx, &ReleaseDto::read(args)?, changes, Mode::Create, None)?;
-    audit::done(cx, &AUDITED, AuditAction::Create, id)?;
-    let made = cx.entity_with(&Release::SET, &id.into(), &query, &[])?;
-    Ok(Reply::created(made))
+/// `POST /odata/Releases`
+pub(super) fn create(cx: &mut Cx<'_, '_>, changes: Changes) -> Result<i64> {
+    let said = Said::by(&changes)?;
+    write(cx, &said, changes, Mode::Create, None)
 }
 
-/// Makes a process of the members of the body.
+/// Makes a process of the members of the body. The answer is shown as the options of the request say.
 #[odata::input]
 pub struct CreateRelease;
 
 impl Operation for CreateRelease {
     const AT: At = action("Releases", "CreateRelease")
         .needs(CREATE)
-        .folder(FolderRule::Required);
-    type Answer = Written<Created<Release>>;
+        .sends(&Release::SET)
+        .folder(FolderRule::Required)
+        .audited(&AUDITED, AuditAction::Create);
+    type Answer = Created<Release>;
 
-    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Written<Created<Release>>> {
-        let args = cx.args;
-        Ok(create(cx, args)?.into())
+    fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Created<Release>> {
+        let changes = cx.args.changes("release", &Release::SET, Mode::Create)?;
+        let query = cx.options(&Release::SET)?;
+        let id = create(cx, changes)?;
+        Ok(Created::by(id).under(query))
     }
 }
 
-/// `PUT /odata/Releases(id)`: a release that never was is made, for whoever may make one.
-pub(super) fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    let known = cx.tx.row(
-        "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2",
-        &[id.into(), cx.caller.tenant.into()],
-    )?;
-    if known.is_none() {
-        require(cx, &CREATE)?;
-        return create(cx, args);
-    }
-    let changes = args.changes("release", &Release::SET, Mode::Replace)?;
-    change(cx, id, changes, Mode::Replace)?;
-    audit::done(cx, &AUDITED, AuditAction::Update, id)?;
-    Ok(Reply::json(cx.entity(&Release::SET, id, &[])?))
+/// `PUT /odata/Releases(id)`
+pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
+    change(cx, id, changes, Mode::Replace)
 }
 
 /// `PATCH /odata/Releases(id)`
@@ -91,8 +84,8 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()
 
 fn change(cx: &mut Cx<'_, '_>, id: i64, changes: Changes, mode: Mode) -> Result<()> {
     let current = find(cx, &Which::Id(id))?;
-    let dto = ReleaseDto::read(cx.args)?;
-    write(cx, &dto, changes, mode, Some(&current)).map(drop)
+    let said = Said::by(&changes)?;
+    write(cx, &said, changes, mode, Some(&current)).map(drop)
 }
 
 /// Changes version, entry point and arguments of a process.
@@ -123,12 +116,12 @@ impl Operation for UpdateByKey {
             changes.set("input_arguments", text.as_str());
         }
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let dto = ReleaseDto {
+        let said = Said {
             process_version: filled(&self.process_version),
             entry_point_path: filled(&self.entry_point_path),
-            ..ReleaseDto::default()
+            ..Said::default()
         };
-        write(cx, &dto, changes, Mode::Merge, Some(&current))?;
+        write(cx, &said, changes, Mode::Merge, Some(&current))?;
         audit::done(cx, &AUDITED, AuditAction::Update, current.id)?;
         Ok(Nothing)
     }
@@ -137,12 +130,12 @@ impl Operation for UpdateByKey {
 /// Completes what a body changes, checks it, and writes it: a new release, or the current one.
 fn write(
     cx: &mut Cx<'_, '_>,
-    dto: &ReleaseDto,
+    said: &Said,
     mut changes: Changes,
     mode: Mode,
     current: Option<&Current>,
 ) -> Result<i64> {
-    let package = package(cx, dto, current)?;
+    let package = package(cx, said, current)?;
     let moves = current.is_none_or(|release| release.package != package);
     if let (Some(release), true) = (current, moves)
         && changes.get("auto_update") != Some(&Value::Bool(false))
@@ -150,7 +143,7 @@ fn write(
         versions::check_manual(release)?;
     }
     changes.set("package_id", package);
-    let entry = entry_point(cx.tx, dto, package, mode, current)?;
+    let entry = entry_point(cx.tx, said, package, mode, current)?;
     changes.set("entry_point_id", entry);
     if let Some(Value::Int(environment)) = changes.get("environment_id") {
         let environment = Some(*environment);
@@ -158,7 +151,7 @@ fn write(
         super::check_environment(cx, folder, environment)?;
     }
     changes.remove("specific_priority_value");
-    if let Some(priority) = priority(dto, mode, current)? {
+    if let Some(priority) = priority(said, mode, current)? {
         changes.set("specific_priority_value", priority.value());
     }
     if let Some(Value::Text(text)) = changes.get("input_arguments") {
@@ -200,12 +193,15 @@ fn require(cx: &mut Cx<'_, '_>, need: &Need) -> Result<()> {
 }
 
 /// The package version that the body names; what it leaves out is as it was.
-fn package(cx: &mut Cx<'_, '_>, dto: &ReleaseDto, current: Option<&Current>) -> Result<i64> {
+fn package(cx: &mut Cx<'_, '_>, said: &Said, current: Option<&Current>) -> Result<i64> {
     let tenant = cx.caller.tenant;
-    let feed = Feed::Processes.requested(cx.tx, tenant, dto.feed_id.as_deref())?;
+    let feed = Feed::Processes.requested(cx.tx, tenant, said.feed_id.as_deref())?;
     let was = |part: fn(&Current) -> &str| current.map(part).unwrap_or_default();
-    let key = dto.process_key.as_deref().unwrap_or(was(|r| &r.package_id));
-    let version = dto
+    let key = said
+        .process_key
+        .as_deref()
+        .unwrap_or(was(|r| &r.package_id));
+    let version = said
         .process_version
         .as_deref()
         .unwrap_or(was(|r| &r.version));
@@ -218,12 +214,12 @@ fn package(cx: &mut Cx<'_, '_>, dto: &ReleaseDto, current: Option<&Current>) -> 
 /// out or sends back what it read, means the one of the same path, in another version too.
 fn entry_point(
     tx: &mut Tx<'_>,
-    dto: &ReleaseDto,
+    said: &Said,
     package: i64,
     mode: Mode,
     current: Option<&Current>,
 ) -> Result<Option<i64>> {
-    let (id, path) = (dto.entry_point_id, dto.entry_point_path.as_deref());
+    let (id, path) = (said.entry_point_id, said.entry_point_path.as_deref());
     let silent = id.is_none() && path.is_none();
     let same = |release: &Current| {
         id.is_none_or(|id| release.entry_point == Some(id))
@@ -248,8 +244,8 @@ fn entry_point(
 
 /// The priority that the body asks for: a band or a number. Both together are what a client read
 /// and sends back; `None` when nothing changes.
-fn priority(dto: &ReleaseDto, mode: Mode, current: Option<&Current>) -> Result<Option<Priority>> {
-    let (band, number) = (dto.job_priority, dto.specific_priority_value);
+fn priority(said: &Said, mode: Mode, current: Option<&Current>) -> Result<Option<Priority>> {
+    let (band, number) = (said.job_priority, said.specific_priority_value);
     let shown = |release: &Current| {
         band == Some(release.priority.band()) && number == Some(release.priority.value())
     };

@@ -13,13 +13,13 @@ use db::{Value, sql};
 use odata::Guid;
 
 use crate::audit::{self, AuditAction, AuditComponent, Audited};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::feature::{Feature, Hook, Thing, removing};
 use crate::kinds::jobs::FINAL;
 use crate::op::{
-    Access, Answer, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource,
-    function, op, plain,
+    Access, At, Command, FolderRule, Need, Nothing, One, Op, Operation, Page, Resource, function,
+    op, plain,
 };
 
 pub(crate) use entities::PRIORITY_BAND;
@@ -52,10 +52,15 @@ static AUDITED: Audited = Audited::new(AuditComponent::Processes, &Release::SET,
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Release::SET, VIEW)
     .folder(FolderRule::Optional)
-    .list(list)
-    .get(read)
-    .create(Command::new(CREATE, edit::create))
-    .replace(Command::new(EDIT, edit::replace).silent())
+    .list::<ListReleases>()
+    .get_as::<GetRelease>()
+    .create(Command::create(CREATE, "release", edit::create).audited(&AUDITED))
+    .replace(
+        Command::replace(EDIT, "release", edit::replace)
+            .or_create(exists)
+            .audited(&AUDITED)
+            .silent(),
+    )
     .merge(
         Command::merge(EDIT, "release", edit::merge)
             .audited(&AUDITED)
@@ -84,15 +89,11 @@ pub const OPS: &[Op] = &[
 /// Deleted releases are only seen as `Release` of their jobs.
 const ALIVE: &str = "{t}.deletion_time IS NULL";
 
-/// `GET /odata/Releases`
-fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    Page::<Release>::of(ALIVE).reply(cx)
-}
-
-/// `GET /odata/Releases(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    one(cx, "id = $1", id.into())?.reply(cx)
+/// Whether the tenant has, or had, a release with this number: in whatever folder.
+fn exists(cx: &mut Cx<'_, '_>, id: i64) -> Result<bool> {
+    let known = "SELECT 1 FROM releases WHERE id = $1 AND tenant_id = $2";
+    let row = cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?;
+    Ok(row.is_some())
 }
 
 /// The processes of the folders that the request may show.

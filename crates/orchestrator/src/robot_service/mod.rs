@@ -89,7 +89,6 @@ pub struct StillRunning {
 #[derive(Debug, Default)]
 pub struct Heartbeat {
     /// What the robots of the host do.
-    #[edm(skip)]
     pub heartbeats: Option<Vec<Report>>,
     /// The account that the service runs as.
     pub service_user_name: Option<String>,
@@ -97,6 +96,15 @@ pub struct Heartbeat {
     pub stamp: Option<String>,
     /// `AwaitCommands`: how long to wait at most.
     pub wait_seconds: Option<i64>,
+}
+
+/// Body of `SubmitJobState`.
+#[odata::input]
+#[derive(Debug)]
+pub struct JobReports {
+    /// How jobs go.
+    #[edm(whole, required)]
+    pub heartbeats: Vec<Report>,
 }
 
 /// Body of `BeginSession`, `EndSession` and `GetProcesses`.

@@ -2,7 +2,7 @@
 
 use odata::Open;
 
-use super::{Heartbeat, RobotIdentifier, StartService};
+use super::{Heartbeat, JobReports, RobotIdentifier, StartService};
 use crate::op::{At, AtEdge, Json, Nothing, Op, edge, plain};
 
 /// All of them.
@@ -58,7 +58,7 @@ calls! {
     /// As Heartbeat, and is answered when there is something to do.
     "POST" "AwaitCommands" AwaitCommands(Heartbeat) -> Json<Open>;
     /// Reports how jobs go: a list.
-    "POST" "SubmitJobState" SubmitJobState(Unasked) -> Json<Open>;
+    "POST" "SubmitJobState" SubmitJobState(JobReports) -> Json<Open>;
     /// Tells where the server is, and the key of the machine.
     "GET" "GetConnectionData" GetConnectionData(Unasked) -> Json<Open>;
     /// Tells where the server is, and the key of the machine that all robots share.

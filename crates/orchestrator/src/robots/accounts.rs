@@ -2,7 +2,6 @@
 
 use db::Value;
 use odata::{Guid, Mode};
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::body;
@@ -10,12 +9,10 @@ use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::feature::{Hook, Saved, Thing};
 use crate::op::Vars;
-use crate::users;
+use crate::users::{self, AttendedRobot, UnattendedRobot};
 
 use super::actions::{self, is_busy};
-use super::provisioned::{
-    Provisioned, Unattended, provision_attended, provision_unattended, unattended_of,
-};
+use super::provisioned::{Provisioned, provision_attended, provision_unattended, unattended_of};
 use super::{RobotType, seal};
 
 /// What robots do about accounts.
@@ -24,18 +21,6 @@ pub(super) const HOOKS: &[Hook] = &[
     Hook::Showing(Thing::User, shown),
     Hook::Removing(Thing::User, account_goes),
 ];
-
-/// `UserDto.RobotProvision` as a body gives it.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attended {
-    #[serde(default)]
-    user_name: Option<String>,
-    #[serde(default)]
-    execution_settings: Option<Json>,
-    #[serde(default)]
-    robot_type: Option<RobotType>,
-}
 
 /// A robot that came with the account, as it is kept. A classic robot is none of these: its account
 /// came with it.
@@ -86,7 +71,7 @@ fn follow(cx: &mut Cx<'_, '_>, account: &Saved<'_>) -> Result<()> {
 }
 
 fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()> {
-    let said: Attended = body::read("RobotProvision", Some(dto))?;
+    let said: AttendedRobot = body::read("RobotProvision", Some(dto))?;
     if let Some(kind) = said.robot_type.filter(|kind| !kind.is_for_people()) {
         return Err(Error::invalid(format!(
             "The RobotType of RobotProvision cannot be {}: people have robots such as Attended and Development.",
@@ -108,9 +93,9 @@ fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()
 }
 
 fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) -> Result<()> {
-    let said: Unattended = match dto {
+    let said: UnattendedRobot = match dto {
         Some(dto) => body::read("UnattendedRobot", Some(dto))?,
-        None => Unattended::default(),
+        None => UnattendedRobot::default(),
     };
     let Some(kept) = find(cx, user, Provisioned::Unattended)? else {
         return provision(cx, user, &said);
@@ -160,7 +145,7 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
 }
 
 /// Makes the robot `<user>-unattended`.
-fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &Unattended) -> Result<()> {
+fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &UnattendedRobot) -> Result<()> {
     if let Some(robot) = classic(cx, user)? {
         return Err(Error::refused(
             Code::UserNotEditable,

@@ -5,45 +5,53 @@
 
 use db::Value;
 use odata::{Changes, Guid};
-use serde::Deserialize;
 
 use super::actions::is_busy;
 use super::classic::{self, Hosts, Named};
 use super::views::{VIEW_MACHINES, must_manage};
 use super::{EDIT, HostingType, RobotType, seal, show_on_hosts};
 use crate::access;
-use crate::body;
+use crate::body::given;
 use crate::cx::{Cx, Hint};
 use crate::environments;
 use crate::error::{Code, Error, Result};
 use crate::folders::ProvisionType;
+use crate::kinds::ById;
 
 /// Longest name that people may give a robot; those of provisioned ones are made from the account's.
 const MAX_NAME: usize = 19;
 
-/// Members of a body that are no columns of the robot's own.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// What a body says of a robot that is no column of its own, or more than one.
+#[derive(Debug, Default)]
 struct Sent {
-    #[serde(default)]
     license_key: Option<String>,
-    #[serde(default)]
     machine_name: Option<String>,
-    #[serde(default)]
     machine_id: Option<i64>,
-    #[serde(default)]
     hosting_type: Option<HostingType>,
-    #[serde(default)]
     provision_type: Option<ProvisionType>,
-    #[serde(default)]
     password: Option<String>,
-    #[serde(default)]
-    environments: Option<Vec<environments::Named>>,
-    #[serde(default)]
+    environments: Option<Vec<ById>>,
     is_external_licensed: Option<bool>,
 }
 
 impl Sent {
+    /// Takes it out of what the body changes: it follows from the rest, or from the account.
+    fn of(changes: &mut Changes) -> Result<Self> {
+        for column in ["user_id", "machine_id", "hosting_type", "provision_type"] {
+            changes.remove(column);
+        }
+        Ok(Self {
+            license_key: given(changes, "LicenseKey")?,
+            machine_name: given(changes, "MachineName")?,
+            machine_id: given(changes, "MachineId")?,
+            hosting_type: given(changes, "HostingType")?,
+            provision_type: given(changes, "ProvisionType")?,
+            password: given(changes, "Password")?,
+            environments: given(changes, "Environments")?,
+            is_external_licensed: given(changes, "IsExternalLicensed")?,
+        })
+    }
+
     fn machine(&self) -> Named<'_> {
         Named {
             id: self.machine_id,
@@ -82,15 +90,6 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|t| !t.trim().is_empty())
 }
 
-/// What a request says of a robot besides its own columns.
-fn read_sent(cx: &Cx<'_, '_>, changes: &mut Changes) -> Result<Sent> {
-    // These follow from the rest, or from the account.
-    for column in ["user_id", "machine_id", "hosting_type", "provision_type"] {
-        changes.remove(column);
-    }
-    body::read("robotDto", cx.args.body.as_ref())
-}
-
 fn text<'c>(changes: &'c Changes, column: &str) -> Option<&'c str> {
     match changes.get(column) {
         Some(Value::Text(text)) => filled(Some(text)),
@@ -108,7 +107,7 @@ fn kind(changes: &Changes) -> Option<RobotType> {
 /// `POST /odata/Robots`
 pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let folder = cx.need_folder()?.clone();
-    let sent = read_sent(cx, &mut changes)?;
+    let sent = Sent::of(&mut changes)?;
     if folder.modern {
         return Err(Error::refused(
             Code::CannotCreateClassicEntities,
@@ -188,7 +187,7 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
 /// `PUT` and `PATCH /odata/Robots(id)`
 pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     let robot = find(cx, id)?;
-    let sent = read_sent(cx, &mut changes)?;
+    let sent = Sent::of(&mut changes)?;
     if sent.hosting_type.is_some_and(|h| h != robot.hosting) {
         return Err(Error::refused(
             Code::CannotUpdateRobotHostingType,

@@ -5,7 +5,7 @@ use odata::{Guid, Open, Timestamp, edm_enum};
 
 use crate::environments::Environment;
 use crate::folders::ProvisionType;
-use crate::kinds::{CredentialType, RobotType, UserType};
+use crate::kinds::{ById, CredentialType, RobotType, UserType};
 use crate::users::User;
 
 edm_enum! {
@@ -101,7 +101,7 @@ pub struct Robot {
     #[edm(nav, column = "user_id")]
     pub user: odata::One<User>,
     /// Its environments; classic folders have them.
-    #[edm(nav, column = "id", target_column = "robot_id")]
+    #[edm(nav, column = "id", target_column = "robot_id", given = ById)]
     pub environments: odata::Many<EnvironmentOfRobot>,
 }
 
@@ -228,6 +228,7 @@ const WITH_LICENSE: [Nav; Robot::SET.navs.len() + 1] = edm::extended_navs(
         column: "id",
         target_column: "robot_id",
         many: false,
+        given: None,
     },
     Robot::SET.navs,
 );

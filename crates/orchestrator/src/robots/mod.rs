@@ -31,7 +31,7 @@ pub(crate) use classic::{Hosts, ON_HOST, show_on_hosts};
 use crate::feature::Feature;
 pub use crate::kinds::{CredentialType, RobotType};
 pub use entities::{HostingType, Robot, RobotOfEnvironment, RobotWithLicense, SimpleRobot};
-pub use provisioned::{Unattended, attended_of, provision_attended, provision_unattended};
+pub use provisioned::{attended_of, provision_attended, provision_unattended};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("robots")
@@ -57,8 +57,9 @@ static AUDITED: Audited = Audited::new(AuditComponent::Robots, &Robot::SET, "rob
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Robot::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
-    .list(views::list)
-    .get(views::read)
+    .list::<views::ListRobots>()
+    .get()
+    .sees(views::must_see)
     .create(Command::create(CREATE, "robotDto", edit::create).audited(&AUDITED))
     .replace(
         Command::replace(EDIT, "robotDto", edit::change)

@@ -3,75 +3,32 @@
 
 use db::Tx;
 use odata::{Guid, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::HostingType;
 use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::folders::ProvisionType;
 use crate::kinds::{CredentialType, RobotType};
-
-/// The unattended robot of an account, as `UserDto.UnattendedRobot` reads and shows it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Unattended {
-    /// `domain\user` that the robot signs in as.
-    #[serde(default)]
-    pub user_name: Option<String>,
-    /// Never shown.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// Where the password is kept.
-    #[serde(default)]
-    pub credential_store_id: Option<i64>,
-    /// How it signs in.
-    #[serde(default)]
-    pub credential_type: Option<CredentialType>,
-    /// Name in an external store.
-    #[serde(default)]
-    pub credential_external_name: Option<String>,
-    /// Settings of the robot.
-    #[serde(default)]
-    pub execution_settings: Option<serde_json::Value>,
-    /// One host at a time.
-    #[serde(default)]
-    pub limit_concurrent_execution: Option<bool>,
-    /// The robot.
-    #[serde(default)]
-    pub robot_id: Option<i64>,
-    /// Machines that only some accounts may use do not exist yet.
-    #[serde(default, skip_deserializing)]
-    pub machine_mappings_count: i32,
-}
+use crate::users::UnattendedRobot;
 
 /// Makes the robot `<user>-unattended` of an account. `sealed` is its key with its password, sealed
 /// by [`seal`](super::seal) for that key; a password in `robot` is not stored.
 ///
 /// # Errors
-/// A unique violation when the account has one; 1009 for a password that is too long.
+/// A unique violation when the account has one.
 pub fn provision_unattended(
     tx: &mut Tx<'_>,
     tenant: i64,
     now: Timestamp,
     user: i64,
-    robot: &Unattended,
+    robot: &UnattendedRobot,
     sealed: Option<(Guid, String)>,
 ) -> Result<i64> {
     let (key, password) = match sealed {
         Some((key, password)) => (key, Some(password)),
         None => (Guid::secret(), None),
     };
-    for (name, text) in [
-        ("UserName", &robot.user_name),
-        ("Password", &robot.password),
-    ] {
-        if text.as_ref().is_some_and(|t| t.chars().count() > 100) {
-            return Err(Error::invalid(format!(
-                "The field {name} must be a string with a maximum length of 100."
-            )));
-        }
-    }
-    let settings = robot.execution_settings.as_ref().filter(|s| s.is_object());
+    let settings = robot.execution_settings.as_ref();
     let find = "SELECT user_name || '-unattended' FROM users WHERE id = $1";
     let name: Option<String> = tx.one(find, &[user.into()])?;
     let name = name.ok_or_else(|| Error::not_found("User"))?;
@@ -109,7 +66,7 @@ pub fn provision_unattended(
 ///
 /// # Errors
 /// The store's.
-pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
+pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<UnattendedRobot>> {
     let sql = format!(
         "SELECT r.username, r.credential_store_id, r.credential_type, r.external_name,
              r.execution_settings, r.limit_concurrent_execution, r.id
@@ -119,7 +76,7 @@ pub fn unattended_of(tx: &mut Tx<'_>, user: i64) -> Result<Option<Unattended>> {
     let row = tx.row(&sql, &[user.into()])?;
     let Some(row) = row else { return Ok(None) };
     let settings: Option<String> = row.get("execution_settings")?;
-    Ok(Some(Unattended {
+    Ok(Some(UnattendedRobot {
         user_name: row.get("username")?,
         password: None,
         credential_store_id: row.get("credential_store_id")?,

@@ -6,9 +6,9 @@ use odata::edm::Entity;
 use super::entities::{AbleRobot, ExtendedRobot, MachineKey, RobotWithAccount};
 use super::{CREATE, READ, Robot, VIEW};
 use crate::access::{self, FolderHeader};
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::op::{Access, Answer, At, FolderRule, Need, Operation, Page, function};
+use crate::op::{Access, At, FolderRule, Need, Operation, Page, Verb, function};
 use crate::sessions::ACROSS_FOLDERS;
 
 /// The robots whose account is assigned to one of the folders or above it; the account of a classic
@@ -49,9 +49,16 @@ fn shown<S: Entity>(cx: &Cx<'_, '_>, condition: Option<&str>) -> Page<S> {
     Page::all().restricted((!restrict.is_empty()).then_some(restrict))
 }
 
-/// `GET /odata/Robots`
-pub(super) fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    shown::<Robot>(cx, None).reply(cx)
+/// The robots of the folders that the request may show.
+#[odata::input]
+pub struct ListRobots;
+
+impl Verb for ListRobots {
+    type Answer = Page<Robot>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Robot>> {
+        Ok(shown(cx, None))
+    }
 }
 
 /// 1002 unless the listing of this request shows the robot.
@@ -91,19 +98,6 @@ pub(super) fn must_manage(cx: &mut Cx<'_, '_>, id: i64, need: &Need) -> Result<(
         }
     }
     Ok(())
-}
-
-/// `GET /odata/Robots(id)`: one of the robots that the listing shows.
-pub(super) fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let id = args.id()?;
-    must_see(cx, id)?;
-    let query = args.options(cx, &Robot::SET)?;
-    Ok(Reply::json(cx.entity_with(
-        &Robot::SET,
-        &id.into(),
-        &query,
-        &[],
-    )?))
 }
 
 /// The robots that were provisioned from accounts.

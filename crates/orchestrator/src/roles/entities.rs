@@ -1,6 +1,7 @@
 //! The declarations of roles and permissions.
 
 use odata::{Many, edm_enum};
+use serde::Deserialize;
 
 edm_enum! {
     /// Where a role may be assigned.
@@ -42,8 +43,24 @@ pub struct Role {
     /// Number of the role.
     pub id: i32,
     /// What it grants.
-    #[edm(nav, column = "id", target_column = "role_id")]
+    #[edm(nav, column = "id", target_column = "role_id", given = NamedPermission)]
     pub permissions: Many<Permission>,
+}
+
+/// A permission as a body gives it to a role.
+#[odata::complex(name = "NamedPermissionDto")]
+#[derive(Deserialize)]
+pub struct NamedPermission {
+    /// `Jobs.View`
+    #[edm(required)]
+    pub name: String,
+    /// Whether the role grants it: unless the body says otherwise.
+    #[serde(default = "granted")]
+    pub is_granted: bool,
+}
+
+fn granted() -> bool {
+    true
 }
 
 /// Every permission by itself (`role_id` 0), and every one that a role grants.

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 use db::Tx;
 use odata::Changes;
-use serde::Deserialize;
 
 use crate::audit::{AuditComponent, Audited};
-use crate::body;
-use crate::cx::{Args, Cx, Hint, Reply};
+use crate::body::given;
+use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::op::{Access, Answer, Command, Need, Page, Resource, plain_entity};
+use crate::op::{Access, Command, Need, Page, Resource, Verb};
 
 use crate::feature::Feature;
+use entities::NamedPermission;
 pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
     ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
@@ -52,7 +52,7 @@ static AUDITED: Audited =
 
 /// The set of roles.
 pub static RESOURCE: Resource = Resource::new(&Role::SET, VIEW)
-    .get_with(VIEW_ONE, plain_entity)
+    .get_with(VIEW_ONE)
     .answering(WITH_PERMISSIONS)
     .create(Command::create(CREATE, "roleDto", create).audited(&AUDITED))
     .replace(
@@ -64,34 +64,18 @@ pub static RESOURCE: Resource = Resource::new(&Role::SET, VIEW)
 
 /// The set of permissions.
 pub static PERMISSIONS: Resource =
-    Resource::new(&Permission::SET, Need::new("OR.Users", &[], false)).list(list_permissions);
+    Resource::new(&Permission::SET, Need::new("OR.Users", &[], false)).list::<ListPermissions>();
 
-/// `GET /odata/Permissions`: all there are, not those of a role.
-fn list_permissions(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    Page::<Permission>::of("{t}.role_id = 0").reply(cx)
-}
+/// All permissions that there are, not those of a role.
+#[odata::input]
+pub struct ListPermissions;
 
-/// What a body says of a role beyond its columns.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RoleDto {
-    #[serde(default)]
-    r#type: Option<RoleType>,
-    #[serde(default)]
-    permissions: Option<Vec<PermissionDto>>,
-}
+impl Verb for ListPermissions {
+    type Answer = Page<Permission>;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PermissionDto {
-    name: String,
-    /// Naming a permission grants it, unless the body says otherwise.
-    #[serde(default = "granted")]
-    is_granted: bool,
-}
-
-fn granted() -> bool {
-    true
+    fn answer(&self, _: &mut Cx<'_, '_>) -> Result<Page<Permission>> {
+        Ok(Page::of("{t}.role_id = 0"))
+    }
 }
 
 /// A permission that a role grants, or that a body asks for, as it is spelled here.
@@ -102,11 +86,10 @@ struct Grant {
 }
 
 /// The permissions that the body grants; `None` when it says nothing of permissions.
-fn grants(tx: &mut Tx<'_>, dto: &RoleDto) -> Result<Option<Vec<Grant>>> {
-    let Some(listed) = &dto.permissions else {
+fn grants(tx: &mut Tx<'_>, role: &Changes) -> Result<Option<Vec<Grant>>> {
+    let Some(listed) = given::<Vec<NamedPermission>>(role, "Permissions")? else {
         return Ok(None);
     };
-    body::check_length("Permissions", listed)?;
     let rows = tx.rows("SELECT name, scope FROM permissions", &[])?;
     let known: Result<Vec<Grant>> = rows.iter().map(grant).collect();
     let known: BTreeMap<String, Grant> = known?
@@ -114,7 +97,7 @@ fn grants(tx: &mut Tx<'_>, dto: &RoleDto) -> Result<Option<Vec<Grant>>> {
         .map(|grant| (grant.name.to_lowercase(), grant))
         .collect();
     let mut grants = Vec::new();
-    for permission in listed {
+    for permission in &listed {
         let found = known.get(&permission.name.to_lowercase()).ok_or_else(|| {
             Error::invalid(format!(
                 "There is no permission '{}': GET /odata/Permissions lists them.",
@@ -187,9 +170,8 @@ fn check_name(name: &str) -> Result<()> {
 
 /// `POST /odata/Roles`
 fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
-    let dto: RoleDto = cx.args.body("roleDto")?;
-    let grants = grants(cx.tx, &dto)?.unwrap_or_default();
-    let kind = kind_of(dto.r#type, &grants)?;
+    let grants = grants(cx.tx, &changes)?.unwrap_or_default();
+    let kind = kind_of(given(&changes, "Type")?, &grants)?;
     fits(kind, &grants)?;
     giving::check_definition(cx, &grants)?;
     let name = name_in(&changes)?;
@@ -206,7 +188,6 @@ fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
 /// `PUT /odata/Roles(id)`: `Permissions`, when given, are from then on all that the role grants.
 fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     let role = find(cx.tx, cx.caller.tenant, id)?;
-    let dto: RoleDto = cx.args.body("roleDto")?;
     if !role.editable {
         return Err(Error::refused(
             Code::RoleIsNotEditable,
@@ -216,7 +197,7 @@ fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
             ),
         ));
     }
-    if dto.r#type.is_some_and(|kind| kind != role.kind) {
+    if given(&changes, "Type")?.is_some_and(|kind: RoleType| kind != role.kind) {
         return Err(Error::refused(
             Code::CannotChangeRoleType,
             format!("The role {} stays of type {}.", role.name, role.kind.name()),
@@ -224,7 +205,7 @@ fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
     }
     changes.remove("type");
     let name = name_in(&changes)?;
-    let grants = grants(cx.tx, &dto)?;
+    let grants = grants(cx.tx, &changes)?;
     if let Some(grants) = &grants {
         fits(role.kind, grants)?;
         // What the role grants already stays as it was given.

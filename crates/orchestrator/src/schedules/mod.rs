@@ -7,7 +7,7 @@ use crate::feature::Feature;
 use crate::jobs::StopStrategy;
 use crate::kinds::RobotType;
 use crate::machines::Tag;
-use crate::op::{Access, FolderRule, Need, Resource, plain_entity};
+use crate::op::{Access, FolderRule, Need, Resource};
 use crate::releases::{JobPriority, PRIORITY_BAND};
 
 /// The door of the feature.
@@ -192,4 +192,4 @@ pub static RESOURCE: Resource = Resource::new(
     Need::new("OR.Jobs", &[("Schedules", Access::View)], false),
 )
 .folder(FolderRule::Required)
-.get(plain_entity);
+.get();

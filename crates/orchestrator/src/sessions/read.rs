@@ -7,13 +7,11 @@ use odata::edm::{Entity, EntitySet};
 use super::entities::{JOBS_ENTITY, MachineSession, MachineSessionRuntime, Session};
 use super::manage;
 use crate::access;
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::kinds::RobotType;
 use crate::machines;
-use crate::op::{
-    Access, Answer, At, FolderRule, Need, Op, Operation, Page, Resource, function, op,
-};
+use crate::op::{Access, At, FolderRule, Need, Op, Operation, Page, Resource, Verb, function, op};
 
 const VIEW: Need = Need::new("OR.Robots", &[("Robots", Access::View)], false);
 const MACHINES: Need = Need::new("OR.Robots", &[("Machines", Access::View)], false);
@@ -56,7 +54,7 @@ const FOLDER: Need = Need::new(
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Session::SET, VIEW)
     .folder(FolderRule::OptionalOrTenant)
-    .list(list);
+    .list::<ListSessions>();
 
 /// Its functions and actions; `SetMaintenanceMode` is with the jobs.
 pub const OPS: &[Op] = &[
@@ -95,10 +93,17 @@ fn options(cx: &mut Cx<'_, '_>, set: &'static EntitySet) -> Result<Query> {
     Ok(query)
 }
 
-/// `GET /odata/Sessions`
-fn list(cx: &mut Cx<'_, '_>, _: &Args) -> Result<Reply> {
-    let restrict = cx.in_folders(IN_FOLDER);
-    page::<Session>(cx)?.restricted(restrict).reply(cx)
+/// The sessions of machines and robots of the folders that the request may show.
+#[odata::input]
+pub struct ListSessions;
+
+impl Verb for ListSessions {
+    type Answer = Page<Session>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<Session>> {
+        let restrict = cx.in_folders(IN_FOLDER);
+        Ok(page(cx)?.restricted(restrict))
+    }
 }
 
 /// Sessions of classic robots: those that people made.

@@ -7,14 +7,13 @@ pub mod status;
 pub mod timezones;
 
 use db::Tx;
-use odata::Query;
 use serde::Deserialize;
 
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::cx::{Args, Cx, Hint, Reply};
-use crate::error::{Code, Error, Result};
+use crate::cx::{Cx, Hint};
+use crate::error::{Error, Result};
 use crate::op::{
-    Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op,
+    Access, At, Command, Need, Nothing, One, Op, Operation, Resource, Verb, action, function, op,
 };
 
 use installation::{GetExecutionSettingsConfiguration, GetLanguages, GetLicense, GetTimezones};
@@ -59,8 +58,8 @@ const ANYONE: Need = Need::new("OR.Settings", &[], false);
 const ONESELF: Need = Need::new("OR.Settings", &[], true);
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&SettingEntity::SET, VIEW)
-    .get_value(read)
-    .replace(Command::new(EDIT, replace).silent());
+    .get_value::<GetSetting>()
+    .replace(Command::verb::<ReplaceSetting>(EDIT).silent());
 
 /// Its functions and actions.
 pub const OPS: &[Op] = &[
@@ -124,47 +123,56 @@ impl SettingsDto {
     }
 }
 
-/// The setting that an address names.
-fn addressed(args: &Args) -> Result<&'static Setting> {
-    let key = args.key.as_ref().map(db::Value::from);
-    match key {
-        Some(db::Value::Text(name)) => known(&name),
-        _ => Err(Error::refused(
-            Code::InvalidRequest,
-            "The key must be the name of a setting in single quotes.",
-        )),
-    }
-}
-
 fn known(name: &str) -> Result<&'static Setting> {
     catalogue::find(name).ok_or_else(|| Error::not_found(&format!("Setting {name}")))
 }
 
-/// `GET /odata/Settings('name')`: the value alone.
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let setting = addressed(args)?;
-    let shown = match setting.form {
-        Form::Secret => String::new(),
-        _ => value(cx, setting.name)?,
-    };
-    Ok(Reply::json(cx.value("Edm.String", shown.into())))
+/// The value of a setting, alone; of a password nothing.
+#[odata::input]
+pub struct GetSetting {
+    /// Name of the setting.
+    #[edm(key)]
+    name: String,
 }
 
-/// `PUT /odata/Settings('name')`
-fn replace(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    let setting = addressed(args)?;
-    let dto: SettingsDto = args.body("settingsDto")?;
-    if !dto.name.eq_ignore_ascii_case(setting.name) {
-        return Err(Error::invalid(format!(
-            "The body names the setting '{}', the address '{}'.",
-            dto.name, setting.name
-        )));
+impl Verb for GetSetting {
+    type Answer = String;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<String> {
+        let setting = known(&self.name)?;
+        match setting.form {
+            Form::Secret => Ok(String::new()),
+            _ => value(cx, setting.name),
+        }
     }
-    dto.setting(SettingScope::Tenant)?;
-    change(cx, setting, 0, dto.value.as_deref())?;
-    let query = Query::none(&SettingEntity::SET);
-    let shown = cx.entity_with(&SettingEntity::SET, &setting.name.into(), &query, &[])?;
-    Ok(Reply::json(shown))
+}
+
+/// Changes a setting of the tenant.
+#[odata::input]
+pub struct ReplaceSetting {
+    /// Name of the setting.
+    #[edm(key)]
+    name: String,
+    /// The setting with its new value.
+    #[edm(whole, required)]
+    settings_dto: SettingsDto,
+}
+
+impl Verb for ReplaceSetting {
+    type Answer = One<SettingEntity>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<One<SettingEntity>> {
+        let (setting, dto) = (known(&self.name)?, &self.settings_dto);
+        if !dto.name.eq_ignore_ascii_case(setting.name) {
+            return Err(Error::invalid(format!(
+                "The body names the setting '{}', the address '{}'.",
+                dto.name, setting.name
+            )));
+        }
+        dto.setting(SettingScope::Tenant)?;
+        change(cx, setting, 0, dto.value.as_deref())?;
+        Ok(One::by(setting.name))
+    }
 }
 
 /// Changes settings of the tenant: all of them or, if one is wrong, none.

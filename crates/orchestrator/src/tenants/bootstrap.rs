@@ -86,7 +86,7 @@ pub fn bootstrap(
         tenant,
         now,
         account,
-        &robots::Unattended::default(),
+        &users::UnattendedRobot::default(),
         None,
     )?;
     let automation_user = roles::id(tx, tenant, roles::AUTOMATION_USER)?;

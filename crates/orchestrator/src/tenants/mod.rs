@@ -10,7 +10,7 @@ use db::Tx;
 
 use crate::error::Result;
 use crate::feature::Feature;
-use crate::op::{Need, Resource, plain_entity};
+use crate::op::{Need, Resource};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("tenants")
@@ -22,7 +22,7 @@ pub static RESOURCE: Resource = Resource::new(
     &TenantEntity::SET,
     Need::new("OR.Administration", &[], false),
 )
-.get(plain_entity);
+.get();
 
 /// A tenant with its organization.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use odata::{Changes, Mode};
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    EDIT, User, UserType, applications, keep_an_administrator, must_exist, name_and_type, parts,
-    rights,
+    EDIT, User, UserRole, UserType, applications, keep_an_administrator, must_exist, name_and_type,
+    parts, rights,
 };
 use crate::access;
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
-use crate::body;
+use crate::body::{self, given};
 use crate::cx::{Args, Cx, Hint, Identity};
 use crate::error::{Code, Error, Result};
 use crate::feature::{self, Saved, Thing, removing};
@@ -92,22 +91,26 @@ pub(super) fn hash_password(args: &Args) -> Result<Option<Prepared>> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UserDto {
-    #[serde(default)]
+/// What a body says of an account that is no column, or more than one.
+struct Said {
     user_name: Option<String>,
-    #[serde(default)]
     r#type: Option<UserType>,
-    #[serde(default)]
     roles_list: Option<Vec<String>>,
-    #[serde(default)]
-    user_roles: Option<Vec<rights::NamedRole>>,
-    #[serde(default)]
+    user_roles: Option<Vec<UserRole>>,
     organization_units: Option<Vec<folders::Unit>>,
 }
 
-impl UserDto {
+impl Said {
+    fn by(body: &Changes) -> Result<Self> {
+        Ok(Self {
+            user_name: given(body, "UserName")?,
+            r#type: given(body, "Type")?,
+            roles_list: given(body, "RolesList")?,
+            user_roles: given(body, "UserRoles")?,
+            organization_units: given(body, "OrganizationUnits")?,
+        })
+    }
+
     /// The roles for the tenant, if it says so. The names decide, because a client that read both
     /// lists and changes one sends both back.
     fn roles(&self, cx: &mut Cx<'_, '_>) -> Result<Option<BTreeSet<i64>>> {
@@ -141,7 +144,7 @@ impl UserDto {
 pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     complete(cx.args, &mut changes)?;
     let dto = body_of(cx.args);
-    let said: UserDto = cx.args.body("userDto")?;
+    let said = Said::by(&changes)?;
     let name = said.user_name.clone().unwrap_or_default();
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("The UserName field must be one line."));
@@ -170,7 +173,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Res
     complete(cx.args, &mut changes)?;
     let dto = body_of(cx.args);
     applications::check(cx, id, &changes, dto)?;
-    let said: UserDto = cx.args.body("userDto")?;
+    let said = Said::by(&changes)?;
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
         check_only_robots(cx, id, &said)?;
         write(cx, id, only_robots(&changes))?;
@@ -207,7 +210,7 @@ pub(super) fn merge(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Resul
     }
     must_exist(cx, id)?;
     applications::check(cx, id, &changes, dto)?;
-    let said: UserDto = body::read("userDto", Some(dto))?;
+    let said = Said::by(&changes)?;
     same_name(cx, id, &said)?;
     same_roles_and_folders(cx, id, &said)?;
     settle(cx, id, &mut changes)?;
@@ -256,7 +259,7 @@ fn settle(cx: &mut Cx<'_, '_>, id: i64, changes: &mut Changes) -> Result<()> {
 
 /// Refuses to merge other roles or folders than the account has: a part of a list says nothing of
 /// the rest.
-fn same_roles_and_folders(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+fn same_roles_and_folders(cx: &mut Cx<'_, '_>, id: i64, said: &Said) -> Result<()> {
     let other = |member: &str, instead: &str| {
         let text = format!("PATCH does not change the {member} of an account: use {instead}.");
         Err(Error::refused(Code::FieldNotEditable, text))
@@ -274,7 +277,7 @@ fn same_roles_and_folders(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Resul
 const OF_ROBOTS: [&str; 2] = ["may_have_robot_session", "may_have_unattended_session"];
 
 /// Refuses a body that says of anything but robots what is not so.
-fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, said: &Said) -> Result<()> {
     let mut named = cx.args.changes("userDto", &User::SET, Mode::Merge)?;
     complete(cx.args, &mut named)?;
     for column in OF_ROBOTS {
@@ -314,7 +317,7 @@ fn only_robot_password(dto: &Json) -> bool {
 }
 
 /// Refuses another name: robots are called after it, and people sign in with it.
-fn same_name(cx: &mut Cx<'_, '_>, id: i64, said: &UserDto) -> Result<()> {
+fn same_name(cx: &mut Cx<'_, '_>, id: i64, said: &Said) -> Result<()> {
     let (name, _) = name_and_type(cx.tx, id)?;
     match &said.user_name {
         Some(other) if other.to_lowercase() != name.to_lowercase() => Err(Error::refused(

@@ -1,80 +1,96 @@
 //! The declaration of users.
 
 use odata::{Guid, Open, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::folders::ProvisionType;
+use crate::folders::{ProvisionType, Unit};
 use crate::kinds::{CredentialType, RobotType, UserType};
 use crate::machines::UpdatePolicy;
 use crate::roles::RoleType;
 
-/// A role of a user.
+/// A role of a user. A body names it by its number, or by its name.
 #[odata::complex(name = "UserRoleDto")]
+#[derive(Deserialize)]
 pub struct UserRole {
     /// The user.
+    #[serde(default)]
     pub user_id: i64,
     /// The role.
+    #[serde(default)]
     pub role_id: i32,
     /// The user's name.
+    #[serde(default)]
     pub user_name: Option<String>,
     /// The role's name.
+    #[serde(default)]
     pub role_name: Option<String>,
     /// Where the role may be assigned.
+    #[serde(default = "anywhere")]
     pub role_type: RoleType,
     /// The pair has no number of its own: 0.
+    #[serde(default)]
     pub id: i64,
 }
 
-/// A folder that a user is assigned to, by its older name. The contract gives it the type of the set
-/// of these, which is an entity here, and no structure can have its name.
-#[odata::complex(name = "AssignedOrganizationUnitDto")]
-pub struct OrganizationUnit {
-    /// The folder's name.
-    #[edm(max = 128)]
-    pub display_name: Option<String>,
-    /// The folder.
-    pub id: Option<i64>,
+fn anywhere() -> RoleType {
+    RoleType::Mixed
 }
 
 /// The attended robot of a person, as part of the user.
 #[odata::complex(name = "AttendedRobotDto")]
+#[derive(Deserialize)]
 pub struct AttendedRobot {
     /// `domain\user` that it signs in as.
     #[edm(max = 100)]
+    #[serde(default)]
     pub user_name: Option<String>,
     /// Settings of the robot.
+    #[serde(default)]
     pub execution_settings: Option<Open>,
     /// The robot.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub robot_id: Option<i64>,
     /// Its runtime.
+    #[serde(default)]
     pub robot_type: Option<RobotType>,
 }
 
 /// The unattended robot of an account, as part of the user.
 #[odata::complex(name = "UnattendedRobotDto")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UnattendedRobot {
     /// `domain\user` that it signs in as.
     #[edm(max = 100)]
+    #[serde(default)]
     pub user_name: Option<String>,
     /// Never shown.
     #[edm(max = 100)]
+    #[serde(default)]
     pub password: Option<String>,
     /// Where the password is kept.
+    #[serde(default)]
     pub credential_store_id: Option<i64>,
     /// How it signs in.
+    #[serde(default)]
     pub credential_type: Option<CredentialType>,
     /// Name in an external store.
     #[edm(max = 450)]
+    #[serde(default)]
     pub credential_external_name: Option<String>,
     /// Settings of the robot.
+    #[serde(default)]
     pub execution_settings: Option<Open>,
     /// One host at a time.
+    #[serde(default)]
     pub limit_concurrent_execution: Option<bool>,
     /// The robot.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub robot_id: Option<i64>,
     /// Machines that only some accounts may use do not exist yet.
     #[edm(read_only)]
+    #[serde(default, skip_deserializing)]
     pub machine_mappings_count: i32,
 }
 
@@ -188,7 +204,7 @@ pub struct User {
     pub login_providers: Vec<String>,
     /// Folders that they are assigned to.
     #[edm(sql = UNITS, range = "0..=1000")]
-    pub organization_units: Vec<OrganizationUnit>,
+    pub organization_units: Vec<Unit>,
     /// The tenant's number.
     #[edm(read_only)]
     pub tenant_id: i32,

@@ -31,6 +31,7 @@ static SET: EntitySet = EntitySet {
         column: "personal_workspace_id",
         target_column: "id",
         many: false,
+        given: None,
     }],
     indexes: &[],
     ..User::SET

@@ -27,12 +27,11 @@ mod units;
 use db::sql;
 use odata::{Guid, Open};
 
-use crate::cx::{Args, Cx, Reply};
+use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::kinds::jobs::RUNNING;
 use crate::op::{
-    Access, Answer, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action,
-    function, op,
+    Access, At, Command, Need, Nothing, One, Op, Operation, Resource, Vars, action, function, op,
 };
 use crate::settings;
 
@@ -43,7 +42,8 @@ pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
     set_password, signed_in,
 };
-pub use entities::User;
+use entities::UserRole;
+pub use entities::{AttendedRobot, UnattendedRobot, User};
 pub use members::ROLE_OPS;
 pub use rights::{administrators, keep_an_administrator};
 
@@ -78,7 +78,7 @@ const ONESELF: Need = Need::new("OR.Users", &[], true);
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&User::SET, VIEW)
-    .get(read)
+    .get()
     .guarded()
     .vars(parts)
     .create(Command::create(CREATE, "userDto", edit::create).prepare(edit::hash_password))
@@ -121,11 +121,6 @@ fn parts(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vars> {
 /// One user under the request's options.
 fn shown(cx: &mut Cx<'_, '_>, id: i64) -> Result<One<User>> {
     Ok(One::by(id).vars(parts(cx, id)?))
-}
-
-/// `GET /odata/Users(id)`
-fn read(cx: &mut Cx<'_, '_>, args: &Args) -> Result<Reply> {
-    shown(cx, args.id()?)?.reply(cx)
 }
 
 /// Whoever calls. An application is nobody here.

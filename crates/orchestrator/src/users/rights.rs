@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use db::{Tx, sql};
-use serde::Deserialize;
 use serde_json::json;
 
-use super::{ANYONE, ASSIGN, EDIT, User, UserType, must_exist, name_and_type, nobody};
+use super::{ANYONE, ASSIGN, EDIT, User, UserRole, UserType, must_exist, name_and_type, nobody};
 use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
@@ -65,26 +64,16 @@ pub(super) fn named(cx: &mut Cx<'_, '_>, names: &[String]) -> Result<BTreeSet<i6
     Ok(ids)
 }
 
-/// A role as a structure names it: by its number, else by its name.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct NamedRole {
-    #[serde(default)]
-    role_id: Option<i64>,
-    #[serde(default)]
-    role_name: Option<String>,
-}
-
-/// The roles that structures name.
+/// The roles that structures name: by their numbers, else by their names.
 ///
 /// # Errors
 /// As [`named`].
-pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[NamedRole]) -> Result<BTreeSet<i64>> {
+pub(super) fn given(cx: &mut Cx<'_, '_>, given: &[UserRole]) -> Result<BTreeSet<i64>> {
     let mut ids = BTreeSet::new();
     for one in given {
         let role = match one.role_id {
-            Some(id) => roles::find(cx.tx, cx.caller.tenant, id)?,
-            None => {
+            id @ 1.. => roles::find(cx.tx, cx.caller.tenant, id.into())?,
+            _ => {
                 let name = one.role_name.as_deref().unwrap_or_default();
                 roles::named(cx.tx, cx.caller.tenant, name)?
             }

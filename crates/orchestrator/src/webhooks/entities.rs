@@ -4,6 +4,7 @@ use odata::Guid;
 
 /// A kind of event, as a webhook subscribes to it.
 #[odata::complex(name = "WebhookEventDto")]
+#[derive(serde::Deserialize)]
 pub struct WebhookEvent {
     /// Its name.
     #[edm(required, max = 50)]

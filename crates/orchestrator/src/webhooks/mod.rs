@@ -5,17 +5,14 @@ mod entities;
 
 use db::{Tx, Value};
 use odata::{Changes, Guid, Mode};
-use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use crate::audit::{AuditComponent, Audited};
-use crate::body;
+use crate::body::given;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
-use crate::op::{
-    Access, At, Command, Need, Op, Operation, Page, Resource, function, op, plain_entity,
-};
+use crate::op::{Access, At, Command, Need, Op, Operation, Page, Resource, function, op};
 
 use crate::feature::Feature;
 use entities::EVENT_TYPES;
@@ -37,7 +34,7 @@ static AUDITED: Audited = Audited::new(AuditComponent::Webhooks, &Webhook::SET, 
 
 /// The set.
 pub static RESOURCE: Resource = Resource::new(&Webhook::SET, VIEW)
-    .get(plain_entity)
+    .get()
     .create(Command::create(CREATE, BODY, create).audited(&AUDITED))
     .replace(Command::replace(EDIT, BODY, replace).audited(&AUDITED))
     .merge(Command::merge(EDIT, BODY, merge).audited(&AUDITED))
@@ -66,9 +63,8 @@ impl Operation for GetEventTypes {
 fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let key = cx.key();
     changes.set("key", key);
-    let dto: WebhookDto = body::read(BODY, cx.args.body.as_ref())?;
-    complete(cx, &mut changes, &dto, key, &Stored::default())?;
-    let name = dto.name.unwrap_or_default();
+    complete(cx, &mut changes, key, &Stored::default())?;
+    let name = given::<String>(&changes, "Name")?.unwrap_or_default();
     changes.set("creation_time", cx.now);
     let enabled = is_enabled(&changes, false);
     let id = cx
@@ -91,7 +87,6 @@ fn merge(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
 }
 
 fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes, mode: Mode) -> Result<()> {
-    let dto: WebhookDto = body::read(BODY, cx.args.body.as_ref())?;
     let row = cx.tx.row(
         "SELECT key, subscribe_to_all_events, events, enabled FROM webhooks
          WHERE id = $1 AND tenant_id = $2",
@@ -106,8 +101,8 @@ fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes, mode: Mode) -> Res
         },
         Mode::Create | Mode::Replace => Stored::default(),
     };
-    complete(cx, &mut changes, &dto, key, &stored)?;
-    let name = dto.name.unwrap_or_default();
+    complete(cx, &mut changes, key, &stored)?;
+    let name = given::<String>(&changes, "Name")?.unwrap_or_default();
     let enabled = is_enabled(&changes, row.get("enabled")?);
     cx.update(changes, id)
         .map_err(|error| error.name_taken(&name))?;
@@ -138,23 +133,6 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     cx.delete(&Webhook::SET, id)
 }
 
-/// The members of a body that have rules.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct WebhookDto {
-    name: Option<String>,
-    url: Option<String>,
-    secret: Option<String>,
-    subscribe_to_all_events: Option<bool>,
-    events: Option<Vec<Event>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Event {
-    event_type: String,
-}
-
 /// Whether a webhook is told of all or of some events so far.
 #[derive(Default)]
 struct Stored {
@@ -163,19 +141,13 @@ struct Stored {
 }
 
 /// Checks what a body changes, seals the secret, and spells events as they are sent.
-fn complete(
-    cx: &Cx<'_, '_>,
-    changes: &mut Changes,
-    dto: &WebhookDto,
-    key: Guid,
-    stored: &Stored,
-) -> Result<()> {
-    if let Some(url) = &dto.url {
-        check_url(url)?;
+fn complete(cx: &Cx<'_, '_>, changes: &mut Changes, key: Guid, stored: &Stored) -> Result<()> {
+    if let Some(url) = given::<String>(changes, "Url")? {
+        check_url(&url)?;
     }
     // A secret is not shown, so a client that sends back what it read must not lose it: it goes
     // with an empty text only.
-    match dto.secret.as_deref() {
+    match given::<String>(changes, "Secret")?.as_deref() {
         None => {}
         Some("") => changes.set("secret", None::<String>),
         Some(secret) => {
@@ -183,16 +155,17 @@ fn complete(
             changes.set("secret", sealed);
         }
     }
-    let some = match &dto.events {
+    let some = match given::<Vec<WebhookEvent>>(changes, "Events")? {
         Some(events) => {
-            let events = known(events)?;
+            let events = known(&events)?;
             let list: Vec<_> = events.iter().map(|e| json!({"EventType": e})).collect();
             changes.set("events", json!(list).to_string());
             !events.is_empty()
         }
         None => stored.some,
     };
-    if !some && !dto.subscribe_to_all_events.unwrap_or(stored.all) {
+    let all = given(changes, "SubscribeToAllEvents")?;
+    if !some && !all.unwrap_or(stored.all) {
         return Err(Error::invalid(
             "A webhook needs Events, or SubscribeToAllEvents.",
         ));
@@ -218,7 +191,7 @@ fn check_url(text: &str) -> Result<()> {
 }
 
 /// The names of kinds of events, each once, as they are spelled.
-fn known(events: &[Event]) -> Result<Vec<&'static str>> {
+fn known(events: &[WebhookEvent]) -> Result<Vec<&'static str>> {
     let mut names = Vec::with_capacity(events.len());
     for event in events {
         let mut types = EVENT_TYPES.iter();

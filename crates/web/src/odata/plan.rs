@@ -103,7 +103,6 @@ pub fn plan(
             _ if caller.is_robot() => Count::Asked,
             _ => Count::Shown,
         },
-        set: target.set,
         prepared: None,
         idempotency_key: request::header(headers, "idempotency-key").map(Cow::into_owned),
         job_header: request::header(headers, "x-uipath-jobkey").map(Cow::into_owned),

@@ -111,8 +111,7 @@ fn on_set(resource: &'static Resource, method: &Method, count: bool) -> Option<T
     match *method {
         Method::GET => {
             let kind = if count { Kind::Count } else { Kind::Page };
-            let list = Command::new(resource.view, resource.list?);
-            Some(reading(resource, &list, kind))
+            Some(reading(resource, &resource.list?, kind))
         }
         Method::POST if !count => Some(writing(resource, &resource.create?, Kind::Created)),
         _ => None,
