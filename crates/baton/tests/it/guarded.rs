@@ -136,7 +136,10 @@ async fn a_job_reaches_its_host_although_its_caller_hung_up(backend: Backend) {
     let host = Host::new(scene.server.machine());
     host.start(4).await;
     for _ in 0..25 {
-        assert!(host.offered().await.is_empty());
+        // What was written after the last look.
+        for key in host.offered().await {
+            host.report(&key, "Successful", json!({})).await.ok(200);
+        }
         hang_up(&scene, &scene.start_info(&release, json!({})));
         let jobs = "odata/Jobs?$filter=State eq 'Pending'";
         let waiting = eventually("the request is over", async || {

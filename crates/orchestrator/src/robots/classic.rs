@@ -189,13 +189,15 @@ fn make(cx: &mut Cx<'_, '_>, named: &Named<'_>) -> Result<i64> {
 
 /// The account of a new classic robot: it gives the robot's jobs the rights of an automation user
 /// in the robot's folder, and in no other.
-pub(super) fn account(cx: &mut Cx<'_, '_>, folder: i64, robot: Guid, name: &str) -> Result<i64> {
+pub(super) fn account(cx: &mut Cx<'_, '_>, folder: i64, name: &str) -> Result<i64> {
     let tenant = cx.caller.tenant;
+    let key = cx.key();
     let account = NewUser {
-        user_name: format!("robot-{robot}"),
+        // Not the robot's key: that is a credential, and accounts are listed.
+        user_name: format!("robot-{key}"),
         name: Some(name.to_owned()),
         roles: vec![roles::id(cx.tx, tenant, roles::ALLOW_AUTOMATION_USER)?],
-        ..NewUser::of(cx.key(), UserType::Robot)
+        ..NewUser::of(key, UserType::Robot)
     };
     let account = users::insert(cx.tx, tenant, cx.now, &account)?;
     let role = roles::id(cx.tx, tenant, roles::AUTOMATION_USER)?;

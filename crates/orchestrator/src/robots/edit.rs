@@ -135,7 +135,7 @@ pub(super) fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     check_unique(cx, machine, &username, 0)?;
 
     let key = Guid::secret();
-    let account = classic::account(cx, folder.id, key, &name)?;
+    let account = classic::account(cx, folder.id, &name)?;
     changes.set("key", key);
     changes.set("folder_id", folder.id);
     changes.set("user_id", account);
