@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use testkit::{Backend, Client, Scene, both};
 
+use crate::calls::{Described, described};
 use crate::support::{ASSIGN_USERS, assignment, id, modern, scene, text};
 
 both!(nobody_can_do_more_than_they_were_given);
@@ -16,110 +17,24 @@ const EXCEPTIONS: &str = include_str!("authority/exceptions.txt");
 /// The scope of an application that has no other.
 const NARROW: &str = "OR.Webhooks";
 
-/// An operation as the document describes it.
-struct Described {
-    method: String,
-    path: String,
-    /// With something for each parameter.
-    address: String,
-    public: bool,
-    /// Groups of permissions, of each of which one is needed.
-    needs: Vec<Vec<String>>,
-    scope: Option<String>,
-    folder: String,
+/// Whether a role that only lets its holder see is not enough.
+fn changes(operation: &Described) -> bool {
+    let seen = |group: &Vec<&str>| group.iter().any(|name| name.ends_with(".View"));
+    !operation.needs().iter().all(seen)
 }
 
-impl Described {
-    fn name(&self) -> String {
-        format!("{} {}", self.method, self.path)
-    }
-
-    /// Whether a role that only lets its holder see is not enough.
-    fn changes(&self) -> bool {
-        let seen = |group: &Vec<String>| group.iter().any(|name| name.ends_with(".View"));
-        !self.needs.iter().all(seen)
-    }
-
-    /// Whether the client is let in: not refused for want of a credential, of a permission, or of a
-    /// folder that it may work in. An answer is never the server's fault.
-    async fn lets_in(&self, client: &Client) -> bool {
-        let mut request = client.request(&self.method, &self.address);
-        if !matches!(self.method.as_str(), "GET" | "DELETE") {
-            request = request.json(&json!({}));
-        }
-        let answer = client.send(request).await;
-        assert!(answer.status < 500, "{}: {}", self.name(), answer.text());
-        let body: Value = serde_json::from_str(&answer.text()).unwrap_or_default();
-        let about_folders = [1100, 1101].map(Value::from).contains(&body["errorCode"]);
-        !(matches!(answer.status, 401 | 403) || about_folders)
-    }
-}
-
-/// A value for a parameter with this schema.
-fn value(schema: &Value, document: &Value) -> String {
-    let target = schema["$ref"].as_str();
-    let resolved = target.and_then(|target| document.pointer(target.trim_start_matches('#')));
-    let schema = resolved.unwrap_or(schema);
-    let kind = schema["type"].as_str().or(schema["type"][0].as_str());
-    match (schema["format"].as_str(), kind) {
-        (Some("uuid"), _) => "00000000-0000-0000-0000-000000000001".to_owned(),
-        (Some("date-time"), _) => "2026-01-01T00:00:00Z".to_owned(),
-        (_, Some("integer" | "number")) => "1".to_owned(),
-        (_, Some("boolean")) => "true".to_owned(),
-        (_, Some("array")) => "%5B1%5D".to_owned(),
-        _ => match schema["enum"][0].as_str() {
-            Some(member) => member.to_owned(),
-            None => "x".to_owned(),
-        },
-    }
-}
-
-fn described(document: &Value) -> Vec<Described> {
-    let mut all = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, operation) in methods.as_object().unwrap() {
-            let (mut address, mut query) = (path.trim_start_matches('/').to_owned(), Vec::new());
-            for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                let name = parameter["name"].as_str().unwrap_or_default();
-                let given = value(&parameter["schema"], document);
-                match parameter["in"].as_str() {
-                    Some("path") => address = address.replace(&format!("{{{name}}}"), &given),
-                    Some("query") if parameter["required"] == true => {
-                        let given = match name {
-                            "$filter" => "Id%20eq%201".to_owned(),
-                            _ => given,
-                        };
-                        query.push(format!("{name}={given}"));
-                    }
-                    _ => {}
-                }
-            }
-            if !query.is_empty() {
-                address = format!("{address}?{}", query.join("&"));
-            }
-            let needs = operation["x-baton-permission"].as_array();
-            let group = |group: &Value| {
-                let names = group.as_array().into_iter().flatten();
-                names.map(|n| n.as_str().unwrap().to_owned()).collect()
-            };
-            all.push(Described {
-                method: method.to_ascii_uppercase(),
-                path: path.clone(),
-                address,
-                public: operation["x-baton-public"] == true,
-                needs: needs.into_iter().flatten().map(group).collect(),
-                scope: operation["x-baton-scope"]["name"]
-                    .as_str()
-                    .map(str::to_owned),
-                folder: text_or_none(&operation["x-baton-folder"]),
-            });
-        }
-    }
-    all
-}
-
-fn text_or_none(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// Whether the client is let in: not refused for want of a credential, of a permission, or of a
+/// folder that it may work in. An answer is never the server's fault.
+async fn lets_in(operation: &Described<'_>, client: &Client) -> bool {
+    // Who may not is told so before what is wrong with the body, which is empty.
+    let known = |name: &str, _| name.is_empty().then(|| json!({}));
+    let request = operation.request(client, &known);
+    let answer = client.send(request).await;
+    let shown = answer.text();
+    assert!(answer.status < 500, "{}: {shown}", operation.name());
+    let body: Value = serde_json::from_str(&shown).unwrap_or_default();
+    let about_folders = [1100, 1101].map(Value::from).contains(&body["errorCode"]);
+    !(matches!(answer.status, 401 | 403) || about_folders)
 }
 
 /// A role of this kind with all permissions that end so and fit it.
@@ -186,21 +101,17 @@ async fn nobody_can_do_more_than_they_were_given(backend: Backend) {
     let narrow = narrow.folder(scene.folder);
 
     let mut found = BTreeSet::new();
-    for operation in operations.iter().filter(|operation| !operation.public) {
-        let in_a_folder = !matches!(operation.folder.as_str(), "none" | "named");
+    for operation in operations.iter().filter(|operation| !operation.public()) {
+        let in_a_folder = !matches!(operation.folder(), "none" | "named");
         for (who, client, meant) in [
             ("nobody", &nobody, true),
             ("roleless", &roleless, true),
             ("roleless", &roleless_there, true),
-            ("viewer", &viewer, operation.changes()),
+            ("viewer", &viewer, changes(operation)),
             ("elsewhere", &elsewhere, in_a_folder),
-            (
-                "narrow",
-                &narrow,
-                operation.scope.as_deref() != Some(NARROW),
-            ),
+            ("narrow", &narrow, operation.scope() != Some(NARROW)),
         ] {
-            if meant && operation.lets_in(client).await {
+            if meant && lets_in(operation, client).await {
                 found.insert(format!("{who:<9} {}", operation.name()));
             }
         }

@@ -1,31 +1,39 @@
 //! The list of everything in the contract (`docs/coverage.txt`) says of each operation whether it is
-//! built. What is not answers 501; what is has a line in `coverage/walk.txt`, which is walked here, so
-//! that every operation that is done has answered as the published contract says.
+//! built. What is not answers 501. What is, is called here, so that it has answered as the published
+//! contract says: with a request made from its declaration, unless there is a line for it in
+//! `coverage/walk.txt` or `coverage/removals.txt`.
 
-use std::collections::{HashMap, HashSet};
+mod made;
+mod walk;
+
+use std::collections::HashSet;
 
 use orchestrator::{operations, resources};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::contract::same_operation;
-use testkit::{
-    ADMIN_PASSWORD, APP_ID, APP_SECRET, Answer, Backend, Client, Entry, Scene, both, eventually,
-    package, zip,
-};
+use testkit::{Backend, both};
 
+use self::walk::{Step, Walker};
+use crate::calls::{Described, described};
 use crate::support::scene;
 
 both!(what_is_refused_says_so, what_is_done_answers);
 
 const LIST: &str = include_str!("../../../../docs/coverage.txt");
+/// What is called before what is made of the others.
 const WALK: &str = include_str!("coverage/walk.txt");
-const NAMESPACE: &str = "UiPath.Server.Configuration.OData";
+/// What is called after it.
+const REMOVALS: &str = include_str!("coverage/removals.txt");
+
+/// All but comments.
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let lines = text.lines();
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
 
 /// `done`, `GET`, `/odata/Jobs`
 fn coverage() -> Vec<(&'static str, &'static str, &'static str)> {
-    let lines = LIST
-        .lines()
-        .filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let words = lines.map(|line| {
+    let words = lines(LIST).map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [kind @ ("done" | "partial" | "refused"), method, path, ..] = words[..] else {
             panic!("a line without a kind or a path: {line}")
@@ -164,205 +172,27 @@ async fn what_is_refused_says_so(backend: Backend) {
 
 async fn what_is_done_answers(backend: Backend) {
     let scene = scene(backend).await;
-    let mut walker = Walker::new(&scene);
-    for line in WALK
-        .lines()
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-    {
-        walker.step(Step::read(line)).await;
+    let document = scene.app.get("/swagger/v20.0/swagger.json").await.ok(200);
+    let operations = described(&document);
+    let mut walker = Walker::new(&scene).await;
+    for line in lines(WALK) {
+        walker.step(&Step::read(line)).await;
     }
-    let missing: Vec<String> = coverage()
+    let removals: Vec<Step> = lines(REMOVALS).map(Step::read).collect();
+    let removes = |operation: &Described| {
+        let mut all = removals.iter();
+        all.any(|step| step.calls(&operation.method, operation.path))
+    };
+    let others = operations
         .iter()
-        .filter(|(kind, ..)| *kind != "refused")
-        .filter(|(_, method, path)| !walker.called(method, path))
-        .map(|(_, method, path)| format!("{method} {path}"))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "coverage/walk.txt does not call:\n{}",
-        missing.join("\n")
-    );
-}
-
-/// One line of the walk.
-struct Step {
-    name: Option<&'static str>,
-    who: &'static str,
-    method: &'static str,
-    path: &'static str,
-    status: u16,
-    /// Until the status is that.
-    patient: bool,
-    body: &'static str,
-}
-
-impl Step {
-    fn read(line: &'static str) -> Self {
-        let (name, rest) = match line.split_once(" = ") {
-            Some((name, rest)) if !name.contains(' ') => (Some(name), rest),
-            _ => (None, line),
-        };
-        let (who, rest) = match rest.strip_prefix('@').and_then(|r| r.split_once(' ')) {
-            Some((who, rest)) => (who, rest),
-            None => ("", rest),
-        };
-        let mut words = rest.splitn(4, ' ');
-        let mut word = || words.next().unwrap_or_default();
-        let (method, path, status, body) = (word(), word(), word(), word());
-        let number = status.trim_end_matches("...");
-        Self {
-            name,
-            who,
-            method,
-            path,
-            status: number
-                .parse()
-                .unwrap_or_else(|_| panic!("no status: {line}")),
-            patient: number.len() < status.len(),
-            body,
-        }
+        .filter(|o| !removes(o) && !walker.called(&o.method, o.path));
+    walker.others(others.collect()).await;
+    for step in &removals {
+        walker.step(step).await;
     }
-}
-
-/// Takes one step after the other and remembers what was answered.
-struct Walker<'s> {
-    scene: &'s Scene,
-    kept: HashMap<&'static str, Value>,
-    calls: Vec<(&'static str, String)>,
-}
-
-impl<'s> Walker<'s> {
-    fn new(scene: &'s Scene) -> Self {
-        let kept = HashMap::from([
-            (
-                "app",
-                json!({"id": APP_ID, "secret": APP_SECRET.replace('+', "%2B").replace('=', "%3D")}),
-            ),
-            ("admin", json!({"password": ADMIN_PASSWORD})),
-            ("shared", json!({"Id": scene.folder})),
-            ("local", json!({"Id": scene.machine})),
-        ]);
-        Self {
-            scene,
-            kept,
-            calls: Vec::new(),
-        }
-    }
-
-    /// Whether a step was a call of this operation.
-    fn called(&self, method: &str, path: &str) -> bool {
-        let mut calls = self.calls.iter();
-        calls.any(|(m, p)| *m == method && same_operation(path, p))
-    }
-
-    async fn step(&mut self, step: Step) {
-        let path = self.fill(&step.path.replace('~', NAMESPACE));
-        let client = self.client(step.who).await;
-        let answer = match step.patient {
-            false => self.send(&client, &step, &path).await,
-            true => {
-                eventually(step.path, async || {
-                    let answer = self.send(&client, &step, &path).await;
-                    (answer.status == step.status).then_some(answer)
-                })
-                .await
-            }
-        };
-        // Only a document is kept; packages and reports are none.
-        match step.name {
-            Some(name) => {
-                let value = answer.ok(step.status);
-                self.kept.insert(name, value);
-            }
-            // What can be read, though nothing can make one yet.
-            None if step.status == 404 => {
-                answer.refused(404, 1002);
-            }
-            None => {
-                answer.accepted(step.status);
-            }
-        }
-        self.calls.push((step.method, path));
-    }
-
-    async fn client(&self, who: &str) -> Client {
-        let server = &self.scene.server;
-        match who {
-            "" => self.scene.shared.clone(),
-            "tenant" => self.scene.app.clone(),
-            "admin" => server.admin().await,
-            "nobody" => server.anonymous(),
-            "host" => server.machine(),
-            "ada" => {
-                let person = server.sign_in("ada", "Pa55word-of-ada").await;
-                let person = person.with("X-ROBOT-LICENSE", &server.machine_key);
-                person.with("X-ROBOT-MACHINE", "ada-pc")
-            }
-            "classic" => {
-                let folder = self.kept["classic"]["Id"].as_i64();
-                self.scene
-                    .app
-                    .folder(folder.expect("a folder has a number"))
-            }
-            other => panic!("who is {other}?"),
-        }
-    }
-
-    async fn send(&self, client: &Client, step: &Step, path: &str) -> Answer {
-        let words: Vec<&str> = step.body.split(' ').collect();
-        match words[..] {
-            ["package", id, version] => {
-                let file = package(id, version).build();
-                return client.post_files(path, &[("file", "p.nupkg", &file)]).await;
-            }
-            ["library", id, version] => {
-                let file = library(id, version);
-                return client.post_files(path, &[("file", "l.nupkg", &file)]).await;
-            }
-            _ => {}
-        }
-        let request = client.request(step.method, path);
-        let (kind, body) = match step.body.strip_prefix("form ") {
-            Some(form) => ("application/x-www-form-urlencoded", form),
-            None => ("application/json", step.body),
-        };
-        let request = match body {
-            "" => request,
-            body => request.header("Content-Type", kind).body(self.fill(body)),
-        };
-        client.send(request).await
-    }
-
-    /// The text with members of earlier answers in the places of their names.
-    fn fill(&self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('<') {
-            let (name, after) = after.split_once('>').expect("a name ends");
-            let mut parts = name.split('.');
-            let first = parts.next().unwrap_or_default();
-            let kept = &self
-                .kept
-                .get(first)
-                .unwrap_or_else(|| panic!("there is no {first} yet"));
-            let value = kept.pointer(&parts.fold(String::new(), |path, part| path + "/" + part));
-            out.push_str(before);
-            match value {
-                Some(Value::String(text)) => out.push_str(text),
-                Some(value) => out.push_str(&value.to_string()),
-                None => panic!("there is no {name} in {kept}"),
-            }
-            rest = after;
-        }
-        out + rest
-    }
-}
-
-/// A plain NuGet package.
-fn library(id: &str, version: &str) -> Vec<u8> {
-    let nuspec = format!(
-        "<package><metadata><id>{id}</id><version>{version}</version><authors>A</authors>
-         <description>D</description></metadata></package>"
-    );
-    zip(&[Entry::new(&format!("{id}.nuspec"), nuspec.as_bytes())])
+    let listed = coverage().into_iter();
+    let listed = listed.filter_map(|(kind, m, p)| (kind != "refused").then_some((m, p)));
+    let all = listed.chain(operations.iter().map(|o| (o.method.as_str(), o.path)));
+    let missing: Vec<_> = all.filter(|(m, p)| !walker.called(m, p)).collect();
+    assert!(missing.is_empty(), "nothing calls {missing:#?}");
 }

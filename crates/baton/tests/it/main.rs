@@ -20,6 +20,7 @@ mod bad_input;
 mod basic;
 mod batch;
 mod calendars;
+mod calls;
 mod classic;
 mod commands;
 mod contract;
