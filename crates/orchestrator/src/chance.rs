@@ -6,7 +6,7 @@ use odata::{Guid, Timestamp};
 #[cfg(any(test, feature = "testing"))]
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The chance of a server: that of the system. In [`testing`](crate::testing) it can begin with a seed,
+/// The chance of a server: that of the system. In `testing` it can begin with a seed,
 /// after which the same keys come each time; no build for use has that.
 #[derive(Debug, Default)]
 pub struct Chance {

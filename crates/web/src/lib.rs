@@ -1,10 +1,10 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
-//! `address` splits a URL into tenant and rest, `caller` turns credentials into a
-//! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
-//! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs
-//! what happens without a request. `folder` knows the data folder; `operator` and `control` are the two
-//! ends of commands that are given in it.
+//! `listener` accepts connections, `router` is where each request begins, `address` splits a URL into
+//! tenant and rest, `caller` turns credentials into a [`orchestrator::Caller`], `odata`, `api`, `swagger`,
+//! `robots`, `logs`, `packages`, `exports` and `identity` serve the areas, `error` is the one place that
+//! maps errors to statuses, `engines` runs what happens without a request. `folder` knows the data folder;
+//! `operator` and `control` are the two ends of commands that are given in it.
 
 mod address;
 mod api;
