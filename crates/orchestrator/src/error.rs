@@ -353,6 +353,9 @@ pub enum Error {
     /// A body of a type or in an encoding that is not read.
     #[error("{0}")]
     MediaType(String),
+    /// The body of the request stood still for too long.
+    #[error("Nothing of the body came for too long. Send the request again.")]
+    TooSlow,
     /// Part of the contract, but not built.
     #[error("{0}")]
     NotBuilt(String),

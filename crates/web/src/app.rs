@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::batching::Batching;
 use crate::caller::Callers;
 use crate::cors::{BadOrigin, Cors};
+use crate::door::Door;
 use crate::engines::Sleeper;
 use crate::files;
 use crate::folder::{Folder, Name};
@@ -35,6 +36,8 @@ pub struct Config {
     pub max_upload: u64,
     /// Origins whose pages may call the API; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Who comes in, and how.
+    pub door: Door,
 }
 
 impl Config {

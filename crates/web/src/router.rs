@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use futures_util::FutureExt;
-use hyper::body::Incoming;
 use orchestrator::{Error, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,7 @@ use tracing::Instrument;
 use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::control;
+use crate::door::watch::Stalled;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{
@@ -58,9 +58,9 @@ where
         app: Arc::clone(&app),
         ending: ending.clone(),
     });
-    let answers = service_fn(move |request: Request<Incoming>| {
+    let answers = service_fn(move |request: Request<Body>| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(entry(&shared, request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(entry(&shared, request).await) }
     });
     let answers = CompressionLayer::new().compress_when(large).layer(answers);
     let patience = async {
@@ -68,7 +68,7 @@ where
         tokio::time::sleep(LAST_REQUESTS).await;
     };
     tokio::select! {
-        () = listener::serve(listener, answers, ending.clone()) => {}
+        () = listener::serve(listener, &app.config.door, answers, ending.clone()) => {}
         () = patience => tracing::warn!("some requests did not end in time and were cut off"),
     }
     for engine in engines {
@@ -89,6 +89,7 @@ async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
     let begun = Instant::now();
     let trace = request::trace_id(&app.server.chance, request.headers());
     let held = is_held(request.uri().path());
+    let stalled = request.extensions().get::<Stalled>().cloned();
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace
     );
@@ -110,7 +111,10 @@ async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
         };
         // A panic is told where it happens.
         let answered = AssertUnwindSafe(answered).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|_| Err(Error::Internal("panic".into())));
+        let mut answered = answered.unwrap_or_else(|_| Err(Error::Internal("panic".into())));
+        if stalled.as_ref().is_some_and(Stalled::is_so) {
+            answered = Err(Error::TooSlow);
+        }
         answered.unwrap_or_else(|error| respond(&error, &trace))
     };
     let answered = app.cors.answer(tidied(request), answer);

@@ -62,6 +62,7 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
         public_url: None,
         max_upload: 1 << 30,
         cors_origins: Vec::new(),
+        door: web::Door::default(),
     };
     let start = web::Start {
         app: Some(format!("{id}:{secret}")),
