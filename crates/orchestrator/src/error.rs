@@ -44,6 +44,8 @@ pub enum Code {
     PayloadTooLarge = 1031,
     /// 1028: an `Idempotency-Key` that was used for another request.
     DuplicateKey = 1028,
+    /// Too many wrong secrets were shown (429); the original has no number of its own.
+    TooManyAttempts = 1032,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
@@ -246,7 +248,7 @@ impl Code {
             | Self::QueueProcessingExceptionFieldSizeExceeded
             | Self::QueueItemProgressDataSizeExceeded => 413,
             Self::ServiceUnavailable => 503,
-            Self::ExportTenantDailyLimitReached => 429,
+            Self::ExportTenantDailyLimitReached | Self::TooManyAttempts => 429,
             Self::ItemNotFound
             | Self::PackageNotFound
             | Self::PreviousVersionNotFound

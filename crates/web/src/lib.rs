@@ -3,7 +3,8 @@
 //! `address` splits a URL into tenant and rest, `caller` turns credentials into a
 //! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
 //! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs
-//! what happens without a request. `door` guards all of it: how long and how many connections may be.
+//! what happens without a request. `door` guards all of it: how long and how many connections may be,
+//! who may guess secrets how often, and which names of the server are believed.
 //! `folder` knows the data folder; `operator` and `control` are the two
 //! ends of commands that are given in it.
 
@@ -46,5 +47,5 @@ mod swagger;
 pub mod tasks;
 
 pub use app::{App, Config, Start, StartError};
-pub use door::{Door, Limits};
+pub use door::{Door, Limits, Network, TlsFiles};
 pub use router::serve;

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use crate::door::watch::{Heard, Late, Patient, Timer, Watch};
-use crate::door::{Door, Ends, Limits};
+use crate::door::{Ends, Limits, Tls};
 use crate::tasks;
 
 /// How long to wait when no connection can be accepted: the process may have no file left to open.
@@ -36,15 +36,20 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Accepts connections until the server ends, and has `service` answer what comes over them. Returns when
 /// the last answer was sent.
-pub async fn serve<S, B>(listener: TcpListener, door: &Door, service: S, ending: CancellationToken)
-where
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    service: S,
+    ending: CancellationToken,
+) where
     S: Service<Request<Sent>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<Failure>,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Failure>> + Send + 'static,
 {
     let connections = TaskTracker::new();
-    let mut places = Places::new(door.limits.connections);
+    let mut places = Places::new(limits.connections);
     loop {
         let next = async {
             let place = places.one().await;
@@ -56,9 +61,10 @@ where
         };
         match accepted {
             Ok((stream, _)) => {
-                let served = connection(stream, door.limits, service.clone(), ending.clone());
+                let (tls, service) = (tls.clone(), service.clone());
+                let ending = ending.clone();
                 let served = async move {
-                    served.await;
+                    connection(stream, limits, tls, service, ending).await;
                     drop(place);
                 };
                 tasks::spawn("connection", connections.track_future(served));
@@ -117,8 +123,13 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 }
 
 /// Serves one connection.
-async fn connection<S, B>(stream: TcpStream, limits: Limits, service: S, ending: CancellationToken)
-where
+async fn connection<S, B>(
+    stream: TcpStream,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    service: S,
+    ending: CancellationToken,
+) where
     S: Service<Request<Sent>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<Failure>,
     S::Future: Send,
@@ -131,8 +142,17 @@ where
     let (Ok(peer), Ok(own)) = (stream.peer_addr(), stream.local_addr()) else {
         return;
     };
-    let ends = Ends { peer, own };
-    requests(stream, ends, limits, service, ending).await;
+    let secure = tls.is_some();
+    let ends = Ends { peer, own, secure };
+    let Some(tls) = tls else {
+        return requests(stream, ends, limits, service, ending).await;
+    };
+    let shaken = tokio::time::timeout(limits.head, tls.acceptor().accept(stream)).await;
+    match shaken {
+        Ok(Ok(stream)) => requests(stream, ends, limits, service, ending).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
 }
 
 /// Answers what comes over a connection. When the server ends, the request that is under way is answered.

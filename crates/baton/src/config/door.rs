@@ -1,5 +1,7 @@
 //! Settings of the door: flags, variables, and the table `door` of `baton.toml`.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -27,6 +29,40 @@ pub struct Door {
     /// Connections at once; more wait until others end [default: 10000, or as many as the limit of open files allows]
     #[arg(long, env = "BATON_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<u32>,
+    /// Proxies (addresses or networks) whose X-Forwarded-For and X-Forwarded-Proto are believed [default: none]
+    #[arg(
+        long,
+        env = "BATON_TRUSTED_PROXY",
+        value_name = "ADDR,…",
+        value_delimiter = ','
+    )]
+    trusted_proxy: Option<Vec<String>>,
+    /// Names of this server that links may begin with, such as rpa.example.com, *.corp, or * for all
+    /// [default: the name of this machine; localhost and the address that was connected to always are]
+    #[arg(
+        long,
+        env = "BATON_ALLOWED_HOSTS",
+        value_name = "HOST,…",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Option<Vec<String>>,
+    /// What whoever reads /metrics has to show as a bearer token [default: nothing]
+    #[arg(
+        long,
+        env = "BATON_METRICS_TOKEN",
+        value_name = "TEXT",
+        hide_env_values = true
+    )]
+    metrics_token: Option<String>,
+    /// Address at which /metrics is, and nowhere else [default: that of --listen]
+    #[arg(long, env = "BATON_METRICS_LISTEN", value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+    /// Certificate in PEM form, followed by those that it hangs on: serve TLS, and nothing else
+    #[arg(long, env = "BATON_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate in PEM form; both are read again when they have changed
+    #[arg(long, env = "BATON_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Door {
@@ -45,8 +81,48 @@ impl Door {
             idle: time(self.idle_timeout, file.idle_timeout, usual.idle),
             connections: connections(self.max_connections.or(file.max_connections), &usual)?,
         };
-        Ok(web::Door { limits })
+        let proxies = texts(self.trusted_proxy.or(file.trusted_proxy)).unwrap_or_default();
+        let proxies = proxies.iter().map(|text| text.parse());
+        let trusted_proxies = proxies
+            .collect::<Result<_, String>>()
+            .map_err(|why| format!("--trusted-proxy: {why}."))?;
+        let allowed_hosts = texts(self.allowed_hosts.or(file.allowed_hosts));
+        Ok(web::Door {
+            limits,
+            trusted_proxies,
+            allowed_hosts: allowed_hosts.unwrap_or_else(own_name),
+            metrics_token: self
+                .metrics_token
+                .or(file.metrics_token)
+                .filter(|t| !t.is_empty()),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
+            tls: tls(
+                self.tls_cert.or(file.tls_cert),
+                self.tls_key.or(file.tls_key),
+            )?,
+        })
     }
+}
+
+/// The certificate and its key, of which neither is of use alone.
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<web::TlsFiles>, String> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(web::TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        _ => Err("--tls-cert and --tls-key are given together.".into()),
+    }
+}
+
+/// The texts of a list, of which empty ones are none.
+fn texts(given: Option<Vec<String>>) -> Option<Vec<String>> {
+    let texts = given?.into_iter().map(|text| text.trim().to_owned());
+    Some(texts.filter(|text| !text.is_empty()).collect())
+}
+
+/// What this machine is called, if that can be known.
+fn own_name() -> Vec<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    texts(name.ok().map(|name| vec![name])).unwrap_or_default()
 }
 
 /// As many connections as were asked for, or as there are files for. A process may raise its own limit of

@@ -1,16 +1,33 @@
 //! The door: who may come in, how long anybody may stand in it, and what is believed of what they say
 //! of themselves. Each part has its settings here.
 
+pub mod attempts;
+mod hosts;
+mod tls;
 pub mod watch;
 
 use std::net::SocketAddr;
 use std::time::Duration;
+
+pub use hosts::Network;
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// The settings of the door.
 #[derive(Debug, Clone, Default)]
 pub struct Door {
     /// How long and how many connections may be.
     pub limits: Limits,
+    /// Proxies that are believed when they say whose requests they hand on.
+    pub trusted_proxies: Vec<Network>,
+    /// Names of this server besides `localhost` and the addresses at which it is reached: `*.corp` for
+    /// all that end so, `*` for all there are.
+    pub allowed_hosts: Vec<String>,
+    /// What whoever reads `/metrics` has to show.
+    pub metrics_token: Option<String>,
+    /// Where `/metrics` is, and nowhere else.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Serves TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
 }
 
 /// How long a connection may take for what, and how many there may be.
@@ -46,4 +63,6 @@ pub struct Ends {
     pub peer: SocketAddr,
     /// The address of this server by which they found it.
     pub own: SocketAddr,
+    /// Whether it is encrypted.
+    pub secure: bool,
 }

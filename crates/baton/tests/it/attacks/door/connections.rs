@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{APP_ID, APP_SECRET, Backend, Host, Server, Setup, both, eventually, run_to_end};
+use testkit::{APP_ID, APP_SECRET, Backend, Host, Server, both, eventually, run_to_end};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::setup;
 use crate::support::{EXE, text};
 
 both!(slow_clients_lose_their_connection, hosts_may_be_silent);
@@ -17,13 +18,6 @@ const LONG: Duration = Duration::from_secs(20);
 
 async fn server_with(backend: Backend, args: &[&str]) -> Server {
     Server::start_with(EXE, backend, setup(args)).await
-}
-
-fn setup(args: &[&str]) -> Setup {
-    Setup {
-        args: args.iter().map(|word| (*word).to_owned()).collect(),
-        ..Setup::default()
-    }
 }
 
 async fn connect(server: &Server) -> TcpStream {
@@ -84,10 +78,7 @@ async fn slow_clients_lose_their_connection(backend: Backend) {
 }
 
 async fn hosts_may_be_silent(backend: Backend) {
-    let idle = Setup {
-        args: vec!["--idle-timeout".into(), "200ms".into()],
-        ..Setup::default()
-    };
+    let idle = setup(&["--idle-timeout", "200ms"]);
     let scene = testkit::Scene::start_with(EXE, backend, idle).await;
     let mut quiet = connect(&scene.server).await;
     assert_eq!(rest(&mut quiet).await, "");
@@ -147,6 +138,11 @@ async fn settings_that_cannot_be() {
         ("--head-timeout", "soon", "no length of time"),
         ("--max-connections", "0", "at least 1"),
         ("--max-connections", "4000000000", "open files"),
+        (
+            "--trusted-proxy",
+            "proxy",
+            "neither an address nor a network",
+        ),
     ] {
         let mut command = server.command_at("127.0.0.1:0");
         command.args([flag, value]);
