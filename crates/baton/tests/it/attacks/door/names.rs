@@ -30,8 +30,9 @@ async fn links(server: &Server, host: &str) -> Vec<String> {
         app.get("odata").await.ok(200).to_string(),
     ];
     let paged = app.with("Prefer", "maxpagesize=1").get("odata/Roles").await;
-    said.push(paged.ok(200).to_string());
-    let name = format!("Role {}", said.len() + host.len());
+    let paged = paged.ok(200);
+    let name = format!("Role {}", paged["@odata.count"]);
+    said.push(paged.to_string());
     let role = json!({"Name": name, "Permissions": [{"Name": "Machines.View"}]});
     let made = app.post("odata/Roles", &role).await;
     said.push(made.header("location").to_owned());
