@@ -12,7 +12,10 @@ pub fn first_run(app: &App, listen: SocketAddr) -> String {
         .config
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{listen}"));
+        .unwrap_or_else(|| match &app.config.door.tls {
+            Some(_) => format!("https://{listen}"),
+            None => format!("http://{listen}"),
+        });
     let data = std::fs::canonicalize(&app.config.data).unwrap_or_else(|_| app.config.data.clone());
     let database = match &app.config.database {
         Some(_) => "PostgreSQL (durable as its synchronous_commit says)",

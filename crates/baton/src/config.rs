@@ -1,5 +1,7 @@
 //! Settings: defaults, then `baton.toml`, then `BATON_…` variables, then flags; the later wins.
 
+mod door;
+
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,8 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub cors_origins: Option<Vec<String>>,
+    #[command(flatten)]
+    door: door::Door,
     /// First start only: password of the user `admin` (generated and printed once when absent)
     #[arg(
         long,
@@ -114,6 +118,8 @@ struct File {
     database: Option<String>,
     public_url: Option<String>,
     cors_origins: Option<Vec<String>>,
+    #[serde(default)]
+    door: door::Door,
 }
 
 /// Where the server listens, and what it is given.
@@ -145,6 +151,7 @@ impl Serve {
                 public_url: self.public_url.or(file.public_url),
                 max_upload: MAX_UPLOAD,
                 cors_origins: cors_origins(self.cors_origins.or(file.cors_origins)),
+                door: self.door.resolve(file.door)?,
             },
             start: web::Start {
                 admin_password: self.admin_password,

@@ -17,14 +17,18 @@ use crate::config::{self, Settings};
 pub async fn run(args: config::Serve) -> Result<(), String> {
     let Settings { listen, web, start } = args.resolve()?;
     // The port first: a second server on it must not touch the first one's data.
-    let listener = bind(listen).await?;
+    let listener = bind(listen, "--listen").await?;
+    let metrics = match web.door.metrics_listen {
+        Some(address) => Some(bind(address, "--metrics-listen").await?),
+        None => None,
+    };
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let app = open(web, start).await?;
     if app.first.is_some() {
         print(&banner::first_run(&app, address));
     }
     tracing::info!(%address, data = %app.config.data.display(), "serving");
-    web::serve(app, listener, stop_signal())
+    web::serve(app, listener, metrics, stop_signal())
         .await
         .map_err(|e| format!("The server failed: {e}."))?;
     tracing::info!("stopped");
@@ -43,19 +47,19 @@ pub async fn open(config: web::Config, start: web::Start) -> Result<Arc<App>, St
         .map_err(|e| e.to_string())
 }
 
-/// Binds the address.
+/// Binds the address that a setting names.
 ///
 /// # Errors
 /// A sentence that says what to do about a port in use.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+pub async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => format!(
-            "The address {address} is in use. Stop what uses it, or choose another one with --listen."
+            "The address {address} is in use. Stop what uses it, or choose another one with {setting}."
         ),
         std::io::ErrorKind::PermissionDenied => format!(
-            "The address {address} is not allowed: ports below 1024 need a privilege. Choose another one with --listen."
+            "The address {address} is not allowed: ports below 1024 need a privilege. Choose another one with {setting}."
         ),
-        _ => format!("The address {address} cannot be used: {error}. Choose another one with --listen."),
+        _ => format!("The address {address} cannot be used: {error}. Choose another one with {setting}."),
     })
 }
 

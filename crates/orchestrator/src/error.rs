@@ -44,6 +44,8 @@ pub enum Code {
     PayloadTooLarge = 1031,
     /// 1028: an `Idempotency-Key` that was used for another request.
     DuplicateKey = 1028,
+    /// Too many wrong secrets were shown (429); the original has no number of its own.
+    TooManyAttempts = 1032,
     /// 1100: the folder does not exist or is not the caller's.
     InvalidOrganizationUnit = 1100,
     /// 1101: no folder header on a request that needs one.
@@ -246,7 +248,7 @@ impl Code {
             | Self::QueueProcessingExceptionFieldSizeExceeded
             | Self::QueueItemProgressDataSizeExceeded => 413,
             Self::ServiceUnavailable => 503,
-            Self::ExportTenantDailyLimitReached => 429,
+            Self::ExportTenantDailyLimitReached | Self::TooManyAttempts => 429,
             Self::ItemNotFound
             | Self::PackageNotFound
             | Self::PreviousVersionNotFound
@@ -353,6 +355,9 @@ pub enum Error {
     /// A body of a type or in an encoding that is not read.
     #[error("{0}")]
     MediaType(String),
+    /// The body of the request stood still for too long.
+    #[error("Nothing of the body came for too long. Send the request again.")]
+    TooSlow,
     /// Part of the contract, but not built.
     #[error("{0}")]
     NotBuilt(String),

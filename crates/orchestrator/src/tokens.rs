@@ -1,14 +1,18 @@
 //! Tokens: what they say of whom, how long they are good for, and who is meant by one.
 
+use std::net::IpAddr;
+
 use db::Tx;
 use identity::{Claims, Keys, scopes, secret_eq, secret_hash};
 use odata::{Guid, TICKS_PER_SECOND, Timestamp};
 
+use crate::audit::{self, AuditAction, AuditComponent, By, Subject};
 use crate::cx::{Caller, Identity};
 use crate::error::{Error, Result};
 use crate::jobs::commands::StartJob;
 use crate::tenants::Tenant;
 use crate::users::Login;
+use crate::users::login::held_back;
 use crate::{clients, machines, users};
 
 /// Seconds that a token of an application or machine is good for.
@@ -17,6 +21,9 @@ pub const CLIENT_SECONDS: i64 = 3600;
 const PERSON_SECONDS: i64 = 1800;
 /// Seconds that a job's token is good for: jobs cannot renew it, so it must outlive them.
 const JOB_SECONDS: i64 = 24 * 3600;
+
+/// For whom tokens of applications are; those of people and jobs are for [`scopes::USER_ACCESS`].
+const ORCHESTRATOR: &str = "UiPath.Orchestrator";
 
 /// What all tokens say.
 fn claims(issuer: &str, tenant: &Tenant, now: Timestamp, seconds: i64) -> Claims {
@@ -70,7 +77,7 @@ pub fn of_client(
     };
     Claims {
         sub: client.id.clone(),
-        aud: vec!["UiPath.Orchestrator".into()],
+        aud: vec![ORCHESTRATOR.into()],
         client_id: Some(client.id.clone()),
         scope: granted.to_vec(),
         sub_type: Some(kind.into()),
@@ -85,7 +92,7 @@ pub fn of_job(issuer: &str, tenant: &Tenant, work: &StartJob, now: Timestamp) ->
     let (key, email) = work.who();
     Claims {
         sub: key.to_owned(),
-        aud: vec!["OrchestratorApiUserAccess".into()],
+        aud: vec![scopes::USER_ACCESS.into()],
         jti: format!("{}-{}", work.key, work.attempt),
         scope: vec![scopes::USER_ACCESS.into()],
         email: Some(email.to_owned()),
@@ -138,6 +145,42 @@ pub fn client(tx: &mut Tx<'_>, id: &str, secret: &str) -> Result<Option<Client>>
     }))
 }
 
+/// Writes down that a wrong secret was shown for an application or a machine, if there is such a one, and
+/// for how many seconds nobody is asked again. The key of a machine is a secret itself.
+///
+/// # Errors
+/// The store's.
+pub fn refused(tx: &mut Tx<'_>, id: &str, now: Timestamp, from: IpAddr, wait: u64) -> Result<()> {
+    let (tenant, number, name, component) = match clients::find(tx, id)? {
+        Some(client) => {
+            let name = format!("application {}", client.client_id);
+            (client.tenant, None, name, AuditComponent::Users)
+        }
+        None => match machines::by_license_key(tx, id) {
+            Ok((machine, tenant)) => {
+                let name = format!("machine {machine}");
+                (tenant, Some(machine), name, AuditComponent::Machines)
+            }
+            Err(Error::Refused { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        },
+    };
+    let by = By {
+        tenant,
+        now,
+        identity: &Identity::Server,
+    };
+    let subject = Subject {
+        entity: "ClientDto",
+        id: number,
+        name: &name,
+        data: None,
+    };
+    let held_back = held_back(wait);
+    let text = format!("refused a token to {name} from {from}: wrong secret{held_back}");
+    audit::record_by(tx, &by, component, AuditAction::Unknown, &[subject], &text)
+}
+
 fn gone() -> Error {
     Error::Unauthenticated(
         "The account of this token does not exist any more or is not active.".into(),
@@ -147,8 +190,14 @@ fn gone() -> Error {
 /// Whom the claims of a verified token name, if that is still somebody who may act.
 ///
 /// # Errors
-/// 401 for nobody who is known and active, and for a password that was changed since.
+/// 401 for a token that is for another audience, for nobody who is known and active, and for a password that was changed since.
 pub fn caller(tx: &mut Tx<'_>, keys: &Keys, claims: &Claims) -> Result<Caller> {
+    let ours = |audience: &String| audience == ORCHESTRATOR || audience == scopes::USER_ACCESS;
+    if !claims.aud.iter().any(ours) {
+        return Err(Error::Unauthenticated(
+            "The token is meant for another service: its audience is not this one.".into(),
+        ));
+    }
     let identity = match (claims.robot, claims.user, claims.machine, &claims.client_id) {
         (Some(id), user, ..) => Identity::Robot { id, user },
         (None, Some(id), ..) => Identity::User { id },

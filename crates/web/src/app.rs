@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::identity::Keys;
+use axum::http::Request;
 use db::{Db, Options, Url};
 use orchestrator::tenants::{self, Bootstrap, Created, Tenant};
 use orchestrator::{Hint, LOG_MIGRATIONS, MIGRATIONS, Server, sessions, webhooks};
 use parking_lot::RwLock;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::batching::Batching;
 use crate::caller::Callers;
 use crate::cors::{BadOrigin, Cors};
+use crate::door::attempts::Attempts;
+use crate::door::{Door, Tls, TlsError};
 use crate::engines::Sleeper;
 use crate::files;
 use crate::folder::{Folder, Name};
@@ -35,6 +38,8 @@ pub struct Config {
     pub max_upload: u64,
     /// Origins whose pages may call the API; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Who comes in, and how.
+    pub door: Door,
 }
 
 impl Config {
@@ -129,6 +134,9 @@ pub enum StartError {
     /// The thread that reads the keys panicked.
     #[error("The keys could not be read: an internal failure, see the log.")]
     KeyThread,
+    /// What connections are to be encrypted with cannot be used.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// Packages cannot be stored.
     #[error("{0}")]
     Blobs(#[from] blob::Error),
@@ -166,8 +174,15 @@ pub struct App {
     pub(crate) metrics: Metrics,
     /// Which pages may call.
     pub(crate) cors: Cors,
-    /// Password hashing takes 20 ms and 19 MiB: never more of it at once than this.
-    pub(crate) hashing: Semaphore,
+    /// What connections are encrypted with.
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Who guesses secrets.
+    pub(crate) attempts: Attempts,
+    /// Password hashing takes 20 ms and 19 MiB: never more of it at once than this. It needs no threads of
+    /// its own: it takes two of those that block, of which there are hundreds.
+    hashing: Semaphore,
+    /// How many may hash or wait to.
+    hashing_queue: Semaphore,
     /// What wakes the engines.
     pub(crate) sleepers: Vec<Arc<Sleeper>>,
     /// Calls about queues that are done together.
@@ -185,6 +200,8 @@ impl App {
     /// [`StartError`]
     pub fn open(config: Config, start: &Start) -> Result<Arc<Self>, StartError> {
         let cors = Cors::new(&config.cors_origins)?;
+        let tls = config.door.tls.as_ref().map(Tls::open).transpose()?;
+        let tls = tls.map(Arc::new);
         let mut folder = Folder::take(&config.data)?;
         let name = Name::of(&config.url())?;
         folder.admit(&name)?;
@@ -217,7 +234,10 @@ impl App {
             presence: sessions::Presence::default(),
             metrics: Metrics::default(),
             cors,
+            tls,
+            attempts: Attempts::default(),
             hashing: Semaphore::new(2),
+            hashing_queue: Semaphore::new(256),
             sleepers,
             batching: Batching::default(),
             grants: Grants::default(),
@@ -317,6 +337,23 @@ impl App {
         self.db
             .write(move |tx| sessions::write_beats(tx, &beats))
             .await
+    }
+
+    /// What links in the answer begin with.
+    pub(crate) fn origin<B>(&self, request: &Request<B>) -> String {
+        let public_url = self.config.public_url.as_deref();
+        self.config.door.origin(public_url, request)
+    }
+
+    /// Waits for the turn to hash a password.
+    ///
+    /// # Errors
+    /// 503 when too many wait already.
+    pub(crate) async fn hashing(&self) -> Result<[SemaphorePermit<'_>; 2], orchestrator::Error> {
+        let busy = || orchestrator::Error::Db(db::Error::Overloaded);
+        let waiting = self.hashing_queue.try_acquire().map_err(|_| busy())?;
+        let turn = self.hashing.acquire().await.map_err(|_| busy())?;
+        Ok([waiting, turn])
     }
 
     /// The last things before the process ends.

@@ -71,6 +71,7 @@ fn status(error: &Error) -> u16 {
         Error::Unauthenticated(_) => 401,
         Error::Forbidden { .. } | Error::MissingScope { .. } => 403,
         Error::NoSuchAddress(_) => 404,
+        Error::TooSlow => 408,
         Error::Precondition(_) => 412,
         Error::MediaType(_) => 415,
         Error::NotBuilt(_) => 501,

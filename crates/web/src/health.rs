@@ -1,31 +1,52 @@
 //! `/health` (the process answers), `/ready` (its databases answer too), `/metrics`, and the two
 //! status calls of the API that need no credential.
 
+use ::identity::{secret_eq, secret_hash};
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use orchestrator::{Error, Result};
 use serde_json::json;
 
 use crate::app::App;
 use crate::error::json_response;
-use crate::metrics;
+use crate::{metrics, request};
 
 /// The version of the contract, as clients read it from every answer.
 pub const API_VERSION: &str = "20.0";
 
 /// Answers the operator's addresses; `None` for any other path.
-pub async fn handle(app: &App, path: &str) -> Option<Response<Body>> {
+pub async fn handle(app: &App, path: &str, headers: &HeaderMap) -> Option<Result<Response<Body>>> {
     match path {
-        "/health" => Some(json_response(200, json!({"status": "Healthy"}).to_string())),
-        "/ready" => Some(ready(app).await),
-        "/metrics" => {
-            let page = metrics::render(app).unwrap_or_default();
-            let mut response = Response::new(Body::from(page));
-            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            Some(response)
-        }
+        "/health" => Some(Ok(json_response(
+            200,
+            json!({"status": "Healthy"}).to_string(),
+        ))),
+        "/ready" => Some(Ok(ready(app).await)),
+        "/metrics" if app.config.door.metrics_listen.is_none() => Some(metrics(app, headers)),
         _ => None,
     }
+}
+
+/// The figures, for whoever shows the token if one is asked for.
+///
+/// # Errors
+/// 401
+pub fn metrics(app: &App, headers: &HeaderMap) -> Result<Response<Body>> {
+    if let Some(token) = &app.config.door.metrics_token {
+        let given = request::header(headers, "authorization").unwrap_or_default();
+        let (scheme, given) = given.split_once(' ').unwrap_or_default();
+        let fits = secret_eq(&secret_hash(given.trim()), &secret_hash(token));
+        if !scheme.eq_ignore_ascii_case("bearer") || !fits {
+            return Err(Error::Unauthenticated(
+                "Send 'Authorization: Bearer <token>' with the token of --metrics-token.".into(),
+            ));
+        }
+    }
+    let page = metrics::render(app).unwrap_or_default();
+    let mut response = Response::new(Body::from(page));
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
 }
 
 async fn ready(app: &App) -> Response<Body> {

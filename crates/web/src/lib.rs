@@ -1,10 +1,12 @@
 //! The edge: HTTP in, domain calls, HTTP out. No rule of the product lives here.
 //!
-//! `listener` accepts connections, `router` is where each request begins, `address` splits a URL into
-//! tenant and rest, `caller` turns credentials into a [`orchestrator::Caller`], `odata`, `api`, `swagger`,
-//! `robots`, `logs`, `packages`, `exports` and `identity` serve the areas, `error` is the one place that
-//! maps errors to statuses, `engines` runs what happens without a request. `folder` knows the data folder;
-//! `operator` and `control` are the two ends of commands that are given in it.
+//! `listener` accepts connections, and `door` guards them: how long and how many may be, who may guess
+//! secrets how often, which names of the server are believed. `router` is where each request begins,
+//! `address` splits a URL into tenant and rest, `caller` turns credentials into a
+//! [`orchestrator::Caller`], `odata`, `api`, `swagger`, `robots`, `logs`, `packages`, `exports` and
+//! `identity` serve the areas, `error` is the one place that maps errors to statuses, `engines` runs what
+//! happens without a request. `folder` knows the data folder; `operator` and `control` are the two ends of
+//! commands that are given in it.
 
 mod address;
 mod api;
@@ -17,6 +19,7 @@ mod clock;
 mod contract;
 mod control;
 mod cors;
+mod door;
 mod engines;
 mod error;
 mod execute;
@@ -44,4 +47,5 @@ mod swagger;
 pub mod tasks;
 
 pub use app::{App, Config, Start, StartError};
+pub use door::{Door, Limits, Network, TlsFiles};
 pub use router::serve;

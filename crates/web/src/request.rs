@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 use ::odata::Guid;
 use ::odata::batch::header_text;
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orchestrator::access::FolderHeader;
@@ -123,17 +122,6 @@ fn decode_path(text: &str) -> Result<String> {
         .map(|b| u16::from_le_bytes([b[0], b[1]]))
         .collect();
     String::from_utf16(&units).map_err(|_| bad())
-}
-
-/// The host as the client addressed it, with the scheme it used.
-pub fn origin(request: &Request<Body>, public_url: Option<&str>) -> String {
-    if let Some(url) = public_url {
-        return url.trim_end_matches('/').to_owned();
-    }
-    let host = header(request.headers(), "host")
-        .or_else(|| request.uri().authority().map(|a| a.as_str().into()))
-        .unwrap_or("localhost".into());
-    format!("http://{host}")
 }
 
 #[cfg(test)]

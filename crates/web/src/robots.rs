@@ -49,7 +49,7 @@ pub async fn answer(
     caller: Arc<Caller>,
     request: Request<Body>,
 ) -> Result<Response<Body>> {
-    let origin = request::origin(&request, app.config.public_url.as_deref());
+    let origin = app.origin(&request);
     let post = *request.method() == axum::http::Method::POST;
     let (parts, body) = request.into_parts();
     let body = match post {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use futures_util::FutureExt;
-use hyper::body::Incoming;
 use orchestrator::{Error, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,7 @@ use tracing::Instrument;
 use crate::address::{self, Address, Area};
 use crate::app::App;
 use crate::control;
+use crate::door::watch::Stalled;
 use crate::error::respond;
 use crate::odata::ODataRequest;
 use crate::{
@@ -32,11 +32,17 @@ use crate::{
 /// How long requests may take to end once the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
 
-/// Serves until `stop` resolves, then finishes what is under way and closes the stores.
+/// Serves until `stop` resolves, then finishes what is under way and closes the stores. `/metrics` is at an
+/// address of its own if there is one.
 ///
 /// # Errors
 /// Those of the listener.
-pub async fn serve<S>(app: Arc<App>, listener: TcpListener, stop: S) -> io::Result<()>
+pub async fn serve<S>(
+    app: Arc<App>,
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    stop: S,
+) -> io::Result<()>
 where
     S: Future<Output = ()> + Send + 'static,
 {
@@ -53,22 +59,27 @@ where
         signal.cancel();
     };
     tasks::spawn("stop", stopped);
+    if let Some(listener) = metrics {
+        let figures = serve_metrics(Arc::clone(&app), listener, ending.clone());
+        engines.push(tasks::spawn("metrics", figures));
+    }
     let large = SizeAbove::new(1024).and(tower_http::compression::DefaultPredicate::new());
     let shared = Arc::new(Shared {
         app: Arc::clone(&app),
         ending: ending.clone(),
     });
-    let answers = service_fn(move |request: Request<Incoming>| {
+    let answers = service_fn(move |request: Request<Body>| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(entry(&shared, request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(entry(&shared, request).await) }
     });
     let answers = CompressionLayer::new().compress_when(large).layer(answers);
     let patience = async {
         ending.cancelled().await;
         tokio::time::sleep(LAST_REQUESTS).await;
     };
+    let (limits, tls) = (app.config.door.limits, app.tls.clone());
     tokio::select! {
-        () = listener::serve(listener, answers, ending.clone()) => {}
+        () = listener::serve(listener, limits, tls, answers, ending.clone()) => {}
         () = patience => tracing::warn!("some requests did not end in time and were cut off"),
     }
     for engine in engines {
@@ -76,6 +87,25 @@ where
     }
     app.close().await;
     Ok(())
+}
+
+/// Serves `/metrics` and nothing else.
+async fn serve_metrics(app: Arc<App>, listener: TcpListener, ending: CancellationToken) {
+    let limits = app.config.door.limits;
+    let answers = service_fn(move |request: Request<Body>| {
+        let app = Arc::clone(&app);
+        async move {
+            let answer = match request.uri().path() {
+                "/metrics" => health::metrics(&app, request.headers()),
+                path => Err(Error::NoSuchAddress(format!("There is nothing at {path}."))),
+            };
+            let trace = request::trace_id(&app.server.chance, request.headers());
+            let mut answer = answer.unwrap_or_else(|error| respond(&error, &trace));
+            finish(answer.headers_mut(), &trace);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    listener::serve(listener, limits, None, answers, ending).await;
 }
 
 struct Shared {
@@ -89,6 +119,7 @@ async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
     let begun = Instant::now();
     let trace = request::trace_id(&app.server.chance, request.headers());
     let held = is_held(request.uri().path());
+    let stalled = request.extensions().get::<Stalled>().cloned();
     let span = tracing::debug_span!(
         "request", method = %request.method(), path = request.uri().path(), trace
     );
@@ -110,7 +141,10 @@ async fn entry(shared: &Shared, request: Request<Body>) -> Response<Body> {
         };
         // A panic is told where it happens.
         let answered = AssertUnwindSafe(answered).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|_| Err(Error::Internal("panic".into())));
+        let mut answered = answered.unwrap_or_else(|_| Err(Error::Internal("panic".into())));
+        if stalled.as_ref().is_some_and(Stalled::is_so) {
+            answered = Err(Error::TooSlow);
+        }
         answered.unwrap_or_else(|error| respond(&error, &trace))
     };
     let answered = app.cors.answer(tidied(request), answer);
@@ -163,12 +197,15 @@ fn finish(headers: &mut axum::http::HeaderMap, trace: &str) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    // Nearly every answer is for whoever asked alone, and many hold a secret: nobody has to remember which.
+    let no_store = HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
 }
 
 async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>> {
     let path = request.uri().path().to_owned();
-    if let Some(answer) = health::handle(app, &path).await {
-        return Ok(answer);
+    if let Some(answer) = health::handle(app, &path, request.headers()).await {
+        return answer;
     }
     let Some(address) = address::parse(&path) else {
         return Err(Error::NoSuchAddress(format!("There is nothing at {path}.")));
@@ -177,7 +214,7 @@ async fn route(app: &Arc<App>, request: Request<Body>) -> Result<Response<Body>>
     let tenant = address::tenant(&tenants, &address).map_err(|()| {
         Error::NoSuchAddress("There is no such organization or tenant in the address.".into())
     })?;
-    let origin = request::origin(&request, app.config.public_url.as_deref());
+    let origin = app.origin(&request);
     let tenant = tenant.map(|t| t.id);
     match address.area {
         Area::OData => {

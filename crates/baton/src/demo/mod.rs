@@ -62,6 +62,7 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
         public_url: None,
         max_upload: 1 << 30,
         cors_origins: Vec::new(),
+        door: web::Door::default(),
     };
     let start = web::Start {
         app: Some(format!("{id}:{secret}")),
@@ -78,7 +79,7 @@ pub async fn run(args: Args) -> Result<ExitCode, String> {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let stopped = async move { stopping.cancelled().await };
-    let server = web::tasks::spawn("server", web::serve(app, listener, stopped));
+    let server = web::tasks::spawn("server", web::serve(app, listener, None, stopped));
     step("server", &format!("ready at http://{address}"), phase);
 
     let robots = CancellationToken::new();
@@ -132,13 +133,13 @@ async fn choose(choice: Option<Choice>) -> Result<Sample, String> {
 
 async fn listen(wanted: Option<SocketAddr>) -> Result<tokio::net::TcpListener, String> {
     if let Some(address) = wanted {
-        return bind(address).await;
+        return bind(address, "--listen").await;
     }
     let usual = SocketAddr::from(([127, 0, 0, 1], 8080));
-    match bind(usual).await {
+    match bind(usual, "--listen").await {
         Ok(listener) => Ok(listener),
         Err(_) => {
-            let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await?;
             let port = listener.local_addr().map_err(|e| e.to_string())?.port();
             print(&format!(
                 "Port 8080 is in use; the demo takes port {port} (or give it one with --listen).\n\n"

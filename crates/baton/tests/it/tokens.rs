@@ -102,6 +102,16 @@ async fn tokens_that_are_not_good(backend: Backend) {
     expired["exp"] = (now - 600).into();
     refuse(&sign(&server, &expired, good.token()), "expired").await;
 
+    for audience in [
+        json!("other"),
+        json!([]),
+        json!(["IdentityServerApi", "other"]),
+    ] {
+        let mut foreign = claims.clone();
+        foreign["aud"] = audience;
+        refuse(&sign(&server, &foreign, good.token()), "another audience").await;
+    }
+
     let other = Server::start(EXE, Backend::Sqlite).await;
     refuse(&sign(&other, &claims, good.token()), "foreign key").await;
     refuse(other.app().await.token(), "another server's").await;

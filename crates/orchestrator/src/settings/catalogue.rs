@@ -56,6 +56,9 @@ pub const LANGUAGE: &str = "Abp.Localization.DefaultLanguageName";
 /// Seconds after which an item of a queue that was taken is abandoned, if no result comes.
 pub const ABANDONED_AFTER: &str = "Queues.AbandonedAfterSeconds";
 
+/// Whether the audit log tells of people who signed in, and not only of those who could not.
+pub const AUDIT_SIGN_INS: &str = "Baton.Audit.SignIns";
+
 /// The languages of the server's messages: name and name as shown.
 pub const LANGUAGES: &[(&str, &str)] = &[("en", "English")];
 
@@ -108,6 +111,7 @@ settings! {
     "Abp.Net.Mail.Smtp.EnableSsl" = "false", Tenant, Form::Truth;
     "Abp.Net.Mail.Smtp.UseDefaultCredentials" = "true", Tenant, Form::Truth;
     "Alerts.Email.Enabled" = "false", Tenant, Form::Truth;
+    "Baton.Audit.SignIns" = "false", Tenant, Form::Truth;
     "DeploymentUrl" = "", Tenant, Form::Text;
     "Jobs.TerminatingJobsTimeout" = "1440", Tenant, Form::Number(0, 525_600);
     "NuGet.ApiKey" = "", Tenant, Form::Secret;
@@ -137,7 +141,7 @@ mod tests {
             assert!(find(&setting.name.to_uppercase()).is_some());
         }
         assert!(
-            [TIME_ZONE, LANGUAGE, ABANDONED_AFTER]
+            [TIME_ZONE, LANGUAGE, ABANDONED_AFTER, AUDIT_SIGN_INS]
                 .iter()
                 .all(|name| find(name).is_some())
         );

@@ -20,7 +20,8 @@ use installation::{GetExecutionSettingsConfiguration, GetLanguages, GetLicense, 
 
 use crate::feature::{Feature, Hook, Thing};
 pub use catalogue::{
-    ABANDONED_AFTER, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope, TIME_ZONE,
+    ABANDONED_AFTER, AUDIT_SIGN_INS, Form, LANGUAGE, LANGUAGES, SETTINGS, Setting, SettingScope,
+    TIME_ZONE,
 };
 
 /// The door of the feature.

@@ -146,18 +146,6 @@ pub fn find_login(tx: &mut Tx<'_>, tenant: i64, name_or_email: &str) -> Result<O
     }))
 }
 
-/// Writes down that somebody signed in.
-///
-/// # Errors
-/// The store's.
-pub fn signed_in(tx: &mut Tx<'_>, user: i64, now: Timestamp) -> Result<()> {
-    tx.exec(
-        "UPDATE users SET last_login_time = $2 WHERE id = $1",
-        &[user.into(), now.into()],
-    )?;
-    Ok(())
-}
-
 /// Whether a token of this identity still stands for somebody who may act.
 ///
 /// # Errors

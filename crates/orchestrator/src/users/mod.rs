@@ -40,7 +40,7 @@ pub use crate::kinds::UserType;
 pub(crate) use account::robot_went;
 pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
-    set_password, signed_in,
+    set_password,
 };
 use entities::UserRole;
 pub use entities::{AttendedRobot, UnattendedRobot, User};

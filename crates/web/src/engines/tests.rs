@@ -13,6 +13,7 @@ fn app(folder: &tempfile::TempDir) -> Arc<App> {
         public_url: None,
         max_upload: 1,
         cors_origins: Vec::new(),
+        door: crate::Door::default(),
     };
     App::open(config, &Start::default()).unwrap()
 }

@@ -139,7 +139,7 @@ impl Plan {
             return Ok(self);
         }
         let failed = |e: &dyn std::fmt::Display| Error::Internal(format!("preparation: {e}"));
-        let _permit = app.hashing.acquire().await.map_err(|e| failed(&e))?;
+        let _turn = app.hashing().await?;
         let work = move || {
             self.prepare()?;
             Ok(self)

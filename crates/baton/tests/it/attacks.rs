@@ -1,0 +1,3 @@
+//! Attacks, each as somebody would try it.
+
+mod door;
