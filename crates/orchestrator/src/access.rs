@@ -118,7 +118,7 @@ pub fn acting<'c>(caller: &'c Caller, need: &Need) -> Result<Cow<'c, Caller>> {
         return Ok(Cow::Borrowed(caller));
     };
     let by_roles = !covered(caller, need);
-    if by_roles && !has_default(caller) {
+    if by_roles && !caller.has_default() {
         let half = if need.write { "Write" } else { "Read" };
         return Err(Error::MissingScope {
             granted: caller.scopes.join(" "),
@@ -137,13 +137,9 @@ pub fn acting<'c>(caller: &'c Caller, need: &Need) -> Result<Cow<'c, Caller>> {
 /// Whether a scope other than `OR.Default` covers it; any does where none is named.
 fn covered(caller: &Caller, need: &Need) -> bool {
     if need.scope.is_empty() {
-        return !has_default(caller) || caller.scopes.len() > 1;
+        return !caller.has_default() || caller.scopes.len() > 1;
     }
     scopes::grants(&caller.scopes, need.scope, need.write)
-}
-
-fn has_default(caller: &Caller) -> bool {
-    caller.scopes.iter().any(|scope| scope == scopes::DEFAULT)
 }
 
 /// The refusal that names what is missing.
@@ -179,6 +175,18 @@ fn permitted(need: &Need, given: &str, params: &mut Vec<Value>) -> String {
 pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
     let caller = acting(caller, need)?;
     check_tenant(tx, &caller, need)
+}
+
+/// Whether scope and roles let the caller do this for the tenant.
+///
+/// # Errors
+/// The store's.
+pub fn may(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bool> {
+    match tenant_wide(tx, caller, need) {
+        Ok(()) => Ok(true),
+        Err(Error::Forbidden { .. } | Error::MissingScope { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whatever set a query begins at: going on to a guarded one, as that of accounts is, to show its entities
@@ -312,10 +320,7 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
         return Ok(Folders::Some(Vec::new()));
     };
     let mut params = vec![Value::from(user), caller.tenant.into()];
-    // Where no permission is asked for, being assigned is.
-    let open = "(f.permission_model = 0 OR EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
-        WHERE ft.folder_id = f.id))";
+    // Where no permission is asked for, being let in is.
     let given = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
         JOIN role_permissions p ON p.role_id = fur.role_id
@@ -324,7 +329,7 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
         JOIN role_permissions p ON p.role_id = ur.role_id
         WHERE ur.user_id = $1 AND p.permission IN (LIST))))";
     let condition = match need.is_open() {
-        true => open.to_owned(),
+        true => entered_by("$1"),
         false => permitted(need, given, &mut params),
     };
     let sql = format!("SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND {condition}");
@@ -404,7 +409,8 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, by: &By<'_>) -> Result<Option<Folder>>
     }))
 }
 
-fn no_folder(by: &By<'_>) -> Error {
+/// The refusal in the same words for a folder that does not exist and for one that is not the caller's.
+pub(crate) fn no_folder(by: &By<'_>) -> Error {
     let name = match by {
         By::Path(path) => format!(" '{path}'"),
         By::Id(_) | By::Key(_) => String::new(),
@@ -415,22 +421,29 @@ fn no_folder(by: &By<'_>) -> Error {
     )
 }
 
-/// With their scopes applications enter every folder of their tenant; accounts those they are assigned
-/// to, here or above, and classic ones.
+/// Accounts enter the folders that they are assigned to, here or above; classic ones, which take their
+/// permissions from the tenant, with any role for it. The condition that the account `user` enters `f`.
+pub(crate) fn entered_by(user: &str) -> String {
+    format!(
+        "(f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
+            JOIN role_permissions p ON p.role_id = ur.role_id WHERE ur.user_id = {user})
+          OR EXISTS (SELECT 1 FROM folder_tree ft
+            JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = {user}
+            WHERE ft.folder_id = f.id))"
+    )
+}
+
+/// With their scopes applications enter every folder of their tenant; accounts as [`entered_by`] says.
 fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> {
-    if caller.needs_no_role() || !folder.modern {
+    if caller.needs_no_role() {
         return Ok(true);
     }
     let Some(user) = caller.account() else {
         return Ok(false);
     };
-    let row = tx.row(
-        "SELECT 1 FROM folder_tree ft
-         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
-         WHERE ft.folder_id = $2 LIMIT 1",
-        &[user.into(), folder.id.into()],
-    )?;
-    Ok(row.is_some())
+    let entered = entered_by("$1");
+    let sql = format!("SELECT 1 FROM folders f WHERE f.id = $2 AND {entered}");
+    Ok(tx.row(&sql, &[user.into(), folder.id.into()])?.is_some())
 }
 
 /// A path from the top. A relative one starts at the ambient folder, the one that the other headers
