@@ -275,8 +275,8 @@ pub fn has_in_folder(
     Ok(tx.row(&sql, &params)?.is_some())
 }
 
-/// The folder `id` for somebody who manages folders: any folder with the permission for the tenant,
-/// else only those in which a role gives it.
+/// The folder `id` for somebody who does something there: any that they know of with the permission for the
+/// tenant, else only those in which a role gives it.
 ///
 /// # Errors
 /// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
@@ -290,15 +290,31 @@ pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result
 /// As [`managed`].
 pub fn managed_as(tx: &mut Tx<'_>, caller: &Caller, need: &Need, by: &By<'_>) -> Result<Folder> {
     let folder = find(tx, caller, by)?.ok_or_else(|| no_folder(by))?;
+    // What is permitted for the tenant is so in folders that the caller knows of.
+    if !may_enter(tx, caller, &folder)? && !has_in_tenant(tx, caller, &KNOWS_FOLDERS)? {
+        return Err(no_folder(by));
+    }
     if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
         return Ok(folder);
     }
-    if may_enter(tx, caller, &folder)? {
-        Err(forbidden(need))
-    } else {
-        Err(no_folder(by))
-    }
+    Err(forbidden(need))
 }
+
+/// Who does anything with the folders of the tenant knows all of them.
+const KNOWS_FOLDERS: Need = Need::new(
+    "OR.Folders",
+    &[
+        ("Units", Access::View),
+        ("Units", Access::Edit),
+        ("Units", Access::Create),
+        ("Units", Access::Delete),
+        ("SubFolders", Access::View),
+        ("SubFolders", Access::Edit),
+        ("SubFolders", Access::Create),
+        ("SubFolders", Access::Delete),
+    ],
+    false,
+);
 
 /// The folders in which the caller has the permissions; none at all is a 403.
 fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {

@@ -14,6 +14,7 @@ mod access;
 mod accounts;
 mod agent;
 mod applications;
+mod attacks;
 mod audit;
 mod authority;
 mod bad_input;
