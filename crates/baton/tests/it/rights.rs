@@ -326,7 +326,7 @@ async fn environments_are_made_by_those_who_may(backend: Backend) {
         .folder(stage.folder)
         .put("odata/Environments(999999)", &body)
         .await
-        .refused(403, 0);
+        .refused(403, 1100);
     stage
         .app
         .put("odata/Environments(999999)", &body)

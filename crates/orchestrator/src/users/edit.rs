@@ -331,11 +331,11 @@ const DECISIVE: [&str; 8] = [
 ];
 
 fn write(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
-    if changes.only(&DECISIVE).first_change(cx.tx, id)?.is_some() {
-        roles::check_covers(cx, id)?;
-    }
     if matches!(changes.get("is_active"), Some(db::Value::Bool(false))) {
         not_oneself(cx, id, "deactivate")?;
+    }
+    if changes.only(&DECISIVE).first_change(cx.tx, id)?.is_some() {
+        roles::check_covers(cx, id)?;
     }
     cx.update(changes, id)?;
     keep_an_administrator(cx, Code::CannotInactivateLastAdmin)

@@ -282,11 +282,11 @@ async fn an_application_that_may_more(backend: Backend) {
         .await
         .refused(403, 1435);
     clerk.delete(&of(application)).await.refused(403, 1435);
-    // Its own account is not the application's to end.
+    // Nor is its account the application's own to end.
     accounts
         .post(&action(application, "SetActive"), &off)
         .await
-        .refused(403, 1435);
+        .refused(400, 1406);
     let (boss, _) = scene.server.user("boss", &["Administrator"]).await;
     boss.post(&action(application, "SetActive"), &off)
         .await
