@@ -7,6 +7,8 @@
 //! folders use the tenant's, and have accounts of their own only for their robots. A role of the
 //! mixed kind counts wherever it is assigned.
 
+mod paths;
+
 use std::borrow::Cow;
 
 use db::{Tx, Value};
@@ -370,7 +372,7 @@ pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Resul
     match (&header.path, ambient) {
         (Some(path), ambient) => {
             let nowhere = || no_folder(&By::Path(path));
-            let absolute = absolute(ambient.as_ref(), path).ok_or_else(nowhere)?;
+            let absolute = paths::absolute(ambient.as_ref(), path).ok_or_else(nowhere)?;
             let found = find(tx, caller, &By::Path(&absolute))?;
             entered(tx, caller, found, &By::Path(path))
         }
@@ -460,66 +462,4 @@ fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> 
     let entered = entered_by("$1");
     let sql = format!("SELECT 1 FROM folders f WHERE f.id = $2 AND {entered}");
     Ok(tx.row(&sql, &[user.into(), folder.id.into()])?.is_some())
-}
-
-/// A path from the top. A relative one starts at the ambient folder, the one that the other headers
-/// name: `/A` at the root of its tree, `.` at itself, each `..` goes up one level. `None` when it
-/// leads nowhere.
-fn absolute(ambient: Option<&Folder>, path: &str) -> Option<String> {
-    let relative = path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
-    match ambient {
-        _ if !relative && !path.starts_with('/') => Some(path.to_owned()),
-        Some(ambient) => join(&ambient.path, path),
-        // Without an ambient folder only `/A/B` means something: the path from the top.
-        None => path.strip_prefix('/').map(str::to_owned),
-    }
-}
-
-/// `None` above the root or with an empty segment (a trailing slash is not allowed).
-fn join(ambient: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = ambient.split('/').collect();
-    let rest = match path.strip_prefix('/') {
-        Some(rest) => {
-            parts.truncate(1);
-            rest
-        }
-        None => path,
-    };
-    for segment in rest.split('/').filter(|_| !rest.is_empty()) {
-        match segment {
-            "" => return None,
-            "." => {}
-            ".." => drop(parts.pop()?),
-            name => parts.push(name),
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::join;
-
-    #[test]
-    fn relative_paths() {
-        let cases = [
-            ("Root/A/B", "/X", Some("Root/X")),
-            ("Root/A/B", "/", Some("Root")),
-            ("Root/A/B", ".", Some("Root/A/B")),
-            ("Root/A/B", "./C", Some("Root/A/B/C")),
-            ("Root/A/B", "..", Some("Root/A")),
-            ("Root/A/B", "../../C", Some("Root/C")),
-            ("Root/A/B", "../../..", None),
-            ("Root/A/B", "../../../..", None),
-            ("Root/A", "../", None),
-            ("Root/A", "./C/", None),
-        ];
-        for (ambient, path, expected) in cases {
-            assert_eq!(
-                join(ambient, path).as_deref(),
-                expected,
-                "{ambient} + {path}"
-            );
-        }
-    }
 }
