@@ -288,7 +288,8 @@ pub const fn extended_navs<const N: usize>(own: Nav, base: &[Nav]) -> [Nav; N] {
 }
 
 /// `==`, which constants cannot use on texts.
-const fn is_same(a: &str, b: &str) -> bool {
+#[must_use]
+pub const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut i = 0;
     while i < a.len() && i < b.len() && a[i] == b[i] {

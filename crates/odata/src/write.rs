@@ -140,6 +140,17 @@ impl Changes {
             .map(|(_, value)| value)
     }
 
+    /// Of the changes those of these columns.
+    #[must_use]
+    pub fn only(&self, columns: &[&str]) -> Changes {
+        let among = self.columns.iter();
+        let among = among.filter(|(column, _)| columns.contains(column));
+        Changes {
+            columns: among.cloned().collect(),
+            ..Self::none(self.set)
+        }
+    }
+
     /// The first member, or column, that would get another value than the row with this `id` has;
     /// `None` too when there is no such row.
     ///

@@ -7,6 +7,8 @@
 //! folders use the tenant's, and have accounts of their own only for their robots. A role of the
 //! mixed kind counts wherever it is assigned.
 
+mod paths;
+
 use std::borrow::Cow;
 
 use db::{Tx, Value};
@@ -118,7 +120,7 @@ pub fn acting<'c>(caller: &'c Caller, need: &Need) -> Result<Cow<'c, Caller>> {
         return Ok(Cow::Borrowed(caller));
     };
     let by_roles = !covered(caller, need);
-    if by_roles && !has_default(caller) {
+    if by_roles && !caller.has_default() {
         let half = if need.write { "Write" } else { "Read" };
         return Err(Error::MissingScope {
             granted: caller.scopes.join(" "),
@@ -137,13 +139,9 @@ pub fn acting<'c>(caller: &'c Caller, need: &Need) -> Result<Cow<'c, Caller>> {
 /// Whether a scope other than `OR.Default` covers it; any does where none is named.
 fn covered(caller: &Caller, need: &Need) -> bool {
     if need.scope.is_empty() {
-        return !has_default(caller) || caller.scopes.len() > 1;
+        return !caller.has_default() || caller.scopes.len() > 1;
     }
     scopes::grants(&caller.scopes, need.scope, need.write)
-}
-
-fn has_default(caller: &Caller) -> bool {
-    caller.scopes.iter().any(|scope| scope == scopes::DEFAULT)
 }
 
 /// The refusal that names what is missing.
@@ -179,6 +177,18 @@ fn permitted(need: &Need, given: &str, params: &mut Vec<Value>) -> String {
 pub fn tenant_wide(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<()> {
     let caller = acting(caller, need)?;
     check_tenant(tx, &caller, need)
+}
+
+/// Whether scope and roles let the caller do this for the tenant.
+///
+/// # Errors
+/// The store's.
+pub fn may(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<bool> {
+    match tenant_wide(tx, caller, need) {
+        Ok(()) => Ok(true),
+        Err(Error::Forbidden { .. } | Error::MissingScope { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whatever set a query begins at: going on to a guarded one, as that of accounts is, to show its entities
@@ -267,8 +277,8 @@ pub fn has_in_folder(
     Ok(tx.row(&sql, &params)?.is_some())
 }
 
-/// The folder `id` for somebody who manages folders: any folder with the permission for the tenant,
-/// else only those in which a role gives it.
+/// The folder `id` for somebody who does something there: any that they know of with the permission for the
+/// tenant, else only those in which a role gives it.
 ///
 /// # Errors
 /// 1100 when there is no such folder for this caller, 403 when there is but not to be managed.
@@ -282,15 +292,31 @@ pub fn managed(tx: &mut Tx<'_>, caller: &Caller, need: &Need, id: i64) -> Result
 /// As [`managed`].
 pub fn managed_as(tx: &mut Tx<'_>, caller: &Caller, need: &Need, by: &By<'_>) -> Result<Folder> {
     let folder = find(tx, caller, by)?.ok_or_else(|| no_folder(by))?;
+    // What is permitted for the tenant is so in folders that the caller knows of.
+    if !may_enter(tx, caller, &folder)? && !has_in_tenant(tx, caller, &KNOWS_FOLDERS)? {
+        return Err(no_folder(by));
+    }
     if has_in_tenant(tx, caller, need)? || has_in_folder(tx, caller, need, &folder)? {
         return Ok(folder);
     }
-    if may_enter(tx, caller, &folder)? {
-        Err(forbidden(need))
-    } else {
-        Err(no_folder(by))
-    }
+    Err(forbidden(need))
 }
+
+/// Who does anything with the folders of the tenant knows all of them.
+const KNOWS_FOLDERS: Need = Need::new(
+    "OR.Folders",
+    &[
+        ("Units", Access::View),
+        ("Units", Access::Edit),
+        ("Units", Access::Create),
+        ("Units", Access::Delete),
+        ("SubFolders", Access::View),
+        ("SubFolders", Access::Edit),
+        ("SubFolders", Access::Create),
+        ("SubFolders", Access::Delete),
+    ],
+    false,
+);
 
 /// The folders in which the caller has the permissions; none at all is a 403.
 fn folders_with(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Folders> {
@@ -312,10 +338,7 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
         return Ok(Folders::Some(Vec::new()));
     };
     let mut params = vec![Value::from(user), caller.tenant.into()];
-    // Where no permission is asked for, being assigned is.
-    let open = "(f.permission_model = 0 OR EXISTS (SELECT 1 FROM folder_tree ft
-        JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
-        WHERE ft.folder_id = f.id))";
+    // Where no permission is asked for, being let in is.
     let given = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = $1
         JOIN role_permissions p ON p.role_id = fur.role_id
@@ -324,7 +347,7 @@ pub fn folders_where(tx: &mut Tx<'_>, caller: &Caller, need: &Need) -> Result<Fo
         JOIN role_permissions p ON p.role_id = ur.role_id
         WHERE ur.user_id = $1 AND p.permission IN (LIST))))";
     let condition = match need.is_open() {
-        true => open.to_owned(),
+        true => entered_by("$1"),
         false => permitted(need, given, &mut params),
     };
     let sql = format!("SELECT f.id FROM folders f WHERE f.tenant_id = $2 AND {condition}");
@@ -349,7 +372,7 @@ pub fn resolve(tx: &mut Tx<'_>, caller: &Caller, header: &FolderHeader) -> Resul
     match (&header.path, ambient) {
         (Some(path), ambient) => {
             let nowhere = || no_folder(&By::Path(path));
-            let absolute = absolute(ambient.as_ref(), path).ok_or_else(nowhere)?;
+            let absolute = paths::absolute(ambient.as_ref(), path).ok_or_else(nowhere)?;
             let found = find(tx, caller, &By::Path(&absolute))?;
             entered(tx, caller, found, &By::Path(path))
         }
@@ -404,7 +427,8 @@ fn find(tx: &mut Tx<'_>, caller: &Caller, by: &By<'_>) -> Result<Option<Folder>>
     }))
 }
 
-fn no_folder(by: &By<'_>) -> Error {
+/// The refusal in the same words for a folder that does not exist and for one that is not the caller's.
+pub(crate) fn no_folder(by: &By<'_>) -> Error {
     let name = match by {
         By::Path(path) => format!(" '{path}'"),
         By::Id(_) | By::Key(_) => String::new(),
@@ -415,82 +439,27 @@ fn no_folder(by: &By<'_>) -> Error {
     )
 }
 
-/// With their scopes applications enter every folder of their tenant; accounts those they are assigned
-/// to, here or above, and classic ones.
+/// Accounts enter the folders that they are assigned to, here or above; classic ones, which take their
+/// permissions from the tenant, with any role for it. The condition that the account `user` enters `f`.
+pub(crate) fn entered_by(user: &str) -> String {
+    format!(
+        "(f.permission_model = 0 AND EXISTS (SELECT 1 FROM user_roles ur
+            JOIN role_permissions p ON p.role_id = ur.role_id WHERE ur.user_id = {user})
+          OR EXISTS (SELECT 1 FROM folder_tree ft
+            JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = {user}
+            WHERE ft.folder_id = f.id))"
+    )
+}
+
+/// With their scopes applications enter every folder of their tenant; accounts as [`entered_by`] says.
 fn may_enter(tx: &mut Tx<'_>, caller: &Caller, folder: &Folder) -> Result<bool> {
-    if caller.needs_no_role() || !folder.modern {
+    if caller.needs_no_role() {
         return Ok(true);
     }
     let Some(user) = caller.account() else {
         return Ok(false);
     };
-    let row = tx.row(
-        "SELECT 1 FROM folder_tree ft
-         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $1
-         WHERE ft.folder_id = $2 LIMIT 1",
-        &[user.into(), folder.id.into()],
-    )?;
-    Ok(row.is_some())
-}
-
-/// A path from the top. A relative one starts at the ambient folder, the one that the other headers
-/// name: `/A` at the root of its tree, `.` at itself, each `..` goes up one level. `None` when it
-/// leads nowhere.
-fn absolute(ambient: Option<&Folder>, path: &str) -> Option<String> {
-    let relative = path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
-    match ambient {
-        _ if !relative && !path.starts_with('/') => Some(path.to_owned()),
-        Some(ambient) => join(&ambient.path, path),
-        // Without an ambient folder only `/A/B` means something: the path from the top.
-        None => path.strip_prefix('/').map(str::to_owned),
-    }
-}
-
-/// `None` above the root or with an empty segment (a trailing slash is not allowed).
-fn join(ambient: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = ambient.split('/').collect();
-    let rest = match path.strip_prefix('/') {
-        Some(rest) => {
-            parts.truncate(1);
-            rest
-        }
-        None => path,
-    };
-    for segment in rest.split('/').filter(|_| !rest.is_empty()) {
-        match segment {
-            "" => return None,
-            "." => {}
-            ".." => drop(parts.pop()?),
-            name => parts.push(name),
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::join;
-
-    #[test]
-    fn relative_paths() {
-        let cases = [
-            ("Root/A/B", "/X", Some("Root/X")),
-            ("Root/A/B", "/", Some("Root")),
-            ("Root/A/B", ".", Some("Root/A/B")),
-            ("Root/A/B", "./C", Some("Root/A/B/C")),
-            ("Root/A/B", "..", Some("Root/A")),
-            ("Root/A/B", "../../C", Some("Root/C")),
-            ("Root/A/B", "../../..", None),
-            ("Root/A/B", "../../../..", None),
-            ("Root/A", "../", None),
-            ("Root/A", "./C/", None),
-        ];
-        for (ambient, path, expected) in cases {
-            assert_eq!(
-                join(ambient, path).as_deref(),
-                expected,
-                "{ambient} + {path}"
-            );
-        }
-    }
+    let entered = entered_by("$1");
+    let sql = format!("SELECT 1 FROM folders f WHERE f.id = $2 AND {entered}");
+    Ok(tx.row(&sql, &[user.into(), folder.id.into()])?.is_some())
 }

@@ -1,5 +1,7 @@
 //! Who calls.
 
+use identity::scopes;
+
 /// Who calls, as the credential proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
@@ -83,6 +85,22 @@ impl Caller {
             Identity::Application { account, .. } => self.by_roles.then_some(account),
             _ => self.user(),
         }
+    }
+
+    /// The account whose roles the caller has, whatever decides about this request: that of an application
+    /// only if its token says that roles count.
+    #[must_use]
+    pub fn account_with_roles(&self) -> Option<i64> {
+        match self.identity {
+            Identity::Application { account, .. } => self.has_default().then_some(account),
+            _ => self.user(),
+        }
+    }
+
+    /// Whether `OR.Default` is among the scopes.
+    #[must_use]
+    pub fn has_default(&self) -> bool {
+        self.scopes.iter().any(|scope| scope == scopes::DEFAULT)
     }
 
     /// The account that stands for the caller, whatever decides.

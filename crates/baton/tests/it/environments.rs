@@ -281,13 +281,14 @@ async fn who_may_do_what_with_environments(backend: Backend) {
     let path = format!("odata/Environments({})", id(&environment));
     let (nobody, _) = stage.scene.server.user("nobody", &[]).await;
     let nobody = nobody.folder(stage.folder);
-    nobody.get("odata/Environments").await.refused(403, 0);
-    nobody.get(&path).await.refused(403, 0);
+    // Without a role they do not know of the folder.
+    nobody.get("odata/Environments").await.refused(403, 1100);
+    nobody.get(&path).await.refused(403, 1100);
     nobody
         .post("odata/Environments", &json!({"Name": "x"}))
         .await
-        .refused(403, 0);
-    nobody.delete(&path).await.refused(403, 0);
+        .refused(403, 1100);
+    nobody.delete(&path).await.refused(403, 1100);
     let (administrator, _) = stage
         .scene
         .server

@@ -616,7 +616,8 @@ async fn classic_folders_are_units(backend: Backend) {
     app.post(ASSIGN_USERS, &assignment(user, unit, &[role]))
         .await
         .refused(400, 2809);
-    person.folder(unit).get("odata/Jobs").await.refused(403, 0);
+    let jobs = person.folder(unit).get("odata/Jobs").await;
+    jobs.refused(403, 1100);
     let (chief, _) = scene.server.user("chief", &["Administrator"]).await;
     chief.folder(unit).get("odata/Jobs").await.ok(200);
 

@@ -85,8 +85,10 @@ async fn nobody_gives_away_roles_for_the_tenant_that_are_more_than_their_own(bac
     assert_eq!(boss["Name"], "Boss");
     let path = format!("odata/Users({friend})/{OPERATIONS}.AssignRoles");
     clerk.post(&path, &json!({"roleIds": [less]})).await.ok(200);
-    // Roles that somebody loses are no gift.
+    // Nor do they take what they do not have; a role that is no more than their own they do.
     let body = json!({"addedUserIds": [], "removedUserIds": [boss_id]});
+    clerk.post(&set, &body).await.refused(403, 1435);
+    let set = format!("odata/Roles({less})/{OPERATIONS}.SetUsers");
     clerk.post(&set, &body).await.ok(204);
 
     let (tenant_administrator, _) = scene.server.user("ta", &["Tenant Administrator"]).await;
@@ -324,7 +326,7 @@ async fn environments_are_made_by_those_who_may(backend: Backend) {
         .folder(stage.folder)
         .put("odata/Environments(999999)", &body)
         .await
-        .refused(403, 0);
+        .refused(403, 1100);
     stage
         .app
         .put("odata/Environments(999999)", &body)

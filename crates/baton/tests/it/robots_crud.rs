@@ -627,20 +627,21 @@ async fn who_may_do_what_with_robots(backend: Backend) {
     let path = format!("odata/Robots({})", id(&robot));
     let (viewer, user) = stage.scene.server.user("viewer", &[]).await;
     let here = viewer.folder(stage.folder);
-    here.get(&path).await.refused(403, 0);
+    // Without a role they do not know of the folder.
+    here.get(&path).await.refused(403, 1100);
     here.patch(&path, &json!({"Description": "x"}))
         .await
-        .refused(403, 0);
+        .refused(403, 1100);
     here.post("odata/Robots", &standard("x", json!({})))
         .await
-        .refused(403, 0);
-    here.delete(&path).await.refused(403, 0);
+        .refused(403, 1100);
+    here.delete(&path).await.refused(403, 1100);
     here.post(
         &format!("odata/Robots/{NAMESPACE}.DeleteBulk"),
         &json!({"robotIds": [robot["Id"]]}),
     )
     .await
-    .refused(403, 0);
+    .refused(403, 1100);
 
     // Who sees the robots of one folder sees no others, and not their accounts.
     let roles = stage.app.get("odata/Users").await.ok(200);

@@ -6,14 +6,14 @@ use db::{Tx, Value};
 use odata::Guid;
 use serde::Deserialize;
 
-use super::{EDIT, action};
-use crate::access;
+use super::{EDIT, VIEW, action};
+use crate::access::{self, By};
 use crate::body::MAX_NAMED;
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::kinds::UserType;
 use crate::op::{At, Nothing, Operation};
-use crate::roles;
+use crate::roles::{self, Change};
 
 /// Assigns an account to a folder with exactly these roles (none is allowed: the account may enter).
 ///
@@ -106,10 +106,12 @@ fn assign(cx: &mut Cx<'_, '_>, users: &[i64], roles: &[FolderRoles]) -> Result<N
         for role in roles {
             must_exist(cx, "roles", *role)?;
             let role = roles::find(cx.tx, cx.caller.tenant, *role)?.for_folders()?;
-            roles::check_in_folder(cx, &role, folder.id)?;
+            roles::check_in_folder(cx, &role, folder.id, Change::Give)?;
         }
         for user in users {
             roles::not_to_oneself(cx, *user)?;
+            roles::check_joins(cx, *user, folder.id)?;
+            roles::check_leaves(cx, *user, folder.id, roles)?;
             assign_user(cx.tx, folder.id, *user, roles)?;
         }
     }
@@ -260,8 +262,8 @@ pub struct Unit {
 
 impl Unit {
     /// The number of the folder; without one the name is that of a folder at the top.
-    fn find(&self, cx: &mut Cx<'_, '_>) -> Result<i64> {
-        let row = cx.tx.row(
+    fn find(&self, cx: &mut Cx<'_, '_>) -> Result<Option<i64>> {
+        Ok(cx.tx.one(
             "SELECT id FROM folders WHERE tenant_id = $1 AND (id = $2
                  OR CAST($2 AS BIGINT) IS NULL AND fold(fully_qualified_name) = fold($3))",
             &[
@@ -269,14 +271,7 @@ impl Unit {
                 self.id.into(),
                 self.display_name.clone().into(),
             ],
-        )?;
-        let row = row.ok_or_else(|| {
-            Error::refused(
-                Code::EntitiesRequiredForAssignmentNotFound,
-                "OrganizationUnits names a folder that does not exist.",
-            )
-        })?;
-        Ok(row.get(0)?)
+        )?)
     }
 }
 
@@ -284,16 +279,22 @@ impl Unit {
 /// folder that it comes into or leaves. Roles that it has in a folder where it stays remain.
 ///
 /// # Errors
-/// 2808 for a folder that does not exist; 1100 or 403 for one that is not the caller's to change.
+/// 1100 or 403 for a folder that is not the caller's to change, 2808 for one that does not exist where the
+/// caller sees all; 1435 as [`roles::check_joins`] and [`roles::check_leaves`] say.
 pub(crate) fn set_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) -> Result<()> {
-    let wanted = named_units(cx, units)?;
+    let wanted = match named_units(cx, units)? {
+        Some(wanted) => wanted,
+        None => return Err(nowhere(cx)?),
+    };
     let had = units_of_user(cx, user)?;
     for folder in wanted.difference(&had) {
         access::managed(cx.tx, cx.caller, &EDIT, *folder)?;
+        roles::check_joins(cx, user, *folder)?;
         assign_user(cx.tx, *folder, user, &[])?;
     }
     for folder in had.difference(&wanted) {
         access::managed(cx.tx, cx.caller, &EDIT, *folder)?;
+        roles::check_leaves(cx, user, *folder, &[])?;
         cx.tx.exec(
             "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
             &[(*folder).into(), user.into()],
@@ -305,12 +306,24 @@ pub(crate) fn set_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) 
 /// Whether an account is assigned to these folders and no others.
 ///
 /// # Errors
-/// 2808 for a folder that does not exist.
+/// The store's.
 pub(crate) fn are_units_of_user(cx: &mut Cx<'_, '_>, user: i64, units: &[Unit]) -> Result<bool> {
-    Ok(named_units(cx, units)? == units_of_user(cx, user)?)
+    Ok(named_units(cx, units)? == Some(units_of_user(cx, user)?))
 }
 
-fn named_units(cx: &mut Cx<'_, '_>, units: &[Unit]) -> Result<BTreeSet<i64>> {
+/// The refusal of a folder that does not exist: whoever does not see all is not told that.
+fn nowhere(cx: &mut Cx<'_, '_>) -> Result<Error> {
+    Ok(match access::has_in_tenant(cx.tx, cx.caller, &VIEW)? {
+        true => Error::refused(
+            Code::EntitiesRequiredForAssignmentNotFound,
+            "OrganizationUnits names a folder that does not exist.",
+        ),
+        false => access::no_folder(&By::Id(0)),
+    })
+}
+
+/// The folders that a body names; `None` when one of them does not exist.
+fn named_units(cx: &mut Cx<'_, '_>, units: &[Unit]) -> Result<Option<BTreeSet<i64>>> {
     units.iter().map(|unit| unit.find(cx)).collect()
 }
 
@@ -326,8 +339,8 @@ fn units_of_user(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
 
 fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) -> Result<Nothing> {
     let folder = access::managed(cx.tx, cx.caller, &EDIT, folder)?;
-    let sql = format!("DELETE FROM folder_users AS fu WHERE fu.folder_id = $1 AND {user}");
-    if cx.tx.exec(&sql, &[folder.id.into(), value])? == 0 {
+    let sql = format!("SELECT fu.user_id FROM folder_users fu WHERE fu.folder_id = $1 AND {user}");
+    let Some(user) = cx.tx.one::<i64>(&sql, &[folder.id.into(), value])? else {
         return Err(Error::refused(
             Code::ItemNotFound,
             format!(
@@ -335,7 +348,12 @@ fn remove(cx: &mut Cx<'_, '_>, folder: i64, user: &'static str, value: Value) ->
                 folder.path
             ),
         ));
-    }
+    };
+    roles::check_leaves(cx, user, folder.id, &[])?;
+    cx.tx.exec(
+        "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
+        &[folder.id.into(), user.into()],
+    )?;
     cx.hint(Hint::Identities);
     cx.hint(Hint::Dispatch);
     Ok(Nothing)

@@ -5,7 +5,7 @@ use odata::edm::Scoping;
 use odata::{Changes, Given, Guid};
 
 use super::create::{check_name, parent_key, path_below};
-use super::{AUDITED, DELETE, EDIT, Folder, FolderType, known};
+use super::{AUDITED, DELETE, EDIT, Folder, FolderType, known, nowhere};
 use crate::access;
 use crate::audit::{self, AuditAction};
 use crate::cx::{Cx, Hint};
@@ -66,13 +66,16 @@ impl Operation for PatchNameDescription {
 /// The folder with this key.
 ///
 /// # Errors
-/// 1002 when the tenant has none.
+/// As [`nowhere`] when the tenant has none.
 pub(super) fn by_key(cx: &mut Cx<'_, '_>, key: Guid) -> Result<i64> {
-    let row = cx.tx.row(
+    let id = cx.tx.one(
         "SELECT id FROM folders WHERE key = $1 AND tenant_id = $2",
         &[key.into(), cx.caller.tenant.into()],
     )?;
-    Ok(row.ok_or_else(|| Error::not_found("Folder"))?.get(0)?)
+    match id {
+        Some(id) => Ok(id),
+        None => Err(nowhere(cx)?),
+    }
 }
 
 /// Refuses what cannot change, and leaves it out.

@@ -1,6 +1,7 @@
 //! Which machines a folder has: its own, and those that a folder above passes on.
 
 use db::Tx;
+use odata::Folders;
 use serde::Deserialize;
 
 use super::assign::{check_pairs, must_exist};
@@ -9,7 +10,8 @@ use super::{EDIT, VIEW, action, function};
 use crate::access;
 use crate::cx::{Cx, Folder, Hint};
 use crate::error::{Code, Error, Result};
-use crate::op::{At, Nothing, Operation, Page};
+use crate::op::{Access, At, Need, Nothing, Operation, Page};
+use crate::roles;
 
 /// Assigns a machine to a folder.
 ///
@@ -21,6 +23,34 @@ pub fn assign_machine(tx: &mut Tx<'_>, folder: i64, machine: i64) -> Result<()> 
         &[folder.into(), machine.into()],
     )?;
     Ok(())
+}
+
+const VIEW_MACHINES: Need = Need::new("OR.Machines", &[("Machines", Access::View)], false);
+
+/// The folders that the machine `$1` is assigned to.
+const PLACES: &str = "SELECT folder_id FROM folder_machines WHERE machine_id = $1";
+
+/// Whether the caller may assign a machine: who manages all folders, who sees machines, or who manages a
+/// folder that has it already.
+///
+/// # Errors
+/// 1435 for others: its hosts are not theirs to use.
+fn check_joins(cx: &mut Cx<'_, '_>, machine: i64) -> Result<()> {
+    if roles::manages_all_folders(cx)? || access::may(cx.tx, cx.caller, &VIEW_MACHINES)? {
+        return Ok(());
+    }
+    let places: Vec<i64> = cx.tx.all(PLACES, &[machine.into()])?;
+    let own = match access::folders_where(cx.tx, cx.caller, &EDIT)? {
+        Folders::Some(own) => places.iter().any(|place| own.contains(place)),
+        Folders::All | Folders::One(_) => true,
+    };
+    match own {
+        true => Ok(()),
+        false => Err(Error::refused(
+            Code::AdditionalPermissionsNotAllowed,
+            "You cannot assign a machine that is not yours: it takes the permission Machines.View, or managing a folder that has it.",
+        )),
+    }
 }
 
 /// Takes a machine out of a folder; one that is not in it stays where it is.
@@ -99,6 +129,7 @@ impl Operation for AssignMachines {
         check_pairs(machine_ids, folder_ids)?;
         for machine in machine_ids {
             must_exist(cx, "machines", *machine)?;
+            check_joins(cx, *machine)?;
         }
         for folder in folder_ids {
             let folder = modern(cx, *folder)?;
@@ -145,6 +176,7 @@ impl Operation for UpdateMachinesToFolderAssociations {
         let folder = modern(cx, request.folder_id)?;
         for machine in &request.added_machine_ids {
             must_exist(cx, "machines", *machine)?;
+            check_joins(cx, *machine)?;
             assign_machine(cx.tx, folder.id, *machine)?;
         }
         unassign(cx, folder.id, &request.removed_machine_ids)?;

@@ -15,7 +15,7 @@ mod users;
 
 use odata::Guid;
 
-use crate::access::{self, FolderHeader};
+use crate::access::{self, By, FolderHeader};
 use crate::audit::{AuditComponent, Audited};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
@@ -158,11 +158,22 @@ impl Verb for ListFolders {
 /// The id, if the tenant has such a folder.
 ///
 /// # Errors
-/// 1002 when it has none.
+/// As [`nowhere`] when it has none.
 pub(crate) fn known(cx: &mut Cx<'_, '_>, id: i64) -> Result<i64> {
     let known = "SELECT 1 FROM folders WHERE id = $1 AND tenant_id = $2";
-    let found = cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])?;
-    found.map(|_| id).ok_or_else(|| Error::not_found("Folder"))
+    match cx.tx.row(known, &[id.into(), cx.caller.tenant.into()])? {
+        Some(_) => Ok(id),
+        None => Err(nowhere(cx)?),
+    }
+}
+
+/// The refusal of a folder that does not exist: 1002 for whoever sees all of them, and 1100, as for one
+/// that they do not see, for the others.
+fn nowhere(cx: &mut Cx<'_, '_>) -> Result<Error> {
+    Ok(match access::has_in_tenant(cx.tx, cx.caller, &VIEW)? {
+        true => Error::not_found("Folder"),
+        false => access::no_folder(&By::Id(0)),
+    })
 }
 
 /// The folder with a GUID.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::users::SimpleFolder;
 use super::{FeedType, FolderType, PermissionModel, ProvisionType, SEE};
+use crate::access;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::op::{At, Json, Operation, plain};
@@ -220,19 +221,20 @@ pub(super) fn count<T>(all: &[T]) -> i32 {
 
 /// All folders of the tenant by their paths: a parent stands before its children.
 fn nodes(cx: &mut Cx<'_, '_>) -> Result<Vec<Node>> {
-    let rows = cx.tx.rows(
+    let sql = format!(
         "SELECT f.id, f.key, f.display_name, f.fully_qualified_name, f.description, f.folder_type,
              f.provision_type, f.permission_model, f.parent_id, p.key AS parent_key,
              f.feed_type,
              (SELECT COUNT(*) FROM folder_tree up WHERE up.folder_id = f.id) AS level,
              EXISTS (SELECT 1 FROM folders c WHERE c.parent_id = f.id) AS has_children,
-             f.permission_model = 0 OR EXISTS (SELECT 1 FROM folder_tree ft
-                 JOIN folder_users fu ON fu.folder_id = ft.ancestor_id AND fu.user_id = $2
-                 WHERE ft.folder_id = f.id) AS own
+             {own} AS own
          FROM folders f LEFT JOIN folders p ON p.id = f.parent_id
          WHERE f.tenant_id = $1 ORDER BY fold(f.fully_qualified_name)",
-        &[cx.caller.tenant.into(), cx.caller.user().into()],
-    )?;
+        own = access::entered_by("$2")
+    );
+    let rows = cx
+        .tx
+        .rows(&sql, &[cx.caller.tenant.into(), cx.caller.user().into()])?;
     let node = |row: &db::Row| {
         let folder_type: FolderType = row.get("folder_type")?;
         Ok(Node {

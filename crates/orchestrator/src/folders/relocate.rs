@@ -10,6 +10,7 @@ use crate::access;
 use crate::cx::{Cx, Folder, Hint};
 use crate::error::{Code, Error, Result};
 use crate::op::{At, Nothing, Operation, Page};
+use crate::roles;
 
 /// The folder that a request moves, and the one it is moved under; none for the top.
 fn places(
@@ -53,6 +54,9 @@ impl Operation for MoveFolder {
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         let (source, target) = places(cx, self.id, self.target_parent_id)?;
         check(cx.tx, &source, target.as_ref())?;
+        if let Some(target) = &target {
+            check_joins(cx, source.id, target.id)?;
+        }
         let row = cx.tx.row(
             "SELECT display_name FROM folders WHERE id = $1",
             &[source.id.into()],
@@ -101,6 +105,19 @@ fn check(tx: &mut Tx<'_>, source: &Folder, target: Option<&Folder>) -> Result<()
     let depth: i64 = row.map(|r| r.get(0)).transpose()?.unwrap_or_default();
     if depth > MAX_DEPTH {
         return Err(too_deep());
+    }
+    Ok(())
+}
+
+/// The accounts of the folder above come along: jobs of the folder may run as them.
+fn check_joins(cx: &mut Cx<'_, '_>, source: i64, target: i64) -> Result<()> {
+    let accounts: Vec<i64> = cx.tx.all(
+        "SELECT DISTINCT fu.user_id FROM folder_tree ft
+         JOIN folder_users fu ON fu.folder_id = ft.ancestor_id WHERE ft.folder_id = $1",
+        &[target.into()],
+    )?;
+    for account in accounts {
+        roles::check_joins(cx, account, source)?;
     }
     Ok(())
 }

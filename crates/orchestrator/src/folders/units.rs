@@ -6,12 +6,14 @@ use odata::Changes;
 
 use super::assign::must_exist;
 use super::create::check_name;
-use super::{FeedType, NewFolder, assign_user, edit, insert, known};
+use super::{FeedType, NewFolder, PermissionModel, assign_user, edit, insert, known};
+use crate::access;
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
 use crate::op::{
     Access, At, Command, Need, Nothing, Op, Operation, Resource, action, function, op,
 };
+use crate::roles;
 
 const VIEW: Need = Need::new("OR.Folders", &[("Units", Access::View)], false);
 const CREATE: Need = Need::new("OR.Folders", &[("Units", Access::Create)], true);
@@ -89,6 +91,13 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     edit::remove(cx, id)
 }
 
+/// Whether a unit is a folder that decides itself about who comes.
+fn modern(cx: &mut Cx<'_, '_>, unit: i64) -> Result<bool> {
+    let model = "SELECT permission_model FROM folders WHERE id = $1";
+    let model: Option<i64> = cx.tx.one(model, &[unit.into()])?;
+    Ok(model == Some(PermissionModel::FineGrained as i64))
+}
+
 /// Assigns accounts to a unit, and takes others out of it. Roles that an account has there stay.
 #[odata::input]
 pub struct SetUsers {
@@ -108,14 +117,20 @@ impl Operation for SetUsers {
 
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         let unit = known(cx, self.id)?;
+        if modern(cx, unit)? {
+            access::managed(cx.tx, cx.caller, &super::EDIT, unit)?;
+        }
         for user in &self.added_user_ids {
             must_exist(cx, "users", *user)?;
+            roles::not_to_oneself(cx, *user)?;
+            roles::check_joins(cx, *user, unit)?;
             let there = "SELECT 1 FROM folder_users WHERE folder_id = $1 AND user_id = $2";
             if cx.tx.row(there, &[unit.into(), (*user).into()])?.is_none() {
                 assign_user(cx.tx, unit, *user, &[])?;
             }
         }
         for user in &self.removed_user_ids {
+            roles::check_leaves(cx, *user, unit, &[])?;
             cx.tx.exec(
                 "DELETE FROM folder_users WHERE folder_id = $1 AND user_id = $2",
                 &[unit.into(), (*user).into()],

@@ -130,7 +130,7 @@ pub struct UserEntity {
     pub user_name: String,
     /// Assigned to a folder above only.
     pub is_inherited: bool,
-    /// The folders it is assigned to.
+    /// The folders it is assigned to, as far as the caller sees them.
     pub assigned_to_folder_ids: Vec<i64>,
     /// May run attended robots.
     pub may_have_attended: bool,
@@ -158,7 +158,12 @@ const USER_ENTITY: &str = "('{\"FullName\":'
     || ',\"AuthenticationSource\":null,\"UserName\":' || json_quote({t}.user_name)
     || ',\"IsInherited\":' || CASE WHEN {t}.is_assigned THEN 'false' ELSE 'true' END
     || ',\"AssignedToFolderIds\":[' || COALESCE((SELECT string_agg(CAST(fu.folder_id AS TEXT), ',')
-        FROM folder_users fu WHERE fu.user_id = {t}.id), '')
+        FROM folder_users fu WHERE fu.user_id = {t}.id AND ({all} OR EXISTS (
+            SELECT 1 FROM folder_tree ft
+            JOIN folder_user_roles fur ON fur.folder_id = ft.ancestor_id AND fur.user_id = {caller}
+            JOIN role_permissions p ON p.role_id = fur.role_id
+            WHERE ft.folder_id = fu.folder_id
+                AND p.permission IN ('Units.View', 'SubFolders.View')))), '')
     || '],\"MayHaveAttended\":' || CASE WHEN {t}.may_have_robot_session THEN 'true' ELSE 'false' END
     || ',\"MayHaveUnattended\":'
     || CASE WHEN {t}.may_have_unattended_session THEN 'true' ELSE 'false' END
@@ -216,6 +221,11 @@ impl Operation for GetUsersForFolder {
         let folder = access::managed(cx.tx, cx.caller, &VIEW, self.key)?;
         let page = Page::all()
             .var("target", folder.id)
+            .var(
+                "all",
+                access::has_in_tenant(cx.tx, cx.caller, &VIEW_FOLDERS)?,
+            )
+            .var("caller", cx.caller.account())
             .var("inherited", self.include_inherited.unwrap_or(true));
         Ok(page.named("UserRoles"))
     }
@@ -295,6 +305,30 @@ impl DirectoryObjectType {
     }
 }
 
+/// Seeing roles or accounts.
+const VIEW_TENANT_ROLES: Need = Need::new(
+    "OR.Users",
+    &[("Roles", Access::View), ("Users", Access::View)],
+    false,
+);
+
+/// The roles of an account for the tenant, for itself and for those who see roles or accounts. Managing
+/// folders is not enough for what is the tenant's.
+fn tenant_roles(cx: &mut Cx<'_, '_>, user: i64) -> Result<Vec<(i32, String)>> {
+    let own = cx.caller.own_account() == Some(user);
+    if !own && !access::may(cx.tx, cx.caller, &VIEW_TENANT_ROLES)? {
+        return Ok(Vec::new());
+    }
+    let rows = cx.tx.rows(
+        "SELECT r.id, r.name FROM user_roles ur JOIN roles r ON r.id = ur.role_id
+         WHERE ur.user_id = $1 ORDER BY r.id",
+        &[user.into()],
+    )?;
+    rows.iter()
+        .map(|row| Ok((row.get("id")?, row.get("name")?)))
+        .collect()
+}
+
 impl GetAllRolesForUser {
     /// The folders of an account, a page of them, each with the roles that it has there.
     fn assignments(&self, cx: &mut Cx<'_, '_>) -> Result<UserRoleAssignments> {
@@ -324,15 +358,8 @@ impl GetAllRolesForUser {
             id,
         };
 
-        let rows = cx.tx.rows(
-            "SELECT r.id, r.name FROM user_roles ur JOIN roles r ON r.id = ur.role_id
-             WHERE ur.user_id = $1 ORDER BY r.id",
-            &[user.id.into()],
-        )?;
-        let tenant: Result<Vec<RoleUsers>, db::Error> = rows
-            .iter()
-            .map(|row| Ok(role(row.get("id")?, row.get("name")?)))
-            .collect();
+        let tenant = tenant_roles(cx, user.id)?;
+        let tenant = tenant.into_iter().map(|(id, name)| role(id, name));
 
         // A caller who manages some folders only sees these.
         let mut params = vec![user.id.into()];
@@ -375,7 +402,7 @@ impl GetAllRolesForUser {
             }
         }
         Ok(UserRoleAssignments {
-            tenant_roles: tenant?,
+            tenant_roles: tenant.collect(),
             count: count(&folders),
             page_items: page(folders.into_iter(), self.skip, self.take).collect(),
             id: user.id,

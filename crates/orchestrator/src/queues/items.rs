@@ -18,7 +18,7 @@ use crate::op::{
     Access, Answer, At, Command, FolderRule, Need, One, Op, Operation, Page, QUEUE_NAMESPACE,
     Resource, Verb, Written, action, batched, function, op,
 };
-use crate::users::User;
+use crate::users::BriefUser;
 
 /// Deleting items.
 pub(super) const DELETE_ITEMS: Need = super::items_need(&[("Transactions", Access::Delete)], true);
@@ -319,7 +319,7 @@ const REVIEWERS: &str = "(EXISTS (SELECT 1 FROM folder_tree ft
         JOIN role_permissions p ON p.role_id = ur.role_id
         WHERE f.id = {folder} AND f.permission_model = 0 AND p.permission = 'Transactions.Edit'))";
 
-/// The accounts that may review items in the folder.
+/// The accounts that may review items in the folder, in brief: their names and numbers, whoever asks.
 #[odata::input]
 pub struct GetReviewers;
 
@@ -327,9 +327,9 @@ impl Operation for GetReviewers {
     const AT: At = function(SET, "GetReviewers")
         .needs(super::items_need(&[("Transactions", Access::Edit)], false))
         .folder(FolderRule::Required);
-    type Answer = Page<User>;
+    type Answer = Page<BriefUser>;
 
-    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Page<User>> {
+    fn run(&self, _: &mut Cx<'_, '_>) -> Result<Page<BriefUser>> {
         Ok(Page::of(REVIEWERS).named("SimpleUserDto"))
     }
 }

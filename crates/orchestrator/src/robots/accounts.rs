@@ -9,6 +9,7 @@ use crate::cx::Cx;
 use crate::error::{Code, Error, Result};
 use crate::feature::{Hook, Saved, Thing};
 use crate::op::Vars;
+use crate::roles;
 use crate::users::{self, AttendedRobot, UnattendedRobot};
 
 use super::actions::{self, is_busy};
@@ -78,6 +79,9 @@ fn attended(cx: &mut Cx<'_, '_>, user: i64, dto: &Json, mode: Mode) -> Result<()
             kind.name()
         )));
     }
+    if find(cx, user, Provisioned::Attended)?.is_none() {
+        roles::check_covers(cx, user)?;
+    }
     let robot = provision_attended(cx, user)?;
     let mut changes = Columns::new(dto, mode);
     // Without a name of its own it keeps the account's.
@@ -103,14 +107,19 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
     let Some(dto) = dto else { return Ok(()) };
     let mut changes = Columns::new(dto, mode);
     let renamed = changes.says("UserName") && said.user_name != kept.user_name;
+    let password = said.password.as_deref();
+    let password = password.filter(|p| !p.is_empty() && !is_mask(p));
+    if password.is_some() || signs_in_elsewhere(cx, &changes, user, &said)? {
+        roles::check_covers(cx, user)?;
+    }
     if renamed && is_busy(cx, kept.id)? {
         return Err(Error::refused(
             Code::CannotUpdateBusyRobot,
             "The robot is running a job: its UserName cannot change now.",
         ));
     }
-    match said.password.as_deref() {
-        Some(password) if !password.is_empty() && !is_mask(password) => {
+    match password {
+        Some(password) => {
             let sealed = seal(&cx.server.keys, kept.key, Some(password));
             changes.force("password", sealed);
         }
@@ -144,6 +153,30 @@ fn unattended(cx: &mut Cx<'_, '_>, user: i64, dto: Option<&Json>, mode: Mode) ->
     changes.write(cx, kept.id)
 }
 
+/// Whether the robot would work as another account of its hosts, or with another credential: there what
+/// its jobs may do can be had.
+fn signs_in_elsewhere(
+    cx: &mut Cx<'_, '_>,
+    changes: &Columns<'_>,
+    user: i64,
+    said: &UnattendedRobot,
+) -> Result<bool> {
+    let kept = unattended_of(cx.tx, user)?.unwrap_or_default();
+    let differs = |member: &str, same: bool| changes.says(member) && !same;
+    Ok(differs("UserName", said.user_name == kept.user_name)
+        || differs(
+            "CredentialStoreId",
+            said.credential_store_id == kept.credential_store_id,
+        )
+        || differs(
+            "CredentialExternalName",
+            said.credential_external_name == kept.credential_external_name,
+        )
+        || said
+            .credential_type
+            .is_some_and(|kind| Some(kind) != kept.credential_type))
+}
+
 /// Makes the robot `<user>-unattended`.
 fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &UnattendedRobot) -> Result<()> {
     if let Some(robot) = classic(cx, user)? {
@@ -152,6 +185,7 @@ fn provision(cx: &mut Cx<'_, '_>, user: i64, said: &UnattendedRobot) -> Result<(
             format!("The account belongs to the robot '{robot}' and can have no other."),
         ));
     }
+    roles::check_covers(cx, user)?;
     let key = Guid::secret();
     let password = said.password.as_deref().filter(|p| !is_mask(p));
     let sealed = seal(&cx.server.keys, key, password).map(|sealed| (key, sealed));

@@ -17,6 +17,7 @@ use crate::environments;
 use crate::error::{Code, Error, Result};
 use crate::folders::ProvisionType;
 use crate::kinds::ById;
+use crate::roles;
 
 /// Longest name that people may give a robot; those of provisioned ones are made from the account's.
 const MAX_NAME: usize = 19;
@@ -162,12 +163,14 @@ pub(super) struct Known {
     pub hosting: HostingType,
     pub machine: Option<i64>,
     pub folder: Option<i64>,
+    pub account: Option<i64>,
 }
 
 pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
     must_manage(cx, id, &EDIT)?;
     let row = cx.tx.row(
-        "SELECT key, name, username, type, hosting_type, machine_id, folder_id FROM robots
+        "SELECT key, name, username, type, hosting_type, machine_id, folder_id, user_id
+         FROM robots
          WHERE id = $1",
         &[id.into()],
     )?;
@@ -181,6 +184,7 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: i64) -> Result<Known> {
         hosting: HostingType::from_i64(row.get("hosting_type")?).unwrap_or(HostingType::Floating),
         machine: row.get("machine_id")?,
         folder: row.get("folder_id")?,
+        account: row.get("user_id")?,
     })
 }
 
@@ -216,6 +220,7 @@ pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Resu
         let (old, new) = (robot.username.as_deref(), text(&changes, "username"));
         old.map(str::to_lowercase) == new.map(str::to_lowercase)
     });
+    check_sign_in(cx, &robot, &changes, &sent)?;
     let kept_kind = kind(&changes).is_none_or(|k| k as i64 == robot.kind);
     if !(kept_name && kept_kind && machine == robot.machine) && is_busy(cx, robot.id)? {
         return Err(Error::refused(
@@ -236,6 +241,27 @@ pub(super) fn change(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Resu
     changed(cx)
 }
 
+/// How a robot signs in to its hosts, where what its jobs may do can be had.
+const SIGN_IN: [&str; 4] = [
+    "username",
+    "credential_store_id",
+    "credential_type",
+    "external_name",
+];
+
+/// The robot of an account works wherever the account may, so who changes how it signs in must be no less.
+/// A classic one has an account of its own, which works in its folder only.
+fn check_sign_in(cx: &mut Cx<'_, '_>, robot: &Known, changes: &Changes, sent: &Sent) -> Result<()> {
+    let Some(account) = robot.account.filter(|_| robot.folder.is_none()) else {
+        return Ok(());
+    };
+    let sign_in = changes.only(&SIGN_IN);
+    if sent.password().is_some() || sign_in.first_change(cx.tx, robot.id)?.is_some() {
+        roles::check_covers(cx, account)?;
+    }
+    Ok(())
+}
+
 /// Checks the changes of a classic robot and gives its machine.
 fn check_classic(
     cx: &mut Cx<'_, '_>,
@@ -254,6 +280,9 @@ fn check_classic(
         None => robot.username.as_deref().unwrap_or_default(),
     };
     let machine = classic::machine(cx, robot.hosting, &sent.machine(), robot.machine)?;
+    if machine.is_some() && machine != robot.machine {
+        access::tenant_wide(cx.tx, cx.caller, &VIEW_MACHINES)?;
+    }
     check_unique(cx, machine, username, robot.id)?;
     Ok(machine)
 }

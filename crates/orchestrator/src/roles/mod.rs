@@ -1,5 +1,6 @@
 //! Roles: named sets of permissions, assigned for the tenant or in a folder.
 
+mod areas;
 mod entities;
 mod fixed;
 mod giving;
@@ -21,7 +22,10 @@ pub use entities::{Permission, PermissionScope, Role, RoleType};
 pub use fixed::{
     ADMINISTRATOR, ALLOW_AUTOMATION_USER, AUTOMATION_USER, FOLDER_ADMINISTRATOR, create_static,
 };
-pub use giving::{check_account, check_for_tenant, check_in_folder, not_to_oneself};
+pub use giving::{
+    Change, check_covers, check_for_tenant, check_in_folder, check_joins, check_leaves,
+    manages_all_folders, not_to_oneself,
+};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("roles")
@@ -173,7 +177,7 @@ fn create(cx: &mut Cx<'_, '_>, mut changes: Changes) -> Result<i64> {
     let grants = grants(cx.tx, &changes)?.unwrap_or_default();
     let kind = kind_of(given(&changes, "Type")?, &grants)?;
     fits(kind, &grants)?;
-    giving::check_definition(cx, &grants)?;
+    giving::check_definition(cx, &grants, Change::Give)?;
     let name = name_in(&changes)?;
     changes.set("type", kind);
     changes.set_default("display_name", name.as_str());
@@ -210,9 +214,12 @@ fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Result<()> {
         fits(role.kind, grants)?;
         // What the role grants already stays as it was given.
         let had = giving::granted(cx, id)?;
-        let is_new = |grant: &&Grant| had.iter().all(|old| old.name != grant.name);
-        let new: Vec<Grant> = grants.iter().filter(is_new).cloned().collect();
-        giving::check_definition(cx, &new)?;
+        let without = |all: &[Grant], others: &[Grant]| -> Vec<Grant> {
+            let other = |grant: &&Grant| others.iter().all(|one| one.name != grant.name);
+            all.iter().filter(other).cloned().collect()
+        };
+        giving::check_redefinition(cx, &role, &without(grants, &had), Change::Give)?;
+        giving::check_redefinition(cx, &role, &without(&had, grants), Change::Take)?;
     }
     cx.update(changes, id).map_err(|e| e.name_taken(&name))?;
     if let Some(grants) = &grants {
@@ -235,6 +242,8 @@ fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
             format!("The role {} belongs to every tenant and stays.", role.name),
         ));
     }
+    let granted = giving::granted(cx, id)?;
+    giving::check_redefinition(cx, &role, &granted, Change::Take)?;
     cx.hint(Hint::Identities);
     cx.delete(&Role::SET, id)
 }

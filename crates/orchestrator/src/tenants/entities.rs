@@ -3,11 +3,12 @@
 use odata::Open;
 use odata::Timestamp;
 
-/// The caller's own tenant, with the first of its administrators: nobody sees another.
+/// The caller's own tenant, with the first of its administrators for those who see accounts: nobody sees
+/// another.
 const OWN: &str = "(SELECT t.*, (SELECT MIN(u.id) FROM users u
         JOIN user_roles ur ON ur.user_id = u.id
         JOIN roles r ON r.id = ur.role_id AND r.name = 'Administrator' AND r.is_static
-        WHERE u.tenant_id = t.id) AS admin_id
+        WHERE u.tenant_id = t.id AND {accounts}) AS admin_id
     FROM tenants t WHERE t.id = {tenant})";
 
 /// A tenant.
@@ -19,7 +20,7 @@ pub struct TenantEntity {
     pub key: String,
     /// Its name as shown.
     pub display_name: String,
-    /// Address of its administrator.
+    /// Address of its administrator, for those who see accounts.
     #[edm(sql = "{admin_id->users}.email_address")]
     pub admin_email_address: Option<String>,
     /// Given name of its administrator.

@@ -8,9 +8,11 @@ pub use entities::TenantEntity;
 
 use db::Tx;
 
+use crate::access;
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::feature::Feature;
-use crate::op::{Need, Resource};
+use crate::op::{Access, Need, Page, Resource, Vars, Verb};
 
 /// The door of the feature.
 pub static FEATURE: Feature = Feature::new("tenants")
@@ -22,7 +24,29 @@ pub static RESOURCE: Resource = Resource::new(
     &TenantEntity::SET,
     Need::new("OR.Administration", &[], false),
 )
-.get();
+.list::<ListTenants>()
+.get()
+.vars(|cx, _| seen(cx));
+
+/// Whoever sees accounts sees who administers the tenant.
+const VIEW_ACCOUNTS: Need = Need::new("OR.Users", &[("Users", Access::View)], false);
+
+fn seen(cx: &mut Cx<'_, '_>) -> Result<Vars> {
+    let accounts = access::may(cx.tx, cx.caller, &VIEW_ACCOUNTS)?;
+    Ok(vec![("accounts", accounts.into())])
+}
+
+/// The caller's own tenant.
+#[odata::input]
+pub struct ListTenants;
+
+impl Verb for ListTenants {
+    type Answer = Page<TenantEntity>;
+
+    fn answer(&self, cx: &mut Cx<'_, '_>) -> Result<Page<TenantEntity>> {
+        Ok(Page::all().vars(seen(cx)?))
+    }
+}
 
 /// A tenant with its organization.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -176,7 +176,7 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, id: i64, mut changes: Changes) -> Res
     let said = Said::by(&changes)?;
     if !access::has_in_tenant(cx.tx, cx.caller, &EDIT)? {
         check_only_robots(cx, id, &said)?;
-        write(cx, id, only_robots(&changes))?;
+        write(cx, id, changes.only(&OF_ROBOTS))?;
         saved(cx, id, Mode::Replace)?;
         return done(cx, id, AuditAction::Update, "updated the robots of");
     }
@@ -292,17 +292,6 @@ fn check_only_robots(cx: &mut Cx<'_, '_>, id: i64, said: &Said) -> Result<()> {
     }
 }
 
-/// Of the changes those that concern robots.
-fn only_robots(all: &Changes) -> Changes {
-    let mut changes = Changes::none(&User::SET);
-    for column in OF_ROBOTS {
-        if let Some(value) = all.get(column) {
-            changes.set(column, value.clone());
-        }
-    }
-    changes
-}
-
 /// Whether the body is `{"UnattendedRobot":{"Password":"…"}}` and nothing more.
 fn only_robot_password(dto: &Json) -> bool {
     let only = |object: &Json, name: &str| {
@@ -328,12 +317,25 @@ fn same_name(cx: &mut Cx<'_, '_>, id: i64, said: &Said) -> Result<()> {
     }
 }
 
+/// What decides about whether and how an account acts: its password, its state, how it is reached and what
+/// it may have. The rest, such as its name, describes it.
+const DECISIVE: [&str; 8] = [
+    "password_hash",
+    "is_active",
+    "email_address",
+    "may_have_user_session",
+    "may_have_robot_session",
+    "may_have_unattended_session",
+    "may_have_personal_workspace",
+    "restrict_to_personal_workspace",
+];
+
 fn write(cx: &mut Cx<'_, '_>, id: i64, changes: Changes) -> Result<()> {
-    if changes.get("password_hash").is_some() && cx.caller.user() != Some(id) {
-        roles::check_account(cx, id)?;
-    }
     if matches!(changes.get("is_active"), Some(db::Value::Bool(false))) {
         not_oneself(cx, id, "deactivate")?;
+    }
+    if changes.only(&DECISIVE).first_change(cx.tx, id)?.is_some() {
+        roles::check_covers(cx, id)?;
     }
     cx.update(changes, id)?;
     keep_an_administrator(cx, Code::CannotInactivateLastAdmin)
@@ -358,6 +360,7 @@ fn not_oneself(cx: &Cx<'_, '_>, id: i64, what: &str) -> Result<()> {
 pub(super) fn delete(cx: &mut Cx<'_, '_>, id: i64) -> Result<()> {
     must_exist(cx, id)?;
     not_oneself(cx, id, "delete")?;
+    roles::check_covers(cx, id)?;
     let (name, _) = name_and_type(cx.tx, id)?;
     done(cx, id, AuditAction::Delete, "deleted")?;
     removing(cx, Thing::User, id)?;

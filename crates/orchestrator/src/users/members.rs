@@ -6,7 +6,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Cx, Hint};
 use crate::error::Result;
 use crate::op::{Access, At, Need, Nothing, Op, Operation, Page, action, function, op};
-use crate::roles::{self, Role};
+use crate::roles::{self, Change, Role};
 
 use super::{User, keep_an_administrator, must_exist};
 
@@ -42,7 +42,7 @@ impl Operation for SetUsers {
     fn run(&self, cx: &mut Cx<'_, '_>) -> Result<Nothing> {
         let role = roles::find(cx.tx, cx.caller.tenant, self.id)?.for_tenant()?;
         if !self.added_user_ids.is_empty() {
-            roles::check_for_tenant(cx, &role)?;
+            roles::check_for_tenant(cx, &role, Change::Give)?;
         }
         for user in &self.added_user_ids {
             must_exist(cx, *user)?;
@@ -54,10 +54,13 @@ impl Operation for SetUsers {
         }
         for user in &self.removed_user_ids {
             must_exist(cx, *user)?;
-            cx.tx.exec(
+            let lost = cx.tx.exec(
                 "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
                 &[(*user).into(), role.id.into()],
             )?;
+            if lost > 0 {
+                roles::check_for_tenant(cx, &role, Change::Take)?;
+            }
         }
         keep_an_administrator(cx, crate::Code::CannotUnassignLastAdmin)?;
         cx.hint(Hint::Identities);

@@ -16,6 +16,7 @@ pub(crate) use address;
 
 mod account;
 mod applications;
+mod brief;
 mod edit;
 mod entities;
 mod extended;
@@ -42,6 +43,7 @@ pub use account::{
     Login, NewUser, find_login, insert, is_live, must_exist, name_and_type, password_hash,
     set_password,
 };
+pub use brief::BriefUser;
 use entities::UserRole;
 pub use entities::{AttendedRobot, UnattendedRobot, User};
 pub use members::ROLE_OPS;

@@ -10,7 +10,7 @@ use crate::audit::{self, AuditAction, AuditComponent, Subject};
 use crate::cx::{Cx, Hint};
 use crate::error::{Code, Error, Result};
 use crate::op::{At, Nothing, Operation, action, function};
-use crate::roles::{self, ADMINISTRATOR};
+use crate::roles::{self, ADMINISTRATOR, Change};
 
 /// The active administrators `u` of the tenant `$1` who can sign in; `$2` is the name of their role.
 const ADMINISTRATORS: &str = sql!(
@@ -99,14 +99,18 @@ pub(super) fn of(cx: &mut Cx<'_, '_>, user: i64) -> Result<BTreeSet<i64>> {
 /// Gives an account exactly these roles for the tenant.
 ///
 /// # Errors
-/// 1431 when nobody would be left to administer the tenant, 1435 for a role that grants more than
-/// the caller has.
+/// 1431 when nobody would be left to administer the tenant, 1435 for a role that comes or goes and grants
+/// more than the caller has.
 pub(super) fn set(cx: &mut Cx<'_, '_>, user: i64, wanted: &BTreeSet<i64>) -> Result<()> {
     roles::not_to_oneself(cx, user)?;
     let had = of(cx, user)?;
-    for role in wanted.difference(&had) {
+    for role in wanted.symmetric_difference(&had) {
+        let change = match wanted.contains(role) {
+            true => Change::Give,
+            false => Change::Take,
+        };
         let role = roles::find(cx.tx, cx.caller.tenant, *role)?;
-        roles::check_for_tenant(cx, &role)?;
+        roles::check_for_tenant(cx, &role, change)?;
     }
     cx.tx
         .exec("DELETE FROM user_roles WHERE user_id = $1", &[user.into()])?;
@@ -174,12 +178,13 @@ impl Operation for ToggleRole {
         let pair = [id.into(), role.id.into()];
         if self.toggle {
             let role = role.for_tenant()?;
-            roles::check_for_tenant(cx, &role)?;
+            roles::check_for_tenant(cx, &role, Change::Give)?;
             cx.tx.exec(
                 "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                 &pair,
             )?;
-        } else {
+        } else if of(cx, id)?.contains(&role.id) {
+            roles::check_for_tenant(cx, &role, Change::Take)?;
             cx.tx.exec(
                 "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
                 &pair,
