@@ -58,19 +58,21 @@ impl Cors {
     where
         F: Future<Output = Response<Body>>,
     {
-        // No page of another origin asks without saying so; what is kept of the answer is not for one.
-        let origin = request.headers().contains_key(header::ORIGIN);
-        if !origin && *request.method() != Method::OPTIONS {
+        let (layer, api) = match address::parse(request.uri().path()).map(|address| address.area) {
+            Some(Area::Identity) => (&self.identity, false),
+            Some(Area::OData | Area::Api) => (&self.api, true),
+            _ => return answer(request).await,
+        };
+        // Most requests come from no page, and need not pay for what only pages read; what is kept of the
+        // answer is not for one.
+        let of_a_page = request.headers().contains_key(header::ORIGIN);
+        let asks = *request.method() == Method::OPTIONS;
+        if !of_a_page && !asks && api {
             let mut response = answer(request).await;
             let by_origin = HeaderValue::from_static("origin");
             response.headers_mut().append(header::VARY, by_origin);
             return response;
         }
-        let layer = match address::parse(request.uri().path()).map(|address| address.area) {
-            Some(Area::Identity) => &self.identity,
-            Some(Area::OData | Area::Api) => &self.api,
-            _ => return answer(request).await,
-        };
         let inner = service_fn(move |request| {
             let answered = answer(request);
             async move { Ok::<_, Infallible>(answered.await) }
