@@ -229,8 +229,8 @@ impl Stalled {
 pub struct Patient {
     body: Incoming,
     limit: Duration,
-    sleep: Pin<Box<Sleep>>,
-    waiting: bool,
+    /// Until when it is waited for; nothing as long as it comes.
+    sleep: Option<Pin<Box<Sleep>>>,
     stalled: Stalled,
 }
 
@@ -241,8 +241,7 @@ impl Patient {
         let patient = Self {
             body,
             limit,
-            sleep: Box::pin(sleep(limit)),
-            waiting: false,
+            sleep: None,
             stalled: stalled.clone(),
         };
         (patient, stalled)
@@ -259,15 +258,12 @@ impl Body for Patient {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.waiting = false;
+            this.sleep = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        if !this.waiting {
-            this.waiting = true;
-            let until = Instant::now() + this.limit;
-            this.sleep.as_mut().reset(until.into());
-        }
-        ready!(this.sleep.as_mut().poll(cx));
+        let limit = this.limit;
+        let waits = this.sleep.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(waits.as_mut().poll(cx));
         this.stalled.0.store(true, Relaxed);
         Poll::Ready(Some(Err("nothing of the body came for too long".into())))
     }
